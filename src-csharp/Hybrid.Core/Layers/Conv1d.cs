@@ -1,0 +1,144 @@
+using System.Numerics;
+using System.Numerics.Tensors;
+
+namespace Hybrid.Core;
+
+/// <summary>
+/// Convolution over time, y(t) = b + sum over j of W_j x(t * stride + j - padding); W is [outputs, inputs, kernel], as in
+/// PyTorch's Conv1d. Frames outside an utterance count as zero. Derivation: Conv1d.md.
+/// </summary>
+/// <remarks>
+/// In time-major order a tap is a matrix product of all frames with one slice of the weights: for stride 1 the input is
+/// read where it lies, shifted by whole frames; for larger strides its frames are gathered first.
+/// </remarks>
+/// <typeparam name="R">Float or double.</typeparam>
+public sealed class Conv1d<R> : Layer<R> where R : unmanaged, IBinaryFloatingPointIeee754<R>
+{
+    private readonly int inputs, kernel, stride, padding;
+    private readonly Parameter<R> weight, bias;
+
+    /// <summary>A convolution with <paramref name="kernel"/> taps.</summary>
+    /// <param name="inputs">Channels of the input.</param>
+    /// <param name="outputs">Channels of the output.</param>
+    /// <param name="kernel">Taps: frames that one output frame sees.</param>
+    /// <param name="stride">Input frames from one output frame to the next.</param>
+    /// <param name="padding">Frames of zeros before and after; (kernel - 1) / 2 where left out, which keeps the length for odd kernels and stride 1.</param>
+    public Conv1d(int inputs, int outputs, int kernel, int stride = 1, int? padding = null)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(inputs);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(outputs);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(kernel);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(stride);
+        ArgumentOutOfRangeException.ThrowIfNegative(padding ?? 0, nameof(padding));
+        (this.inputs, OutputFeatures, this.kernel, this.stride, this.padding) = (inputs, outputs, kernel, stride, padding ?? (kernel - 1) / 2);
+        var bound = 1 / Math.Sqrt(inputs * kernel);
+        weight = Parameter<R>.Uniform("weight", bound, outputs, inputs, kernel);
+        bias = Parameter<R>.Uniform("bias", bound, outputs);
+        Parameters = [weight, bias];
+    }
+
+    /// <inheritdoc/>
+    public override int OutputFeatures { get; }
+
+    /// <inheritdoc/>
+    public override int OutputLength(int frames) =>
+        frames + 2 * padding < kernel ? 0 : (frames + 2 * padding - kernel) / stride + 1;
+
+    /// <inheritdoc/>
+    public override long MultiplyAdds(int frames) => (long)OutputLength(frames) * inputs * OutputFeatures * kernel;
+
+    /// <inheritdoc/>
+    public override Batch<R> Forward(Batch<R> x, Pass pass)
+    {
+        RequireFeatures(x, inputs, "Conv1d");
+        var workspace = pass.Workspace;
+        workspace.Tape<Conv1dTape>(this) = new Conv1dTape(x);
+        int T = OutputLength(x.T), B = x.B;
+        var lengths = workspace.Rent<int>(B);
+        for (var b = 0; b < B; b++) lengths.Span[b] = x.Lengths.Span[b] == 0 ? 0 : OutputLength(x.Lengths.Span[b]);
+        var y = new Batch<R>(workspace.Rent<R>(T * B * OutputFeatures), T, B, OutputFeatures, lengths, x.Keys);
+
+        Rows.Fill(y.Matrix, bias.Value);
+        for (var j = 0; j < kernel; j++)
+        {
+            var (first, count) = FramesOfTap(j, x.T, T);
+            if (count == 0) continue;
+            var taken = Gather(x, first * stride + j - padding, count, workspace);
+            Gemm.Multiply(taken, Tap(weight.Value, j).Transposed, y.Matrix.SliceRows(first * B, count * B), accumulate: true, workspace.Team); // F1
+        }
+        y.ClearPadding();
+        return y;
+    }
+
+    /// <inheritdoc/>
+    public override Batch<R> Backward(Batch<R> dy, Pass pass)
+    {
+        var workspace = pass.Workspace;
+        var x = workspace.Tape<Conv1dTape>(this).X;
+        var dx = x.With(workspace.RentZeroed<R>(x.Data.Length), inputs);
+        var dTap = new MatrixView<R>(workspace.Rent<R>(OutputFeatures * inputs), OutputFeatures, inputs);
+        for (var j = 0; j < kernel; j++)
+        {
+            var (first, count) = FramesOfTap(j, x.T, dy.T);
+            if (count == 0) continue;
+            var start = first * stride + j - padding;
+            var dyTap = dy.Matrix.SliceRows(first * dy.B, count * dy.B);
+
+            Gemm.Multiply(dyTap.Transposed, Gather(x, start, count, workspace), dTap, accumulate: false, workspace.Team); // B1
+            AddTap(dTap, j);
+
+            if (stride == 1) Gemm.Multiply(dyTap, Tap(weight.Value, j), dx.Matrix.SliceRows(start * x.B, count * x.B), accumulate: true, workspace.Team); // B3
+            else
+            {
+                var dxTap = new MatrixView<R>(workspace.Rent<R>(count * x.B * inputs), count * x.B, inputs);
+                Gemm.Multiply(dyTap, Tap(weight.Value, j), dxTap, accumulate: false, workspace.Team); // B3
+                Scatter(dxTap, dx, start);
+            }
+        }
+        Rows.AddSum(dy.Matrix, bias.Gradient, workspace); // B2
+        dx.ClearPadding();
+        return dx;
+    }
+
+    /// <summary>The output frames for which tap <paramref name="j"/> sees a frame inside the input.</summary>
+    private (int First, int Count) FramesOfTap(int j, int inputFrames, int outputFrames)
+    {
+        // 0 <= t * stride + j - padding < inputFrames
+        var first = Math.Max(0, (padding - j + stride - 1) / stride);
+        var end = inputFrames - 1 + padding - j < 0 ? 0 : Math.Min(outputFrames, (inputFrames - 1 + padding - j) / stride + 1);
+        return (first, Math.Max(0, end - first));
+    }
+
+    /// <summary>[outputs, inputs]: the weights of one tap, where they lie in [outputs, inputs, kernel].</summary>
+    private MatrixView<R> Tap(R[] weights, int j) => new(weights.AsMemory(j), OutputFeatures, inputs, inputs * kernel, kernel);
+
+    private void AddTap(MatrixView<R> dTap, int j)
+    {
+        ReadOnlySpan<R> from = dTap.Data.Span;
+        var to = weight.Gradient;
+        for (var i = 0; i < OutputFeatures * inputs; i++) to[i * kernel + j] += from[i];
+    }
+
+    /// <summary>Frames start, start + stride, ... of the input as the rows of a matrix.</summary>
+    private MatrixView<R> Gather(Batch<R> x, int start, int count, Workspace workspace)
+    {
+        var frame = x.B * inputs;
+        if (stride == 1) return x.Matrix.SliceRows(start * x.B, count * x.B);
+        var gathered = workspace.Rent<R>(count * frame);
+        for (var i = 0; i < count; i++) x.Data.Slice((start + i * stride) * frame, frame).CopyTo(gathered[(i * frame)..]);
+        return new MatrixView<R>(gathered, count * x.B, inputs);
+    }
+
+    private void Scatter(MatrixView<R> dxTap, Batch<R> dx, int start)
+    {
+        var frame = dx.B * inputs;
+        for (var i = 0; i < dxTap.Rows / dx.B; i++)
+        {
+            var target = dx.Data.Span.Slice((start + i * stride) * frame, frame);
+            TensorPrimitives.Add(target, dxTap.Data.Span.Slice(i * frame, frame), target);
+        }
+    }
+
+    /// <param name="X">The input: B1.</param>
+    private readonly record struct Conv1dTape(Batch<R> X);
+}

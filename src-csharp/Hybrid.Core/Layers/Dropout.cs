@@ -1,0 +1,63 @@
+using System.Numerics;
+
+namespace Hybrid.Core;
+
+/// <summary>
+/// In training, sets each element to zero with a given probability and scales the others so that the mean stays (Srivastava
+/// et al. 2014). What is dropped depends on seed, step, layer and utterance, not on the utterance's place in the batch.
+/// Derivation: Dropout.md.
+/// </summary>
+/// <typeparam name="R">Float or double.</typeparam>
+public sealed class Dropout<R> : Layer<R> where R : unmanaged, IBinaryFloatingPointIeee754<R>
+{
+    // One draw of 64 bits decides four elements, each with a resolution of 2^-16.
+    private const int PerDraw = 4;
+
+    private readonly double probability;
+
+    /// <summary>Dropout between layers of <paramref name="features"/> features.</summary>
+    /// <param name="features">Features per frame.</param>
+    /// <param name="probability">Of an element to be dropped, in [0, 1).</param>
+    public Dropout(int features, double probability)
+    {
+        if (probability is not (>= 0 and < 1)) throw new ArgumentOutOfRangeException(nameof(probability), probability, "a dropout probability is in [0, 1)");
+        (OutputFeatures, this.probability) = (features, probability);
+    }
+
+    /// <inheritdoc/>
+    public override int OutputFeatures { get; }
+
+    /// <inheritdoc/>
+    public override Batch<R> Forward(Batch<R> x, Pass pass)
+    {
+        RequireFeatures(x, OutputFeatures, "Dropout");
+        return Apply(x, pass); // F1
+    }
+
+    /// <inheritdoc/>
+    public override Batch<R> Backward(Batch<R> dy, Pass pass) => Apply(dy, pass); // B1: the same draws again
+
+    private Batch<R> Apply(Batch<R> x, Pass pass)
+    {
+        if (!pass.Training || probability == 0) return x;
+        var y = x.Like(pass.Workspace, x.F);
+        pass.Workspace.Team.For(x.T, (x, y, pass.Random.Fork(Path), probability), static (in (Batch<R> X, Batch<R> Y, CounterRandom Random, double Probability) s, int t) =>
+        {
+            int F = s.X.F, drawsPerRow = (F + PerDraw - 1) / PerDraw;
+            var dropBelow = (uint)(s.Probability * 65536);
+            var scale = R.CreateTruncating(1 / (1 - s.Probability));
+            for (var b = 0; b < s.X.B; b++)
+            {
+                var random = s.Random.Fork(s.X.Keys.Span[b]);
+                Span<R> x = s.X.Row(t, b), y = s.Y.Row(t, b);
+                for (var f = 0; f < F;)
+                {
+                    var bits = random.Bits((ulong)t * (ulong)drawsPerRow + (ulong)(f / PerDraw));
+                    for (var end = Math.Min(F, f + PerDraw); f < end; f++, bits >>= 16)
+                        y[f] = (bits & 0xFFFF) < dropBelow ? R.Zero : x[f] * scale;
+                }
+            }
+        });
+        return y;
+    }
+}

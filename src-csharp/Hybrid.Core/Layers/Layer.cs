@@ -1,0 +1,52 @@
+using System.Numerics;
+
+namespace Hybrid.Core;
+
+/// <summary>What a forward or backward pass needs besides its input.</summary>
+/// <param name="Workspace">Memory, threads, and what layers keep between the two passes.</param>
+/// <param name="Training">
+/// True: statistics come from the batch, dropout and masks act. False: running statistics, nothing random.
+/// </param>
+/// <param name="Random">The randomness of this step; layers and utterances fork their own from it.</param>
+public readonly record struct Pass(Workspace Workspace, bool Training = false, CounterRandom Random = default);
+
+/// <summary>
+/// A step of a network: batches of feature sequences to batches of feature sequences. Write your own by deriving from it.
+/// </summary>
+/// <remarks>
+/// The contract: <see cref="Forward"/> leaves its input as it is, takes its output from the workspace, and leaves frames
+/// beyond an utterance's length zero. <see cref="Backward"/> gets the gradient of the loss with respect to the output of the
+/// latest Forward with the same workspace, adds to the gradients of the parameters and returns the gradient with respect to
+/// the input. What it needs from the forward pass is kept in a tape struct of the layer,
+/// <c>pass.Workspace.Tape&lt;MyTape&gt;(this)</c>.
+/// </remarks>
+/// <typeparam name="R">Float in production, double in gradient checks.</typeparam>
+public abstract class Layer<R> where R : unmanaged, IBinaryFloatingPointIeee754<R>
+{
+    /// <summary>The stable place in the network, such as <c>encoder.2</c>; empty for a layer outside a network.</summary>
+    public string Path { get; internal set; } = "";
+
+    /// <summary>Weights and running statistics, in the order in which PyTorch's module has them.</summary>
+    public IReadOnlyList<Parameter<R>> Parameters { get; protected init; } = [];
+
+    /// <summary>Features per frame of the output.</summary>
+    public abstract int OutputFeatures { get; }
+
+    /// <summary>Frames of the output for an utterance of <paramref name="frames"/> frames.</summary>
+    public virtual int OutputLength(int frames) => frames;
+
+    /// <summary>Multiply-adds for an utterance of <paramref name="frames"/> input frames; 0 where there are next to none.</summary>
+    public virtual long MultiplyAdds(int frames) => 0;
+
+    /// <summary>[T, B, F] to [T', B, F'].</summary>
+    public abstract Batch<R> Forward(Batch<R> x, Pass pass);
+
+    /// <summary>Gradient with respect to the output, [T', B, F'], to gradient with respect to the input, [T, B, F].</summary>
+    public abstract Batch<R> Backward(Batch<R> dy, Pass pass);
+
+    /// <summary>Refuses a batch with another number of features than the layer was made for.</summary>
+    protected static void RequireFeatures(Batch<R> x, int features, string what)
+    {
+        if (x.F != features) throw new ArgumentException($"{what} takes {features} features per frame, the batch has {x.F}", nameof(x));
+    }
+}

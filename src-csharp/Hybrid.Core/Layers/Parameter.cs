@@ -1,0 +1,102 @@
+using System.Numerics;
+
+namespace Hybrid.Core;
+
+/// <summary>
+/// A named tensor of a layer with its gradient. Backward passes add into the gradient; the optimiser reads it and moves the
+/// value; running statistics are parameters that no optimiser touches.
+/// </summary>
+/// <typeparam name="R">Float or double.</typeparam>
+public sealed class Parameter<R> where R : unmanaged, IBinaryFloatingPointIeee754<R>
+{
+    private readonly double initialLow, initialHigh;
+    private readonly Lock packing = new();
+    private R[]? gradient;
+    private Packed rows, columns;
+    private int version;
+
+    private Parameter(string name, int[] shape, double low, double high, bool isTrainable)
+    {
+        (Name, Shape, IsTrainable, initialLow, initialHigh) = (name, shape, isTrainable, low, high);
+        Value = new R[shape.Aggregate(1, (product, size) => checked(product * size))];
+        Fill(null);
+    }
+
+    /// <summary>A trainable tensor that starts uniformly in [-<paramref name="bound"/>, <paramref name="bound"/>).</summary>
+    public static Parameter<R> Uniform(string name, double bound, params int[] shape) => new(name, shape, -bound, bound, true);
+
+    /// <summary>A trainable tensor that starts with one value everywhere.</summary>
+    public static Parameter<R> Constant(string name, double value, params int[] shape) => new(name, shape, value, value, true);
+
+    /// <summary>A tensor that belongs to the model but not to the optimiser, such as a running mean.</summary>
+    public static Parameter<R> Statistic(string name, double value, params int[] shape) => new(name, shape, value, value, false);
+
+    /// <summary>The name within the layer, as PyTorch has it; within a network, the whole path.</summary>
+    public string Name { get; internal set; }
+
+    /// <summary>The sizes of the axes, outermost first.</summary>
+    public IReadOnlyList<int> Shape { get; }
+
+    /// <summary>Whether optimisers move it.</summary>
+    public bool IsTrainable { get; }
+
+    /// <summary>The elements, row-major. Call <see cref="MarkChanged"/> after writing.</summary>
+    public R[] Value { get; }
+
+    /// <summary>The sum of what backward passes have added since it was last cleared; made at the first use.</summary>
+    public R[] Gradient => gradient ??= new R[Value.Length];
+
+    /// <summary>The value seen as a matrix with as many rows as the first axis has elements.</summary>
+    public MatrixView<R> Matrix => new(Value, Shape[0], Value.Length / Math.Max(1, Shape[0]));
+
+    /// <summary>The gradient seen as a matrix with as many rows as the first axis has elements.</summary>
+    public MatrixView<R> GradientMatrix => new(Gradient, Shape[0], Value.Length / Math.Max(1, Shape[0]));
+
+    /// <summary>Sets the gradient to zero.</summary>
+    public void ClearGradient() => Gradient.AsSpan().Clear();
+
+    /// <summary>Says that the value was written, so that packed copies are made anew.</summary>
+    public void MarkChanged() => Interlocked.Increment(ref version);
+
+    /// <summary>Draws the starting value; the same generator and name give the same value.</summary>
+    public void Initialize(CounterRandom random) => Fill(random.Fork(Name).Stream());
+
+    /// <summary>
+    /// The value as the right factor W of x W, packed for GEMM. Copies are kept until the value changes; calls from several
+    /// threads are safe as long as none of them changes the value.
+    /// </summary>
+    internal PackedMatrix<R> PackedRows => Pack(ref rows, Matrix);
+
+    /// <summary>The value as the right factor transposed of x W^T, packed for GEMM.</summary>
+    internal PackedMatrix<R> PackedColumns => Pack(ref columns, Matrix.Transposed);
+
+    /// <summary>Names the parameter and its shape.</summary>
+    public override string ToString() => $"{Name} [{string.Join(", ", Shape)}]";
+
+    private void Fill(RandomStream? random)
+    {
+        for (var i = 0; i < Value.Length; i++)
+            Value[i] = R.CreateTruncating(initialLow == initialHigh || random is null ? initialHigh : random.Uniform(initialLow, initialHigh));
+        MarkChanged();
+    }
+
+    private PackedMatrix<R> Pack(ref Packed packed, MatrixView<R> source)
+    {
+        var wanted = Volatile.Read(ref version);
+        if (Volatile.Read(ref packed.Version) == wanted) return packed.Matrix!;
+        lock (packing)
+        {
+            if (packed.Version == wanted) return packed.Matrix!;
+            packed.Matrix ??= new PackedMatrix<R>(source.Rows, source.Columns);
+            packed.Matrix.Pack(source);
+            Volatile.Write(ref packed.Version, wanted);
+            return packed.Matrix;
+        }
+    }
+
+    private struct Packed
+    {
+        public PackedMatrix<R>? Matrix;
+        public int Version;
+    }
+}

@@ -1,0 +1,57 @@
+using System.Numerics;
+
+namespace Hybrid.Core;
+
+/// <summary>
+/// Joins each <c>factor</c> neighbouring frames into one with all their features (Chan et al. 2016, "Listen, attend and
+/// spell"). The length becomes floor(T / factor); frames left over at the end are dropped. Derivation: Pyramid.md.
+/// </summary>
+/// <typeparam name="R">Float or double.</typeparam>
+public sealed class Pyramid<R> : Layer<R> where R : unmanaged, IBinaryFloatingPointIeee754<R>
+{
+    private readonly int inputs, factor;
+
+    /// <summary>A pyramid step over frames of <paramref name="inputs"/> features.</summary>
+    public Pyramid(int inputs, int factor)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(inputs);
+        ArgumentOutOfRangeException.ThrowIfLessThan(factor, 2);
+        (this.inputs, this.factor) = (inputs, factor);
+    }
+
+    /// <inheritdoc/>
+    public override int OutputFeatures => inputs * factor;
+
+    /// <inheritdoc/>
+    public override int OutputLength(int frames) => frames / factor;
+
+    /// <inheritdoc/>
+    public override Batch<R> Forward(Batch<R> x, Pass pass)
+    {
+        RequireFeatures(x, inputs, "Pyramid");
+        var workspace = pass.Workspace;
+        workspace.Tape<PyramidTape>(this) = new PyramidTape(x);
+        int T = x.T / factor;
+        var lengths = workspace.Rent<int>(x.B);
+        for (var b = 0; b < x.B; b++) lengths.Span[b] = x.Lengths.Span[b] / factor;
+        var y = new Batch<R>(workspace.RentZeroed<R>(T * x.B * OutputFeatures), T, x.B, OutputFeatures, lengths, x.Keys);
+        for (var b = 0; b < x.B; b++)
+            for (var t = 0; t < lengths.Span[b]; t++)
+                for (var j = 0; j < factor; j++) x.Row(t * factor + j, b).CopyTo(y.Row(t, b)[(j * inputs)..]); // F1
+        return y;
+    }
+
+    /// <inheritdoc/>
+    public override Batch<R> Backward(Batch<R> dy, Pass pass)
+    {
+        var x = pass.Workspace.Tape<PyramidTape>(this).X;
+        var dx = x.With(pass.Workspace.RentZeroed<R>(x.Data.Length), inputs);
+        for (var b = 0; b < x.B; b++)
+            for (var t = 0; t < dy.Lengths.Span[b]; t++)
+                for (var j = 0; j < factor; j++) dy.Row(t, b).Slice(j * inputs, inputs).CopyTo(dx.Row(t * factor + j, b)); // B1
+        return dx;
+    }
+
+    /// <param name="X">The input, whose sizes and lengths the gradient has: B1.</param>
+    private readonly record struct PyramidTape(Batch<R> X);
+}

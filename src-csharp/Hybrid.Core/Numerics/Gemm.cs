@@ -1,0 +1,245 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace Hybrid.Core;
+
+/// <summary>
+/// Matrix product, the one kernel everything stands on: C = A B or C += A B.
+/// </summary>
+/// <remarks>
+/// After Goto and van de Geijn, "Anatomy of high-performance matrix multiplication" (ACM TOMS 2008): a block of A that fits
+/// the second-level cache and a panel of B that fits the first are packed, and a tile of C stays in registers. Every
+/// element is one chain of fused multiply-adds over k in ascending order, so the bits depend neither on blocking nor on
+/// threads nor on the register width (with vector instructions off, only within rounding).
+/// </remarks>
+public static class Gemm
+{
+    // k per block: a panel of B (32 columns of float) then takes 32 KB, the greater part of the first-level cache.
+    private const int BlockK = 256;
+
+    // Rows per block: 120 x 256 floats take 120 KB of the second-level cache. A multiple of 12, 6 and 4 (tile rows).
+    private const int BlockRows = 120;
+
+    // Columns of B packed at a time where B comes unpacked: 256 x 512 floats, half a megabyte.
+    private const int BlockColumns = 512;
+
+    /// <summary>C = A B, or C += A B, for any strides of A and B; rows of C are contiguous.</summary>
+    /// <param name="a">[M, K]; may be a transposed view.</param>
+    /// <param name="b">[K, N]; may be a transposed view.</param>
+    /// <param name="c">[M, N]; overlaps neither factor.</param>
+    /// <param name="accumulate">Add to what C holds instead of replacing it.</param>
+    /// <param name="team">Threads to share the work; the caller alone where null.</param>
+    /// <exception cref="ArgumentException">Sizes do not fit each other.</exception>
+    public static unsafe void Multiply<R>(MatrixView<R> a, MatrixView<R> b, MatrixView<R> c, bool accumulate = false, ThreadTeam? team = null)
+        where R : unmanaged, IBinaryFloatingPointIeee754<R>
+    {
+        CheckSizes(a, b.Rows, b.Columns, c);
+        fixed (R* pa = a.Data.Span, pb = b.Data.Span, pc = c.Data.Span)
+            Run(new Product<R>(a, pa, pb, b.RowStride, b.ColumnStride, false, b.Columns, pc, c.RowStride, accumulate), team);
+    }
+
+    /// <summary>C = A B, or C += A B, with B packed beforehand.</summary>
+    /// <inheritdoc cref="Multiply{R}(MatrixView{R}, MatrixView{R}, MatrixView{R}, bool, ThreadTeam)"/>
+    public static unsafe void Multiply<R>(MatrixView<R> a, PackedMatrix<R> b, MatrixView<R> c, bool accumulate = false, ThreadTeam? team = null)
+        where R : unmanaged, IBinaryFloatingPointIeee754<R>
+    {
+        CheckSizes(a, b.K, b.N, c);
+        fixed (R* pa = a.Data.Span, pb = b.Panels, pc = c.Data.Span)
+            Run(new Product<R>(a, pa, pb, 0, 0, true, b.N, pc, c.RowStride, accumulate), team);
+    }
+
+    /// <summary>Columns of a panel of packed B on this machine.</summary>
+    internal static int PanelWidth<R>() where R : unmanaged, IBinaryFloatingPointIeee754<R> =>
+        Vector512.IsHardwareAccelerated ? MicroKernel<R, Lanes512<R>>.Columns
+        : Vector128.IsHardwareAccelerated ? MicroKernel<R, Lanes256<R>>.Columns
+        : MicroKernel<R, Lanes1<R>>.Columns;
+
+    internal static int PanelCount<R>(int columns) where R : unmanaged, IBinaryFloatingPointIeee754<R> =>
+        (columns + PanelWidth<R>() - 1) / PanelWidth<R>();
+
+    private static void CheckSizes<R>(MatrixView<R> a, int k, int n, MatrixView<R> c) where R : unmanaged, IBinaryFloatingPointIeee754<R>
+    {
+        if (a.Columns != k || a.Rows != c.Rows || n != c.Columns)
+            throw new ArgumentException($"a [{a.Rows}, {a.Columns}] times [{k}, {n}] product does not fit [{c.Rows}, {c.Columns}]");
+        if (c.ColumnStride != 1) throw new ArgumentException("rows of the product must be contiguous", nameof(c));
+    }
+
+    private static void Run<R>(in Product<R> product, ThreadTeam? team) where R : unmanaged, IBinaryFloatingPointIeee754<R>
+    {
+        if (product.M == 0 || product.N == 0) return;
+        if (team is null || product.Work < 1 << 15)
+        {
+            Compute(product, 0, product.M, 0, product.N);
+            return;
+        }
+        // About four rectangles of C for each thread, so that an interrupted thread delays the others little.
+        var rowParts = Math.Clamp(product.M / (BlockRows / 2), 1, 4 * team.Threads);
+        var columnParts = Math.Clamp(4 * team.Threads / rowParts, 1, PanelCount<R>(product.N));
+        var grid = new Grid<R>(product, RoundUp(Divide(product.M, rowParts), 12), RoundUp(Divide(product.N, columnParts), PanelWidth<R>()));
+        team.For(grid.Count, grid, static (in Grid<R> grid, int index) => grid.Compute(index));
+    }
+
+    private static int Divide(int total, int parts) => (total + parts - 1) / parts;
+
+    private static int RoundUp(int value, int multiple) => Divide(value, multiple) * multiple;
+
+    private static void Compute<R>(in Product<R> product, int row, int rows, int column, int columns)
+        where R : unmanaged, IBinaryFloatingPointIeee754<R>
+    {
+        if (Vector512.IsHardwareAccelerated) Compute<R, Lanes512<R>>(product, row, rows, column, columns);
+        else if (Vector128.IsHardwareAccelerated) Compute<R, Lanes256<R>>(product, row, rows, column, columns);
+        else Compute<R, Lanes1<R>>(product, row, rows, column, columns);
+    }
+
+    /// <summary>One rectangle of C, by one thread, with packing space of its own.</summary>
+    private static unsafe void Compute<R, TLanes>(in Product<R> product, int row, int rows, int column, int columns)
+        where R : unmanaged, IBinaryFloatingPointIeee754<R>
+        where TLanes : struct, ILanes<TLanes, R>
+    {
+        var width = MicroKernel<R, TLanes>.Columns;
+        var blockA = Scratch<R>.A;
+        if (product.K == 0 && !product.Accumulate)
+        {
+            for (var i = row; i < row + rows; i++) new Span<R>(product.C + (long)i * product.StrideC + column, columns).Clear();
+        }
+        for (var k = 0; k < product.K; k += BlockK)
+        {
+            var depth = Math.Min(BlockK, product.K - k);
+            var accumulate = product.Accumulate || k > 0;
+            for (var j = column; j < column + columns; j += BlockColumns)
+            {
+                var blockEnd = Math.Min(j + BlockColumns, column + columns);
+                // Panel p of the block begins at panels + p * panelStride.
+                R* panels;
+                long panelStride;
+                if (product.IsPacked)
+                {
+                    panels = product.B + (long)j * product.K + (long)k * width;
+                    panelStride = (long)product.K * width;
+                }
+                else
+                {
+                    panels = Scratch<R>.B;
+                    panelStride = (long)depth * width;
+                    for (int p = 0, n = j; n < blockEnd; p++, n += width)
+                        Packing.Panel(product.B + k * product.RowStrideB + n * product.ColumnStrideB, product.ColumnStrideB, product.RowStrideB, Math.Min(width, blockEnd - n), width, depth, panels + p * panelStride);
+                }
+                for (var i = row; i < row + rows; i += BlockRows)
+                {
+                    var blockRows = Math.Min(BlockRows, row + rows - i);
+                    PackRows<R, TLanes>(product, i, blockRows, k, depth, blockA);
+                    for (int p = 0, n = j; n < blockEnd; p++, n += width)
+                        MultiplyPanel<R, TLanes>(blockRows, depth, blockA, panels + p * panelStride, product.C + (long)i * product.StrideC + n, product.StrideC, Math.Min(width, blockEnd - n), accumulate);
+                }
+            }
+        }
+    }
+
+    private static unsafe void PackRows<R, TLanes>(in Product<R> product, int row, int rows, int k, int depth, R* target)
+        where R : unmanaged, IBinaryFloatingPointIeee754<R>
+        where TLanes : struct, ILanes<TLanes, R>
+    {
+        for (var done = 0; done < rows;)
+        {
+            var tile = TileRows<TLanes, R>(rows - done);
+            var source = product.A + (row + done) * product.RowStrideA + k * product.ColumnStrideA;
+            Packing.Panel(source, product.RowStrideA, product.ColumnStrideA, Math.Min(tile, rows - done), tile, depth, target + (long)done * depth);
+            done += tile;
+        }
+    }
+
+    private static unsafe void MultiplyPanel<R, TLanes>(int rows, int depth, R* a, R* panel, R* c, int strideC, int columns, bool accumulate)
+        where R : unmanaged, IBinaryFloatingPointIeee754<R>
+        where TLanes : struct, ILanes<TLanes, R>
+    {
+        var width = MicroKernel<R, TLanes>.Columns;
+        var edge = stackalloc R[TLanes.TileRows * width];
+        for (var done = 0; done < rows;)
+        {
+            var tile = TileRows<TLanes, R>(rows - done);
+            var valid = Math.Min(tile, rows - done);
+            var tileA = a + (long)done * depth;
+            var tileC = c + (long)done * strideC;
+            if (valid == tile && columns == width) MicroKernel<R, TLanes>.Run(tile, depth, tileA, panel, tileC, strideC, accumulate);
+            else
+            {
+                // A tile that hangs over the edge of C is computed beside it.
+                if (accumulate) Copy(tileC, strideC, edge, width, valid, columns);
+                MicroKernel<R, TLanes>.Run(tile, depth, tileA, panel, edge, width, accumulate);
+                Copy(edge, width, tileC, strideC, valid, columns);
+            }
+            done += tile;
+        }
+    }
+
+    private static unsafe void Copy<R>(R* from, int strideFrom, R* to, int strideTo, int rows, int columns) where R : unmanaged
+    {
+        for (var i = 0; i < rows; i++)
+            new ReadOnlySpan<R>(from + (long)i * strideFrom, columns).CopyTo(new Span<R>(to + (long)i * strideTo, columns));
+    }
+
+    /// <summary>
+    /// Rows of the next tile when <paramref name="left"/> remain: the largest, but two middle ones rather than a large and
+    /// a small one, because small tiles wait for their own results.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static int TileRows<TLanes, R>(int left)
+        where TLanes : struct, ILanes<TLanes, R>
+        where R : unmanaged, IBinaryFloatingPointIeee754<R> => TLanes.TileRows switch
+        {
+            12 => left switch { > 16 or 12 or 11 => 12, > 6 => 8, > 4 => 6, > 2 => 4, _ => 2 },
+            6 => left switch { > 8 or 6 or 5 => 6, > 2 => 4, _ => 2 },
+            _ => left > 2 ? 4 : 2,
+        };
+
+    /// <summary>What a product is made of, as the inner loops see it.</summary>
+    private readonly unsafe struct Product<R> where R : unmanaged, IBinaryFloatingPointIeee754<R>
+    {
+        public readonly R* A, B, C;
+        public readonly long RowStrideA, ColumnStrideA, RowStrideB, ColumnStrideB;
+        public readonly int M, N, K, StrideC;
+        public readonly bool IsPacked, Accumulate;
+
+        public Product(MatrixView<R> a, R* pa, R* b, int rowStrideB, int columnStrideB, bool isPacked, int n, R* c, int strideC, bool accumulate)
+        {
+            A = pa;
+            B = b;
+            C = c;
+            (M, N, K) = (a.Rows, n, a.Columns);
+            (RowStrideA, ColumnStrideA, RowStrideB, ColumnStrideB, StrideC) = (a.RowStride, a.ColumnStride, rowStrideB, columnStrideB, strideC);
+            (IsPacked, Accumulate) = (isPacked, accumulate);
+        }
+
+        public long Work => (long)M * N * K;
+    }
+
+    private readonly struct Grid<R>(Product<R> product, int rows, int columns) where R : unmanaged, IBinaryFloatingPointIeee754<R>
+    {
+        private int Across => Divide(product.N, columns);
+
+        public int Count => Divide(product.M, rows) * Across;
+
+        public void Compute(int index)
+        {
+            int row = index / Across * rows, column = index % Across * columns;
+            Gemm.Compute(product, row, Math.Min(rows, product.M - row), column, Math.Min(columns, product.N - column));
+        }
+    }
+
+    /// <summary>Packing space of a thread.</summary>
+    private static unsafe class Scratch<R> where R : unmanaged
+    {
+        [ThreadStatic] private static Memory<R> a, b;
+
+        public static R* A => Pointer(ref a, (BlockRows + 12) * BlockK);
+
+        public static R* B => Pointer(ref b, BlockColumns * BlockK);
+
+        private static R* Pointer(ref Memory<R> memory, int length)
+        {
+            if (memory.IsEmpty) memory = AlignedMemory.Allocate<R>(length);
+            return (R*)Unsafe.AsPointer(ref memory.Span[0]);
+        }
+    }
+}

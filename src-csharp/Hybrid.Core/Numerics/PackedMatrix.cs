@@ -1,0 +1,45 @@
+using System.Numerics;
+
+namespace Hybrid.Core;
+
+/// <summary>
+/// The right factor of a matrix product, [K, N], copied into the order in which GEMM reads it: panels of as many columns as
+/// a tile has, each panel row by row, the last one filled up with zeros. Weights are packed once and serve every time step.
+/// </summary>
+/// <typeparam name="R">Float or double.</typeparam>
+public sealed class PackedMatrix<R> where R : unmanaged, IBinaryFloatingPointIeee754<R>
+{
+    private readonly Memory<R> panels;
+
+    /// <summary>Room for a matrix of <paramref name="k"/> rows and <paramref name="n"/> columns.</summary>
+    public PackedMatrix(int k, int n)
+    {
+        (K, N) = (k, n);
+        panels = AlignedMemory.Allocate<R>(checked(k * Gemm.PanelCount<R>(n) * Gemm.PanelWidth<R>()));
+    }
+
+    /// <summary>A packed copy of <paramref name="source"/>.</summary>
+    public PackedMatrix(MatrixView<R> source) : this(source.Rows, source.Columns) => Pack(source);
+
+    /// <summary>Rows: the length of the sums.</summary>
+    public int K { get; }
+
+    /// <summary>Columns of the product.</summary>
+    public int N { get; }
+
+    internal ReadOnlySpan<R> Panels => panels.Span;
+
+    /// <summary>Copies a matrix of the same size into this one.</summary>
+    public unsafe void Pack(MatrixView<R> source)
+    {
+        if (source.Rows != K || source.Columns != N)
+            throw new ArgumentException($"a {source.Rows} x {source.Columns} matrix does not fit a packed one of {K} x {N}", nameof(source));
+        if (K == 0 || N == 0) return;
+        var width = Gemm.PanelWidth<R>();
+        fixed (R* from = source.Data.Span, to = panels.Span)
+        {
+            for (var column = 0; column < N; column += width)
+                Packing.Panel(from + (long)column * source.ColumnStride, source.ColumnStride, source.RowStride, Math.Min(width, N - column), width, K, to + (long)column * K);
+        }
+    }
+}

@@ -1,0 +1,51 @@
+using System.Numerics;
+using System.Numerics.Tensors;
+
+namespace Hybrid.Core;
+
+/// <summary>Operations on the rows of a matrix whose result has one row.</summary>
+internal static class Rows
+{
+    // Sums run over pieces of this many rows, and then over the pieces in order: the result does not depend on the team,
+    // and rounding errors grow with the number of pieces, not of rows.
+    private const int Piece = 256;
+
+    /// <summary>Copies <paramref name="row"/> into every row.</summary>
+    public static void Fill<R>(MatrixView<R> matrix, ReadOnlySpan<R> row) where R : unmanaged, IBinaryFloatingPointIeee754<R>
+    {
+        var data = matrix.Data.Span;
+        for (var i = 0; i < matrix.Rows; i++) row.CopyTo(data.Slice(i * matrix.RowStride, matrix.Columns));
+    }
+
+    /// <summary>sum[j] += sum over i of matrix[i, j]</summary>
+    public static void AddSum<R>(MatrixView<R> matrix, Span<R> sum, Workspace workspace) where R : unmanaged, IBinaryFloatingPointIeee754<R>
+    {
+        var partial = PartialSums(matrix.Rows, matrix.Columns, matrix, workspace, static (in MatrixView<R> m, int i, Span<R> target) =>
+            TensorPrimitives.Add(target, m.Data.Span.Slice(i * m.RowStride, m.Columns), target));
+        Merge(partial, sum);
+    }
+
+    /// <summary>What <see cref="PartialSums"/> does with one row: adds its contribution to <paramref name="target"/>.</summary>
+    public delegate void AddRow<TState, R>(in TState state, int row, Span<R> target);
+
+    /// <summary>Sums of <paramref name="width"/> numbers over the rows of each piece: [pieces, width].</summary>
+    public static MatrixView<R> PartialSums<TState, R>(int rows, int width, TState state, Workspace workspace, AddRow<TState, R> add)
+        where R : unmanaged, IBinaryFloatingPointIeee754<R>
+    {
+        var pieces = (rows + Piece - 1) / Piece;
+        var partial = new MatrixView<R>(workspace.RentZeroed<R>(pieces * width), pieces, width);
+        workspace.Team.For(pieces, (rows, state, partial, add), static (in (int Rows, TState State, MatrixView<R> Partial, AddRow<TState, R> Add) s, int piece) =>
+        {
+            var target = s.Partial.Data.Span.Slice(piece * s.Partial.Columns, s.Partial.Columns);
+            for (var row = piece * Piece; row < Math.Min(s.Rows, (piece + 1) * Piece); row++) s.Add(s.State, row, target);
+        });
+        return partial;
+    }
+
+    /// <summary>sum[j] += sum over pieces, in order.</summary>
+    public static void Merge<R>(MatrixView<R> partial, Span<R> sum) where R : unmanaged, IBinaryFloatingPointIeee754<R>
+    {
+        for (var piece = 0; piece < partial.Rows; piece++)
+            TensorPrimitives.Add(sum, partial.Data.Span.Slice(piece * partial.RowStride, partial.Columns), sum);
+    }
+}

@@ -1,0 +1,184 @@
+using System.Runtime.CompilerServices;
+
+namespace Hybrid.Core;
+
+/// <summary>The body of a parallel loop: one index of the work described by <paramref name="state"/>.</summary>
+/// <remarks>Pass a static lambda: it is created once, so running it allocates nothing.</remarks>
+public delegate void TeamWork<TState>(in TState state, int index) where TState : struct;
+
+/// <summary>
+/// A small team of threads that runs loops without allocating (a call of <c>Parallel.For</c> allocates about 1.5 KB).
+/// The calling thread takes part. Indices are handed out in order, one at a time, to whoever is free; results therefore
+/// stay deterministic as long as every index writes its own part of the output.
+/// </summary>
+/// <remarks>
+/// A team serves one loop at a time. A loop started while the team is busy - from inside another loop, or from another
+/// thread - runs on its calling thread alone, with the same result. Threads end by themselves when the team is collected.
+/// </remarks>
+public sealed class ThreadTeam
+{
+    private static readonly Lazy<ThreadTeam> Shared = new(() => new ThreadTeam(Environment.ProcessorCount));
+
+    private readonly Crew crew;
+
+    /// <summary>The team used where none is named: as many threads as the machine has processors.</summary>
+    public static ThreadTeam Default => Shared.Value;
+
+    /// <summary>Makes a team of <paramref name="threads"/> threads, the caller's included.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Fewer than one thread, or more than 1024.</exception>
+    public ThreadTeam(int threads)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(threads, 1024);
+        crew = new Crew(threads - 1);
+        for (var i = 1; i < threads; i++)
+        {
+            // The thread knows the crew, not the team: a forgotten team can be collected, and then dismisses its crew.
+            var thread = new Thread(crew.Serve) { IsBackground = true, Name = $"Hybrid team {i}" };
+            thread.Start();
+        }
+    }
+
+    /// <summary>Dismisses the threads of a team that nobody holds any more.</summary>
+    ~ThreadTeam() => crew?.Dismiss();
+
+    /// <summary>How many threads take part in a loop, the caller's included.</summary>
+    public int Threads => crew.Helpers + 1;
+
+    /// <summary>
+    /// Runs <paramref name="work"/> for every index in [0, <paramref name="count"/>) and returns when all are done.
+    /// </summary>
+    /// <exception cref="AggregateException">An index failed; the first failure is the inner exception.</exception>
+    public unsafe void For<TState>(int count, in TState state, TeamWork<TState> work) where TState : struct
+    {
+        if (count > 1 && crew.Helpers > 0 && crew.TryClaim())
+        {
+            // The job lives on this stack frame, which outlasts the loop; helpers reach it through a pointer, the
+            // garbage collector keeps the references in it up to date because the frame itself is alive.
+            var job = new Job<TState>(in state, work);
+            try
+            {
+#pragma warning disable CS8500 // address of a managed type: see above
+                crew.Run(count, &Job<TState>.Invoke, &job);
+#pragma warning restore CS8500
+            }
+            finally
+            {
+                crew.Release();
+            }
+            GC.KeepAlive(this);
+            return;
+        }
+        for (var i = 0; i < count; i++) work(in state, i);
+    }
+
+    private readonly struct Job<TState>(in TState state, TeamWork<TState> work) where TState : struct
+    {
+        private readonly TState state = state;
+        private readonly TeamWork<TState> work = work;
+
+        public static unsafe void Invoke(void* job, int index)
+        {
+#pragma warning disable CS8500
+            ref var self = ref Unsafe.AsRef<Job<TState>>(job);
+#pragma warning restore CS8500
+            self.work(in self.state, index);
+        }
+    }
+
+    /// <summary>What the threads share: the current loop and the way they wait for the next one.</summary>
+    private sealed unsafe class Crew(int helpers)
+    {
+        // Long enough to bridge the gap between two loops of one training step, short enough not to steal a shared core.
+        private const int SpinsBeforeSleep = 2000;
+
+        private readonly object bed = new();
+        private int claimed;
+        private volatile bool dismissed;
+
+        private delegate*<void*, int, void> body;
+        private void* job;
+        private int count;
+        private int next;
+        private int finished;
+        private int generation;
+        private int sleepers;
+        private Exception? failure;
+
+        public int Helpers { get; } = helpers;
+
+        public bool TryClaim() => Interlocked.CompareExchange(ref claimed, 1, 0) == 0;
+
+        public void Release() => Volatile.Write(ref claimed, 0);
+
+        public void Run(int indices, delegate*<void*, int, void> invoke, void* state)
+        {
+            body = invoke;
+            job = state;
+            (count, next, finished, failure) = (indices, 0, 0, null);
+            Interlocked.Increment(ref generation);
+            if (Volatile.Read(ref sleepers) > 0) WakeAll();
+
+            Work();
+            var spinner = new SpinWait();
+            while (Volatile.Read(ref finished) < Helpers) spinner.SpinOnce(sleep1Threshold: -1);
+            if (failure is { } error) throw new AggregateException(error.Message, error);
+        }
+
+        public void Dismiss()
+        {
+            dismissed = true;
+            WakeAll();
+        }
+
+        public void Serve()
+        {
+            var seen = 0;
+            while (AwaitLoop(ref seen))
+            {
+                Work();
+                Interlocked.Increment(ref finished);
+            }
+        }
+
+        private void Work()
+        {
+            try
+            {
+                for (var i = Interlocked.Increment(ref next) - 1; i < count; i = Interlocked.Increment(ref next) - 1) body(job, i);
+            }
+            catch (Exception error)
+            {
+                Interlocked.CompareExchange(ref failure, error, null);
+                Volatile.Write(ref next, count);
+            }
+        }
+
+        private void WakeAll()
+        {
+            lock (bed) Monitor.PulseAll(bed);
+        }
+
+        private bool AwaitLoop(ref int seen)
+        {
+            for (var spins = 0; Volatile.Read(ref generation) == seen; spins++)
+            {
+                if (dismissed) return false;
+                if (spins < SpinsBeforeSleep)
+                {
+                    Thread.SpinWait(20);
+                    continue;
+                }
+                lock (bed)
+                {
+                    Interlocked.Increment(ref sleepers);
+                    // Checked again after announcing: a loop that started in between saw no sleeper to wake.
+                    while (Volatile.Read(ref generation) == seen && !dismissed) Monitor.Wait(bed);
+                    Interlocked.Decrement(ref sleepers);
+                }
+            }
+            seen = Volatile.Read(ref generation);
+            return !dismissed;
+        }
+    }
+}

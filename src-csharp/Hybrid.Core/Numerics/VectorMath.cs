@@ -1,0 +1,152 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace Hybrid.Core;
+
+/// <summary>
+/// Functions of a register of numbers. They are made of operations that every machine rounds alike, so that 512- and
+/// 256-bit machines give the same bits; the relative error is below 3e-7 in float and 1e-15 in double. NaN stays NaN.
+/// </summary>
+internal static class VectorMath
+{
+    // exp(x) = 2^n exp(r), n = round(x / ln 2), |r| <= ln 2 / 2; ln 2 in two parts, so that n ln 2 is subtracted exactly.
+    // The polynomial for float is that of Cephes' expf (Moshier 1989); for double the Taylor series does.
+    private static ReadOnlySpan<double> ExpFloat =>
+        [1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1];
+
+    private static ReadOnlySpan<double> ExpDouble =>
+    [
+        1 / 6227020800.0, 1 / 479001600.0, 1 / 39916800.0, 1 / 3628800.0, 1 / 362880.0, 1 / 40320.0, 1 / 5040.0, 1 / 720.0,
+        1 / 120.0, 1 / 24.0, 1 / 6.0, 1 / 2.0,
+    ];
+
+    // tanh(x) = x + x z P(z) / Q(z), z = x^2, for |x| < 0.625 (Cephes tanhf and tanh).
+    private static ReadOnlySpan<double> TanhFloat =>
+        [-5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1];
+
+    private static ReadOnlySpan<double> TanhDoubleP =>
+        [-9.64399179425052238628e-1, -9.92877231001918586564e1, -1.61468768441708447952e3];
+
+    private static ReadOnlySpan<double> TanhDoubleQ =>
+        [1, 1.12811678491632931402e2, 2.23548839060100448583e3, 4.84406305325125486048e3];
+
+    // erfc(z) = t exp(-z^2) Q(t), t = 3 / (3 + z), z >= 0. Q is smooth on (0, 1]; these are its Chebyshev coefficients in
+    // u = 2 t - 1, computed with 40 digits. Eleven of them reach 1e-8, all of them 1e-16.
+    private static ReadOnlySpan<double> ErfcScaled =>
+    [
+        0.471146074660290654, 0.377158949691565793, 0.118036033447495454, 0.0283623466996951515, 0.00487175775760554639,
+        0.000459852387876544279, -2.14302223810531519e-5, -1.30144736992413488e-5, -8.80928358285351363e-7,
+        2.74648004797028445e-7, 4.41599189922378551e-8, -6.39840838557548284e-9, -1.67683572124846442e-9,
+        1.94733547008900241e-10, 6.24744130346938951e-11, -8.12455755224449574e-12, -2.33031461322256573e-12,
+        4.19103853922533298e-13, 8.19333526881302986e-14, -2.33524721079292633e-14, -2.24425856491653643e-15,
+        1.28114352980505062e-15,
+    ];
+
+    /// <summary>a * b + c with one rounding.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<R> MultiplyAdd<R>(Vector512<R> a, Vector512<R> b, Vector512<R> c)
+        where R : unmanaged, IBinaryFloatingPointIeee754<R> =>
+        typeof(R) == typeof(float)
+            ? Vector512.FusedMultiplyAdd(a.AsSingle(), b.AsSingle(), c.AsSingle()).As<float, R>()
+            : Vector512.FusedMultiplyAdd(a.AsDouble(), b.AsDouble(), c.AsDouble()).As<double, R>();
+
+    /// <summary>The same number in every place.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<R> Constant<R>(double value) where R : unmanaged, IBinaryFloatingPointIeee754<R> =>
+        typeof(R) == typeof(float) ? Vector512.Create((float)value).As<float, R>() : Vector512.Create(value).As<double, R>();
+
+    /// <summary>e^x; beyond the range of normal numbers it stays at the end of the range.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<R> Exp<R>(Vector512<R> x) where R : unmanaged, IBinaryFloatingPointIeee754<R>
+    {
+        var single = typeof(R) == typeof(float);
+        // Constants come first: of a constant and a NaN these two return the second.
+        x = Vector512.MinNative(Constant<R>(single ? 88.02 : 709.0), x);
+        x = Vector512.MaxNative(Constant<R>(single ? -87.33 : -708.0), x);
+        var (mantissa, shifted) = ExpParts(x);
+        return single
+            ? (mantissa.AsInt32() + (shifted.AsInt32() << 23)).As<int, R>()
+            : (mantissa.AsInt64() + (shifted.AsInt64() << 52)).As<long, R>();
+    }
+
+    /// <summary>
+    /// e^x as mantissa * 2^n for any |x| below 2^20: the mantissa lies between 0.7 and 1.42, n in the low bits of Shifted,
+    /// which is n + <see cref="RoundingShift{R}"/>.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static (Vector512<R> Mantissa, Vector512<R> Shifted) ExpParts<R>(Vector512<R> x) where R : unmanaged, IBinaryFloatingPointIeee754<R>
+    {
+        var single = typeof(R) == typeof(float);
+        var shifted = MultiplyAdd(x, Constant<R>(1.4426950408889634), RoundingShift<R>());
+        var n = shifted - RoundingShift<R>();
+        var r = MultiplyAdd(n, Constant<R>(single ? -0.693359375 : -0.693145751953125), x);
+        r = MultiplyAdd(n, Constant<R>(single ? 2.12194440e-4 : -1.42860682030941723212e-6), r);
+        return (MultiplyAdd(Polynomial(single ? ExpFloat : ExpDouble, r), r * r, r) + Vector512<R>.One, shifted);
+    }
+
+    /// <summary>1.5 * 2^(bits of the mantissa): adding it rounds to an integer and leaves that in the low bits.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<R> RoundingShift<R>() where R : unmanaged, IBinaryFloatingPointIeee754<R> =>
+        Constant<R>(typeof(R) == typeof(float) ? 12582912.0 : 6755399441055744.0);
+
+    /// <summary>1 / (1 + e^-x).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<R> Sigmoid<R>(Vector512<R> x) where R : unmanaged, IBinaryFloatingPointIeee754<R> =>
+        Vector512<R>.One / (Vector512<R>.One + Exp(-x));
+
+    /// <summary>The hyperbolic tangent.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<R> Tanh<R>(Vector512<R> x) where R : unmanaged, IBinaryFloatingPointIeee754<R>
+    {
+        var magnitude = Vector512.Abs(x);
+        // tanh|x| = 1 - 2 / (e^(2|x|) + 1) loses digits near zero, where the odd polynomial takes over.
+        var large = Vector512<R>.One - Constant<R>(2) / (Exp(magnitude + magnitude) + Vector512<R>.One);
+        large |= x & Constant<R>(-0.0);
+        var z = x * x;
+        var ratio = typeof(R) == typeof(float) ? Polynomial(TanhFloat, z) : Polynomial(TanhDoubleP, z) / Polynomial(TanhDoubleQ, z);
+        var small = MultiplyAdd(ratio * z, x, x);
+        return Vector512.ConditionalSelect(Vector512.LessThan(magnitude, Constant<R>(0.625)), small, large);
+    }
+
+    /// <summary>
+    /// The standard normal distribution: Phi(x) = erfc(-x / sqrt 2) / 2, and its density, which GELU's slope needs.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static (Vector512<R> Cumulative, Vector512<R> Density) Normal<R>(Vector512<R> x)
+        where R : unmanaged, IBinaryFloatingPointIeee754<R>
+    {
+        // e^(-x^2/2) with the square's rounding error put back: without it the tails lose digits.
+        var square = x * x;
+        var error = MultiplyAdd(x, x, -square);
+        var half = Constant<R>(0.5);
+        var gauss = Exp(-half * square);
+        gauss = MultiplyAdd(gauss, -half * error, gauss);
+
+        var z = Vector512.Abs(x) * Constant<R>(0.70710678118654752);
+        var t = Constant<R>(3) / (Constant<R>(3) + z);
+        var tail = half * gauss * t * Chebyshev(t + t - Vector512<R>.One, typeof(R) == typeof(float) ? ErfcScaled[..11] : ErfcScaled);
+        var cumulative = Vector512.ConditionalSelect(Vector512.GreaterThan(x, Vector512<R>.Zero), Vector512<R>.One - tail, tail);
+        return (cumulative, gauss * Constant<R>(0.39894228040143268));
+    }
+
+    /// <summary>Horner's scheme, highest power first.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<R> Polynomial<R>(ReadOnlySpan<double> coefficients, Vector512<R> x)
+        where R : unmanaged, IBinaryFloatingPointIeee754<R>
+    {
+        var sum = Constant<R>(coefficients[0]);
+        for (var i = 1; i < coefficients.Length; i++) sum = MultiplyAdd(sum, x, Constant<R>(coefficients[i]));
+        return sum;
+    }
+
+    /// <summary>Clenshaw's scheme.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<R> Chebyshev<R>(Vector512<R> u, ReadOnlySpan<double> coefficients)
+        where R : unmanaged, IBinaryFloatingPointIeee754<R>
+    {
+        Vector512<R> b1 = Vector512<R>.Zero, b2 = Vector512<R>.Zero, twice = u + u;
+        for (var i = coefficients.Length - 1; i > 0; i--) (b1, b2) = (MultiplyAdd(twice, b1, Constant<R>(coefficients[i]) - b2), b1);
+        return MultiplyAdd(u, b1, Constant<R>(coefficients[0]) - b2);
+    }
+}

@@ -1,0 +1,88 @@
+using System.Runtime.CompilerServices;
+
+namespace Hybrid.Core;
+
+/// <summary>
+/// The memory and the threads of one caller. Layers take from it what they produce and what they keep for the backward
+/// pass; <see cref="Reset"/> takes everything back at once. After the first step of a given size nothing is allocated any
+/// more. A workspace serves one forward or backward pass at a time; networks can be shared, workspaces cannot.
+/// </summary>
+public sealed class Workspace
+{
+    private readonly Dictionary<Type, IArena> arenas = [];
+    private readonly Dictionary<object, object> tapes = new(ReferenceEqualityComparer.Instance);
+
+    /// <summary>An empty workspace.</summary>
+    /// <param name="team">The threads that share the work of a pass; <see cref="ThreadTeam.Default"/> where left out.</param>
+    public Workspace(ThreadTeam? team = null) => Team = team ?? ThreadTeam.Default;
+
+    /// <summary>The threads that share the work of a pass.</summary>
+    public ThreadTeam Team { get; }
+
+    /// <summary>Memory until the next <see cref="Reset"/>, beginning on a cache line. Its content is undefined.</summary>
+    public Memory<TItem> Rent<TItem>(int length) where TItem : unmanaged
+    {
+        ref var arena = ref System.Runtime.InteropServices.CollectionsMarshal.GetValueRefOrAddDefault(arenas, typeof(TItem), out _);
+        arena ??= new Arena<TItem>();
+        return ((Arena<TItem>)arena).Rent(length);
+    }
+
+    /// <summary>Memory until the next <see cref="Reset"/>, filled with zeros.</summary>
+    public Memory<TItem> RentZeroed<TItem>(int length) where TItem : unmanaged
+    {
+        var memory = Rent<TItem>(length);
+        memory.Span.Clear();
+        return memory;
+    }
+
+    /// <summary>Takes all memory back. Everything rented before is invalid from now on.</summary>
+    public void Reset()
+    {
+        foreach (var arena in arenas.Values) arena.Reset();
+    }
+
+    /// <summary>
+    /// What a layer keeps between its forward and its backward pass; the same place at every call with the same layer.
+    /// </summary>
+    public ref TTape Tape<TTape>(object layer) where TTape : struct
+    {
+        if (!tapes.TryGetValue(layer, out var slot)) tapes[layer] = slot = new StrongBox<TTape>();
+        return ref ((StrongBox<TTape>)slot).Value;
+    }
+
+    private interface IArena
+    {
+        void Reset();
+    }
+
+    /// <summary>Hands out slices of one block; what did not fit is remembered, and the next block is large enough.</summary>
+    private sealed class Arena<TItem> : IArena where TItem : unmanaged
+    {
+        private readonly int granule = AlignedMemory.Alignment / Unsafe.SizeOf<TItem>();
+        private Memory<TItem> block;
+        private int used;
+        private long wanted;
+
+        public Memory<TItem> Rent(int length)
+        {
+            ArgumentOutOfRangeException.ThrowIfNegative(length);
+            var rounded = checked(length + granule - 1) / granule * granule;
+            wanted += rounded;
+            if (rounded > block.Length - used)
+            {
+                // Doubling keeps the number of blocks small during the first pass; earlier blocks live on in the hands of their users.
+                block = AlignedMemory.Allocate<TItem>((int)Math.Min(Array.MaxLength - granule, Math.Max(rounded, Math.Max(4096, wanted))));
+                used = 0;
+            }
+            var memory = block.Slice(used, length);
+            used += rounded;
+            return memory;
+        }
+
+        public void Reset()
+        {
+            if (wanted > block.Length && wanted <= Array.MaxLength - granule) block = AlignedMemory.Allocate<TItem>((int)wanted);
+            (used, wanted) = (0, 0);
+        }
+    }
+}

@@ -1,0 +1,85 @@
+module Hybrid.Tests.CtcTests
+
+open System
+open Expecto
+open Hybrid.Core
+open Hybrid.Tests.GradientCheck
+
+/// All label sequences of a length over the symbols 1 .. symbols - 1.
+let rec private sequences symbols length =
+    if length = 0 then
+        [ [] ]
+    else
+        [ for rest in sequences symbols (length - 1) do
+              for label in 1 .. symbols - 1 -> label :: rest ]
+
+/// All paths over the symbols with their probability, grouped by the labels they collapse to.
+let private enumerate (probabilities: float[][]) =
+    let symbols = probabilities[0].Length
+
+    let collapse path =
+        let merged = (path, []) ||> List.foldBack (fun s rest -> match rest with head :: _ when head = s -> rest | _ -> s :: rest)
+        List.filter ((<>) 0) merged
+
+    let rec paths t =
+        if t < 0 then
+            [ [], 1.0 ]
+        else
+            [ for path, p in paths (t - 1) do
+                  for s in 0 .. symbols - 1 -> path @ [ s ], p * probabilities[t][s] ]
+
+    paths (probabilities.Length - 1)
+    |> List.groupBy (fst >> collapse)
+    |> List.map (fun (labels, group) -> labels, List.sumBy snd group)
+    |> Map.ofList
+
+let private softmax (logits: float[]) =
+    let top = Array.max logits
+    let e = logits |> Array.map (fun x -> exp (x - top))
+    let sum = Array.sum e
+    e |> Array.map (fun x -> x / sum)
+
+let private compute (loss: CtcLoss) (logits: Batch<float>) targets =
+    loss.Compute(logits, targets, Workspace(ThreadTeam 1))
+
+[<Tests>]
+let ctc =
+    testList "CTC loss" [
+        test "equals the enumeration of all paths for all T <= 5, S <= 3, V <= 4" {
+            for symbols in 2..4 do
+                for frames in 1..5 do
+                    let logits = randomBatch (uint64 (symbols * 10 + frames)) symbols [| frames |]
+                    let rows = [| for t in 0 .. frames - 1 -> softmax (logits.Row(t, 0).ToArray()) |]
+                    let all = enumerate rows
+
+                    for length in 0..3 do
+                        for labels in sequences symbols length do
+                            match all.TryFind labels with
+                            | Some p ->
+                                let result = compute (CtcLoss()) logits [| Array.ofList labels |]
+                                Expect.floatClose { absolute = 1e-9; relative = 0.0 } result.Loss (-log p) $"T {frames}, labels {labels}"
+                            | None ->
+                                Expect.throwsT<InfeasibleTargetException>
+                                    (fun () -> compute (CtcLoss()) logits [| Array.ofList labels |] |> ignore<CtcResult<float>>)
+                                    $"T {frames}, labels {labels} do not fit"
+        }
+
+        test "gradient equals central differences for unequal lengths, repeats, an empty target, any blank and reduction" {
+            for blank in [ 0; 2 ] do
+                let targets = [| [| 1; 1; 3 |]; [||]; [| 3; 1 |]; [| 4 |] |]
+
+                for reduction in Enum.GetValues<CtcReduction>() do
+                    let loss = CtcLoss(blank, reduction)
+                    let logits = randomBatch 3UL 5 [| 7; 3; 2; 1 |]
+                    let gradient = (compute loss logits targets).Gradient.Data.ToArray()
+
+                    for i in 0 .. gradient.Length - 1 do
+                        let value = logits.Data.Span[i]
+                        logits.Data.Span[i] <- value + 1e-5
+                        let above = (compute loss logits targets).Loss
+                        logits.Data.Span[i] <- value - 1e-5
+                        let below = (compute loss logits targets).Loss
+                        logits.Data.Span[i] <- value
+                        Expect.floatClose { absolute = 1e-9; relative = 1e-6 } gradient[i] ((above - below) / 2e-5) $"{reduction}, logit {i}"
+        }
+    ]

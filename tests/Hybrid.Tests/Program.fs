@@ -1,0 +1,6 @@
+module Hybrid.Tests.Program
+
+open Expecto
+
+[<EntryPoint>]
+let main arguments = runTestsInAssemblyWithCLIArgs [] arguments
