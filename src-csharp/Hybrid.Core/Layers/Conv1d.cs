@@ -45,6 +45,9 @@ public sealed class Conv1d<R> : Layer<R> where R : unmanaged, IBinaryFloatingPoi
         frames + 2 * padding < kernel ? 0 : (frames + 2 * padding - kernel) / stride + 1;
 
     /// <inheritdoc/>
+    public override (int Stride, double Offset) Centers => (stride, (kernel - 1) / 2.0 - padding);
+
+    /// <inheritdoc/>
     public override long MultiplyAdds(int frames) => (long)OutputLength(frames) * inputs * OutputFeatures * kernel;
 
     /// <inheritdoc/>

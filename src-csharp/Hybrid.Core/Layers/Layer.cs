@@ -35,6 +35,9 @@ public abstract class Layer<R> where R : unmanaged, IBinaryFloatingPointIeee754<
     /// <summary>Frames of the output for an utterance of <paramref name="frames"/> frames.</summary>
     public virtual int OutputLength(int frames) => frames;
 
+    /// <summary>Frame k of the output is centred on frame <c>k * Stride + Offset</c> of the input.</summary>
+    public virtual (int Stride, double Offset) Centers => (1, 0);
+
     /// <summary>Multiply-adds for an utterance of <paramref name="frames"/> input frames; 0 where there are next to none.</summary>
     public virtual long MultiplyAdds(int frames) => 0;
 

@@ -61,6 +61,19 @@ public sealed class Parameter<R> where R : unmanaged, IBinaryFloatingPointIeee75
     /// <summary>Draws the starting value; the same generator and name give the same value.</summary>
     public void Initialize(CounterRandom random) => Fill(random.Fork(Name).Stream());
 
+    /// <summary>Takes the value from a stored tensor of the same shape.</summary>
+    internal void Load(StoredTensor stored)
+    {
+        if (typeof(R) == typeof(float)) stored.ToSingles().CopyTo((float[])(object)Value, 0);
+        else stored.ToDoubles().CopyTo((double[])(object)Value, 0);
+        MarkChanged();
+    }
+
+    /// <summary>The value as a tensor to store.</summary>
+    internal StoredTensor Save() => typeof(R) == typeof(float)
+        ? StoredTensor.FromSingles(Name, (float[])(object)Value, Shape)
+        : StoredTensor.FromDoubles(Name, (double[])(object)Value, Shape);
+
     /// <summary>
     /// The value as the right factor W of x W, packed for GEMM. Copies are kept until the value changes; calls from several
     /// threads are safe as long as none of them changes the value.

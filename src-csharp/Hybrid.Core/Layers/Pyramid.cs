@@ -26,6 +26,9 @@ public sealed class Pyramid<R> : Layer<R> where R : unmanaged, IBinaryFloatingPo
     public override int OutputLength(int frames) => frames / factor;
 
     /// <inheritdoc/>
+    public override (int Stride, double Offset) Centers => (factor, (factor - 1) / 2.0);
+
+    /// <inheritdoc/>
     public override Batch<R> Forward(Batch<R> x, Pass pass)
     {
         RequireFeatures(x, inputs, "Pyramid");

@@ -1,0 +1,31 @@
+namespace Hybrid.Core;
+
+/// <summary>Files that are either whole or not there.</summary>
+public static class AtomicFile
+{
+    /// <summary>
+    /// Writes a file beside its final place, brings it to the disk, and only then gives it its name; if writing fails, what
+    /// stood there before stays.
+    /// </summary>
+    /// <param name="path">The file; its folder exists.</param>
+    /// <param name="write">Writes the content.</param>
+    /// <exception cref="IOException">The disk is full or the place is not writable.</exception>
+    public static void Write(string path, Action<Stream> write)
+    {
+        var beside = path + ".tmp";
+        try
+        {
+            using (var stream = new FileStream(beside, FileMode.Create, FileAccess.Write, FileShare.None, 1 << 16))
+            {
+                write(stream);
+                stream.Flush(flushToDisk: true);
+            }
+            File.Move(beside, path, overwrite: true);
+        }
+        catch
+        {
+            File.Delete(beside);
+            throw;
+        }
+    }
+}

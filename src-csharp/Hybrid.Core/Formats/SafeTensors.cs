@@ -1,0 +1,209 @@
+using System.Buffers.Binary;
+using System.Runtime.InteropServices;
+using System.Text;
+using System.Text.Json;
+
+namespace Hybrid.Core;
+
+/// <summary>The element types of safetensors that Hybrid reads and writes.</summary>
+public enum TensorType
+{
+    /// <summary>IEEE half precision.</summary>
+    F16,
+
+    /// <summary>IEEE single precision.</summary>
+    F32,
+
+    /// <summary>IEEE double precision.</summary>
+    F64,
+
+    /// <summary>32-bit integers.</summary>
+    I32,
+
+    /// <summary>64-bit integers.</summary>
+    I64,
+
+    /// <summary>Bytes.</summary>
+    U8,
+}
+
+/// <summary>A tensor as it is stored.</summary>
+/// <param name="Name">Its name, unique in the file.</param>
+/// <param name="Type">The type of its elements.</param>
+/// <param name="Shape">The sizes of its axes, outermost first.</param>
+/// <param name="Bytes">The elements, row-major, little-endian.</param>
+public sealed record StoredTensor(string Name, TensorType Type, IReadOnlyList<long> Shape, ReadOnlyMemory<byte> Bytes)
+{
+    /// <summary>Stores single-precision numbers.</summary>
+    public static StoredTensor FromSingles(string name, ReadOnlySpan<float> values, params IEnumerable<int> shape) =>
+        new(name, TensorType.F32, [.. shape.Select(size => (long)size)], MemoryMarshal.AsBytes(values).ToArray());
+
+    /// <summary>Stores double-precision numbers.</summary>
+    public static StoredTensor FromDoubles(string name, ReadOnlySpan<double> values, params IEnumerable<int> shape) =>
+        new(name, TensorType.F64, [.. shape.Select(size => (long)size)], MemoryMarshal.AsBytes(values).ToArray());
+
+    /// <summary>The elements as doubles, whatever their type.</summary>
+    public double[] ToDoubles()
+    {
+        var bytes = Bytes.Span;
+        return Type switch
+        {
+            TensorType.F16 => [.. MemoryMarshal.Cast<byte, Half>(bytes).ToArray().Select(x => (double)x)],
+            TensorType.F32 => [.. MemoryMarshal.Cast<byte, float>(bytes).ToArray().Select(x => (double)x)],
+            TensorType.F64 => MemoryMarshal.Cast<byte, double>(bytes).ToArray(),
+            TensorType.I32 => [.. MemoryMarshal.Cast<byte, int>(bytes).ToArray().Select(x => (double)x)],
+            TensorType.I64 => [.. MemoryMarshal.Cast<byte, long>(bytes).ToArray().Select(x => (double)x)],
+            _ => [.. bytes.ToArray().Select(x => (double)x)],
+        };
+    }
+
+    /// <summary>The elements as floats; those of other types are rounded.</summary>
+    public float[] ToSingles() =>
+        Type == TensorType.F32 ? MemoryMarshal.Cast<byte, float>(Bytes.Span).ToArray() : Array.ConvertAll(ToDoubles(), x => (float)x);
+}
+
+/// <summary>
+/// Named tensors and text in one file, in the safetensors format (huggingface.co/docs/safetensors): eight bytes with the
+/// length of a JSON header, the header, the data. Nothing in such a file is executed or resolved to a type.
+/// </summary>
+/// <param name="Metadata">Text by key.</param>
+/// <param name="Tensors">The tensors in the order of the file.</param>
+public sealed record SafeTensors(IReadOnlyDictionary<string, string> Metadata, IReadOnlyList<StoredTensor> Tensors)
+{
+    // The format's own limit.
+    private const long LargestHeader = 100_000_000;
+
+    /// <summary>Reads a file.</summary>
+    /// <exception cref="FormatException">The file is torn or no safetensors file; the message names file and place.</exception>
+    /// <exception cref="IOException">The file is missing or cannot be read.</exception>
+    public static SafeTensors Read(string path)
+    {
+        using var stream = File.OpenRead(path);
+        try
+        {
+            return Read(stream);
+        }
+        catch (FormatException error)
+        {
+            throw new FormatException($"{path}: {error.Message}", error);
+        }
+    }
+
+    /// <summary>Reads a stream that can seek, from its beginning to its end.</summary>
+    /// <exception cref="FormatException">The content is torn or no safetensors.</exception>
+    public static SafeTensors Read(Stream stream)
+    {
+        Span<byte> prefix = stackalloc byte[8];
+        if (stream.Length < prefix.Length) throw new FormatException($"not a safetensors file: it has {stream.Length} bytes");
+        stream.ReadExactly(prefix);
+        var headerLength = BinaryPrimitives.ReadUInt64LittleEndian(prefix);
+        if (headerLength > (ulong)Math.Min(LargestHeader, stream.Length - prefix.Length))
+            throw new FormatException($"the header at byte 8 claims {headerLength} bytes, the file has {stream.Length}");
+        var header = new byte[headerLength];
+        stream.ReadExactly(header);
+        var dataLength = stream.Length - prefix.Length - header.Length;
+        var (metadata, entries) = ParseHeader(header, dataLength);
+
+        var tensors = new List<StoredTensor>(entries.Count);
+        foreach (var entry in entries)
+        {
+            var bytes = new byte[entry.End - entry.Begin];
+            stream.Position = prefix.Length + header.Length + entry.Begin;
+            stream.ReadExactly(bytes);
+            tensors.Add(new StoredTensor(entry.Name, entry.Type, entry.Shape, bytes));
+        }
+        return new SafeTensors(metadata, tensors);
+    }
+
+    /// <summary>Writes a file as a whole or not at all.</summary>
+    public void Write(string path) => AtomicFile.Write(path, Write);
+
+    /// <summary>Writes to a stream.</summary>
+    public void Write(Stream stream)
+    {
+        using var buffer = new MemoryStream();
+        using (var json = new Utf8JsonWriter(buffer))
+        {
+            json.WriteStartObject();
+            if (Metadata.Count > 0)
+            {
+                json.WriteStartObject("__metadata__");
+                foreach (var (key, value) in Metadata) json.WriteString(key, value);
+                json.WriteEndObject();
+            }
+            var offset = 0L;
+            foreach (var tensor in Tensors)
+            {
+                json.WriteStartObject(tensor.Name);
+                json.WriteString("dtype", tensor.Type.ToString());
+                json.WriteStartArray("shape");
+                foreach (var size in tensor.Shape) json.WriteNumberValue(size);
+                json.WriteEndArray();
+                json.WriteStartArray("data_offsets");
+                json.WriteNumberValue(offset);
+                json.WriteNumberValue(offset += tensor.Bytes.Length);
+                json.WriteEndArray();
+                json.WriteEndObject();
+            }
+            json.WriteEndObject();
+        }
+        // Spaces bring the data to a multiple of eight bytes, as the format recommends.
+        while (buffer.Length % 8 != 0) buffer.WriteByte((byte)' ');
+        Span<byte> prefix = stackalloc byte[8];
+        BinaryPrimitives.WriteUInt64LittleEndian(prefix, (ulong)buffer.Length);
+        stream.Write(prefix);
+        stream.Write(buffer.GetBuffer().AsSpan(0, (int)buffer.Length));
+        foreach (var tensor in Tensors) stream.Write(tensor.Bytes.Span);
+    }
+
+    private static (Dictionary<string, string> Metadata, List<Entry> Entries) ParseHeader(byte[] header, long dataLength)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(header);
+            var metadata = new Dictionary<string, string>();
+            var entries = new List<Entry>();
+            var names = new HashSet<string>();
+            foreach (var property in document.RootElement.EnumerateObject())
+            {
+                if (!names.Add(property.Name)) throw new FormatException($"the header names {property.Name} twice");
+                if (property.Name == "__metadata__")
+                    foreach (var text in property.Value.EnumerateObject()) metadata[text.Name] = text.Value.GetString() ?? "";
+                else entries.Add(ParseEntry(property, dataLength));
+            }
+            return (metadata, entries);
+        }
+        catch (Exception error) when (error is JsonException or InvalidOperationException or KeyNotFoundException or DecoderFallbackException)
+        {
+            throw new FormatException($"the header at byte 8 is no safetensors header: {error.Message}", error);
+        }
+    }
+
+    private static Entry ParseEntry(JsonProperty property, long dataLength)
+    {
+        var type = property.Value.GetProperty("dtype").GetString();
+        if (!Enum.TryParse<TensorType>(type, out var parsed) || parsed.ToString() != type)
+            throw new FormatException($"tensor {property.Name} has element type {type}; known are {string.Join(", ", Enum.GetNames<TensorType>())}");
+        var offsets = Integers(property, "data_offsets");
+        var shape = Integers(property, "shape");
+        if (offsets.Length != 2 || offsets[0] < 0 || offsets[1] < offsets[0] || offsets[1] > dataLength || offsets[1] - offsets[0] > Array.MaxLength)
+            throw new FormatException($"tensor {property.Name} lies at {string.Join("..", offsets)} of {dataLength} bytes of data; the file is torn or damaged");
+        Int128 bytes = parsed switch { TensorType.U8 => 1, TensorType.F16 => 2, TensorType.F64 or TensorType.I64 => 8, _ => 4 };
+        // Stopped once it is too large, so that the product cannot overflow.
+        foreach (var size in shape) bytes = bytes > long.MaxValue ? bytes : bytes * size;
+        if (shape.Any(size => size < 0) || bytes != offsets[1] - offsets[0])
+            throw new FormatException($"tensor {property.Name} of shape [{string.Join(", ", shape)}] and type {type} does not fit its {offsets[1] - offsets[0]} bytes");
+        return new Entry(property.Name, parsed, shape, offsets[0], offsets[1]);
+    }
+
+    private static long[] Integers(JsonProperty property, string name)
+    {
+        var array = property.Value.GetProperty(name);
+        var integers = new List<long>();
+        foreach (var element in array.EnumerateArray())
+            integers.Add(element.TryGetInt64(out var value) ? value : throw new FormatException($"tensor {property.Name}: {name} holds {element.GetRawText()}"));
+        return [.. integers];
+    }
+
+    private readonly record struct Entry(string Name, TensorType Type, long[] Shape, long Begin, long End);
+}

@@ -1,0 +1,78 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Hybrid.Core;
+
+/// <summary>A declared network, feature vectors to symbols, as data.</summary>
+/// <param name="Inputs">Features per frame that the network takes.</param>
+/// <param name="Symbols">Symbols that it tells apart, blank included.</param>
+/// <param name="Encoder">Layers that turn features into a representation.</param>
+/// <param name="Decoder">Layers that turn the representation into a logit for each symbol.</param>
+public sealed record ModelSpec(int Inputs, int Symbols, IReadOnlyList<LayerSpec> Encoder, IReadOnlyList<LayerSpec> Decoder)
+{
+    /// <summary>All layers in order, with their paths.</summary>
+    public IEnumerable<(string Path, LayerSpec Layer)> Layers =>
+        Encoder.Select((layer, i) => ($"encoder.{i}", layer)).Concat(Decoder.Select((layer, i) => ($"decoder.{i}", layer)));
+
+    /// <summary>Everything that is wrong, each with the path of the layer (empty for the network as a whole).</summary>
+    public IReadOnlyList<SpecProblem> Validate()
+    {
+        var problems = new List<SpecProblem>();
+        if (Inputs < 1) problems.Add(new SpecProblem("", $"the network takes {Inputs} features, must be at least 1"));
+        if (Symbols < 2) problems.Add(new SpecProblem("", $"the network has {Symbols} symbols, must be at least 2 (blank and one phone)"));
+        if (!Decoder.Any()) problems.Add(new SpecProblem("", $"the decoder is empty, must end with linear {Symbols}"));
+        var features = Inputs;
+        foreach (var (path, layer) in Layers)
+        {
+            var own = layer.Problems(features).Select(problem => new SpecProblem(path, $"{layer.Describe()}: {problem}")).ToList();
+            problems.AddRange(own);
+            // Behind a faulty layer the sizes are unknown; the rest is judged as far as that goes.
+            if (own.Count == 0 && features > 0) features = layer.OutputFeatures(features);
+        }
+        if (problems.Count == 0 && features != Symbols)
+            problems.Add(new SpecProblem($"decoder.{Decoder.Count - 1}", $"{Decoder[^1].Describe()}: the network ends with {features} outputs for {Symbols} symbols, must end with linear {Symbols}"));
+        return problems;
+    }
+
+    /// <summary>The spec as JSON.</summary>
+    public string ToJson() => JsonSerializer.Serialize(this, SpecJson.Default.ModelSpec);
+
+    /// <summary>Reads what <see cref="ToJson"/> wrote.</summary>
+    /// <exception cref="FormatException">The text is no spec.</exception>
+    public static ModelSpec FromJson(string json)
+    {
+        try
+        {
+            var spec = JsonSerializer.Deserialize(json, SpecJson.Default.ModelSpec);
+            return spec is { Encoder: not null, Decoder: not null } && !spec.Encoder.Concat(spec.Decoder).Contains(null)
+                ? spec
+                : throw new FormatException("a network needs \"inputs\", \"symbols\", \"encoder\" and \"decoder\"");
+        }
+        catch (Exception error) when (error is JsonException or NotSupportedException)
+        {
+            throw new FormatException($"not a network: {error.Message}", error);
+        }
+    }
+}
+
+/// <summary>Something wrong with a spec.</summary>
+/// <param name="Path">Path of the layer, empty for the network as a whole.</param>
+/// <param name="Message">One clause with the value seen and what it must be.</param>
+public readonly record struct SpecProblem(string Path, string Message)
+{
+    /// <summary>Path and message.</summary>
+    public override string ToString() => Path.Length == 0 ? Message : $"{Path}: {Message}";
+}
+
+/// <summary>A network was declared with mistakes; the message lists all of them.</summary>
+public sealed class InvalidSpecException(IReadOnlyList<SpecProblem> problems)
+    : Exception(string.Join(Environment.NewLine, problems.Select(problem => problem.ToString())))
+{
+    /// <summary>Every mistake.</summary>
+    public IReadOnlyList<SpecProblem> Problems { get; } = problems;
+}
+
+/// <summary>JSON of all that a spec consists of, generated at compile time: nothing is resolved from names in data.</summary>
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UseStringEnumConverter = true, WriteIndented = true, AllowOutOfOrderMetadataProperties = true, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true, UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow)]
+[JsonSerializable(typeof(ModelSpec))]
+internal sealed partial class SpecJson : JsonSerializerContext;

@@ -1,0 +1,146 @@
+using System.Numerics;
+
+namespace Hybrid.Core;
+
+/// <summary>
+/// A network built from its spec: feature vectors to one logit per symbol and frame. Weights are shared by all who hold the
+/// network; memory of a pass belongs to the caller's workspace, so that many threads can use one network for inference.
+/// </summary>
+/// <typeparam name="R">Float in production, double in gradient checks.</typeparam>
+public sealed class Network<R> where R : unmanaged, IBinaryFloatingPointIeee754<R>
+{
+    // Arrays, because walking through an interface would allocate an enumerator at every step.
+    private readonly Layer<R>[] layers;
+    private readonly Parameter<R>[] parameters;
+
+    /// <summary>Builds the layers with starting values drawn from <paramref name="seed"/>.</summary>
+    /// <exception cref="InvalidSpecException">The spec has mistakes.</exception>
+    public Network(ModelSpec spec, ulong seed = 0) : this(spec)
+    {
+        var random = new CounterRandom(seed).Fork("weights");
+        foreach (var parameter in Parameters) parameter.Initialize(random);
+    }
+
+    /// <summary>A network that takes its weights and running statistics from stored tensors.</summary>
+    /// <exception cref="InvalidSpecException">The spec has mistakes.</exception>
+    /// <exception cref="FormatException">Tensors are missing, left over or of another shape; the message lists all.</exception>
+    public Network(ModelSpec spec, IEnumerable<StoredTensor> tensors) : this(spec)
+    {
+        var left = tensors.ToDictionary(tensor => tensor.Name);
+        var problems = new List<string>();
+        foreach (var parameter in parameters)
+        {
+            if (!left.Remove(parameter.Name, out var stored)) problems.Add($"missing {parameter}");
+            else if (!stored.Shape.SequenceEqual(parameter.Shape.Select(size => (long)size)))
+                problems.Add($"{parameter} has shape [{string.Join(", ", stored.Shape)}] in the file");
+            else parameter.Load(stored);
+        }
+        problems.AddRange(left.Keys.Select(name => $"unexpected {name}"));
+        if (problems.Count > 0) throw new FormatException($"the tensors do not fit the network: {string.Join("; ", problems)}");
+    }
+
+    private Network(ModelSpec spec)
+    {
+        if (spec.Validate() is { Count: > 0 } problems) throw new InvalidSpecException(problems);
+        Spec = spec;
+        var built = new List<Layer<R>>();
+        var features = spec.Inputs;
+        foreach (var (path, layerSpec) in spec.Layers)
+        {
+            var layer = layerSpec.Build<R>(features);
+            layer.Path = path;
+            foreach (var parameter in layer.Parameters) parameter.Name = $"{path}.{parameter.Name}";
+            features = layer.OutputFeatures;
+            built.Add(layer);
+        }
+        (layers, parameters) = ([.. built], [.. built.SelectMany(layer => layer.Parameters)]);
+    }
+
+    /// <summary>The declaration.</summary>
+    public ModelSpec Spec { get; }
+
+    /// <summary>The layers in order.</summary>
+    public IReadOnlyList<Layer<R>> Layers => layers;
+
+    /// <summary>All weights and running statistics, with their paths as names.</summary>
+    public IReadOnlyList<Parameter<R>> Parameters => parameters;
+
+    /// <summary>How many numbers training moves.</summary>
+    public long ParameterCount => Parameters.Where(parameter => parameter.IsTrainable).Sum(parameter => (long)parameter.Value.Length);
+
+    /// <summary>Frames of the output for an utterance of <paramref name="frames"/> frames.</summary>
+    public int OutputLength(int frames) => Layers.Aggregate(frames, (length, layer) => layer.OutputLength(length));
+
+    /// <summary>Frame k of the output is centred on frame <c>k * Stride + Offset</c> of the input.</summary>
+    public (int Stride, double Offset) Centers
+    {
+        get
+        {
+            var (stride, offset) = (1, 0.0);
+            foreach (var layer in layers)
+            {
+                offset += stride * layer.Centers.Offset;
+                stride *= layer.Centers.Stride;
+            }
+            return (stride, offset);
+        }
+    }
+
+    /// <summary>Multiply-adds for an utterance of <paramref name="frames"/> frames.</summary>
+    public long MultiplyAdds(int frames)
+    {
+        var sum = 0L;
+        foreach (var layer in Layers)
+        {
+            sum += layer.MultiplyAdds(frames);
+            frames = layer.OutputLength(frames);
+        }
+        return sum;
+    }
+
+    /// <summary>[T, B, inputs] to logits, [T', B, symbols].</summary>
+    public Batch<R> Forward(Batch<R> x, Pass pass)
+    {
+        foreach (var layer in layers) x = layer.Forward(x, pass);
+        return x;
+    }
+
+    /// <summary>Adds to the gradients of all parameters, given the loss's gradient with respect to the logits.</summary>
+    public void Backward(Batch<R> dLogits, Pass pass)
+    {
+        for (var i = layers.Length - 1; i >= 0; i--) dLogits = layers[i].Backward(dLogits, pass);
+    }
+
+    /// <summary>Weights and running statistics, to be stored.</summary>
+    public IEnumerable<StoredTensor> Save() => parameters.Select(parameter => parameter.Save());
+
+    /// <summary>Sets all gradients to zero.</summary>
+    public void ClearGradients()
+    {
+        foreach (var parameter in parameters)
+            if (parameter.IsTrainable) parameter.ClearGradient();
+    }
+
+    /// <summary>
+    /// Where numbers stop being finite: the input, a parameter, or the output of a layer; null where all are finite.
+    /// </summary>
+    public string? FirstNonFinite(Batch<R> x, Pass pass)
+    {
+        if (!AllFinite(x.Data.Span)) return "the features";
+        foreach (var layer in Layers)
+        {
+            foreach (var parameter in layer.Parameters)
+                if (!AllFinite(parameter.Value)) return $"parameter {parameter.Name}";
+            x = layer.Forward(x, pass);
+            if (!AllFinite(x.Data.Span)) return $"the output of {layer.Path}";
+        }
+        return null;
+    }
+
+    private static bool AllFinite(ReadOnlySpan<R> values)
+    {
+        foreach (var value in values)
+            if (!R.IsFinite(value)) return false;
+        return true;
+    }
+}

@@ -1,0 +1,36 @@
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+
+namespace Hybrid.Core;
+
+/// <summary>The length of the gradient of all parameters as one vector.</summary>
+public static class GradientNorm
+{
+    /// <summary>The Euclidean norm; sums run in one order in double precision, whatever the machine.</summary>
+    public static double Of(IReadOnlyList<Parameter<float>> parameters)
+    {
+        var sum = 0.0;
+        for (var i = 0; i < parameters.Count; i++)
+            if (parameters[i].IsTrainable) sum += SumOfSquares(parameters[i].Gradient);
+        return Math.Sqrt(sum);
+    }
+
+    /// <summary>By what a gradient of length <paramref name="norm"/> is multiplied so that it is at most <paramref name="limit"/> long.</summary>
+    public static double ClippingScale(double norm, double? limit) => norm > limit ? limit.Value / norm : 1;
+
+    private static double SumOfSquares(ReadOnlySpan<float> values)
+    {
+        Vector512<double> low = Vector512<double>.Zero, high = low;
+        var registers = MemoryMarshal.Cast<float, Vector512<float>>(values);
+        foreach (var register in registers)
+        {
+            var (a, b) = Vector512.Widen(register);
+            low = VectorMath.MultiplyAdd(a, a, low);
+            high = VectorMath.MultiplyAdd(b, b, high);
+        }
+        var sum = 0.0;
+        for (var lane = 0; lane < Vector512<double>.Count; lane++) sum += low[lane] + high[lane];
+        foreach (var value in values[(registers.Length * Vector512<float>.Count)..]) sum += (double)value * value;
+        return sum;
+    }
+}

@@ -1,0 +1,171 @@
+using System.Diagnostics;
+
+namespace Hybrid.Core;
+
+/// <summary>A step of training, for those who watch.</summary>
+/// <param name="Epoch">Passes through the data begun, from 1.</param>
+/// <param name="Step">Updates so far.</param>
+/// <param name="Loss">Of this batch: mean over utterances of loss per label, in nats.</param>
+/// <param name="GradientNorm">Before clipping.</param>
+/// <param name="LearningRate">Of this step.</param>
+/// <param name="Fraction">Of the whole training that is done.</param>
+/// <param name="Elapsed">Time spent, that before an interruption included.</param>
+/// <param name="FramesPerSecond">Input frames taken in, per second of this step.</param>
+public readonly record struct TrainingProgress(int Epoch, long Step, double Loss, double GradientNorm, double LearningRate, double Fraction, TimeSpan Elapsed, double FramesPerSecond)
+{
+    /// <summary>Time left at the pace so far.</summary>
+    public TimeSpan Remaining => Fraction > 0 ? Elapsed * ((1 - Fraction) / Fraction) : TimeSpan.Zero;
+}
+
+/// <summary>What one pass through the data brought.</summary>
+/// <param name="Epoch">Which pass, from 1.</param>
+/// <param name="Steps">Updates since the beginning.</param>
+/// <param name="TrainLoss">Mean over the steps of this pass of loss per label, in nats.</param>
+/// <param name="DevLoss">Loss per label on the dev set, in nats.</param>
+/// <param name="DevPer">Phone error rate on the dev set in percent.</param>
+/// <param name="DevDistance">Errors per utterance on the dev set.</param>
+/// <param name="LearningRate">At the end of the pass.</param>
+/// <param name="ElapsedSeconds">Since the beginning.</param>
+public sealed record EpochReport(int Epoch, long Steps, double TrainLoss, double DevLoss, double DevPer, double DevDistance, double LearningRate, double ElapsedSeconds);
+
+/// <summary>Where a training is; with the weights and the optimiser's memory, all that continuing needs.</summary>
+public sealed class TrainerState
+{
+    /// <summary>Passes through the data completed.</summary>
+    public int Epoch { get; set; }
+
+    /// <summary>Batches of the current pass completed.</summary>
+    public int Batch { get; set; }
+
+    /// <summary>Updates so far.</summary>
+    public long Steps { get; set; }
+
+    /// <summary>Sum of the losses of the current pass.</summary>
+    public double LossSum { get; set; }
+
+    /// <summary>Time spent so far.</summary>
+    public double ElapsedSeconds { get; set; }
+
+    /// <summary>Reports of completed passes.</summary>
+    public List<EpochReport> History { get; init; } = [];
+
+    /// <summary>The pass with the lowest error rate on the dev set, the first of several; null before the first.</summary>
+    [System.Text.Json.Serialization.JsonIgnore]
+    public EpochReport? Best => History.MinBy(report => double.IsNaN(report.DevPer) ? double.PositiveInfinity : report.DevPer);
+}
+
+/// <summary>A loss that is not finite; the message names the utterances and the first tensor that is not.</summary>
+public sealed class TrainingDivergedException(double loss, IReadOnlyList<string> utterances, string tensor) : Exception(
+    $"the loss is {loss.ToString(System.Globalization.CultureInfo.InvariantCulture)} in a batch of {string.Join(", ", utterances)}; the first numbers that are not finite are in {tensor}: try a lower learning rate or clipping, and check these utterances")
+{
+    /// <summary>The utterances of the batch.</summary>
+    public IReadOnlyList<string> Utterances { get; } = utterances;
+
+    /// <summary>Where the first numbers that are not finite are.</summary>
+    public string Tensor { get; } = tensor;
+}
+
+/// <summary>Trains a network on one dataset and judges it on another.</summary>
+public sealed class Trainer
+{
+    private readonly TrainingSpec spec;
+    private readonly IDataset train, dev;
+    private readonly Workspace workspace;
+    private readonly CtcLoss loss = new(reduction: CtcReduction.MeanPerLabel, policy: InfeasiblePolicy.Skip);
+    private readonly CounterRandom random;
+
+    /// <summary>A trainer.</summary>
+    /// <param name="network">The network whose weights move.</param>
+    /// <param name="spec">How.</param>
+    /// <param name="train">What to learn from.</param>
+    /// <param name="dev">What to judge by.</param>
+    /// <param name="team">Threads to share the work.</param>
+    /// <exception cref="ArgumentException">The spec has mistakes or a dataset does not fit the network.</exception>
+    public Trainer(Network<float> network, TrainingSpec spec, IDataset train, IDataset dev, ThreadTeam? team = null)
+    {
+        if (spec.Validate() is { Count: > 0 } problems) throw new ArgumentException(string.Join("; ", problems), nameof(spec));
+        if (train.Count == 0) throw new ArgumentException("there is nothing to train on", nameof(train));
+        foreach (var data in new[] { train, dev })
+            if (data.Features != network.Spec.Inputs) throw new ArgumentException($"the network takes {network.Spec.Inputs} features per frame, the data have {data.Features}");
+        (Network, this.spec, this.train, this.dev) = (network, spec, train, dev);
+        workspace = new Workspace(team);
+        random = new CounterRandom(spec.Seed);
+        Optimizer = new AdamW(spec.Optimizer, network.Parameters);
+    }
+
+    /// <summary>The network whose weights move.</summary>
+    public Network<float> Network { get; }
+
+    /// <summary>The optimiser with its memory.</summary>
+    public AdamW Optimizer { get; }
+
+    /// <summary>Where the training is.</summary>
+    public TrainerState State { get; init; } = new();
+
+    /// <summary>Log probabilities to hypothesis, for judging on the dev set.</summary>
+    public Func<LogProbs, Hypothesis> Decode { get; init; } = new GreedyDecoder().Decode;
+
+    /// <summary>Trains to the end of the schedule, or of the time.</summary>
+    /// <param name="limit">The time over which to stretch the schedule; null to run the epochs of the spec.</param>
+    /// <param name="progress">Is told of every step.</param>
+    /// <param name="epochEnded">Is told of every pass; the weights are those that were judged.</param>
+    /// <param name="cancellation">Stops between steps.</param>
+    /// <exception cref="TrainingDivergedException">A loss is not finite.</exception>
+    /// <exception cref="OperationCanceledException">The training was stopped; its state is that after the latest step.</exception>
+    public IReadOnlyList<EpochReport> Run(TimeSpan? limit = null, IProgress<TrainingProgress>? progress = null, Action<EpochReport>? epochEnded = null, CancellationToken cancellation = default)
+    {
+        var (clock, before) = (Stopwatch.StartNew(), State.ElapsedSeconds);
+        while (Fraction(limit, 0, 1) < 1)
+        {
+            var batches = BatchPlan.Shuffled(train, spec.Batch, random.Fork("order").Fork((ulong)State.Epoch));
+            var rate = 0.0;
+            while (State.Batch < batches.Count && Fraction(limit, State.Batch, batches.Count) is var fraction and < 1)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                var batch = LabelledBatch.Read(train, batches[State.Batch], workspace.Team);
+                var begin = clock.Elapsed;
+                rate = spec.LearningRate.At(spec.Optimizer.LearningRate, fraction * spec.Epochs, spec.Epochs);
+                var (stepLoss, norm) = Step(batch, rate);
+                State.Batch++;
+                State.LossSum += stepLoss;
+                State.ElapsedSeconds = before + clock.Elapsed.TotalSeconds;
+                progress?.Report(new TrainingProgress(State.Epoch + 1, State.Steps, stepLoss, norm, rate, Fraction(limit, State.Batch, batches.Count),
+                    TimeSpan.FromSeconds(State.ElapsedSeconds), batch.Features.Lengths.Span.ToArray().Sum() / (clock.Elapsed - begin).TotalSeconds));
+            }
+            var judged = Evaluation.Run(Network, dev, spec.Batch, Decode, workspace, cancellation);
+            var trainLoss = State.LossSum / Math.Max(1, State.Batch);
+            (State.Epoch, State.Batch, State.LossSum) = (State.Epoch + 1, 0, 0);
+            State.ElapsedSeconds = before + clock.Elapsed.TotalSeconds;
+            var report = new EpochReport(State.Epoch, State.Steps, trainLoss, judged.Loss, judged.Per, judged.AverageDistance, rate, State.ElapsedSeconds);
+            State.History.Add(report);
+            epochEnded?.Invoke(report);
+        }
+        return State.History;
+    }
+
+    /// <summary>One update of all weights; after the first of its size it allocates nothing.</summary>
+    /// <returns>The mean over utterances of loss per label, and the norm of the gradient before clipping.</returns>
+    public (double Loss, double GradientNorm) Step(LabelledBatch batch, double learningRate)
+    {
+        workspace.Reset();
+        var pass = new Pass(workspace, Training: true, random.Fork("steps").Fork((ulong)State.Steps));
+        Network.ClearGradients();
+        var logits = Network.Forward(batch.Features, pass);
+        var result = loss.Compute(logits, batch.Labels, workspace, batch.Ids);
+        if (!double.IsFinite(result.Loss))
+        {
+            workspace.Reset();
+            throw new TrainingDivergedException(result.Loss, batch.Ids, Network.FirstNonFinite(batch.Features, pass) ?? "the loss");
+        }
+        Network.Backward(result.Gradient, pass);
+        var norm = GradientNorm.Of(Network.Parameters);
+        if (!double.IsFinite(norm)) throw new TrainingDivergedException(result.Loss, batch.Ids, "the gradients");
+        Optimizer.Step(learningRate, GradientNorm.ClippingScale(norm, spec.ClipGradients), workspace.Team);
+        State.Steps++;
+        return (result.Loss, norm);
+    }
+
+    private double Fraction(TimeSpan? limit, int batch, int batches) => limit is { } time
+        ? Math.Min(1, State.ElapsedSeconds / time.TotalSeconds)
+        : Math.Min(1, (State.Epoch + (double)batch / batches) / spec.Epochs);
+}

@@ -1,0 +1,62 @@
+namespace Hybrid.Speech;
+
+/// <summary>Words with their first pronunciation.</summary>
+public sealed class Lexicon
+{
+    private readonly Dictionary<string, string[]> pronunciations;
+
+    private Lexicon(Dictionary<string, string[]> pronunciations) => this.pronunciations = pronunciations;
+
+    /// <summary>The words of the built-in synthesiser.</summary>
+    public static Lexicon BuiltIn { get; } = new(WordList.All.ToDictionary(word => word.Spelling, word => word.Phones.ToArray()));
+
+    /// <summary>How many words.</summary>
+    public int Count => pronunciations.Count;
+
+    /// <summary>
+    /// Reads a file of one pronunciation per line: CMUdict (<c>WORD  PH PH</c> with variants <c>WORD(2)</c>), CMUdict with
+    /// variant numbers (<c>WORD 1 PH PH</c>), or <c>WORD,PH PH</c>. Stress digits are removed; of several pronunciations the
+    /// first is kept. Lines that begin with ;;; or # are comments.
+    /// </summary>
+    /// <exception cref="FormatException">A line has no phones, or one that the inventory lacks; the message names file and line.</exception>
+    /// <exception cref="IOException">The file is missing or cannot be read.</exception>
+    public static Lexicon Read(string path, PhoneInventory inventory)
+    {
+        var words = new Dictionary<string, string[]>();
+        var number = 0;
+        foreach (var line in File.ReadLines(path))
+        {
+            number++;
+            if (line.Length == 0 || line.StartsWith(";;;", StringComparison.Ordinal) || line[0] == '#') continue;
+            var (word, phones) = Split(line);
+            if (phones.Length == 0) throw new FormatException($"{path}, line {number}: \"{line}\" has no pronunciation; a line is WORD PH PH or WORD,PH PH");
+            if (phones.FirstOrDefault(phone => !inventory.TryGetIndex(phone, out _)) is { } unknown)
+                throw new FormatException($"{path}, line {number}: unknown phone {unknown}; known are {string.Join(" ", inventory.Symbols.Skip(1))}");
+            words.TryAdd(word, phones);
+        }
+        return words.Count > 0 ? new Lexicon(words) : throw new FormatException($"{path}: no pronunciations");
+    }
+
+    /// <summary>The first pronunciation of a word, spelled in upper case.</summary>
+    public bool TryGet(string word, out IReadOnlyList<string> phones)
+    {
+        var found = pronunciations.TryGetValue(word, out var array);
+        phones = array ?? [];
+        return found;
+    }
+
+    private static (string Word, string[] Phones) Split(string line)
+    {
+        // Words may contain commas in no known dictionary, phones never do.
+        var comma = line.IndexOf(',');
+        var fields = comma > 0
+            ? [line[..comma].Trim(), .. line[(comma + 1)..].Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)]
+            : line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
+        if (fields.Length == 0) return ("", []);
+        var word = fields[0].ToUpperInvariant();
+        var variant = word.IndexOf('(');
+        if (variant > 0 && word[^1] == ')') word = word[..variant];
+        var first = fields.Length > 1 && fields[1].All(char.IsAsciiDigit) ? 2 : 1;
+        return (word, [.. fields.Skip(first).Select(phone => phone.ToUpperInvariant().TrimEnd('0', '1', '2'))]);
+    }
+}

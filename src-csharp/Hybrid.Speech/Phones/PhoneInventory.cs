@@ -1,0 +1,60 @@
+using System.Collections.Frozen;
+
+namespace Hybrid.Speech;
+
+/// <summary>
+/// The symbols that a model tells apart, in order: the blank of CTC at index 0, then the phones. Each has a letter for compact
+/// output where one is defined.
+/// </summary>
+public sealed class PhoneInventory
+{
+    /// <summary>The name of silence in CMU 11-785 transcripts.</summary>
+    public const string Silence = "[SIL]";
+
+    private readonly FrozenDictionary<string, int> indices;
+
+    /// <summary>An inventory of the given phones; the blank is added in front.</summary>
+    /// <param name="phones">Names, each unique and not blank.</param>
+    /// <exception cref="ArgumentException">A name is empty or occurs twice.</exception>
+    public PhoneInventory(IEnumerable<string> phones)
+    {
+        Symbols = ["", .. phones];
+        if (Symbols.Skip(1).FirstOrDefault(string.IsNullOrWhiteSpace) is not null) throw new ArgumentException("a phone has no name", nameof(phones));
+        if (Symbols.GroupBy(phone => phone).FirstOrDefault(group => group.Count() > 1) is { } twice)
+            throw new ArgumentException($"phone {twice.Key} occurs twice", nameof(phones));
+        indices = Symbols.Select((phone, i) => KeyValuePair.Create(phone, i)).ToFrozenDictionary();
+    }
+
+    /// <summary>
+    /// The 39 ARPAbet phones of CMUdict and silence, in the order of CMU 11-785 homework 3: 40 phones, 41 symbols.
+    /// </summary>
+    public static PhoneInventory Arpabet { get; } = new(ArpabetPhones);
+
+    private static IEnumerable<string> ArpabetPhones =>
+    [
+        Silence, "NG", "F", "M", "AE", "R", "UW", "N", "IY", "AW", "V", "UH", "OW", "AA", "ER", "HH", "Z", "K", "CH", "W", "EY", "ZH", "T",
+        "EH", "Y", "AH", "B", "P", "TH", "DH", "AO", "G", "L", "JH", "OY", "SH", "D", "AY", "S", "IH",
+    ];
+
+    /// <summary>Names by index; the blank's is empty.</summary>
+    public IReadOnlyList<string> Symbols { get; }
+
+    /// <summary>Symbols, blank included.</summary>
+    public int Count => Symbols.Count;
+
+    /// <summary>The index of a phone.</summary>
+    public bool TryGetIndex(string phone, out int index) => indices.TryGetValue(phone, out index) && index > 0;
+
+    /// <summary>The names of labels.</summary>
+    public IEnumerable<string> Names(IEnumerable<int> labels) => labels.Select(label => Symbols[label]);
+
+    /// <summary>The indices of phones.</summary>
+    /// <exception cref="FormatException">A phone is not in the inventory; the message names all that are not.</exception>
+    public int[] Labels(IEnumerable<string> phones)
+    {
+        var list = phones.ToList();
+        var unknown = list.Where(phone => !TryGetIndex(phone, out _)).Distinct().ToList();
+        if (unknown.Count > 0) throw new FormatException($"unknown phone{(unknown.Count > 1 ? "s" : "")} {string.Join(", ", unknown)}; known are {string.Join(" ", Symbols.Skip(1))}");
+        return [.. list.Select(phone => indices[phone])];
+    }
+}

@@ -1,0 +1,35 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Hybrid.Core;
+
+namespace Hybrid.Speech;
+
+/// <summary>A whole training as data: features, network, schedule.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Features">How sound becomes feature vectors.</param>
+/// <param name="Network">Feature vectors to symbols.</param>
+/// <param name="Training">How the network is trained.</param>
+public sealed record Recipe(string Name, FeaturePreset Features, ModelSpec Network, TrainingSpec Training)
+{
+    /// <summary>The recipe as JSON.</summary>
+    public string ToJson() => JsonSerializer.Serialize(this, RecipeJson.Default.Recipe);
+
+    /// <summary>Reads what <see cref="ToJson"/> wrote.</summary>
+    /// <exception cref="FormatException">The text is no recipe.</exception>
+    public static Recipe FromJson(string json)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(json, RecipeJson.Default.Recipe) ?? throw new FormatException("not a recipe: null");
+        }
+        catch (Exception error) when (error is JsonException or NotSupportedException)
+        {
+            throw new FormatException($"not a recipe: {error.Message}", error);
+        }
+    }
+}
+
+/// <summary>JSON of a recipe, generated at compile time.</summary>
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UseStringEnumConverter = true, WriteIndented = true, AllowOutOfOrderMetadataProperties = true, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true, UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow)]
+[JsonSerializable(typeof(Recipe))]
+internal sealed partial class RecipeJson : JsonSerializerContext;

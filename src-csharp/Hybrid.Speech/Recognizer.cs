@@ -1,0 +1,74 @@
+using System.Collections.Concurrent;
+using Hybrid.Core;
+
+namespace Hybrid.Speech;
+
+/// <summary>A recognised phone.</summary>
+/// <param name="Phone">Its name.</param>
+/// <param name="StartSeconds">Where it begins.</param>
+/// <param name="EndSeconds">Where it ends.</param>
+/// <param name="Confidence">Mean probability of the phone over its frames, in [0, 1].</param>
+public readonly record struct RecognizedPhone(string Phone, double StartSeconds, double EndSeconds, double Confidence);
+
+/// <summary>What was recognised in an utterance.</summary>
+/// <param name="Phones">The phones in order of time.</param>
+/// <param name="LogProbability">Natural-log probability of the best alignment.</param>
+/// <param name="DurationSeconds">Length of the audio.</param>
+public sealed record Recognition(IReadOnlyList<RecognizedPhone> Phones, double LogProbability, double DurationSeconds)
+{
+    /// <summary>The names of the phones with spaces between.</summary>
+    public override string ToString() => string.Join(' ', Phones.Select(phone => phone.Phone));
+}
+
+/// <summary>
+/// Turns speech into phones with a trained model. One recogniser serves any number of threads at a time.
+/// </summary>
+/// <param name="model">The model.</param>
+/// <param name="team">Threads to share the work of a call; all processors where left out.</param>
+public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
+{
+    private readonly FeatureExtractor extractor = new(model.Features);
+    private readonly GreedyDecoder decoder = new();
+    private readonly ConcurrentBag<Workspace> idle = [];
+
+    /// <summary>The model.</summary>
+    public SpeechModel Model => model;
+
+    /// <summary>A recogniser with the model of a file.</summary>
+    /// <exception cref="FormatException">The file is torn or no model.</exception>
+    /// <exception cref="IOException">The file is missing or cannot be read.</exception>
+    public static Recognizer Load(string path) => new(SpeechModel.Load(path));
+
+    /// <summary>Recognises an utterance; audio shorter than a frame has no phones.</summary>
+    /// <exception cref="ArgumentException">The audio has another sample rate than the model takes.</exception>
+    public Recognition Recognize(AudioClip clip)
+    {
+        var best = decoder.Decode(LogProbs(clip));
+        var times = model.Times;
+        var phones = best.Labels.Select(label =>
+        {
+            var (start, end) = times.Span(label.Start, label.End, clip.DurationSeconds);
+            return new RecognizedPhone(model.Inventory.Symbols[label.Symbol], start, end, label.Confidence);
+        });
+        return new Recognition([.. phones], best.Acoustic, clip.DurationSeconds);
+    }
+
+    /// <summary>Recognises samples in [-1, 1].</summary>
+    /// <inheritdoc cref="Recognize(AudioClip)"/>
+    public Recognition Recognize(float[] samples, int sampleRate) => Recognize(new AudioClip(samples, sampleRate));
+
+    /// <summary>The network's log probabilities, for decoders and pictures.</summary>
+    /// <exception cref="ArgumentException">The audio has another sample rate than the model takes.</exception>
+    public LogProbs LogProbs(AudioClip clip)
+    {
+        var features = extractor.Extract(clip);
+        var frames = features.Length / model.Features.Coefficients;
+        if (frames == 0) return Core.LogProbs.FromLogits([], 0, model.Inventory.Count);
+        if (!idle.TryTake(out var workspace)) workspace = new Workspace(team);
+        workspace.Reset();
+        var logits = model.Network.Forward(new Batch<float>(features, frames, 1, model.Features.Coefficients), new Pass(workspace));
+        var result = Core.LogProbs.FromLogits(logits, 0);
+        idle.Add(workspace);
+        return result;
+    }
+}

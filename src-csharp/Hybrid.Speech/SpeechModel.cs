@@ -1,0 +1,82 @@
+using Hybrid.Core;
+
+namespace Hybrid.Speech;
+
+/// <summary>
+/// All that recognition needs, in one file: the network with its weights, the phones it tells apart, and how sound becomes
+/// its features.
+/// </summary>
+/// <param name="Network">Features to logits.</param>
+/// <param name="Inventory">The symbols by index.</param>
+/// <param name="Features">How sound becomes features.</param>
+public sealed record SpeechModel(Network<float> Network, PhoneInventory Inventory, FeaturePreset Features)
+{
+    private const string FormatKey = "hybrid.format", SpecKey = "hybrid.network", InventoryKey = "hybrid.phones", FeaturesKey = "hybrid.features";
+    private const string ModelFormat = "model 1";
+
+    /// <summary>How output frames lie in time.</summary>
+    public FrameTimes Times
+    {
+        get
+        {
+            var (stride, offset) = Network.Centers;
+            return new FrameTimes(stride, offset, Features.HopMilliseconds / 1000, Features.WindowMilliseconds / 1000);
+        }
+    }
+
+    /// <summary>A new model with starting weights drawn from a seed.</summary>
+    /// <exception cref="InvalidSpecException">The network has mistakes.</exception>
+    /// <exception cref="ArgumentException">Network, inventory and features do not fit each other.</exception>
+    public static SpeechModel Create(ModelSpec spec, FeaturePreset features, PhoneInventory inventory, ulong seed)
+    {
+        CheckFit(spec, features, inventory);
+        return new SpeechModel(new Network<float>(spec, seed), inventory, features);
+    }
+
+    /// <summary>Writes the file as a whole or not at all.</summary>
+    public void Save(string path) => new SafeTensors(Describe(), [.. Network.Save()]).Write(path);
+
+    /// <summary>The model's description, as it stands in the file's metadata.</summary>
+    public Dictionary<string, string> Describe() => new()
+    {
+        [FormatKey] = ModelFormat,
+        [SpecKey] = Network.Spec.ToJson(),
+        [InventoryKey] = string.Join(' ', Inventory.Symbols.Skip(1)),
+        [FeaturesKey] = Features.ToJson(),
+    };
+
+    /// <summary>Reads a file.</summary>
+    /// <exception cref="FormatException">The file is torn or no model; the message names it.</exception>
+    /// <exception cref="IOException">The file is missing or cannot be read.</exception>
+    public static SpeechModel Load(string path)
+    {
+        var file = SafeTensors.Read(path);
+        try
+        {
+            return Build(file.Metadata, file.Tensors);
+        }
+        catch (Exception error) when (error is FormatException or InvalidSpecException or ArgumentException)
+        {
+            throw new FormatException($"{path}: {error.Message}", error);
+        }
+    }
+
+    /// <summary>Builds the model that <see cref="Describe"/> described.</summary>
+    internal static SpeechModel Build(IReadOnlyDictionary<string, string> metadata, IEnumerable<StoredTensor> tensors)
+    {
+        string Get(string key) => metadata.TryGetValue(key, out var text) ? text : throw new FormatException($"not a Hybrid model: the metadata lack {key}");
+        if (Get(FormatKey) != ModelFormat) throw new FormatException($"model format \"{Get(FormatKey)}\" is not known, only \"{ModelFormat}\"");
+        var spec = ModelSpec.FromJson(Get(SpecKey));
+        var inventory = new PhoneInventory(Get(InventoryKey).Split(' '));
+        var features = FeaturePreset.FromJson(Get(FeaturesKey));
+        CheckFit(spec, features, inventory);
+        return new SpeechModel(new Network<float>(spec, tensors), inventory, features);
+    }
+
+    private static void CheckFit(ModelSpec spec, FeaturePreset features, PhoneInventory inventory)
+    {
+        if (features.Validate() is { Count: > 0 } problems) throw new ArgumentException(string.Join("; ", problems));
+        if (spec.Inputs != features.Coefficients) throw new ArgumentException($"the network takes {spec.Inputs} features per frame, the preset {features.Name} gives {features.Coefficients}");
+        if (spec.Symbols != inventory.Count) throw new ArgumentException($"the network tells {spec.Symbols} symbols apart, the inventory has {inventory.Count} (blank included)");
+    }
+}

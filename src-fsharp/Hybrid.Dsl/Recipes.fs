@@ -1,0 +1,101 @@
+namespace Hybrid.Dsl
+
+open Hybrid.Speech
+
+/// Networks with their schedules, ready for use by name.
+module Recipes =
+    let private recipe name (architecture: Architecture) schedule =
+        Recipe(name, architecture.Features, architecture.Network, schedule)
+
+    /// For the demo and for tests: learns synthetic speech in two minutes.
+    let tiny =
+        let network =
+            encoderDecoder {
+                features (mfcc 28)
+
+                encoder {
+                    conv1d (64, kernel = 5, stride = 2)
+                    batchNorm
+                    gelu
+                    blstm 96
+                    pyramid 2
+                    blstm 96
+                }
+
+                decoder { linear phones }
+            }
+
+        recipe "tiny" network (training {
+            seed 1
+            epochs 12
+            batchSize 16
+            batchFrames 8000
+            optimizer (adamW (learningRate = 4e-3, weightDecay = 1e-2))
+            learningRate (warmUp (0.5, cosine (floor = 1e-5)))
+            clipGradients 5.0
+        })
+
+    /// For an hour on a laptop: early subsampling, so that there are many updates.
+    let small =
+        let network =
+            encoderDecoder {
+                features (mfcc 28)
+
+                encoder {
+                    mask (time = 20, frequency = 4, timeCount = 2)
+                    conv1d (128, kernel = 5, stride = 2)
+                    batchNorm
+                    gelu
+                    blstm 160
+                    pyramid 2
+                    blstm 160
+                    dropout 0.2
+                    blstm 160
+                    dropout 0.2
+                }
+
+                decoder { linear phones }
+            }
+
+        recipe "small" network (training {
+            seed 1
+            epochs 40
+            batchSize 32
+            batchFrames 8000
+            optimizer (adamW (learningRate = 2e-3, weightDecay = 1e-2))
+            learningRate (warmUp (1.0, cosine (floor = 1e-5)))
+            clipGradients 5.0
+        })
+
+    /// A larger network: one convolution, three bidirectional LSTMs, two of them with a pyramid step.
+    let ``base`` =
+        let network =
+            encoderDecoder {
+                features (mfcc 28)
+
+                encoder {
+                    conv1d (128, kernel = 5)
+                    batchNorm
+                    gelu
+                    blstm 256
+
+                    for _ in 1..2 do
+                        blstm 256
+                        pyramid 2
+                }
+
+                decoder { linear phones }
+            }
+
+        recipe "base" network (training {
+            seed 1
+            epochs 60
+            batchSize 32
+            batchFrames 12800
+            optimizer (adamW (learningRate = 2e-3, weightDecay = 1e-3))
+            learningRate (warmUp (1.0, cosine (floor = 1e-5)))
+            clipGradients 5.0
+        })
+
+    /// All recipes by name.
+    let all: Recipe list = [ tiny; small; ``base`` ]
