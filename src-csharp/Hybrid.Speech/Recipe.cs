@@ -11,6 +11,10 @@ namespace Hybrid.Speech;
 /// <param name="Training">How the network is trained.</param>
 public sealed record Recipe(string Name, FeaturePreset Features, ModelSpec Network, TrainingSpec Training)
 {
+    /// <summary>The same with another seed or another number of epochs.</summary>
+    public Recipe With(ulong? seed = null, int? epochs = null) =>
+        this with { Training = Training with { Seed = seed ?? Training.Seed, Epochs = epochs ?? Training.Epochs } };
+
     /// <summary>The recipe as JSON.</summary>
     public string ToJson() => JsonSerializer.Serialize(this, RecipeJson.Default.Recipe);
 

@@ -27,6 +27,8 @@ public sealed record Recognition(IReadOnlyList<RecognizedPhone> Phones, double L
 /// <param name="team">Threads to share the work of a call; all processors where left out.</param>
 public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
 {
+    private static readonly BatchSize EvaluationBatch = new(32, 16000);
+
     private readonly FeatureExtractor extractor = new(model.Features);
     private readonly GreedyDecoder decoder = new();
     private readonly ConcurrentBag<Workspace> idle = [];
@@ -56,6 +58,18 @@ public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
     /// <summary>Recognises samples in [-1, 1].</summary>
     /// <inheritdoc cref="Recognize(AudioClip)"/>
     public Recognition Recognize(float[] samples, int sampleRate) => Recognize(new AudioClip(samples, sampleRate));
+
+    /// <summary>Recognises utterances and compares with their transcripts.</summary>
+    /// <param name="utterances">Recordings with transcripts.</param>
+    /// <param name="lexicons">Pronunciations, tried in order; those of the built-in words where none is given.</param>
+    /// <param name="cancellation">Stops between utterances.</param>
+    /// <returns>The figures, and the utterances that could not be used.</returns>
+    public (Evaluation Evaluation, IReadOnlyList<LeftOut> LeftOut) Evaluate(IReadOnlyList<Utterance> utterances, IReadOnlyList<Lexicon>? lexicons = null, CancellationToken cancellation = default)
+    {
+        var pronouncer = new Pronouncer(lexicons is { Count: > 0 } ? lexicons : [Lexicon.BuiltIn]);
+        var data = SpeechDataset.Load(utterances, extractor, model.Inventory, pronouncer, cancellation);
+        return (Evaluation.Run(model.Network, data, EvaluationBatch, decoder.Decode, new Workspace(team), cancellation), data.LeftOut);
+    }
 
     /// <summary>The network's log probabilities, for decoders and pictures.</summary>
     /// <exception cref="ArgumentException">The audio has another sample rate than the model takes.</exception>

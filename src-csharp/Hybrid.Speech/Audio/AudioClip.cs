@@ -5,6 +5,9 @@ namespace Hybrid.Speech;
 /// <param name="SampleRate">Samples per second.</param>
 public sealed record AudioClip(float[] Samples, int SampleRate)
 {
+    /// <summary>Endings of the names of files that <see cref="Read"/> knows.</summary>
+    public static IReadOnlyList<string> Extensions { get; } = [".wav"];
+
     /// <summary>Length in seconds.</summary>
     public double DurationSeconds => (double)Samples.Length / SampleRate;
 

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Hybrid.Core;
 
 namespace Hybrid.Speech;
 
@@ -55,6 +56,25 @@ public sealed record Corpus(IReadOnlyList<Utterance> Utterances)
 
     /// <summary>The names of the splits, in the order of their first utterances.</summary>
     public IReadOnlyList<string> Splits => [.. Utterances.Select(u => u.Split).Distinct()];
+
+    /// <summary>
+    /// What to train on and what to choose the best model by: the splits <c>train</c> and <c>dev</c>. Where no split is named
+    /// train, the utterances without split; where none is named dev, 5 % of the speakers, at least one.
+    /// </summary>
+    /// <param name="seed">Decides which speakers are held out.</param>
+    /// <exception cref="FormatException">Nothing is left to train on, or nothing to judge by.</exception>
+    public (IReadOnlyList<Utterance> Train, IReadOnlyList<Utterance> Dev) TrainAndDev(ulong seed)
+    {
+        var (train, dev) = (Split("train"), Split("dev"));
+        if (train.Count == 0) train = Split("");
+        if (train.Count == 0) throw new FormatException($"the corpus has no split train, only {string.Join(", ", Splits)}: name one, or leave \"split\" out");
+        if (dev.Count > 0) return (train, dev);
+        var speakers = train.Select(u => u.Speaker).Distinct().Order(StringComparer.Ordinal).ToList();
+        if (speakers.Count < 2) throw new FormatException("the corpus has no split dev and a single speaker: name a dev corpus with --dev");
+        new CounterRandom(seed).Fork("dev speakers").Stream().Shuffle(speakers);
+        var held = speakers.Take(Math.Max(1, (int)Math.Round(0.05 * speakers.Count))).ToHashSet();
+        return ([.. train.Where(u => !held.Contains(u.Speaker))], [.. train.Where(u => held.Contains(u.Speaker))]);
+    }
 
     private static Utterance Parse(string line, string folder)
     {

@@ -1,0 +1,35 @@
+/// `hybrid evaluate`
+module Hybrid.Cli.Commands.Evaluate
+
+open Argu
+open Hybrid.Core
+open Hybrid.Speech
+open Hybrid.Cli.Arguments
+open Hybrid.Cli.Console
+
+let run (arguments: ParseResults<EvaluateArguments>) =
+    let model = SpeechModel.Load(arguments.GetResult EvaluateArguments.Model)
+    let corpus = Corpus.Read(arguments.GetResult EvaluateArguments.Corpus)
+
+    let utterances =
+        match arguments.TryGetResult EvaluateArguments.Split with
+        | None -> corpus.Utterances
+        | Some split when corpus.Split(split).Count > 0 -> corpus.Split split
+        | Some split ->
+            let known = String.concat ", " corpus.Splits
+            raise (UserException $"the corpus has no split {split}; it has {known}")
+
+    let lexicons = readLexicons (arguments.GetResults EvaluateArguments.Lexicon |> List.concat)
+    let recognizer = Recognizer model
+    let struct (evaluation, leftOut) = recognizer.Evaluate(utterances, lexicons, interruption.Value)
+
+    if arguments.Contains EvaluateArguments.Json then
+        printfn "%s" (ResultJson.Evaluation(evaluation, model.Inventory, leftOut))
+    else
+        printfn "%s" (describe evaluation)
+
+        for struct (reference, hypothesis, count) in Seq.truncate 10 (evaluation.Confusions()) do
+            printfn "  %s taken for %s: %d times" model.Inventory.Symbols[reference] model.Inventory.Symbols[hypothesis] count
+
+    reportLeftOut "corpus" leftOut
+    if leftOut.Count > 0 then Outcome.PartlyFailed else Outcome.Done

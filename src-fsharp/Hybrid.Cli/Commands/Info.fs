@@ -1,0 +1,23 @@
+/// `hybrid info`
+module Hybrid.Cli.Commands.Info
+
+open Argu
+open Hybrid.Core
+open Hybrid.Speech
+open Hybrid.Dsl
+open Hybrid.Cli.Arguments
+open Hybrid.Cli.Console
+
+let run (arguments: ParseResults<InfoArguments>) =
+    let json = arguments.Contains InfoArguments.Json
+
+    match arguments.TryGetResult InfoArguments.Model, arguments.TryGetResult InfoArguments.Recipe with
+    | Some file, None ->
+        let model = SpeechModel.Load file
+        printfn "%s" (if json then model.Network.Spec.ToJson() else Summary.text model.Features model.Network)
+    | None, Some name ->
+        let recipe = findRecipe name
+        printfn "%s" (if json then recipe.ToJson() else Summary.text recipe.Features (Network<float32>(recipe.Network)))
+    | _ -> raise (UserException "name either --model FILE or --recipe NAME")
+
+    Outcome.Done

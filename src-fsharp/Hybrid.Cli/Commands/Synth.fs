@@ -1,0 +1,34 @@
+/// `hybrid synth`
+module Hybrid.Cli.Commands.Synth
+
+open System
+open Argu
+open Hybrid.Speech
+open Hybrid.Cli.Arguments
+open Hybrid.Cli.Console
+
+/// Makes a corpus and says what it holds.
+let make (folder: string) utterances speakers (seed: int) =
+    let corpus =
+        withProgress "synthesising" (fun progress ->
+            let told =
+                { new IProgress<float> with
+                    member _.Report fraction = progress.Report(struct (fraction, "")) }
+
+            SyntheticCorpus.Write(folder, utterances, speakers, uint64 seed, told, interruption.Value))
+
+    let splits = corpus.Splits |> Seq.map (fun split -> $"{split} {corpus.Split(split).Count}") |> String.concat ", "
+    say $"{corpus.Utterances.Count} utterances of {speakers} synthetic speakers in {folder} ({splits})"
+    corpus
+
+let run (arguments: ParseResults<SynthArguments>) =
+    let speakers, utterances = arguments.GetResult SynthArguments.Speakers, arguments.GetResult SynthArguments.Utterances
+
+    if speakers < SyntheticCorpus.FewestSpeakers then
+        raise (UserException $"--speakers is {speakers}, must be at least {SyntheticCorpus.FewestSpeakers}: one each for train, dev and test")
+
+    if utterances < speakers then
+        raise (UserException $"--utterances is {utterances}, must be at least the number of speakers, {speakers}")
+
+    make (arguments.GetResult SynthArguments.Out) utterances speakers (arguments.GetResult(SynthArguments.Seed, 0)) |> ignore<Corpus>
+    Outcome.Done

@@ -1,0 +1,119 @@
+/// What every verb shares: where text goes, progress bars, files named on the command line, Ctrl+C.
+module Hybrid.Cli.Console
+
+open System
+open System.Diagnostics
+open System.IO
+open System.Threading
+open Spectre.Console
+open Hybrid.Core
+open Hybrid.Dsl
+open Hybrid.Speech
+
+/// A mistake of the caller's: one sentence, exit code 1.
+exception UserException of message: string
+
+/// How a verb ended; the number is the exit code.
+type Outcome =
+    | Done = 0
+    | Failed = 1
+    | PartlyFailed = 2
+
+/// Lines for people go to standard error, so that results on standard output can be piped.
+let say (line: string) = Console.Error.WriteLine line
+
+/// Whether standard error is a terminal on which a bar can be drawn.
+let private isTerminal = not Console.IsErrorRedirected
+
+let private errorConsole =
+    lazy AnsiConsole.Create(AnsiConsoleSettings(Out = AnsiConsoleOutput(Console.Error)))
+
+/// Cancelled by Ctrl+C; a second Ctrl+C ends the process at once.
+let interruption =
+    lazy
+        (let source = new CancellationTokenSource()
+
+         Console.CancelKeyPress.Add(fun press ->
+             if not source.IsCancellationRequested then
+                 press.Cancel <- true
+                 source.Cancel())
+
+         source.Token)
+
+/// Runs work that reports a fraction and a line about itself: a bar on a terminal, a line now and then elsewhere.
+let withProgress (title: string) (work: IProgress<struct (float * string)> -> 'result) : 'result =
+    if isTerminal then
+        let columns: ProgressColumn[] = [| TaskDescriptionColumn(Alignment = Justify.Left); ProgressBarColumn(); PercentageColumn(); RemainingTimeColumn() |]
+
+        errorConsole.Value
+            .Progress()
+            .AutoClear(true)
+            .Columns(columns)
+            .Start(fun context ->
+                let task = context.AddTask(Markup.Escape title, maxValue = 1.0)
+
+                work
+                    { new IProgress<struct (float * string)> with
+                        member _.Report(struct (fraction, line)) =
+                            task.Value <- fraction
+                            task.Description <- Markup.Escape $"{title} {line}" })
+    else
+        let clock = Stopwatch.StartNew()
+        let mutable next = TimeSpan.FromSeconds 15.0
+        let gate = Lock()
+
+        work
+            { new IProgress<struct (float * string)> with
+                member _.Report(struct (fraction, line)) =
+                    lock gate (fun () ->
+                        if clock.Elapsed >= next then
+                            next <- clock.Elapsed + TimeSpan.FromSeconds 15.0
+                            say $"{title} {100.0 * fraction:F0} %% {line}") }
+
+/// The recipe of a name, or of a JSON file.
+let findRecipe (nameOrFile: string) =
+    match Recipes.all |> List.tryFind (fun recipe -> recipe.Name = nameOrFile) with
+    | Some recipe -> recipe
+    | None when File.Exists nameOrFile ->
+        try
+            Recipe.FromJson(File.ReadAllText nameOrFile)
+        with :? FormatException as error ->
+            raise (UserException $"{nameOrFile}: {error.Message}")
+    | None ->
+        let names = Recipes.all |> List.map _.Name |> String.concat ", "
+        raise (UserException $"there is no recipe and no file named {nameOrFile}; recipes are {names}")
+
+/// The lexicons of files, in order.
+let readLexicons (files: string list) =
+    [| for file in files -> Lexicon.Read(file, PhoneInventory.Arpabet) |]
+
+/// Says what could not be used: the first few by name, the rest by number.
+let reportLeftOut (what: string) (leftOut: LeftOut seq) =
+    let all = List.ofSeq leftOut
+
+    if not all.IsEmpty then
+        say $"{what}: {all.Length} left out"
+
+        for left in List.truncate 10 all do
+            say $"  {left}"
+
+        if all.Length > 10 then
+            say $"  and {all.Length - 10} more"
+
+/// Figures of an evaluation in one line.
+let describe (evaluation: Evaluation) =
+    $"PER {evaluation.Per:F2} %% of {evaluation.ReferenceLabels} phones ({evaluation.Substitutions} substitutions, {evaluation.Deletions} deletions, {evaluation.Insertions} insertions), "
+    + $"average distance {evaluation.AverageDistance:F2} over {evaluation.Utterances.Count} utterances, loss {evaluation.Loss:F3} per phone, no fold"
+
+/// A reference above its hypothesis, matching phones in columns; a gap is dots.
+let sideBySide (inventory: PhoneInventory) (result: UtteranceResult) =
+    let cells = [
+        for step in result.Alignment.Steps do
+            let reference = if step.Reference < 0 then "..." else inventory.Symbols[result.Reference[step.Reference]]
+            let hypothesis = if step.Hypothesis < 0 then "..." else inventory.Symbols[result.Hypothesis[step.Hypothesis]]
+            let width = max reference.Length hypothesis.Length
+            reference.PadRight width, hypothesis.PadRight width
+    ]
+
+    let line cells = String.concat " " cells
+    $"ref  {line (List.map fst cells)}\nhyp  {line (List.map snd cells)}"

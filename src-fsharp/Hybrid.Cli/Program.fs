@@ -1,0 +1,50 @@
+module Hybrid.Cli.Program
+
+open System
+open System.Globalization
+open Argu
+open Hybrid.Cli.Arguments
+open Hybrid.Cli.Console
+open Hybrid.Cli.Commands
+
+let private dispatch (arguments: string[]) =
+    let parser = ArgumentParser.Create<Verb>(programName = "hybrid")
+
+    match parser.ParseCommandLine(arguments).GetSubCommand() with
+    | Demo arguments -> Demo.run arguments
+    | Synth arguments -> Synth.run arguments
+    | Train arguments -> Train.run arguments
+    | Evaluate arguments -> Evaluate.run arguments
+    | Recognize arguments -> Recognize.run arguments
+    | Info arguments -> Info.run arguments
+
+/// The first failure inside those that only wrap others.
+let rec private cause (error: exn) =
+    match error with
+    | :? AggregateException as all when all.InnerExceptions.Count > 0 -> cause all.InnerExceptions[0]
+    | _ -> error
+
+[<EntryPoint>]
+let main arguments =
+    CultureInfo.DefaultThreadCurrentCulture <- CultureInfo.InvariantCulture
+    CultureInfo.CurrentCulture <- CultureInfo.InvariantCulture
+
+    try
+        dispatch arguments |> int
+    with error ->
+        match cause error with
+        | :? ArguParseException as usage when usage.ErrorCode = ErrorCode.HelpText ->
+            printfn "%s" usage.Message
+            int Outcome.Done
+        | :? ArguParseException as usage ->
+            say usage.Message
+            int Outcome.Failed
+        | :? OperationCanceledException ->
+            say "stopped: what was written so far stays usable"
+            int Outcome.Failed
+        | UserException message ->
+            say $"hybrid: {message}"
+            int Outcome.Failed
+        | error ->
+            say $"hybrid: {error.Message}"
+            int Outcome.Failed
