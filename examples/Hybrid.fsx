@@ -1,0 +1,6 @@
+// What every example loads: Hybrid as it was built by `dotnet build -c Release` in the folder above.
+#I "../src-fsharp/Hybrid.Dsl/bin/Release/net10.0"
+#r "Hybrid.Core.dll"
+#r "Hybrid.Speech.dll"
+#r "Hybrid.Dsl.dll"
+#r "Plotly.NET.dll"
