@@ -84,7 +84,7 @@ public sealed class CtcLoss
 
         var loss = 0.0;
         for (var b = 0; b < B; b++)
-            if (plan.Span[b].Counts) loss += losses.Span[b] * plan.Span[b].Scale;
+            if (plan.Span[b].Counts) loss += losses.Span[b] * plan.Span[b].Scale; // F6
         return new CtcResult<R>(loss, losses, gradient, skipped);
     }
 

@@ -63,7 +63,8 @@ internal readonly unsafe ref struct CtcRecursion
 
     /// <summary>
     /// Negative log-likelihood of the labels, and into <paramref name="gradient"/> its derivative with respect to the logits
-    /// times <paramref name="scale"/>. NaN where a logit is NaN or +infinity; infinity where -infinity leaves no alignment.
+    /// times <paramref name="scale"/>. NaN where a logit is NaN or +infinity, or all of a frame are -infinity; other logits count
+    /// as at most 1e6 below the largest of their frame. Infinity where the likelihood is next to zero even so.
     /// </summary>
     public double Run<R>(R* logits, long frameStride, int blank, R* gradient, double scale) where R : unmanaged, IBinaryFloatingPointIeee754<R>
     {
@@ -74,7 +75,7 @@ internal readonly unsafe ref struct CtcRecursion
             Forward(t, blank);
         }
         var last = Alpha(frames - 1);
-        var (total, totalExponent) = Add((mantissa[last + S], exponent[last + S]), (mantissa[last + width + S], exponent[last + width + S]));
+        var (total, totalExponent) = Add((mantissa[last + S], exponent[last + S]), (mantissa[last + width + S], exponent[last + width + S])); // F5
         if (totalExponent < ZeroExponent / 2) return double.PositiveInfinity;
         if (gradient is not null)
         {
@@ -84,7 +85,7 @@ internal readonly unsafe ref struct CtcRecursion
                 Backward(t, blank, total, totalExponent, gradient + t * frameStride, scale);
             }
         }
-        return -(Math.Log(total) + totalExponent * Math.Log(2));
+        return -(Math.Log(total) + totalExponent * Math.Log(2)); // F5
     }
 
     private void Prepare()
@@ -94,7 +95,7 @@ internal readonly unsafe ref struct CtcRecursion
         FillZero(Emissions, width);
         FillZero(Skips, width);
         for (var t = 0; t < frames; t++) FillZero(Alpha(t) + width, 1);
-        // Before the first frame stands the first blank; after the last frame, the last one (F1, B1).
+        // Before the first frame stands the first blank; after the last frame, the last one (F2, B1).
         (mantissa[Alpha(-1)], exponent[Alpha(-1)]) = (1, 0);
         (mantissa[Beta(frames & 1) + S], exponent[Beta(frames & 1) + S]) = (1, 0);
         for (var i = 1; i < S; i++)
@@ -131,7 +132,7 @@ internal readonly unsafe ref struct CtcRecursion
             sums += m * PowerOfTwo(e);
         }
         var inverse = 1 / SumInOrder(sums);
-        for (var v = 0; v < V; v++) symbolMantissa[v] *= inverse;
+        for (var v = 0; v < V; v++) symbolMantissa[v] *= inverse; // F1
         for (var i = 0; i < S; i++)
         {
             mantissa[Emissions + i] = symbolMantissa[labels[i]];
@@ -149,9 +150,9 @@ internal readonly unsafe ref struct CtcRecursion
         {
             // Place i of the labels is label i - 1: the one before blank i.
             Number b = Load(before + i), l = Load(before + width + i + 1), lBefore = Load(before + width + i);
-            Store(now + i, Times(Sum(b, lBefore), blankMantissa, blankExponent)); // F2
+            Store(now + i, Times(Sum(b, lBefore), blankMantissa, blankExponent)); // F3
             var skip = new Number(lBefore.Mantissa, lBefore.Exponent + Vector512.Load(exponent + Skips + i));
-            Store(now + width + i + 1, Times(Sum(Sum(l, b), skip), Vector512.Load(mantissa + Emissions + i), Vector512.Load(exponent + Emissions + i))); // F3
+            Store(now + width + i + 1, Times(Sum(Sum(l, b), skip), Vector512.Load(mantissa + Emissions + i), Vector512.Load(exponent + Emissions + i))); // F4
         }
     }
 

@@ -57,7 +57,7 @@ public sealed class Activation<R> : Layer<R> where R : unmanaged, IBinaryFloatin
         return dx;
     }
 
-    /// <param name="X">The input: B1 to B2.</param>
+    /// <param name="X">The input: B1, B2.</param>
     private readonly record struct ActivationTape(Batch<R> X);
 
     private readonly struct Relu : IFunction<R>

@@ -15,10 +15,10 @@ public readonly record struct Pass(Workspace Workspace, bool Training = false, C
 /// </summary>
 /// <remarks>
 /// The contract: <see cref="Forward"/> leaves its input as it is, takes its output from the workspace, and leaves frames
-/// beyond an utterance's length zero. <see cref="Backward"/> gets the gradient of the loss with respect to the output of the
-/// latest Forward with the same workspace, adds to the gradients of the parameters and returns the gradient with respect to
-/// the input. What it needs from the forward pass is kept in a tape struct of the layer,
-/// <c>pass.Workspace.Tape&lt;MyTape&gt;(this)</c>.
+/// beyond an utterance's length zero. <see cref="Backward"/>, called once after it, gets the gradient of the loss with respect
+/// to the output of the latest Forward with the same workspace, adds to the gradients of the parameters and returns the
+/// gradient with respect to the input; both gradients are zero beyond an utterance's length too. What it needs from the forward
+/// pass is kept in a tape struct of the layer, <c>pass.Workspace.Tape&lt;MyTape&gt;(this)</c>.
 /// </remarks>
 /// <typeparam name="R">Float in production, double in gradient checks.</typeparam>
 public abstract class Layer<R> where R : unmanaged, IBinaryFloatingPointIeee754<R>

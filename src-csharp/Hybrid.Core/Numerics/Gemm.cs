@@ -11,7 +11,7 @@ namespace Hybrid.Core;
 /// After Goto and van de Geijn, "Anatomy of high-performance matrix multiplication" (ACM TOMS 2008): a block of A that fits
 /// the second-level cache and a panel of B that fits the first are packed, and a tile of C stays in registers. Every
 /// element is one chain of fused multiply-adds over k in ascending order, so the bits depend neither on blocking nor on
-/// threads nor on the register width (with vector instructions off, only within rounding).
+/// threads nor on the register width (with vector instructions off, only within rounding). Explanation: Gemm.md.
 /// </remarks>
 public static class Gemm
 {
