@@ -19,7 +19,7 @@ module Summary =
             ((frames, network.Spec.Inputs), Seq.zip network.Spec.Layers network.Layers)
             ||> Seq.mapFold (fun (frames, _) (struct (path, spec), layer) ->
                 let output = layer.OutputLength frames, layer.OutputFeatures
-                let parameters = layer.Parameters |> Seq.filter _.IsTrainable |> Seq.sumBy (fun p -> int64 p.Value.Length)
+                let parameters = layer.Parameters |> Seq.filter _.IsTrainable |> Seq.sumBy (fun p -> int64 p.Length)
                 [ path; spec.Describe(); $"[{fst output}, {snd output}]"; thousands parameters; thousands (layer.MultiplyAdds frames / int64 seconds) ], output)
 
         let header = [ "layer"; "what"; $"output for {seconds} s"; "parameters"; "multiply-adds per second" ]

@@ -117,7 +117,7 @@ let deviations (layer: Layer<float>) (x: Batch<float>) (training: bool) : Deviat
                     p.Value[i] <- v
                     p.MarkChanged()
 
-                worst p.Name (fun i -> p.Value[i]) set p.Value.Length gradient
+                worst p.Name (fun i -> p.Value[i]) set p.Length gradient
     ]
 
 /// Fails with the worst place if any gradient of the layer is off by more than 1e-7.
@@ -130,7 +130,7 @@ let randomize (layer: Layer<float>) =
     for p in layer.Parameters do
         let random = CounterRandom(9UL).Fork(p.Name).Stream()
 
-        for i in 0 .. p.Value.Length - 1 do
+        for i in 0 .. p.Length - 1 do
             p.Value[i] <- if p.IsTrainable then random.Uniform(-0.8, 0.8) else random.Uniform(0.5, 1.5)
 
         p.MarkChanged()

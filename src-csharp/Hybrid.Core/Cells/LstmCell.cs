@@ -19,11 +19,11 @@ public sealed class LstmCell<R> where R : unmanaged, IBinaryFloatingPointIeee754
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(inputs);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(hidden);
         (Inputs, Hidden) = (inputs, hidden);
-        var bound = 1 / Math.Sqrt(hidden);
-        WeightIh = Parameter<R>.Uniform("weight_ih" + suffix, bound, 4 * hidden, inputs);
-        WeightHh = Parameter<R>.Uniform("weight_hh" + suffix, bound, 4 * hidden, hidden);
-        BiasIh = Parameter<R>.Uniform("bias_ih" + suffix, bound, 4 * hidden);
-        BiasHh = Parameter<R>.Uniform("bias_hh" + suffix, bound, 4 * hidden);
+        WeightIh = Parameter<R>.Glorot("weight_ih" + suffix, inputs, hidden, 4 * hidden, inputs);
+        WeightHh = Parameter<R>.Uniform("weight_hh" + suffix, 1 / Math.Sqrt(hidden), 4 * hidden, hidden);
+        // An open forget gate lets gradients through time from the first step on (Jozefowicz et al. 2015).
+        BiasIh = Parameter<R>.Trainable("bias_ih" + suffix, (_, i) => i >= hidden && i < 2 * hidden ? 1 : 0, 4 * hidden);
+        BiasHh = Parameter<R>.Constant("bias_hh" + suffix, 0, 4 * hidden);
         Parameters = [WeightIh, WeightHh, BiasIh, BiasHh];
     }
 

@@ -53,7 +53,7 @@ public sealed class CtcLoss
     /// <param name="targets">The labels of each utterance, in 0..V-1 without the blank; may be empty.</param>
     /// <param name="workspace">Where the lattice and the gradient live; threads share the utterances.</param>
     /// <param name="names">Names of the utterances for messages; their places where left out.</param>
-    /// <exception cref="ArgumentException">A label is the blank or out of range, or a target is missing.</exception>
+    /// <exception cref="ArgumentException">A label is the blank or out of range, a target is missing, or the batch is too large.</exception>
     /// <exception cref="InfeasibleTargetException">Labels do not fit and the policy is to throw.</exception>
     public CtcResult<R> Compute<R>(Batch<R> logits, IReadOnlyList<int[]> targets, Workspace workspace, IReadOnlyList<string>? names = null)
         where R : unmanaged, IBinaryFloatingPointIeee754<R>
@@ -73,13 +73,14 @@ public sealed class CtcLoss
             space += CtcRecursion.Space(utterance.Frames, utterance.LabelCount, logits.F);
             labels += utterance.LabelCount;
         }
+        if (space > Array.MaxLength / 2) throw new ArgumentException($"the lattices of this batch need {space} numbers: use smaller batches or shorter utterances", nameof(logits));
         var flat = workspace.Rent<int>(labels);
         for (var b = 0; b < B; b++)
             if (plan.Span[b].Counts) targets[b].CopyTo(flat.Span[plan.Span[b].Labels..]);
 
         var gradient = logits.With(workspace.RentZeroed<R>(logits.Data.Length), logits.F);
         var losses = workspace.Rent<double>(B);
-        var job = new Job<R>(logits, gradient, losses, plan, flat, workspace.Rent<double>(checked((int)space)), workspace.Rent<long>(checked((int)space)), Blank);
+        var job = new Job<R>(logits, gradient, losses, plan, flat, workspace.Rent<double>((int)space), workspace.Rent<long>((int)space), Blank);
         workspace.Team.For(B, job, static (in Job<R> job, int b) => job.Run(b));
 
         var loss = 0.0;

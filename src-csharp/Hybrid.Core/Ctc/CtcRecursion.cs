@@ -63,8 +63,8 @@ internal readonly unsafe ref struct CtcRecursion
 
     /// <summary>
     /// Negative log-likelihood of the labels, and into <paramref name="gradient"/> its derivative with respect to the logits
-    /// times <paramref name="scale"/>. NaN where a logit is NaN or +infinity, or all of a frame are -infinity; other logits count
-    /// as at most 1e6 below the largest of their frame. Infinity where the likelihood is next to zero even so.
+    /// times <paramref name="scale"/>. NaN where a logit is NaN or +infinity, or all of a frame are -infinity; infinity where
+    /// logits of -infinity leave no alignment. Finite logits count as at most 1e6 below the largest of their frame.
     /// </summary>
     public double Run<R>(R* logits, long frameStride, int blank, R* gradient, double scale) where R : unmanaged, IBinaryFloatingPointIeee754<R>
     {
@@ -118,7 +118,7 @@ internal readonly unsafe ref struct CtcRecursion
         if (!R.IsFinite(largest)) return false;
         var offset = double.CreateTruncating(largest);
         for (var v = 0; v < V; v++)
-            symbolMantissa[v] = Math.Max(double.CreateTruncating(logits[v]) - offset, -1e6); // -infinity: impossible enough
+            symbolMantissa[v] = Math.Max(double.CreateTruncating(logits[v]) - offset, -1e6);
         for (var v = V; v < RoundUp(V); v++) symbolMantissa[v] = -1e6;
 
         var sums = Vector512<double>.Zero;
@@ -132,7 +132,11 @@ internal readonly unsafe ref struct CtcRecursion
             sums += m * PowerOfTwo(e);
         }
         var inverse = 1 / SumInOrder(sums);
-        for (var v = 0; v < V; v++) symbolMantissa[v] *= inverse; // F1
+        for (var v = 0; v < V; v++)
+        {
+            symbolMantissa[v] *= inverse; // F1
+            if (R.IsNegativeInfinity(logits[v])) symbolExponent[v] = ZeroExponent;
+        }
         for (var i = 0; i < S; i++)
         {
             mantissa[Emissions + i] = symbolMantissa[labels[i]];

@@ -42,7 +42,7 @@ public sealed class Conv1d<R> : Layer<R> where R : unmanaged, IBinaryFloatingPoi
 
     /// <inheritdoc/>
     public override int OutputLength(int frames) =>
-        frames + 2 * padding < kernel ? 0 : (frames + 2 * padding - kernel) / stride + 1;
+        frames == 0 || frames + 2 * padding < kernel ? 0 : (frames + 2 * padding - kernel) / stride + 1;
 
     /// <inheritdoc/>
     public override (int Stride, double Offset) Centers => (stride, (kernel - 1) / 2.0 - padding);
@@ -58,7 +58,7 @@ public sealed class Conv1d<R> : Layer<R> where R : unmanaged, IBinaryFloatingPoi
         workspace.Tape<Conv1dTape>(this) = new Conv1dTape(x);
         int T = OutputLength(x.T), B = x.B;
         var lengths = workspace.Rent<int>(B);
-        for (var b = 0; b < B; b++) lengths.Span[b] = x.Lengths.Span[b] == 0 ? 0 : OutputLength(x.Lengths.Span[b]);
+        for (var b = 0; b < B; b++) lengths.Span[b] = OutputLength(x.Lengths.Span[b]);
         var y = new Batch<R>(workspace.Rent<R>(T * B * OutputFeatures), T, B, OutputFeatures, lengths, x.Keys);
 
         Rows.Fill(y.Matrix, bias.Value);

@@ -11,7 +11,7 @@ namespace Hybrid.Core;
 public sealed class Dropout<R> : Layer<R> where R : unmanaged, IBinaryFloatingPointIeee754<R>
 {
     // One draw of 64 bits decides four elements, each with a resolution of 2^-16.
-    private const int PerDraw = 4;
+    private const int PerDraw = 4, Resolution = 1 << 16;
 
     private readonly double probability;
 
@@ -44,8 +44,8 @@ public sealed class Dropout<R> : Layer<R> where R : unmanaged, IBinaryFloatingPo
         pass.Workspace.Team.For(x.T, (x, y, pass.Random.Fork(Path), probability), static (in (Batch<R> X, Batch<R> Y, CounterRandom Random, double Probability) s, int t) =>
         {
             int F = s.X.F, drawsPerRow = (F + PerDraw - 1) / PerDraw;
-            var dropBelow = (uint)(s.Probability * 65536);
-            var scale = R.CreateTruncating(1 / (1 - s.Probability));
+            var dropBelow = (uint)(s.Probability * Resolution);
+            var scale = R.CreateTruncating((double)Resolution / (Resolution - dropBelow)); // by what is really dropped
             for (var b = 0; b < s.X.B; b++)
             {
                 var random = s.Random.Fork(s.X.Keys.Span[b]);
@@ -54,7 +54,7 @@ public sealed class Dropout<R> : Layer<R> where R : unmanaged, IBinaryFloatingPo
                 {
                     var bits = random.Bits((ulong)t * (ulong)drawsPerRow + (ulong)(f / PerDraw));
                     for (var end = Math.Min(F, f + PerDraw); f < end; f++, bits >>= 16)
-                        y[f] = (bits & 0xFFFF) < dropBelow ? R.Zero : x[f] * scale;
+                        y[f] = (bits & (Resolution - 1)) < dropBelow ? R.Zero : x[f] * scale;
                 }
             }
         });

@@ -19,9 +19,8 @@ public sealed class Linear<R> : Layer<R> where R : unmanaged, IBinaryFloatingPoi
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(outputs);
         this.inputs = inputs;
         OutputFeatures = outputs;
-        var bound = 1 / Math.Sqrt(inputs);
-        weight = Parameter<R>.Uniform("weight", bound, outputs, inputs);
-        this.bias = bias ? Parameter<R>.Uniform("bias", bound, outputs) : null;
+        weight = Parameter<R>.Glorot("weight", inputs, outputs, outputs, inputs);
+        this.bias = bias ? Parameter<R>.Constant("bias", 0, outputs) : null;
         Parameters = this.bias is null ? [weight] : [weight, this.bias];
     }
 

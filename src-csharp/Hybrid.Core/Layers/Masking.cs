@@ -70,7 +70,7 @@ public sealed class Masking<R> : Layer<R> where R : unmanaged, IBinaryFloatingPo
 
     private static (int Start, int End) Stretch(CounterRandom random, ulong draw, int limit, int available)
     {
-        var width = Math.Min(available, (int)(random.Uniform(draw) * (limit + 1)));
+        var width = Math.Min(available, (int)(random.Uniform(draw) * (limit + 1.0)));
         var start = (int)(random.Uniform(draw + 1) * (available - width + 1));
         return (start, start + width);
     }

@@ -9,27 +9,40 @@ namespace Hybrid.Core;
 /// <typeparam name="R">Float or double.</typeparam>
 public sealed class Parameter<R> where R : unmanaged, IBinaryFloatingPointIeee754<R>
 {
-    private readonly double initialLow, initialHigh;
-    private readonly Lock packing = new();
-    private R[]? gradient;
+    private readonly InitialValue initial;
+    private readonly Lock gate = new();
+    private R[]? value, gradient;
     private Packed rows, columns;
     private int version;
 
-    private Parameter(string name, int[] shape, double low, double high, bool isTrainable)
+    private Parameter(string name, int[] shape, InitialValue initial, bool isTrainable)
     {
-        (Name, Shape, IsTrainable, initialLow, initialHigh) = (name, shape, isTrainable, low, high);
-        Value = new R[shape.Aggregate(1, (product, size) => checked(product * size))];
-        Fill(null);
+        (Name, Shape, IsTrainable, this.initial) = (name, shape, isTrainable, initial);
+        Length = shape.Aggregate(1, (product, size) => checked(product * size));
     }
 
+    /// <summary>The starting value of an element.</summary>
+    /// <param name="random">Where to draw from; one stream serves all elements in order.</param>
+    /// <param name="index">Which element.</param>
+    public delegate double InitialValue(RandomStream random, int index);
+
+    /// <summary>A trainable tensor.</summary>
+    public static Parameter<R> Trainable(string name, InitialValue initial, params int[] shape) => new(name, shape, initial, true);
+
     /// <summary>A trainable tensor that starts uniformly in [-<paramref name="bound"/>, <paramref name="bound"/>).</summary>
-    public static Parameter<R> Uniform(string name, double bound, params int[] shape) => new(name, shape, -bound, bound, true);
+    public static Parameter<R> Uniform(string name, double bound, params int[] shape) => Trainable(name, (random, _) => random.Uniform(-bound, bound), shape);
+
+    /// <summary>
+    /// A trainable matrix that starts uniformly in +-sqrt(6 / (inputs + outputs)), which keeps the variance of signals and of
+    /// gradients (Glorot and Bengio 2010).
+    /// </summary>
+    public static Parameter<R> Glorot(string name, int inputs, int outputs, params int[] shape) => Uniform(name, Math.Sqrt(6.0 / (inputs + outputs)), shape);
 
     /// <summary>A trainable tensor that starts with one value everywhere.</summary>
-    public static Parameter<R> Constant(string name, double value, params int[] shape) => new(name, shape, value, value, true);
+    public static Parameter<R> Constant(string name, double value, params int[] shape) => Trainable(name, (_, _) => value, shape);
 
     /// <summary>A tensor that belongs to the model but not to the optimiser, such as a running mean.</summary>
-    public static Parameter<R> Statistic(string name, double value, params int[] shape) => new(name, shape, value, value, false);
+    public static Parameter<R> Statistic(string name, double value, params int[] shape) => new(name, shape, (_, _) => value, false);
 
     /// <summary>The name within the layer, as PyTorch has it; within a network, the whole path.</summary>
     public string Name { get; internal set; }
@@ -40,17 +53,23 @@ public sealed class Parameter<R> where R : unmanaged, IBinaryFloatingPointIeee75
     /// <summary>Whether optimisers move it.</summary>
     public bool IsTrainable { get; }
 
-    /// <summary>The elements, row-major. Call <see cref="MarkChanged"/> after writing.</summary>
-    public R[] Value { get; }
+    /// <summary>How many elements.</summary>
+    public int Length { get; }
+
+    /// <summary>
+    /// The elements, row-major; starting values drawn from generator 0 until others are given. Call <see cref="MarkChanged"/>
+    /// after writing.
+    /// </summary>
+    public R[] Value => value ?? Materialize();
 
     /// <summary>The sum of what backward passes have added since it was last cleared; made at the first use.</summary>
-    public R[] Gradient => gradient ??= new R[Value.Length];
+    public R[] Gradient => gradient ??= new R[Length];
 
     /// <summary>The value seen as a matrix with as many rows as the first axis has elements.</summary>
-    public MatrixView<R> Matrix => new(Value, Shape[0], Value.Length / Math.Max(1, Shape[0]));
+    public MatrixView<R> Matrix => new(Value, Shape[0], Length / Math.Max(1, Shape[0]));
 
     /// <summary>The gradient seen as a matrix with as many rows as the first axis has elements.</summary>
-    public MatrixView<R> GradientMatrix => new(Gradient, Shape[0], Value.Length / Math.Max(1, Shape[0]));
+    public MatrixView<R> GradientMatrix => new(Gradient, Shape[0], Length / Math.Max(1, Shape[0]));
 
     /// <summary>Sets the gradient to zero.</summary>
     public void ClearGradient() => Gradient.AsSpan().Clear();
@@ -59,13 +78,16 @@ public sealed class Parameter<R> where R : unmanaged, IBinaryFloatingPointIeee75
     public void MarkChanged() => Interlocked.Increment(ref version);
 
     /// <summary>Draws the starting value; the same generator and name give the same value.</summary>
-    public void Initialize(CounterRandom random) => Fill(random.Fork(Name).Stream());
+    public void Initialize(CounterRandom random)
+    {
+        value = Draw(random);
+        MarkChanged();
+    }
 
     /// <summary>Takes the value from a stored tensor of the same shape.</summary>
     internal void Load(StoredTensor stored)
     {
-        if (typeof(R) == typeof(float)) stored.ToSingles().CopyTo((float[])(object)Value, 0);
-        else stored.ToDoubles().CopyTo((double[])(object)Value, 0);
+        value = typeof(R) == typeof(float) ? (R[])(object)stored.ToSingles() : (R[])(object)stored.ToDoubles();
         MarkChanged();
     }
 
@@ -86,18 +108,24 @@ public sealed class Parameter<R> where R : unmanaged, IBinaryFloatingPointIeee75
     /// <summary>Names the parameter and its shape.</summary>
     public override string ToString() => $"{Name} [{string.Join(", ", Shape)}]";
 
-    private void Fill(RandomStream? random)
+    // Not in the constructor: a network that is loaded from a file needs no starting values.
+    private R[] Materialize()
     {
-        for (var i = 0; i < Value.Length; i++)
-            Value[i] = R.CreateTruncating(initialLow == initialHigh || random is null ? initialHigh : random.Uniform(initialLow, initialHigh));
-        MarkChanged();
+        lock (gate) return value ??= Draw(new CounterRandom(0));
+    }
+
+    private R[] Draw(CounterRandom random)
+    {
+        var (drawn, stream) = (new R[Length], random.Fork(Name).Stream());
+        for (var i = 0; i < drawn.Length; i++) drawn[i] = R.CreateTruncating(initial(stream, i));
+        return drawn;
     }
 
     private PackedMatrix<R> Pack(ref Packed packed, MatrixView<R> source)
     {
         var wanted = Volatile.Read(ref version);
         if (Volatile.Read(ref packed.Version) == wanted) return packed.Matrix!;
-        lock (packing)
+        lock (gate)
         {
             if (packed.Version == wanted) return packed.Matrix!;
             packed.Matrix ??= new PackedMatrix<R>(source.Rows, source.Columns);

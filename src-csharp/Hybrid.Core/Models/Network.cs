@@ -66,7 +66,7 @@ public sealed class Network<R> where R : unmanaged, IBinaryFloatingPointIeee754<
     public IReadOnlyList<Parameter<R>> Parameters => parameters;
 
     /// <summary>How many numbers training moves.</summary>
-    public long ParameterCount => Parameters.Where(parameter => parameter.IsTrainable).Sum(parameter => (long)parameter.Value.Length);
+    public long ParameterCount => Parameters.Where(parameter => parameter.IsTrainable).Sum(parameter => (long)parameter.Length);
 
     /// <summary>Frames of the output for an utterance of <paramref name="frames"/> frames.</summary>
     public int OutputLength(int frames) => Layers.Aggregate(frames, (length, layer) => layer.OutputLength(length));

@@ -92,16 +92,19 @@ public sealed class ThreadTeam
         // Long enough to bridge the gap between two loops of one training step, short enough not to steal a shared core.
         private const int SpinsBeforeSleep = 2000;
 
+        // The door: a loop's number in the upper half, then whether it may be entered, then how many helpers are inside. A
+        // helper that comes late - on a busy machine its core may be taken - finds the door closed and is not waited for.
+        private const long Loop = 1L << 32, Open = 1L << 31, Inside = Open - 1;
+
         private readonly object bed = new();
         private int claimed;
         private volatile bool dismissed;
 
+        private long door;
         private delegate*<void*, int, void> body;
         private void* job;
         private int count;
         private int next;
-        private int finished;
-        private int generation;
         private int sleepers;
         private Exception? failure;
 
@@ -115,13 +118,14 @@ public sealed class ThreadTeam
         {
             body = invoke;
             job = state;
-            (count, next, finished, failure) = (indices, 0, 0, null);
-            Interlocked.Increment(ref generation);
+            (count, next, failure) = (indices, 0, null);
+            Interlocked.Add(ref door, Loop + Open);
             if (Volatile.Read(ref sleepers) > 0) WakeAll();
 
             Work();
+            Interlocked.And(ref door, ~Open);
             var spinner = new SpinWait();
-            while (Volatile.Read(ref finished) < Helpers) spinner.SpinOnce(sleep1Threshold: -1);
+            while ((Volatile.Read(ref door) & Inside) != 0) spinner.SpinOnce(sleep1Threshold: -1);
             if (failure is { } error) throw new AggregateException(error.Message, error);
         }
 
@@ -133,11 +137,10 @@ public sealed class ThreadTeam
 
         public void Serve()
         {
-            var seen = 0;
-            while (AwaitLoop(ref seen))
+            for (var seen = 0L; AwaitLoop(ref seen);)
             {
                 Work();
-                Interlocked.Increment(ref finished);
+                Interlocked.Decrement(ref door);
             }
         }
 
@@ -154,17 +157,19 @@ public sealed class ThreadTeam
             }
         }
 
-        private void WakeAll()
+        /// <summary>Waits for a loop that was not seen yet and enters it; false when the crew is dismissed.</summary>
+        private bool AwaitLoop(ref long seen)
         {
-            lock (bed) Monitor.PulseAll(bed);
-        }
-
-        private bool AwaitLoop(ref int seen)
-        {
-            for (var spins = 0; Volatile.Read(ref generation) == seen; spins++)
+            for (var spins = 0; !dismissed;)
             {
-                if (dismissed) return false;
-                if (spins < SpinsBeforeSleep)
+                var now = Volatile.Read(ref door);
+                if (IsNew(now, seen))
+                {
+                    if (Interlocked.CompareExchange(ref door, now + 1, now) != now) continue;
+                    seen = now >> 32;
+                    return true;
+                }
+                if (spins++ < SpinsBeforeSleep)
                 {
                     Thread.SpinWait(20);
                     continue;
@@ -173,12 +178,19 @@ public sealed class ThreadTeam
                 {
                     Interlocked.Increment(ref sleepers);
                     // Checked again after announcing: a loop that started in between saw no sleeper to wake.
-                    while (Volatile.Read(ref generation) == seen && !dismissed) Monitor.Wait(bed);
+                    while (!IsNew(Volatile.Read(ref door), seen) && !dismissed) Monitor.Wait(bed);
                     Interlocked.Decrement(ref sleepers);
                 }
+                spins = 0;
             }
-            seen = Volatile.Read(ref generation);
-            return !dismissed;
+            return false;
+        }
+
+        private static bool IsNew(long door, long seen) => (door & Open) != 0 && door >> 32 != seen;
+
+        private void WakeAll()
+        {
+            lock (bed) Monitor.PulseAll(bed);
         }
     }
 }

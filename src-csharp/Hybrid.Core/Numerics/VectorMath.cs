@@ -117,14 +117,19 @@ internal static class VectorMath
     public static (Vector512<R> Cumulative, Vector512<R> Density) Normal<R>(Vector512<R> x)
         where R : unmanaged, IBinaryFloatingPointIeee754<R>
     {
-        // e^(-x^2/2) with the square's rounding error put back: without it the tails lose digits.
-        var square = x * x;
-        var error = MultiplyAdd(x, x, -square);
+        // e^(-x^2/2) with the square's rounding error put back: without it the tails lose digits. Far out, where it is below
+        // the normal numbers, it is zero.
+        var magnitude = Vector512.Abs(x);
+        var limit = Constant<R>(typeof(R) == typeof(float) ? 13 : 37.5);
+        var near = Vector512.MinNative(limit, magnitude); // the constant first, so that NaN stays
+        var square = near * near;
+        var error = MultiplyAdd(near, near, -square);
         var half = Constant<R>(0.5);
         var gauss = Exp(-half * square);
         gauss = MultiplyAdd(gauss, -half * error, gauss);
+        gauss = Vector512.AndNot(gauss, Vector512.GreaterThan(magnitude, limit));
 
-        var z = Vector512.Abs(x) * Constant<R>(0.70710678118654752);
+        var z = magnitude * Constant<R>(0.70710678118654752);
         var t = Constant<R>(3) / (Constant<R>(3) + z);
         var tail = half * gauss * t * Chebyshev(t + t - Vector512<R>.One, typeof(R) == typeof(float) ? ErfcScaled[..11] : ErfcScaled);
         var cumulative = Vector512.ConditionalSelect(Vector512.GreaterThan(x, Vector512<R>.Zero), Vector512<R>.One - tail, tail);

@@ -35,7 +35,7 @@ public sealed class AdamW
     public AdamW(AdamWSpec spec, IEnumerable<Parameter<float>> parameters)
     {
         this.spec = spec;
-        slots = [.. parameters.Where(p => p.IsTrainable).Select(p => new Slot(p, new float[p.Value.Length], new float[p.Value.Length]))];
+        slots = [.. parameters.Where(p => p.IsTrainable).Select(p => new Slot(p, new float[p.Length], new float[p.Length]))];
         pieces = [.. slots.SelectMany((slot, i) => Enumerable.Range(0, (slot.Mean.Length + Piece - 1) / Piece).Select(piece => (i, piece * Piece)))];
     }
 

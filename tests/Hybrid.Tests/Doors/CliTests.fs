@@ -1,0 +1,142 @@
+module Hybrid.Tests.CliTests
+
+open System
+open System.IO
+open System.Text.Json
+open Expecto
+open Hybrid.Speech
+open Hybrid.Tests.Tier
+open Hybrid.Tests.Process
+
+let private expectSuccess (finished: Finished) =
+    Expect.equal finished.ExitCode 0 (string finished)
+    finished
+
+/// One sentence on standard error, the exit code, and no stack trace.
+let private expectRefusal (code: int) (parts: string list) (finished: Finished) =
+    Expect.equal finished.ExitCode code (string finished)
+
+    for part in parts do
+        Expect.stringContains finished.Errors part (string finished)
+
+    Expect.isFalse (finished.Errors.Contains "   at ") $"a stack trace: {finished}"
+
+let private parse (json: string) = JsonDocument.Parse(json).RootElement
+let private numberOf (name: string) (element: JsonElement) = element.GetProperty(name).GetDouble()
+
+/// A model that has seen two epochs of next to nothing: enough for every door, of no use.
+let private untrained =
+    lazy
+        (let folder = Directory.CreateTempSubdirectory("hybrid-test-model-").FullName
+         AppDomain.CurrentDomain.ProcessExit.Add(fun _ -> Directory.Delete(folder, true))
+         hybrid folder [ "synth"; "--out"; "speech"; "--utterances"; "30"; "--speakers"; "10" ] |> expectSuccess |> ignore
+         hybrid folder [ "train"; "--recipe"; "tiny"; "--corpus"; "speech"; "--out"; "run"; "--epochs"; "2" ] |> expectSuccess |> ignore
+         folder)
+
+[<Tests>]
+let tests =
+    testList "command line" [
+        test "demo reaches a phone error rate of at most 15 % on unseen speakers and writes model and page" {
+            withFolder (fun folder ->
+                let finished = hybrid folder [ "demo"; "--out"; "here" ] |> expectSuccess
+                Expect.stringContains finished.Output "ref  " "references are printed"
+                Expect.stringContains finished.Output "hyp  " "hypotheses are printed"
+                let model, page = Path.Combine(folder, "here", "model.safetensors"), Path.Combine(folder, "here", "report.html")
+                let html = File.ReadAllText page
+                Expect.isFalse (html.Contains "src=\"http") "the page loads nothing from elsewhere"
+                Expect.isGreaterThan (html.Split("Plotly.newPlot").Length) 5 "the page has its charts"
+                let speech = Path.Combine(folder, "here", "speech")
+                let evaluated = hybrid folder [ "evaluate"; "--model"; model; "--corpus"; speech; "--split"; "test"; "--json" ] |> expectSuccess
+                Expect.isLessThanOrEqual (parse evaluated.Output |> numberOf "per") 15.0 (string evaluated)
+
+                // The corpus keeps its promises: speakers and sentences of the splits are disjoint.
+                let corpus = Corpus.Read speech
+                let parts key = [ for split in [ "train"; "dev"; "test" ] -> corpus.Split split |> Seq.map key |> Set.ofSeq ]
+
+                for key in [ (fun (u: Utterance) -> u.Speaker); (fun u -> string u.Text) ] do
+                    let sets = parts key
+                    Expect.equal (sets |> List.sumBy Set.count) (Set.unionMany sets).Count "splits are disjoint")
+        }
+
+        test "train keeps the best model and the last two checkpoints" {
+            let run = Path.Combine(untrained.Value, "run")
+
+            for file in [ "model.safetensors"; "checkpoint.safetensors"; "checkpoint.safetensors.previous" ] do
+                Expect.isTrue (File.Exists(Path.Combine(run, file))) file
+        }
+
+        test "train takes a recipe as JSON, as info prints it" {
+            withFolder (fun folder ->
+                let recipe = hybrid folder [ "info"; "--recipe"; "tiny"; "--json" ] |> expectSuccess
+                File.WriteAllText(Path.Combine(folder, "mine.json"), recipe.Output)
+                let speech = Path.Combine(untrained.Value, "speech")
+                let run name recipe = hybrid folder [ "train"; "--recipe"; recipe; "--corpus"; speech; "--out"; name; "--epochs"; "1"; "--seed"; "3" ] |> expectSuccess |> ignore
+                run "a" "tiny"
+                run "b" "mine.json"
+                let bytes name = File.ReadAllBytes(Path.Combine(folder, name, "model.safetensors"))
+                Expect.equal (bytes "a") (bytes "b") "the same recipe and seed give the same model, byte for byte")
+        }
+
+        test "evaluate and recognize agree with the engine" {
+            let folder = untrained.Value
+            let model = SpeechModel.Load(Path.Combine(folder, "run", "model.safetensors"))
+            let recognizer = Recognizer model
+            let corpus = Corpus.Read(Path.Combine(folder, "speech"))
+            let struct (expected, _) = recognizer.Evaluate corpus.Utterances
+            let json = (hybrid folder [ "evaluate"; "--model"; "run/model.safetensors"; "--corpus"; "speech"; "--json" ] |> expectSuccess).Output |> parse
+            Expect.equal (json.GetProperty("utterances").GetInt32()) expected.Utterances.Count "utterances"
+            Expect.floatClose Accuracy.medium (numberOf "per" json) (Math.Round(expected.Per, 4)) "per"
+            Expect.floatClose Accuracy.medium (numberOf "averageDistance" json) (Math.Round(expected.AverageDistance, 4)) "distance"
+            Expect.floatClose Accuracy.medium (numberOf "loss" json) (Math.Round(expected.Loss, 4)) "loss"
+            let errors = [ for name in [ "substitutions"; "deletions"; "insertions" ] -> numberOf name json ]
+            Expect.equal errors [ float expected.Substitutions; float expected.Deletions; float expected.Insertions ] "errors"
+
+            let file = Path.GetRelativePath(folder, corpus.Utterances[0].AudioPath)
+            let recognition = recognizer.Recognize(AudioClip.Read corpus.Utterances[0].AudioPath)
+            let text = (hybrid folder [ "recognize"; "--model"; "run/model.safetensors"; file ] |> expectSuccess).Output
+            Expect.equal (text.Trim()) ($"{file}: {recognition}".Trim()) "text"
+            let json = (hybrid folder [ "recognize"; "--model"; "run/model.safetensors"; "--json"; file ] |> expectSuccess).Output
+            Expect.equal (json.Trim()) (ResultJson.Recognitions [| struct (file, recognition) |]) "JSON"
+        }
+
+        test "info prints the parameters of the base recipe" {
+            let finished = hybrid root [ "info"; "--recipe"; "base" ] |> expectSuccess
+            Expect.stringContains finished.Output "5,053,353" (string finished)
+        }
+
+        test "help explains every verb" {
+            let finished = hybrid root [ "--help" ] |> expectSuccess
+
+            for verb in [ "demo"; "synth"; "train"; "evaluate"; "recognize"; "info" ] do
+                Expect.stringContains finished.Output verb verb
+        }
+
+        test "bad input ends in one sentence that names it" {
+            let folder = untrained.Value
+            let model = "run/model.safetensors"
+            let write name (text: string) = File.WriteAllText(Path.Combine(folder, name), text)
+            write "torn.safetensors" "torn"
+            write "broken.wav" "not a sound"
+            write "empty.jsonl" "\n"
+            write "line.jsonl" "{\"id\": \"a\"}\n"
+            write "missing.jsonl" "{\"id\":\"a\",\"audio\":\"nowhere.wav\",\"text\":\"HAND\",\"split\":\"train\",\"speaker\":\"x\"}\n{\"id\":\"b\",\"audio\":\"nowhere.wav\",\"text\":\"HAND\",\"split\":\"dev\",\"speaker\":\"y\"}\n"
+            write "spec.json" "{}"
+            let train recipe corpus = hybrid folder [ "train"; "--recipe"; recipe; "--corpus"; corpus; "--out"; "x" ]
+            hybrid folder [ "fly" ] |> expectRefusal 1 [ "fly" ]
+            hybrid folder [ "synth"; "--out"; "x"; "--utterances"; "5"; "--speakers"; "2" ] |> expectRefusal 1 [ "--speakers is 2" ]
+            hybrid folder [ "synth"; "--out"; "x"; "--utterances"; "5" ] |> expectRefusal 1 [ "--speakers" ]
+            train "huge" "speech" |> expectRefusal 1 [ "huge"; "tiny, small, base" ]
+            train "spec.json" "speech" |> expectRefusal 1 [ "spec.json" ]
+            train "tiny" "nowhere" |> expectRefusal 1 [ "nowhere" ]
+            train "tiny" "empty.jsonl" |> expectRefusal 1 [ "empty.jsonl"; "empty" ]
+            train "tiny" "line.jsonl" |> expectRefusal 1 [ "line.jsonl"; "line 1"; "audio" ]
+            train "tiny" "missing.jsonl" |> expectRefusal 1 [ "nowhere.wav" ]
+            hybrid folder [ "train"; "--recipe"; "tiny"; "--corpus"; "speech"; "--out"; "x"; "--epochs"; "1"; "--minutes"; "1" ] |> expectRefusal 1 [ "--epochs and --minutes" ]
+            hybrid folder [ "recognize"; "--model"; "torn.safetensors"; "broken.wav" ] |> expectRefusal 1 [ "torn.safetensors" ]
+            hybrid folder [ "recognize"; "--model"; model; "broken.wav" ] |> expectRefusal 1 [ "broken.wav" ]
+            let good = Directory.GetFiles(Path.Combine(folder, "speech", "wav"))[0]
+            hybrid folder [ "recognize"; "--model"; model; "broken.wav"; good ] |> expectRefusal 2 [ "broken.wav" ]
+            hybrid folder [ "evaluate"; "--model"; model; "--corpus"; "speech"; "--split"; "none" ] |> expectRefusal 1 [ "none"; "train" ]
+            hybrid folder [ "info" ] |> expectRefusal 1 [ "--model FILE or --recipe NAME" ]
+        }
+    ]

@@ -1,0 +1,32 @@
+/// Programs run for real, as users run them.
+module Hybrid.Tests.Process
+
+open System
+open System.Diagnostics
+open System.IO
+open System.Text
+
+type Finished = {
+    ExitCode: int
+    Output: string
+    Errors: string
+} with
+
+    override f.ToString() = $"exit code {f.ExitCode}\n--- output\n{f.Output}\n--- errors\n{f.Errors}"
+
+/// Runs `dotnet` with arguments in a folder and waits for its end.
+let dotnet (folder: string) (arguments: string list) =
+    let start = ProcessStartInfo("dotnet", arguments, WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true)
+    use running = new Process(StartInfo = start)
+    let output, errors = StringBuilder(), StringBuilder()
+    running.OutputDataReceived.Add(fun line -> if not (isNull line.Data) then output.AppendLine line.Data |> ignore)
+    running.ErrorDataReceived.Add(fun line -> if not (isNull line.Data) then errors.AppendLine line.Data |> ignore)
+    running.Start() |> ignore
+    running.BeginOutputReadLine()
+    running.BeginErrorReadLine()
+    running.WaitForExit()
+    { ExitCode = running.ExitCode; Output = output.ToString(); Errors = errors.ToString() }
+
+/// Runs the command line program that was built with the tests.
+let hybrid (folder: string) (arguments: string list) =
+    dotnet folder (Path.Combine(AppContext.BaseDirectory, "hybrid.dll") :: arguments)
