@@ -33,7 +33,7 @@ public sealed class Activation<R> : Layer<R> where R : unmanaged, IBinaryFloatin
     /// <inheritdoc/>
     public override Batch<R> Forward(Batch<R> x, Pass pass)
     {
-        RequireFeatures(x, OutputFeatures, function.ToString());
+        RequireFeatures(x, OutputFeatures, "Activation");
         pass.Workspace.Tape<ActivationTape>(this) = new ActivationTape(x);
         var y = x.Like(pass.Workspace, x.F);
         switch (function)

@@ -1,0 +1,137 @@
+module Hybrid.Tests.TrainerTests
+
+open System
+open System.Threading
+open Expecto
+open Hybrid.Core
+
+/// Utterances whose labels can be read off their features: each label lights one feature for three frames.
+type private Toy(count: int, ?spoil: int) =
+    let random = CounterRandom 3UL
+
+    let labels i =
+        let stream = random.Fork(uint64 i).Stream()
+        Array.init (1 + stream.Below 4) (fun _ -> 1 + stream.Below 4)
+
+    interface IDataset with
+        member _.Count = count
+        member _.Features = 5
+        member _.Id i = $"toy{i}"
+        member _.Frames i = 4 + 5 * (labels i).Length
+        member _.Labels i = labels i
+
+        member _.CopyFeatures(i, destination) =
+            destination.Clear()
+
+            for place, label in Seq.indexed (labels i) do
+                for t in 4 + 5 * place .. 6 + 5 * place do
+                    destination[t * 5 + label] <- 1f
+
+            if Some i = spoil then
+                destination[7] <- nanf
+
+let private spec =
+    ModelSpec(5, 5, [| Conv1dSpec(8, 3); BatchNormSpec(); ActivationSpec ActivationFunction.Gelu; DropoutSpec 0.1; LstmSpec(8, true) |], [| LinearSpec 5 |])
+
+let private schedule epochs =
+    TrainingSpec(7UL, epochs, BatchSize(4, 200), AdamWSpec(2e-2), CosineRate(), 5.0)
+
+let private trainer threads epochs =
+    Trainer(Network<float32>(spec, 7UL), schedule epochs, Toy 20, Toy 6, ThreadTeam threads)
+
+let private weights (trainer: Trainer) =
+    [| for p in trainer.Network.Parameters do yield! p.Value |] |> Array.map BitConverter.SingleToInt32Bits
+
+[<Tests>]
+let tests =
+    testList "trainer" [
+        test "learns what can be learned" {
+            let trainer = trainer 2 30
+            let history = trainer.Run()
+            Expect.equal history.Count 30 "a report for every epoch"
+            Expect.isLessThan history[29].DevPer 5.0 $"PER after the last epoch; {history[29]}"
+            Expect.isLessThan history[29].TrainLoss (0.2 * history[0].TrainLoss) "loss falls"
+        }
+
+        test "gives the same weights, bit for bit, again and with 1, 2 and 8 threads" {
+            let run threads =
+                let trainer = trainer threads 3
+                trainer.Run() |> ignore
+                weights trainer
+
+            let one = run 1
+
+            for threads in [ 1; 2; 8 ] do
+                Expect.equal (run threads) one $"{threads} threads"
+        }
+
+        test "continues from a checkpoint to the same weights as without interruption" {
+            Tier.withFolder (fun folder ->
+                let whole = trainer 2 4
+                whole.Run() |> ignore
+
+                let first = trainer 2 4
+                use stop = new CancellationTokenSource()
+                let path = IO.Path.Combine(folder, "checkpoint")
+
+                let progress =
+                    { new IProgress<TrainingProgress> with
+                        member _.Report p =
+                            // In the middle of the third epoch.
+                            if p.Step = 13L then stop.Cancel() }
+
+                Expect.throwsT<OperationCanceledException> (fun () -> first.Run(progress = progress, cancellation = stop.Token) |> ignore) "stopped"
+                Checkpoint.Write(path, first, Collections.Generic.Dictionary())
+
+                let kept = Checkpoint.Read path
+                let second = Trainer(Network<float32>(spec, kept.Weights), schedule 4, Toy 20, Toy 6, ThreadTeam 2, State = kept.State)
+                kept.Restore second.Optimizer
+                second.Run() |> ignore
+                Expect.equal (weights second) (weights whole) "weights"
+                Expect.equal (second.State.History |> Seq.map _.DevLoss |> List.ofSeq) (whole.State.History |> Seq.map _.DevLoss |> List.ofSeq) "history")
+        }
+
+        test "stops at a loss that is not finite and names the utterances and the first tensor" {
+            let data = Toy(8, spoil = 5)
+            let trainer = Trainer(Network<float32>(spec, 7UL), schedule 1, data, Toy 6)
+            let error = Expect.throwsC (fun () -> trainer.Run() |> ignore) id
+            Expect.stringContains error.Message "toy5" "the utterance"
+            Expect.stringContains error.Message "the features" "the tensor"
+        }
+
+        test "skips utterances that have too few frames" {
+            let short = ModelSpec(5, 5, [| PyramidSpec 5; LstmSpec(4, false) |], [| LinearSpec 5 |])
+            let network = Network<float32>(short, 1UL)
+            let data: IDataset = Toy 20
+            let feasible i = network.OutputLength(data.Frames i) >= CtcFeasibility.FramesNeeded(ReadOnlySpan(data.Labels i))
+            let some = [| for i in 0..19 do if feasible i then i |]
+            Expect.isTrue (some.Length > 0 && some.Length < 20) "the case has both kinds"
+            let trainer = Trainer(network, schedule 1, data, data)
+            let batch utterances = LabelledBatch.Read(data, utterances, ThreadTeam 1)
+            let struct (mixed, _) = Trainer(Network<float32>(short, 1UL), schedule 1, data, data).Step(batch [| 0..19 |], 0.0)
+            let struct (alone, _) = trainer.Step(batch some, 0.0)
+            Expect.floatClose Accuracy.medium mixed alone "the loss is that of those that fit"
+        }
+    ]
+
+/// Alone, because it counts what all threads of the process allocate.
+[<Tests>]
+let allocation =
+    testSequenced
+    <| test "trainer: a step allocates nothing after the first of its size, all threads counted" {
+        for threads in [ 1; 2 ] do
+            let trainer = trainer threads 1
+            let batch = LabelledBatch.Read(Toy 20, [| 0..9 |], ThreadTeam 1)
+
+            let allocated steps =
+                let before = GC.GetTotalAllocatedBytes true
+
+                for _ in 1..steps do
+                    trainer.Step(batch, 1e-3) |> ignore
+
+                GC.GetTotalAllocatedBytes true - before
+
+            allocated 50 |> ignore
+            // The runtime itself allocates now and then, while it compiles; a step would do so in every round.
+            Expect.equal (List.min [ for _ in 1..10 -> allocated 20 ]) 0L $"bytes with {threads} threads"
+    }
