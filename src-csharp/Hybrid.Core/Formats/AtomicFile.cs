@@ -9,7 +9,7 @@ public static class AtomicFile
     /// </summary>
     /// <param name="path">The file; its folder exists.</param>
     /// <param name="write">Writes the content.</param>
-    /// <exception cref="IOException">The disk is full or the place is not writable.</exception>
+    /// <exception cref="IOException">The disk is full or the place is not writable; the message names the file.</exception>
     public static void Write(string path, Action<Stream> write)
     {
         var beside = path + ".tmp";
@@ -22,9 +22,12 @@ public static class AtomicFile
             }
             File.Move(beside, path, overwrite: true);
         }
-        catch
+        catch (Exception error)
         {
             File.Delete(beside);
+            // The runtime reports a file that grew too large as an argument out of range.
+            if (error is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException)
+                throw new IOException($"{path} could not be written ({error.Message}); make room or choose another place. What stood there before is unchanged", error);
             throw;
         }
     }

@@ -1,0 +1,167 @@
+module Hybrid.Tests.ArchitectureTests
+
+open Expecto
+open FsCheck
+open FsCheck.FSharp
+open Hybrid.Core
+open Hybrid.Dsl
+
+let private layersOf (Block layers) = layers |> List.map _.Layer
+
+let private messageOf (declare: unit -> Architecture) =
+    try
+        declare () |> ignore
+        failtest "the declaration was accepted"
+    with :? DeclarationException as error ->
+        error.Message
+
+/// Nested blocks of layers: a tree whose flattening is known.
+type private Tree =
+    | Leaf of LayerSpec
+    | Node of Tree list
+
+let rec private build tree =
+    match tree with
+    | Leaf layer -> stack { layer }
+    | Node children ->
+        stack {
+            for child in children do
+                build child
+        }
+
+let rec private flatten tree =
+    match tree with
+    | Leaf layer -> [ layer ]
+    | Node children -> List.collect flatten children
+
+let private trees =
+    let leaf = Gen.elements [ linear 3; relu; blstm 4; pyramid 2; dropout 0.5 ] |> Gen.map Leaf
+
+    let rec sized size =
+        if size = 0 then leaf
+        else Gen.oneof [ leaf; Gen.resize (size / 2) (Gen.listOf (sized (size / 2))) |> Gen.map Node ]
+
+    Gen.sized sized
+
+[<Tests>]
+let tests =
+    testList "architecture" [
+        testProperty "a block of blocks equals its flattening" (Prop.forAll (Arb.fromGen trees) (fun tree -> layersOf (build tree) = flatten tree))
+
+        test "if, for, let and fragments work inside blocks" {
+            let fragment =
+                stack {
+                    linear 8
+                    relu
+                }
+
+            let block deep =
+                stack {
+                    let width = 3
+
+                    for i in 1..2 do
+                        blstm (width * i)
+
+                    if deep then
+                        fragment
+
+                    fragment
+                }
+
+            Expect.equal (layersOf (block false)) [ blstm 3; blstm 6; linear 8; relu ] "without"
+            Expect.equal (layersOf (block true)) [ blstm 3; blstm 6; linear 8; relu; linear 8; relu ] "with"
+        }
+
+        test "the recipes have the sizes that are promised" {
+            let parameters (recipe: Hybrid.Speech.Recipe) = Network<float32>(recipe.Network).ParameterCount
+            Expect.equal (parameters Recipes.``base``) 5053353L "base"
+            Expect.isLessThanOrEqual (parameters Recipes.tiny) 500000L "tiny"
+            Expect.isTrue (abs (float (parameters Recipes.small) - 2e6) < 2e5) "small"
+        }
+
+        test "a recipe survives its JSON" {
+            for recipe in Recipes.all do
+                let back = Hybrid.Speech.Recipe.FromJson(recipe.ToJson())
+                Expect.equal (back.ToJson()) (recipe.ToJson()) recipe.Name
+        }
+
+        test "all mistakes are reported at once, each with line, value and remedy" {
+            let here = int __LINE__
+
+            let message =
+                messageOf (fun () ->
+                    encoderDecoder {
+                        features (mfcc 28)
+
+                        encoder {
+                            conv1d (64, kernel = 0)
+                            dropout 1.5
+                            pyramid 1
+                        }
+
+                        decoder { linear phones }
+                    })
+
+            Expect.stringContains message "3 mistakes" message
+            Expect.stringContains message $"line {here + 8}: encoder.0: conv1d 64, kernel 0: kernel is 0, must be at least 1" message
+            Expect.stringContains message $"line {here + 9}: encoder.1: dropout 1.5: probability is 1.5, must be in [0, 1)" message
+            Expect.stringContains message $"line {here + 10}: encoder.2: pyramid 1: factor is 1, must be at least 2" message
+        }
+
+        test "missing and repeated parts are reported together" {
+            let message =
+                messageOf (fun () ->
+                    encoderDecoder {
+                        encoder { relu }
+                        encoder { relu }
+                    })
+
+            Expect.stringContains message "features is missing: write features (mfcc 28)" message
+            Expect.stringContains message "encoder stands here 2 times: keep one" message
+            Expect.stringContains message "decoder is missing: write decoder { ... }" message
+        }
+
+        test "a network must end with one output for each symbol" {
+            let message =
+                messageOf (fun () ->
+                    encoderDecoder {
+                        features (mfcc 28)
+                        encoder { blstm 8 }
+                        decoder { linear 40 }
+                    })
+
+            Expect.stringContains message "linear 40: the network ends with 40 outputs for 41 symbols, must end with linear 41" message
+        }
+
+        test "a schedule takes its settings in any order and refuses a second one" {
+            let one =
+                training {
+                    epochs 3
+                    seed 5
+                }
+
+            let two =
+                training {
+                    seed 5
+                    epochs 3
+                }
+
+            Expect.equal (one.ToJson()) (two.ToJson()) "order"
+
+            let message =
+                try
+                    training {
+                        seed 1
+                        epochs 0
+                        seed 2
+                    }
+                    |> ignore
+
+                    failtest "accepted"
+                with :? DeclarationException as error ->
+                    error.Message
+
+            Expect.stringContains message "seed stands here 2 times: keep one" message
+            Expect.stringContains message "number of epochs is 0, must be at least 1" message
+        }
+    ]

@@ -1,0 +1,104 @@
+module Hybrid.Tests.TrainingRunTests
+
+open System
+open System.IO
+open Expecto
+open Hybrid.Core
+open Hybrid.Speech
+open Hybrid.Tests.Tier
+
+let private recipe subsampling =
+    let network = ModelSpec(28, 41, [| Conv1dSpec(8, 3, subsampling); LstmSpec(8, true) |], [| LinearSpec 41 |])
+    Recipe("test", FeaturePreset(), network, TrainingSpec(1UL, 1, BatchSize(8, 8000), AdamWSpec(), ConstantRate()))
+
+/// A corpus of synthetic speech with its manifest rewritten line by line.
+let private rewritten (folder: string) (change: int -> string -> string) =
+    let path = Path.Combine(folder, Corpus.ManifestName)
+    SyntheticCorpus.Write(folder, 20, 5) |> ignore<Corpus>
+    File.WriteAllLines(path, File.ReadAllLines path |> Array.mapi change)
+    Corpus.Read folder
+
+[<Tests>]
+let tests =
+    testList "training run" [
+        test "utterances that cannot be used are left out and named" {
+            withFolder (fun folder ->
+                let corpus =
+                    rewritten folder (fun i line ->
+                        match i with
+                        | 2 -> "{\"id\":\"unknown\",\"audio\":\"wav/none.wav\",\"split\":\"train\",\"speaker\":\"a\",\"text\":\"HAND XYZZY\"}"
+                        | 3 -> "{\"id\":\"gone\",\"audio\":\"wav/none.wav\",\"split\":\"train\",\"speaker\":\"a\",\"text\":\"HAND\"}"
+                        | 4 -> "{\"id\":\"strange\",\"audio\":\"wav/none.wav\",\"split\":\"train\",\"speaker\":\"a\",\"phones\":\"HH QQ\"}"
+                        | _ -> line)
+
+                let run = TrainingRun.Prepare(recipe 2, corpus)
+                let reasons = Map [ for left in run.Train.LeftOut -> left.Id, left.Reason ]
+                Expect.equal reasons.Count 3 $"{reasons}"
+                Expect.stringContains reasons["unknown"] "no pronunciation of XYZZY" ""
+                Expect.stringContains reasons["gone"] "none.wav" ""
+                Expect.stringContains reasons["strange"] "unknown phone QQ" "")
+        }
+
+        test "a network that leaves too few frames for every utterance is refused with the numbers" {
+            withFolder (fun folder ->
+                let corpus = SyntheticCorpus.Write(folder, 9, 3)
+                let error = Expect.throwsC (fun () -> TrainingRun.Prepare(recipe 40, corpus) |> ignore<TrainingRun>) id
+                Expect.stringContains error.Message "subsampling of 40" error.Message
+                Expect.stringContains error.Message "frames, has" error.Message)
+        }
+
+        test "without a split dev, speakers are held out by seed" {
+            withFolder (fun folder ->
+                let corpus = rewritten folder (fun _ line -> line.Replace("\"split\":\"dev\"", "\"split\":\"train\"").Replace("\"split\":\"test\"", "\"split\":\"train\""))
+                let speakers (utterances: Utterance seq) = utterances |> Seq.map _.Speaker |> Set.ofSeq
+                let struct (train, dev) = corpus.TrainAndDev 1UL
+                Expect.isEmpty (Set.intersect (speakers train) (speakers dev)) "disjoint"
+                Expect.equal (speakers dev).Count 1 "5 % of five speakers, at least one"
+                Expect.equal (train.Count + dev.Count) 20 "all are used"
+                let struct (_, again) = corpus.TrainAndDev 1UL
+                Expect.sequenceEqual again dev "the same seed holds out the same"
+                let others = [ for seed in 2UL .. 20UL -> let struct (_, dev) = corpus.TrainAndDev seed in speakers dev ]
+                Expect.isGreaterThan (List.distinct others).Length 1 "other seeds hold out others")
+        }
+
+        test "a model file carries everything and reads back the same" {
+            withFolder (fun folder ->
+                let r = recipe 2
+                let model = SpeechModel.Create(r.Network, r.Features, PhoneInventory.Arpabet, 3UL)
+                let path = Path.Combine(folder, "model.safetensors")
+                model.Save path
+                let back = SpeechModel.Load path
+                Expect.equal (back.Network.Spec.ToJson()) (model.Network.Spec.ToJson()) "network"
+                Expect.equal back.Features model.Features "features"
+                Expect.sequenceEqual back.Inventory.Symbols model.Inventory.Symbols "inventory"
+
+                for a, b in Seq.zip back.Network.Parameters model.Network.Parameters do
+                    Expect.equal a.Name b.Name "name"
+                    Expect.sequenceEqual a.Value b.Value a.Name
+
+                let random = CounterRandom(1UL).Stream()
+                let clip = AudioClip(Array.init 16000 (fun _ -> float32 (random.Uniform(-0.1, 0.1))), 16000)
+                let one, two = Recognizer(model).LogProbs clip, Recognizer(back).LogProbs clip
+                Expect.isTrue (one.Data.Span.SequenceEqual two.Data.Span) "log probabilities"
+
+                let bytes = File.ReadAllBytes path
+                File.WriteAllBytes(path, bytes[.. bytes.Length - 100])
+                let error = Expect.throwsC (fun () -> SpeechModel.Load path |> ignore<SpeechModel>) id
+                Expect.isTrue (error :? FormatException) $"{error}"
+                Expect.stringContains error.Message path "the torn file is named")
+        }
+
+        test "a recogniser serves many threads with the results of one" {
+            withFolder (fun folder ->
+                let corpus = SyntheticCorpus.Write(folder, 12, 4)
+                let r = recipe 2
+                let recognizer = Recognizer(SpeechModel.Create(r.Network, r.Features, PhoneInventory.Arpabet, 3UL))
+                let clips = [| for u in corpus.Utterances -> AudioClip.Read u.AudioPath |]
+                let bytes (clip: AudioClip) = recognizer.LogProbs(clip).Data.ToArray()
+                let alone = clips |> Array.map bytes
+                let together = Array.Parallel.map (fun i -> bytes clips[i % clips.Length]) [| 0..99 |]
+
+                for i in 0..99 do
+                    Expect.sequenceEqual together[i] alone[i % clips.Length] $"call {i}")
+        }
+    ]
