@@ -113,7 +113,7 @@ internal sealed class Resampler
         var x = 2 * Math.PI * cutOff * t;
         var sinc = x == 0 ? 1 : Math.Sin(x) / x;
         var inside = 1 - t * t / ((double)reach * reach);
-        return inside < 0 ? 0 : 2 * cutOff * sinc * BesselI0(beta * Math.Sqrt(inside)) / BesselI0(beta);
+        return inside <= 0 ? 0 : 2 * cutOff * sinc * BesselI0(beta * Math.Sqrt(inside)) / BesselI0(beta);
     }
 
     /// <summary>The modified Bessel function of order 0 by its power series, sum of ((x/2)^k / k!)^2.</summary>
