@@ -27,14 +27,17 @@ let shared (path: string) =
 
 /// Skips the test where a program is not on the PATH.
 let needs program =
-    let folders = (Environment.GetEnvironmentVariable "PATH" |> Option.ofObj |> Option.defaultValue "").Split Path.PathSeparator
+    let path = Environment.GetEnvironmentVariable "PATH" |> Option.ofObj |> Option.defaultValue ""
 
-    if not (folders |> Array.exists (fun folder -> File.Exists(Path.Combine(folder, program)))) then
+    if not (path.Split Path.PathSeparator |> Array.exists (fun folder -> File.Exists(Path.Combine(folder, program)))) then
         skiptest $"{program} is not installed"
 
 /// Runs a program on some input: exit code, output, and what it said.
 let run program (arguments: string seq) (input: byte[]) =
-    let start = ProcessStartInfo(program, arguments, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true)
+    let start = ProcessStartInfo(program, arguments)
+    start.RedirectStandardInput <- true
+    start.RedirectStandardOutput <- true
+    start.RedirectStandardError <- true
     use child = Process.Start start |> nonNull
     use output = new MemoryStream()
     let said = child.StandardError.ReadToEndAsync()

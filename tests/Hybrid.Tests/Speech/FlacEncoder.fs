@@ -94,12 +94,13 @@ let sizeCodes size = [
         if size = (256 <<< (code - 8)) then code
 ]
 
-let private rates = [| 88200; 176400; 192000; 8000; 16000; 22050; 24000; 32000; 44100; 48000; 96000 |]
+/// The sample rates that have a code of their own, from 1 up.
+let tabulatedRates = [| 88200; 176400; 192000; 8000; 16000; 22050; 24000; 32000; 44100; 48000; 96000 |]
 
 /// The header codes that can say a sample rate; 0 leaves it to the file's head.
 let rateCodes rate = [
     0
-    match Array.IndexOf(rates, rate) with
+    match Array.IndexOf(tabulatedRates, rate) with
     | -1 -> ()
     | i -> i + 1
     if rate % 1000 = 0 && rate / 1000 < 256 then 12
@@ -120,12 +121,8 @@ let fixedPredictor order = [| [||]; [| 1 |]; [| 2; -1 |]; [| 3; -3; 1 |]; [| 4; 
 
 /// What a predictor misses.
 let residual (coefficients: int[]) shift (samples: int64[]) =
-    let order = coefficients.Length
-
-    [|
-        for i in order .. samples.Length - 1 ->
-            samples[i] - ((Seq.sum (seq { for j in 0 .. order - 1 -> int64 coefficients[j] * samples[i - 1 - j] })) >>> shift)
-    |]
+    let predicted i = coefficients |> Seq.mapi (fun j c -> int64 c * samples[i - 1 - j]) |> Seq.sum
+    [| for i in coefficients.Length .. samples.Length - 1 -> samples[i] - (predicted i >>> shift) |]
 
 /// The samples of the partitions of a residual.
 let partitions count order (residual: int64[]) =
@@ -298,8 +295,11 @@ let head (file: File) =
         file.InFront
         "fLaC"B
         for i, (kind, content) in Seq.indexed blocks do
-            let isLast = i = blocks.Length - 1
-            [| byte ((if isLast then 128 else 0) + kind); byte (content.Length >>> 16); byte (content.Length >>> 8); byte content.Length |]
+            let header = Bits()
+            header.Put((if i = blocks.Length - 1 then 1L else 0L), 1)
+            header.Put(int64 kind, 7)
+            header.Put(int64 content.Length, 24)
+            header.ToArray()
             content
     |]
     |> Array.concat

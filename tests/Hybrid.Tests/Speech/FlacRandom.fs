@@ -26,7 +26,8 @@ let signal (random: Random) bits wasted length =
     Array.init length (fun i -> value i <<< wasted)
 
 /// The bits that a number needs in two's complement, 0 for the number 0.
-let private bitsOf (value: int64) = if value = 0L then 0 else 65 - BitOperations.LeadingZeroCount(uint64 (if value < 0L then ~~~value else value))
+let private bitsOf (value: int64) =
+    if value = 0L then 0 else 65 - BitOperations.LeadingZeroCount(uint64 (value ^^^ (value >>> 63)))
 
 let private pick (random: Random) (choices: 'a list) = choices[random.Next choices.Length]
 
@@ -41,7 +42,7 @@ let private residualForm (random: Random) order (values: int64[]) =
     | possible ->
         let count = 1 <<< pick random possible
         let parts = partitions count order values
-        let mean part = if Array.isEmpty part then 0.0 else part |> Array.averageBy (fun value -> 2.0 * abs (float value))
+        let mean part = Array.sumBy (fun value -> 2.0 * abs (float value)) part / float (max 1 part.Length)
         let best = parts |> Array.map (fun part -> BitOperations.Log2(uint64 (mean part) ||| 1UL))
         let wide = random.Next 2 = 0 || Array.max best > 15
 
@@ -83,7 +84,9 @@ let private form (random: Random) (samples: int64[]) =
             |> Option.map (fun form -> Linear(coefficients, precision, shift, form))
         | _ ->
             let order = random.Next(0, 1 + min 4 (size - 1))
-            residualForm random order (residual (fixedPredictor order) 0 samples) |> Option.map (fun form -> Fixed(order, form))
+
+            residualForm random order (residual (fixedPredictor order) 0 samples)
+            |> Option.map (fun form -> Fixed(order, form))
 
     predicted |> Option.defaultValue Verbatim
 
@@ -99,7 +102,10 @@ let file (random: Random) largestBlock =
     let bits = pick random [ 4; 5; 8; 12; 16; 16; 16; 20; 24; 31; 32 ]
     let channels = if random.Next 2 = 0 then 2 else random.Next(1, 9)
     let isVariable = random.Next 2 = 0
-    let size () = if random.Next 5 = 0 then pick random [ 192; 256; 512; 576; 1024 ] else random.Next(16, largestBlock + 1)
+
+    let size () =
+        if random.Next 5 = 0 then pick random [ 192; 256; 512; 576; 1024 ] else random.Next(16, largestBlock + 1)
+
     let fixedSize = size ()
     let wasted = if random.Next 3 = 0 then random.Next(0, bits) else 0
 
