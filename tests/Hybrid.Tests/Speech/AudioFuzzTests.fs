@@ -15,7 +15,7 @@ let private setting (name: string) otherwise =
     | _ -> otherwise
 
 /// How many files are tried in all.
-let private cases = setting "HYBRID_FUZZ_CASES" 2000
+let private cases () = setting "HYBRID_FUZZ_CASES" (if Tier.all then 100_000 else 2_000)
 
 /// Where randomness begins; another place each time, unless a failure is to be seen again.
 let private seed = setting "HYBRID_FUZZ_SEED" (Random.Shared.Next 1_000_000_000)
@@ -106,7 +106,7 @@ let private outcome (bytes: byte[]) =
 
 /// Tries a share of all cases; a failure says how to see it again.
 let private fuzz share make =
-    let count = max 1 (int (share * float cases))
+    let count = max 1 (int (share * float (cases ())))
     let mutable read = 0
 
     for i in 0 .. count - 1 do
@@ -130,7 +130,7 @@ let tests =
         test "silence that would fill the memory" { fuzz 0.005 bomb }
 
         test "recordings of LibriSpeech" {
-            let folder = Outside.shared "data/librispeech/train-clean-100"
+            let folder = Tier.shared "data/librispeech/train-clean-100"
             let files = DirectoryInfo(folder).GetFiles("*.flac", SearchOption.AllDirectories)
             let shortest = files |> Array.sortBy _.Length |> Array.truncate 10 |> Array.map (_.FullName >> File.ReadAllBytes)
             fuzz 0.05 (fun random -> mutate random shortest[random.Next shortest.Length])

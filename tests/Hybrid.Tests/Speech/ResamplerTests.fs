@@ -5,6 +5,7 @@ open System.IO
 open Expecto
 open Hybrid.Core
 open Hybrid.Speech
+open Hybrid.Tests
 open Hybrid.Tests.FlacEncoder
 
 let private rates = [ 8000; 11025; 12000; 16000; 22050; 24000; 32000; 44100; 48000 ]
@@ -196,11 +197,9 @@ let recognition =
         }
 
         test "a corpus may mix formats and sample rates; what cannot be used is left out in one sentence" {
-            let folder = Directory.CreateTempSubdirectory "hybrid-rates"
-
-            try
+            Tier.withFolder (fun folder ->
                 let utterance name write =
-                    let path = Path.Combine(folder.FullName, name)
+                    let path = Path.Combine(folder, name)
                     write path
                     Utterance(name, path, "", "", null, [| "AA" |])
 
@@ -215,8 +214,6 @@ let recognition =
                 Expect.equal loaded [ for id in [ "8000"; "16000"; "44100"; "48000"; "flac" ] -> id, 98 ] "frames"
                 let leftOut = Seq.exactlyOne data.LeftOut
                 Expect.equal leftOut.Id "96000" "left out"
-                Expect.stringContains leftOut.Reason "96000 samples per second" "reason"
-            finally
-                folder.Delete true
+                Expect.stringContains leftOut.Reason "96000 samples per second" "reason")
         }
     ]

@@ -167,14 +167,11 @@ let wav =
         }
 
         test "the message of a file names it" {
-            let path = Path.GetTempFileName()
-
-            try
+            Tier.withFolder (fun folder ->
+                let path = Path.Combine(folder, "torn.wav")
                 File.WriteAllBytes(path, riff [ fmt ])
                 Expect.throwsC (fun () -> AudioClip.Read path |> ignore<AudioClip>) (fun error ->
-                    Expect.stringStarts error.Message $"{path}: no \"data\"" "message")
-            finally
-                File.Delete path
+                    Expect.stringStarts error.Message $"{path}: no \"data\"" "message"))
         }
 
         test "a FLAC file and a WAV file of the same samples are the same clip" {
