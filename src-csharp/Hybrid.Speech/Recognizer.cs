@@ -41,8 +41,8 @@ public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
     /// <exception cref="IOException">The file is missing or cannot be read.</exception>
     public static Recognizer Load(string path) => new(SpeechModel.Load(path));
 
-    /// <summary>Recognises an utterance; audio shorter than a frame has no phones.</summary>
-    /// <exception cref="ArgumentException">The audio has another sample rate than the model takes.</exception>
+    /// <summary>Recognises an utterance, at any sample rate from 8 to 48 kHz; audio shorter than a frame has no phones.</summary>
+    /// <exception cref="ArgumentException">The audio's sample rate is outside 8000 to 48000.</exception>
     public Recognition Recognize(AudioClip clip)
     {
         var best = decoder.Decode(LogProbs(clip));
@@ -72,7 +72,7 @@ public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
     }
 
     /// <summary>The network's log probabilities, for decoders and pictures.</summary>
-    /// <exception cref="ArgumentException">The audio has another sample rate than the model takes.</exception>
+    /// <exception cref="ArgumentException">The audio's sample rate is outside 8000 to 48000.</exception>
     public LogProbs LogProbs(AudioClip clip)
     {
         var features = extractor.Extract(clip);

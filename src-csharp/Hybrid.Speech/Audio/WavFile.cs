@@ -4,121 +4,114 @@ using System.Text;
 namespace Hybrid.Speech;
 
 /// <summary>
-/// RIFF WAVE files: PCM of 8, 16, 24 or 32 bits and floats of 32 or 64, plain or extensible; several channels become one by
-/// their mean. Unknown chunks, odd sizes and a data size that was never filled in are accepted.
+/// RIFF WAVE files, those beyond 4 GB (RF64, EBU Tech 3306) included; several channels become one by their mean. Unknown
+/// chunks, forgotten pad bytes, a wrong size of the whole and a size of the data that was never filled in are accepted.
 /// </summary>
 internal static class WavFile
 {
-    private const int Pcm = 1, Float = 3, Extensible = 0xFFFE;
-    private const int SmallestFormat = 16, ExtensibleFormat = 40, LargestChannelCount = 64;
+    private const int RiffHeader = 12, ChunkHeader = 8, SmallestLongSizes = 16;
 
-    private readonly record struct Format(int Encoding, int Channels, int SampleRate, int Bits)
-    {
-        public int BytesPerSample => Bits / 8;
+    /// <summary>Whether these first bytes of a file are those of a WAV file.</summary>
+    public static bool Recognizes(ReadOnlySpan<byte> head) => head.Length >= RiffHeader && Id(head) is "RIFF" or "RF64" or "BW64" && Id(head[8..]) == "WAVE";
 
-        public int BytesPerFrame => Channels * BytesPerSample;
-    }
-
-    /// <summary>Reads a stream that can seek.</summary>
+    /// <summary>Reads a stream that can seek and that <see cref="Recognizes"/>.</summary>
     /// <exception cref="AudioFormatException">Torn or unknown; the message names chunk and byte.</exception>
     public static AudioClip Read(Stream stream)
     {
-        Span<byte> head = stackalloc byte[12];
-        if (stream.ReadAtLeast(head, head.Length, throwOnEndOfStream: false) < head.Length || Tag(head) != "RIFF" || Tag(head[8..]) != "WAVE")
-            throw new AudioFormatException($"not a WAV file: it begins with \"{Printable(head)}\" instead of RIFF....WAVE");
-
-        Format? format = null;
-        Span<byte> chunk = stackalloc byte[8];
-        while (stream.ReadAtLeast(chunk, chunk.Length, throwOnEndOfStream: false) == chunk.Length)
+        WavFormat? format = null;
+        long? longDataSize = null;
+        for (stream.Position = RiffHeader; NextChunk(stream) is var (id, begin, size);)
         {
-            var (id, begin) = (Tag(chunk), stream.Position);
-            var size = (long)BinaryPrimitives.ReadUInt32LittleEndian(chunk[4..]);
-            if (id == "fmt ") format = ReadFormat(stream, begin, size);
-            else if (id == "data")
-                return ReadData(stream, format ?? throw new AudioFormatException($"chunk \"data\" at byte {begin - 8} comes before any \"fmt \""), size);
-            // Chunks begin at even bytes.
-            var next = begin + size + (size & 1);
-            if (next > stream.Length) break;
-            stream.Position = next;
+            if (id == "data")
+            {
+                if (format is null) throw new AudioFormatException($"chunk \"data\" at byte {begin} comes before any \"fmt \"");
+                return ReadData(stream, format.Value, DataSize(stream, size == uint.MaxValue && longDataSize is not null ? longDataSize.Value : size));
+            }
+            var end = begin + ChunkHeader + size;
+            if (end > stream.Length) throw new AudioFormatException($"chunk \"{id}\" at byte {begin} has {size} bytes, and the file ends at byte {stream.Length}");
+            var content = new byte[Math.Min(size, WavFormat.ExtensibleLength)];
+            stream.ReadExactly(content);
+            if (id == "fmt ") format = WavFormat.Read(content, begin);
+            if (id == "ds64" && size >= SmallestLongSizes) longDataSize = BinaryPrimitives.ReadInt64LittleEndian(content.AsSpan(8));
+            stream.Position = end;
+            if (size % 2 == 1) SkipPad(stream);
         }
         throw new AudioFormatException($"no \"data\" chunk up to byte {stream.Length}: the file is torn");
     }
 
     /// <summary>Writes one channel of 16-bit PCM.</summary>
+    /// <exception cref="ArgumentException">The clip is too long for the format.</exception>
     public static void Write(Stream stream, AudioClip clip)
     {
+        const int headers = 36;
+        var bytes = 2L * clip.Samples.Length;
+        if (bytes > uint.MaxValue - headers) throw new ArgumentException($"{clip.Samples.Length} samples are more than a WAV file holds: cut the clip into parts", nameof(clip));
         using var writer = new BinaryWriter(stream, Encoding.ASCII, leaveOpen: true);
-        var bytes = clip.Samples.Length * 2;
         writer.Write("RIFF"u8);
-        writer.Write(36 + bytes);
+        writer.Write((uint)(headers + bytes));
         writer.Write("WAVEfmt "u8);
-        writer.Write(SmallestFormat);
-        writer.Write((short)Pcm);
+        writer.Write(WavFormat.SmallestLength);
+        writer.Write((short)WavEncoding.Pcm);
         writer.Write((short)1);
         writer.Write(clip.SampleRate);
         writer.Write(clip.SampleRate * 2);
         writer.Write((short)2);
         writer.Write((short)16);
         writer.Write("data"u8);
-        writer.Write(bytes);
+        writer.Write((uint)bytes);
         foreach (var sample in clip.Samples) writer.Write((short)Math.Clamp(MathF.Round(sample * 32768), short.MinValue, short.MaxValue));
     }
 
-    private static Format ReadFormat(Stream stream, long begin, long size)
+    /// <summary>The head of the chunk where the stream stands; null at the end of the file.</summary>
+    private static (string Id, long Begin, long Size)? NextChunk(Stream stream)
     {
-        Span<byte> bytes = stackalloc byte[ExtensibleFormat];
-        var wanted = (int)Math.Min(size, ExtensibleFormat);
-        if (wanted < SmallestFormat || stream.ReadAtLeast(bytes[..wanted], wanted, throwOnEndOfStream: false) < wanted)
-            throw new AudioFormatException($"chunk \"fmt \" at byte {begin - 8} has {size} bytes, needs at least {SmallestFormat}");
-        var encoding = BinaryPrimitives.ReadUInt16LittleEndian(bytes);
-        if (encoding == Extensible && wanted >= ExtensibleFormat) encoding = BinaryPrimitives.ReadUInt16LittleEndian(bytes[24..]);
-        var format = new Format(encoding, BinaryPrimitives.ReadUInt16LittleEndian(bytes[2..]), (int)Math.Min(int.MaxValue, BinaryPrimitives.ReadUInt32LittleEndian(bytes[4..])), BinaryPrimitives.ReadUInt16LittleEndian(bytes[14..]));
-        if (format is not ({ Encoding: Pcm, Bits: 8 or 16 or 24 or 32 } or { Encoding: Float, Bits: 32 or 64 }))
-            throw new AudioFormatException($"chunk \"fmt \" at byte {begin - 8}: encoding {format.Encoding} with {format.Bits} bits is not supported; convert to 16-bit PCM");
-        if (format.Channels is < 1 or > LargestChannelCount)
-            throw new AudioFormatException($"chunk \"fmt \" at byte {begin - 8}: {format.Channels} channels");
-        if (format.SampleRate is < 1000 or > 768_000)
-            throw new AudioFormatException($"chunk \"fmt \" at byte {begin - 8}: {format.SampleRate} samples per second");
-        return format;
+        var begin = stream.Position;
+        Span<byte> head = stackalloc byte[ChunkHeader];
+        if (stream.ReadAtLeast(head, head.Length, throwOnEndOfStream: false) < head.Length) return null;
+        return (Id(head), begin, BinaryPrimitives.ReadUInt32LittleEndian(head[4..]));
     }
 
-    private static AudioClip ReadData(Stream stream, Format format, long size)
+    /// <summary>Chunks begin at even bytes, but some writers forget the 0 behind an odd one, with which no id begins.</summary>
+    private static void SkipPad(Stream stream)
     {
-        // Recorders that were cut off leave 0 or 2^32 - 1 as size, and the data reach to the end of the file.
-        var available = stream.Length - stream.Position;
-        if (size == 0 || size > available) size = available;
+        var odd = stream.Position;
+        var padded = NextChunk(stream) is not { Id: var id } || !IsId(id);
+        stream.Position = padded ? odd + 1 : odd;
+    }
+
+    /// <summary>
+    /// The bytes that belong to the data. Recorders that were cut off leave any size, mostly 0 or 2^32 - 1, and the data
+    /// reach to the end of the file; but 0 is meant where nothing but another chunk follows.
+    /// </summary>
+    private static long DataSize(Stream stream, long size)
+    {
+        var begin = stream.Position;
+        var available = stream.Length - begin;
+        var isEmpty = size == 0 && NextChunk(stream) is var (id, _, next) && IsId(id) && next <= stream.Length - stream.Position;
+        stream.Position = begin;
+        return isEmpty ? 0 : size > 0 && size <= available ? size : available;
+    }
+
+    private static AudioClip ReadData(Stream stream, WavFormat format, long size)
+    {
+        const int framesPerBlock = 4096;
+        var begin = stream.Position;
         var frames = size / format.BytesPerFrame;
-        if (frames > Array.MaxLength) throw new AudioFormatException($"{frames} samples are more than Hybrid holds at once");
+        if (frames > Array.MaxLength) throw new AudioFormatException($"{frames} samples are more than Hybrid holds at once; cut the recording into parts");
         var samples = new float[frames];
-        var block = new byte[format.BytesPerFrame * 4096];
-        for (long done = 0; done < frames;)
+        var block = new byte[format.BytesPerFrame * framesPerBlock];
+        for (var done = 0; done < samples.Length;)
         {
-            var count = (int)Math.Min(4096, frames - done);
-            var bytes = block.AsSpan(0, count * format.BytesPerFrame);
-            stream.ReadExactly(bytes);
-            for (var i = 0; i < count; i++, done++)
-            {
-                var sum = 0.0;
-                for (var channel = 0; channel < format.Channels; channel++)
-                    sum += Sample(bytes[(i * format.BytesPerFrame + channel * format.BytesPerSample)..], format);
-                samples[done] = (float)(sum / format.Channels);
-            }
+            var part = samples.AsSpan(done, Math.Min(framesPerBlock, samples.Length - done));
+            stream.ReadExactly(block.AsSpan(0, part.Length * format.BytesPerFrame));
+            if (format.Decode(block, part) is var bad and >= 0)
+                throw new AudioFormatException($"chunk \"data\" at byte {begin - ChunkHeader}: the sample at byte {begin + (done + (long)bad) * format.BytesPerFrame} is no number that sound can have");
+            done += part.Length;
         }
         return new AudioClip(samples, format.SampleRate);
     }
 
-    private static double Sample(ReadOnlySpan<byte> bytes, Format format) => (format.Encoding, format.Bits) switch
-    {
-        (Float, 32) => BinaryPrimitives.ReadSingleLittleEndian(bytes),
-        (Float, _) => BinaryPrimitives.ReadDoubleLittleEndian(bytes),
-        (_, 8) => (bytes[0] - 128) / 128.0,
-        (_, 16) => BinaryPrimitives.ReadInt16LittleEndian(bytes) / 32768.0,
-        (_, 24) => ((bytes[2] << 24 | bytes[1] << 16 | bytes[0] << 8) >> 8) / 8388608.0,
-        _ => BinaryPrimitives.ReadInt32LittleEndian(bytes) / 2147483648.0,
-    };
+    private static string Id(ReadOnlySpan<byte> bytes) => AudioFormatException.Printable(bytes[..4]);
 
-    private static string Tag(ReadOnlySpan<byte> bytes) => Encoding.Latin1.GetString(bytes[..4]);
-
-    private static string Printable(ReadOnlySpan<byte> bytes) =>
-        string.Concat(Encoding.Latin1.GetString(bytes).TakeWhile(c => c != 0).Select(c => char.IsAsciiLetterOrDigit(c) ? c : '.'));
+    private static bool IsId(string id) => !id.Contains('.');
 }

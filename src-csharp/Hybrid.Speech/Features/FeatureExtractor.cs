@@ -33,21 +33,24 @@ public sealed class FeatureExtractor
     /// <summary>What is computed.</summary>
     public FeaturePreset Preset { get; }
 
-    /// <summary>Features of an utterance, [frames, coefficients], normalised over the utterance.</summary>
-    /// <exception cref="ArgumentException">The clip has another sample rate than the preset.</exception>
+    /// <summary>
+    /// Features of an utterance, [frames, coefficients], normalised over the utterance; a clip of another sample rate than the
+    /// preset's is resampled first.
+    /// </summary>
+    /// <exception cref="ArgumentException">The clip's sample rate is outside 8000 to 48000.</exception>
     public float[] Extract(AudioClip clip)
     {
-        var features = ExtractRaw(clip);
+        var features = ExtractRaw(clip.At(Preset.SampleRate));
         Normalize(features, Preset.Coefficients, Preset.NormalizeVariance);
         return features;
     }
 
-    /// <summary>The same without normalisation, as other toolkits give them.</summary>
+    /// <summary>The same without resampling and normalisation, as other toolkits give them.</summary>
     /// <exception cref="ArgumentException">The clip has another sample rate than the preset.</exception>
     public float[] ExtractRaw(AudioClip clip)
     {
         if (clip.SampleRate != Preset.SampleRate)
-            throw new ArgumentException($"the audio has {clip.SampleRate} samples per second, the features take {Preset.SampleRate}: convert it", nameof(clip));
+            throw new ArgumentException($"the audio has {clip.SampleRate} samples per second, the features take {Preset.SampleRate}: resample it with At({Preset.SampleRate})", nameof(clip));
         var frames = Preset.FrameCount(clip.Samples.Length);
         var features = new float[frames * Preset.Coefficients];
         var signal = new float[fftSize];

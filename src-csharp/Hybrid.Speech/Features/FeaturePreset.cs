@@ -47,7 +47,8 @@ public sealed record FeaturePreset(
     public IReadOnlyList<string> Validate()
     {
         var problems = new List<string>();
-        if (SampleRate is < 8000 or > 48000) problems.Add($"sample rate is {SampleRate} Hz, must be 8000 to 48000");
+        if (SampleRate is < AudioClip.LowestSampleRate or > AudioClip.HighestSampleRate)
+            problems.Add($"sample rate is {SampleRate} Hz, must be {AudioClip.LowestSampleRate} to {AudioClip.HighestSampleRate}");
         if (WindowSamples < 2 || HopSamples < 1) problems.Add("window and hop must be longer than a sample");
         if (MelBins < 1) problems.Add($"number of mel bins is {MelBins}, must be at least 1");
         if (Coefficients < 1 || Coefficients > MelBins) problems.Add($"number of coefficients is {Coefficients}, must be 1 to {MelBins}, the number of mel bins");
