@@ -1,18 +1,28 @@
+using System.Diagnostics;
 using Hybrid.Core;
 
 namespace Hybrid.Speech;
 
+/// <summary>How a training runs, beside what it trains.</summary>
+/// <param name="Folder">Where the best model, checkpoints and metrics go; null to keep nothing.</param>
+/// <param name="Limit">The time over which to stretch the schedule; null to run the recipe's epochs.</param>
+/// <param name="Resume">Whether to continue from the folder's checkpoint, if there is one.</param>
+/// <param name="CheckpointInterval">The longest time between two checkpoints; one minute where null.</param>
+/// <param name="EnoughPer">An error rate on the dev data, in percent, at which to stop; null to go on to the end.</param>
+public sealed record TrainingOptions(string? Folder = null, TimeSpan? Limit = null, bool Resume = false, TimeSpan? CheckpointInterval = null, double? EnoughPer = null);
+
+/// <summary>Those who watch a training.</summary>
+/// <param name="Stepped">Is told of every step.</param>
+/// <param name="EpochEnded">Is told of every pass.</param>
+/// <param name="Noticed">Is told in a sentence what a person should know.</param>
+public sealed record TrainingObserver(Action<TrainingProgress>? Stepped = null, Action<EpochReport>? EpochEnded = null, Action<string>? Noticed = null);
+
 /// <summary>A training of a recipe on speech: data in, the best model out.</summary>
 public sealed class TrainingRun
 {
-    /// <summary>The best model's file within the folder of a training.</summary>
-    public const string ModelName = "model.safetensors";
-
-    /// <summary>The latest checkpoint's file within the folder of a training; the one before has <c>.previous</c> behind its name.</summary>
-    public const string CheckpointName = "checkpoint.safetensors";
-
     private readonly Trainer trainer;
     private readonly SpeechModel model;
+    private readonly Dictionary<string, string> description;
     private StoredTensor[]? bestWeights;
 
     /// <summary>Prepares a training.</summary>
@@ -33,6 +43,7 @@ public sealed class TrainingRun
             if (Infeasible(data).Count() == data.Count)
                 throw new ArgumentException($"no utterance of the {name} data has enough frames for its phones behind the network's subsampling of {model.Times.Stride}; first {Infeasible(data).First()}");
         trainer = new Trainer(model.Network, recipe.Training, train, dev, team);
+        description = TrainingIdentity.Describe(recipe, train, dev);
         (Recipe, Train, Dev) = (recipe, train, dev);
     }
 
@@ -54,6 +65,24 @@ public sealed class TrainingRun
         return new TrainingRun(recipe, inventory,
             SpeechDataset.Load(train, extractor, inventory, pronouncer, cancellation),
             SpeechDataset.Load(judge, extractor, inventory, pronouncer, cancellation), team);
+    }
+
+    /// <summary>
+    /// A training that learns the first <paramref name="utterances"/> feasible utterances by heart and is judged by the same:
+    /// masks and dropout are left out, the learning rate stays constant after a warm-up. A network that cannot do this cannot
+    /// learn more.
+    /// </summary>
+    /// <param name="utterances">How many.</param>
+    /// <param name="epochs">After how many passes to give up.</param>
+    /// <param name="team">Threads to share the work; all processors where left out.</param>
+    public TrainingRun Overfit(int utterances, int epochs, ThreadTeam? team = null)
+    {
+        static IReadOnlyList<LayerSpec> Plain(IEnumerable<LayerSpec> layers) => [.. layers.Where(layer => layer is not (MaskingSpec or DropoutSpec))];
+        var network = Recipe.Network with { Encoder = Plain(Recipe.Network.Encoder), Decoder = Plain(Recipe.Network.Decoder) };
+        var schedule = Recipe.Training with { Epochs = epochs, Batch = Recipe.Training.Batch with { Utterances = Math.Min(utterances, 4) }, LearningRate = new WarmUp(5, new ConstantRate()) };
+        var impossible = Infeasible(Train).Select(left => left.Id).ToHashSet();
+        var few = Train.Where(id => !impossible.Contains(id)).Take(utterances);
+        return new TrainingRun(Recipe with { Network = network, Training = schedule }, model.Inventory, few, few, team);
     }
 
     /// <summary>Features, network and schedule.</summary>
@@ -79,32 +108,82 @@ public sealed class TrainingRun
     }
 
     /// <summary>Trains and returns the model that was best on the dev data.</summary>
-    /// <param name="limit">The time over which to stretch the schedule; null to run the recipe's epochs.</param>
-    /// <param name="folder">Where to keep the best model and a checkpoint after every pass; null to keep nothing.</param>
-    /// <param name="progress">Is told of every step.</param>
-    /// <param name="epochEnded">Is told of every pass.</param>
-    /// <param name="cancellation">Stops between steps; files written so far stay usable.</param>
+    /// <param name="options">How to run.</param>
+    /// <param name="observer">Those who watch.</param>
+    /// <param name="cancellation">Stops between steps; a last checkpoint is written.</param>
     /// <exception cref="TrainingDivergedException">A loss is not finite; files written so far stay usable.</exception>
     /// <exception cref="OperationCanceledException">The training was stopped.</exception>
+    /// <exception cref="FormatException">There is no usable checkpoint to resume from, or it belongs to another training; the message lists what differs.</exception>
     /// <exception cref="IOException">A file cannot be written; those written so far stay usable.</exception>
-    public SpeechModel Run(TimeSpan? limit = null, string? folder = null, IProgress<TrainingProgress>? progress = null, Action<EpochReport>? epochEnded = null, CancellationToken cancellation = default)
+    public SpeechModel Run(TrainingOptions? options = null, TrainingObserver? observer = null, CancellationToken cancellation = default)
     {
-        if (folder is not null) Directory.CreateDirectory(folder);
-        trainer.Run(limit, progress, Keep, cancellation);
+        options ??= new TrainingOptions();
+        observer ??= new TrainingObserver();
+        var folder = options.Folder is null ? null : new TrainingFolder(options.Folder);
+        if (folder is not null) Begin(folder, options, observer);
+
+        var (watch, plateau) = (Stopwatch.StartNew(), new PlateauWatch());
+        var interval = options.CheckpointInterval ?? TimeSpan.FromMinutes(1);
+        try
+        {
+            trainer.Run(options.Limit, Stepped, EpochEnded, options.EnoughPer, cancellation);
+        }
+        catch (OperationCanceledException) when (folder is not null)
+        {
+            folder.Save(trainer, description);
+            throw;
+        }
         return new SpeechModel(new Network<float>(Recipe.Network, bestWeights!), model.Inventory, model.Features);
 
-        void Keep(EpochReport report)
+        void Stepped(TrainingProgress progress)
         {
-            var isBest = ReferenceEquals(report, trainer.State.Best);
-            if (isBest) bestWeights = [.. model.Network.Save()];
-            if (folder is not null)
-            {
-                if (isBest) model.Save(Path.Combine(folder, ModelName));
-                var checkpoint = Path.Combine(folder, CheckpointName);
-                if (File.Exists(checkpoint)) File.Move(checkpoint, checkpoint + ".previous", overwrite: true);
-                Checkpoint.Write(checkpoint, trainer, model.Describe());
-            }
-            epochEnded?.Invoke(report);
+            folder?.Add(progress);
+            observer.Stepped?.Invoke(progress);
+            if (plateau.Advise(progress.Steps, progress.Step) is { } advice) observer.Noticed?.Invoke(advice);
+            if (folder is null || watch.Elapsed < interval) return;
+            folder.Save(trainer, description);
+            watch.Restart();
         }
+
+        void EpochEnded(EpochReport report)
+        {
+            // The checkpoint first: should the model not follow, resuming makes up for it.
+            folder?.Add(report);
+            folder?.Save(trainer, description);
+            watch.Restart();
+            KeepBest(folder);
+            observer.EpochEnded?.Invoke(report);
+        }
+    }
+
+    private void Begin(TrainingFolder folder, TrainingOptions options, TrainingObserver observer)
+    {
+        string? notice = null;
+        var checkpoint = options.Resume ? Checkpoint.ReadLatest(folder.Checkpoint, out notice) : null;
+        if (checkpoint is null)
+        {
+            if (options.Resume) observer.Noticed?.Invoke($"{folder.Checkpoint} is not there: the training begins from its beginning");
+            if (folder.MoveEarlierAside() is { } earlier) observer.Noticed?.Invoke($"files of an earlier training were moved to {earlier}");
+            return;
+        }
+        if (notice is not null) observer.Noticed?.Invoke(notice);
+        if (TrainingIdentity.Differences(checkpoint.Metadata, description) is { Count: > 0 } differences)
+            throw new FormatException($"{folder.Checkpoint} belongs to another training: {string.Join("; ", differences)}. Give the same recipe and data, or leave --resume out");
+        trainer.Restore(checkpoint);
+        folder.KeepMetricsUpTo(trainer.State.Steps);
+        var state = trainer.State;
+        observer.Noticed?.Invoke(options.Limit is null
+            ? $"continues after {state.Steps} updates, in epoch {state.Epoch + 1}"
+            : $"continues after {state.Steps} updates; the schedule goes on at {state.ElapsedSeconds / 60:F1} minutes already spent");
+        if (state.Batch == 0) KeepBest(folder);
+        if (state.Best is not null) bestWeights ??= [.. SpeechModel.Load(folder.Model).Network.Save()];
+    }
+
+    /// <summary>Keeps the weights if they are the best so far: those of the epoch that has just ended.</summary>
+    private void KeepBest(TrainingFolder? folder)
+    {
+        if (History.Count == 0 || !ReferenceEquals(History[^1], trainer.State.Best)) return;
+        bestWeights = [.. model.Network.Save()];
+        if (folder is not null) model.Save(folder.Model);
     }
 }

@@ -32,11 +32,14 @@ type TrainArguments =
     | [<Mandatory; Unique>] Corpus of path: string
     | [<Unique>] Dev of path: string
     | Lexicon of files: string list
-    | [<Mandatory; Unique>] Out of folder: string
+    | [<Unique>] Out of folder: string
     | [<Unique>] Epochs of count: int
     | [<Unique>] Minutes of count: float
     | [<Unique>] Threads of count: int
     | [<Unique>] Seed of number: int
+    | [<Unique>] Resume
+    | [<Unique>] Checkpoint_Seconds of seconds: float
+    | [<Unique>] Overfit of utterances: int
 
     interface IArgParserTemplate with
         member a.Usage =
@@ -45,11 +48,14 @@ type TrainArguments =
             | Corpus _ -> "a folder with manifest.jsonl, or a manifest"
             | Dev _ -> "another corpus to choose the best model by (default: the corpus's split dev, else 5 % of its speakers)"
             | Lexicon _ -> "pronouncing dictionaries, tried in order (default: the built-in words)"
-            | Out _ -> "folder for the best model and the checkpoints"
+            | Out _ -> "folder for the best model, checkpoints and metrics.jsonl; needed unless --overfit is given"
             | Epochs _ -> "passes through the data (default: the recipe's)"
             | Minutes _ -> "stretch the schedule over this time instead"
             | Threads _ -> "how many threads share the work (default: all processors)"
             | Seed _ -> "starting weights, order and masks follow from it (default: the recipe's)"
+            | Resume -> "continue from the folder's last checkpoint"
+            | Checkpoint_Seconds _ -> "the longest time between two checkpoints (default: 60)"
+            | Overfit _ -> "only see whether the network can learn so many utterances by heart"
 
 type EvaluateArguments =
     | [<Mandatory; Unique>] Model of file: string

@@ -24,20 +24,7 @@ public sealed class Network<R> where R : unmanaged, IBinaryFloatingPointIeee754<
     /// <summary>A network that takes its weights and running statistics from stored tensors.</summary>
     /// <exception cref="InvalidSpecException">The spec has mistakes.</exception>
     /// <exception cref="FormatException">Tensors are missing, left over or of another shape; the message lists all.</exception>
-    public Network(ModelSpec spec, IEnumerable<StoredTensor> tensors) : this(spec)
-    {
-        var left = tensors.ToDictionary(tensor => tensor.Name);
-        var problems = new List<string>();
-        foreach (var parameter in parameters)
-        {
-            if (!left.Remove(parameter.Name, out var stored)) problems.Add($"missing {parameter}");
-            else if (!stored.Shape.SequenceEqual(parameter.Shape.Select(size => (long)size)))
-                problems.Add($"{parameter} has shape [{string.Join(", ", stored.Shape)}] in the file");
-            else parameter.Load(stored);
-        }
-        problems.AddRange(left.Keys.Select(name => $"unexpected {name}"));
-        if (problems.Count > 0) throw new FormatException($"the tensors do not fit the network: {string.Join("; ", problems)}");
-    }
+    public Network(ModelSpec spec, IEnumerable<StoredTensor> tensors) : this(spec) => Load(tensors);
 
     private Network(ModelSpec spec)
     {
@@ -113,6 +100,25 @@ public sealed class Network<R> where R : unmanaged, IBinaryFloatingPointIeee754<
 
     /// <summary>Weights and running statistics, to be stored.</summary>
     public IEnumerable<StoredTensor> Save() => parameters.Select(parameter => parameter.Save());
+
+    /// <summary>Takes weights and running statistics from stored tensors.</summary>
+    /// <exception cref="FormatException">Tensors are missing, left over or of another shape; the message lists all, and nothing was taken.</exception>
+    public void Load(IEnumerable<StoredTensor> tensors)
+    {
+        var left = tensors.ToDictionary(tensor => tensor.Name);
+        var problems = new List<string>();
+        var found = new List<(Parameter<R> Parameter, StoredTensor Stored)>();
+        foreach (var parameter in parameters)
+        {
+            if (!left.Remove(parameter.Name, out var stored)) problems.Add($"missing {parameter}");
+            else if (!stored.Shape.SequenceEqual(parameter.Shape.Select(size => (long)size)))
+                problems.Add($"{parameter} has shape [{string.Join(", ", stored.Shape)}] in the file");
+            else found.Add((parameter, stored));
+        }
+        problems.AddRange(left.Keys.Select(name => $"unexpected {name}"));
+        if (problems.Count > 0) throw new FormatException($"the tensors do not fit the network: {string.Join("; ", problems)}");
+        foreach (var (parameter, stored) in found) parameter.Load(stored);
+    }
 
     /// <summary>Sets all gradients to zero.</summary>
     public void ClearGradients()

@@ -2,16 +2,25 @@ using System.Diagnostics;
 
 namespace Hybrid.Core;
 
+/// <summary>What one update of the weights showed.</summary>
+/// <param name="Loss">Mean over utterances of loss per label, in nats.</param>
+/// <param name="GradientNorm">Before clipping.</param>
+/// <param name="BlankRatio">Share of output frames whose most probable symbol is the blank.</param>
+/// <param name="MeanOutputLength">Labels that best-path decoding finds, per utterance.</param>
+/// <param name="Infeasible">Utterances left out because their labels do not fit into their frames.</param>
+/// <param name="Frames">Input frames, padding aside.</param>
+/// <param name="PaddingShare">Share of the batch that is padding.</param>
+public readonly record struct StepReport(double Loss, double GradientNorm, double BlankRatio, double MeanOutputLength, int Infeasible, int Frames, double PaddingShare);
+
 /// <summary>A step of training, for those who watch.</summary>
 /// <param name="Epoch">Passes through the data begun, from 1.</param>
-/// <param name="Step">Updates so far.</param>
-/// <param name="Loss">Of this batch: mean over utterances of loss per label, in nats.</param>
-/// <param name="GradientNorm">Before clipping.</param>
-/// <param name="LearningRate">Of this step.</param>
+/// <param name="Steps">Updates so far.</param>
+/// <param name="Step">What the latest showed.</param>
+/// <param name="LearningRate">Of the latest.</param>
 /// <param name="Fraction">Of the whole training that is done.</param>
 /// <param name="Elapsed">Time spent, that before an interruption included.</param>
-/// <param name="FramesPerSecond">Input frames taken in, per second of this step.</param>
-public readonly record struct TrainingProgress(int Epoch, long Step, double Loss, double GradientNorm, double LearningRate, double Fraction, TimeSpan Elapsed, double FramesPerSecond)
+/// <param name="FramesPerSecond">Input frames taken in, per second of the latest step.</param>
+public readonly record struct TrainingProgress(int Epoch, long Steps, StepReport Step, double LearningRate, double Fraction, TimeSpan Elapsed, double FramesPerSecond)
 {
     /// <summary>Time left at the pace so far.</summary>
     public TimeSpan Remaining => Fraction > 0 ? Elapsed * ((1 - Fraction) / Fraction) : TimeSpan.Zero;
@@ -100,52 +109,62 @@ public sealed class Trainer
     public AdamW Optimizer { get; }
 
     /// <summary>Where the training is.</summary>
-    public TrainerState State { get; init; } = new();
+    public TrainerState State { get; private set; } = new();
 
     /// <summary>Log probabilities to hypothesis, for judging on the dev set.</summary>
     public Func<LogProbs, Hypothesis> Decode { get; init; } = new GreedyDecoder().Decode;
 
+    /// <summary>Takes up a training where a checkpoint left it.</summary>
+    /// <exception cref="FormatException">The checkpoint's tensors do not fit the network.</exception>
+    public void Restore(Checkpoint checkpoint)
+    {
+        Network.Load(checkpoint.Weights);
+        checkpoint.Restore(Optimizer);
+        State = checkpoint.State;
+    }
+
     /// <summary>Trains to the end of the schedule, or of the time.</summary>
     /// <param name="limit">The time over which to stretch the schedule; null to run the epochs of the spec.</param>
-    /// <param name="progress">Is told of every step.</param>
+    /// <param name="stepped">Is told of every step.</param>
     /// <param name="epochEnded">Is told of every pass; the weights are those that were judged.</param>
+    /// <param name="enoughPer">An error rate on the dev set, in percent, at which to stop; null to go on to the end.</param>
     /// <param name="cancellation">Stops between steps.</param>
     /// <exception cref="TrainingDivergedException">A loss is not finite.</exception>
     /// <exception cref="OperationCanceledException">The training was stopped; its state is that after the latest step.</exception>
-    public IReadOnlyList<EpochReport> Run(TimeSpan? limit = null, IProgress<TrainingProgress>? progress = null, Action<EpochReport>? epochEnded = null, CancellationToken cancellation = default)
+    public IReadOnlyList<EpochReport> Run(TimeSpan? limit = null, Action<TrainingProgress>? stepped = null, Action<EpochReport>? epochEnded = null, double? enoughPer = null, CancellationToken cancellation = default)
     {
         var (clock, before) = (Stopwatch.StartNew(), State.ElapsedSeconds);
         while (Fraction(limit, 0, 1) < 1)
         {
             var batches = BatchPlan.Shuffled(train, spec.Batch, random.Fork("order").Fork((ulong)State.Epoch));
-            var rate = 0.0;
             while (State.Batch < batches.Count && Fraction(limit, State.Batch, batches.Count) is var fraction and < 1)
             {
                 cancellation.ThrowIfCancellationRequested();
                 var batch = LabelledBatch.Read(train, batches[State.Batch], workspace.Team);
                 var begin = clock.Elapsed;
-                rate = spec.LearningRate.At(spec.Optimizer.LearningRate, fraction * spec.Epochs, spec.Epochs);
-                var (stepLoss, norm) = Step(batch, rate);
+                var rate = LearningRate(fraction);
+                var step = Step(batch, rate);
                 State.Batch++;
-                State.LossSum += stepLoss;
+                State.LossSum += step.Loss;
                 State.ElapsedSeconds = before + clock.Elapsed.TotalSeconds;
-                progress?.Report(new TrainingProgress(State.Epoch + 1, State.Steps, stepLoss, norm, rate, Fraction(limit, State.Batch, batches.Count),
-                    TimeSpan.FromSeconds(State.ElapsedSeconds), batch.Features.Lengths.Span.ToArray().Sum() / (clock.Elapsed - begin).TotalSeconds));
+                stepped?.Invoke(new TrainingProgress(State.Epoch + 1, State.Steps, step, rate, Fraction(limit, State.Batch, batches.Count),
+                    TimeSpan.FromSeconds(State.ElapsedSeconds), step.Frames / (clock.Elapsed - begin).TotalSeconds));
             }
+            var lastRate = LearningRate(Fraction(limit, State.Batch, batches.Count));
             var judged = Evaluation.Run(Network, dev, spec.Batch, Decode, workspace, cancellation);
             var trainLoss = State.LossSum / Math.Max(1, State.Batch);
             (State.Epoch, State.Batch, State.LossSum) = (State.Epoch + 1, 0, 0);
             State.ElapsedSeconds = before + clock.Elapsed.TotalSeconds;
-            var report = new EpochReport(State.Epoch, State.Steps, trainLoss, judged.Loss, judged.Per, judged.AverageDistance, rate, State.ElapsedSeconds);
+            var report = new EpochReport(State.Epoch, State.Steps, trainLoss, judged.Loss, judged.Per, judged.AverageDistance, lastRate, State.ElapsedSeconds);
             State.History.Add(report);
             epochEnded?.Invoke(report);
+            if (report.DevPer <= enoughPer) break;
         }
         return State.History;
     }
 
     /// <summary>One update of all weights; after the first of its size it allocates nothing.</summary>
-    /// <returns>The mean over utterances of loss per label, and the norm of the gradient before clipping.</returns>
-    public (double Loss, double GradientNorm) Step(LabelledBatch batch, double learningRate)
+    public StepReport Step(LabelledBatch batch, double learningRate)
     {
         workspace.Reset();
         var pass = new Pass(workspace, Training: true, random.Fork("steps").Fork((ulong)State.Steps));
@@ -157,13 +176,18 @@ public sealed class Trainer
             workspace.Reset();
             throw new TrainingDivergedException(result.Loss, batch.Ids, Network.FirstNonFinite(batch.Features, pass) ?? "the loss");
         }
+        var (blankRatio, outputLength) = BestPath.Describe(logits, loss.Blank, workspace);
         Network.Backward(result.Gradient, pass);
         var norm = GradientNorm.Of(Network.Parameters);
         if (!double.IsFinite(norm)) throw new TrainingDivergedException(result.Loss, batch.Ids, "the gradients");
         Optimizer.Step(learningRate, GradientNorm.ClippingScale(norm, spec.ClipGradients), workspace.Team);
         State.Steps++;
-        return (result.Loss, norm);
+        var frames = 0;
+        foreach (var length in batch.Features.Lengths.Span) frames += length;
+        return new StepReport(result.Loss, norm, blankRatio, outputLength, result.Skipped, frames, 1 - (double)frames / Math.Max(1, batch.Features.Rows));
     }
+
+    private double LearningRate(double fraction) => spec.LearningRate.At(spec.Optimizer.LearningRate, fraction * spec.Epochs, spec.Epochs);
 
     private double Fraction(TimeSpan? limit, int batch, int batches) => limit is { } time
         ? Math.Min(1, State.ElapsedSeconds / time.TotalSeconds)

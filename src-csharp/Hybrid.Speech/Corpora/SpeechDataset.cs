@@ -54,6 +54,12 @@ public sealed class SpeechDataset : IDataset
         return new SpeechDataset(extractor.Preset.Coefficients, [.. items.OfType<Item>()], [.. leftOut]);
     }
 
+    /// <summary>The utterances whose names fulfil a condition.</summary>
+    public SpeechDataset Where(Func<string, bool> condition) => new(Features, [.. items.Where(item => condition(item.Id))], []);
+
+    /// <summary>The first utterances, at most so many.</summary>
+    public SpeechDataset Take(int count) => new(Features, [.. items.Take(count)], []);
+
     /// <inheritdoc/>
     public string Id(int index) => items[index].Id;
 

@@ -45,7 +45,7 @@ let run (arguments: ParseResults<DemoArguments>) =
     let seed = arguments.GetResult(DemoArguments.Seed, 1)
     let corpus = Synth.make (Path.Combine(folder, "speech")) utterances speakers seed
     let recipe = Recipes.tiny.With(seed = Nullable(uint64 seed))
-    let training, model = Train.train recipe corpus None [||] ThreadTeam.Default None folder
+    let training, model = Train.train recipe corpus folder
     let recognizer = Recognizer model
     let struct (evaluation, _) = recognizer.Evaluate(corpus.Split "test", cancellation = interruption.Value)
 
@@ -56,7 +56,7 @@ let run (arguments: ParseResults<DemoArguments>) =
     let page = Path.Combine(folder, "report.html")
     report page training recognizer evaluation corpus
     printfn "\nunseen synthetic speakers: %s" (describe evaluation)
-    printfn "model   %s" (Path.Combine(folder, TrainingRun.ModelName))
+    printfn "model   %s" (TrainingFolder(folder).Model)
     printfn "report  %s" page
     printfn "time    %s" (clock.Elapsed.ToString @"m\:ss")
     Outcome.Done

@@ -2,7 +2,6 @@
 module Hybrid.Cli.Commands.Train
 
 open System
-open System.IO
 open Argu
 open Hybrid.Core
 open Hybrid.Speech
@@ -14,26 +13,57 @@ let private describeData name (data: SpeechDataset) (infeasible: LeftOut seq) =
     reportLeftOut name data.LeftOut
     reportLeftOut $"{name}, too short for their phones" infeasible
 
-/// Trains and keeps the best model in a folder; one line per epoch.
-let train (recipe: Hybrid.Speech.Recipe) (corpus: Corpus) (dev: Corpus option) lexicons (team: ThreadTeam) (limit: TimeSpan option) (folder: string) =
-    let run = TrainingRun.Prepare(recipe, corpus, Option.toObj dev, lexicons, team, interruption.Value)
-    describeData "training" run.Train (run.Infeasible run.Train)
-    describeData "dev" run.Dev (run.Infeasible run.Dev)
+/// What a step showed, in one line.
+let private line (p: TrainingProgress) =
+    let step = p.Step
+    let infeasible = if step.Infeasible > 0 then $", {step.Infeasible} infeasible" else ""
+
+    $"epoch {p.Epoch} step {p.Steps}: loss {step.Loss:F3}, gradient {step.GradientNorm:F2}, blank {100.0 * step.BlankRatio:F0} %%, length {step.MeanOutputLength:F0}, "
+    + $"padding {100.0 * step.PaddingShare:F0} %%{infeasible}, {p.FramesPerSecond / 1000.0:F0}k frames/s, {p.Remaining:``hh\:mm\:ss``} left"
+
+/// Runs a prepared training with its table of epochs and a bar between them.
+let private follow (run: TrainingRun) (options: TrainingOptions) =
     say "epoch    steps  train loss  dev loss  dev PER %  distance   minutes"
 
-    let model =
-        withProgress "training" (fun progress ->
-            let told =
-                { new IProgress<TrainingProgress> with
-                    member _.Report p =
-                        progress.Report(struct (p.Fraction, $"epoch {p.Epoch} loss {p.Loss:F3} {p.FramesPerSecond / 1000.0:F0}k frames/s, {p.Remaining:``hh\:mm\:ss``} left")) }
+    withProgress "training" (fun progress ->
+        let stepped (p: TrainingProgress) = progress.Report(struct (p.Fraction, line p))
 
-            let epochEnded (report: EpochReport) =
-                say $"{report.Epoch, 5} {report.Steps, 8} {report.TrainLoss, 11:F3} {report.DevLoss, 9:F3} {report.DevPer, 10:F2} {report.DevDistance, 9:F2} {report.ElapsedSeconds / 60.0, 9:F2}"
+        let epochEnded (report: EpochReport) =
+            say $"{report.Epoch, 5} {report.Steps, 8} {report.TrainLoss, 11:F3} {report.DevLoss, 9:F3} {report.DevPer, 10:F2} {report.DevDistance, 9:F2} {report.ElapsedSeconds / 60.0, 9:F2}"
 
-            run.Run(Option.toNullable limit, folder, told, epochEnded, interruption.Value))
+        run.Run(options, TrainingObserver(stepped, epochEnded, say), interruption.Value))
 
-    run, model
+/// Trains and keeps the best model in a folder; one line per epoch.
+let train (recipe: Hybrid.Speech.Recipe) (corpus: Corpus) (folder: string) =
+    let run = TrainingRun.Prepare(recipe, corpus, cancellation = interruption.Value)
+    describeData "training" run.Train (run.Infeasible run.Train)
+    describeData "dev" run.Dev (run.Infeasible run.Dev)
+    run, follow run (TrainingOptions folder)
+
+/// Whether a few utterances can be learned by heart; if not, what is known of the reasons.
+let private overfit (run: TrainingRun) utterances epochs (limit: Nullable<TimeSpan>) team =
+    let few = run.Overfit(utterances, epochs, team)
+    follow few (TrainingOptions(Limit = limit, EnoughPer = Nullable 0.0)) |> ignore<SpeechModel>
+    let last = few.History[few.History.Count - 1]
+
+    if last.DevPer = 0.0 then
+        say $"PER 0 on {few.Train.Count} utterances after {last.Epoch} epochs, {last.ElapsedSeconds:F0} s: the network can learn them by heart"
+        Outcome.Done
+    else
+        say $"PER is still {last.DevPer:F2} %% on {few.Train.Count} utterances after {last.Epoch} epochs, loss {last.TrainLoss:F3} per phone"
+        reportLeftOut "too short for their phones behind the network's subsampling" (run.Infeasible run.Train)
+
+        say (
+            if last.DevPer >= 99.0 then "everything is blank: more epochs, a higher learning rate, or transcripts that do not belong to their audio"
+            elif last.TrainLoss < 0.1 then "the loss is low but the best path is not the transcript yet: more epochs"
+            else "the loss still falls or stands high: more epochs, more units, a lower or higher learning rate, less subsampling"
+        )
+
+        Outcome.Failed
+
+let private positive name (value: float) =
+    if not (value > 0.0) then
+        raise (UserException $"--{name} is {value}, must be positive")
 
 let run (arguments: ParseResults<TrainArguments>) =
     let recipe =
@@ -43,23 +73,36 @@ let run (arguments: ParseResults<TrainArguments>) =
                 epochs = (arguments.TryGetResult TrainArguments.Epochs |> Option.toNullable)
             )
 
-    let limit = arguments.TryGetResult TrainArguments.Minutes |> Option.map TimeSpan.FromMinutes
+    let folder = arguments.TryGetResult TrainArguments.Out
 
-    match limit, arguments.TryGetResult TrainArguments.Epochs with
-    | Some _, Some _ -> raise (UserException "--epochs and --minutes exclude each other: give one of them")
-    | Some time, _ when time <= TimeSpan.Zero -> raise (UserException "--minutes must be positive")
-    | _ -> ()
+    if folder.IsNone && not (arguments.Contains TrainArguments.Overfit) then
+        raise (UserException "--out is missing: name a folder for model and checkpoints")
 
+    let minutes, epochs = arguments.TryGetResult TrainArguments.Minutes, arguments.TryGetResult TrainArguments.Epochs
+
+    if minutes.IsSome && epochs.IsSome then
+        raise (UserException "--epochs and --minutes exclude each other: give one of them")
+
+    Option.iter (positive "minutes") minutes
+    let interval = arguments.GetResult(TrainArguments.Checkpoint_Seconds, 60.0)
+    positive "checkpoint-seconds" interval
     let threads = arguments.GetResult(TrainArguments.Threads, Environment.ProcessorCount)
-
-    if threads < 1 then
-        raise (UserException $"--threads is {threads}, must be at least 1")
-
-    let folder = arguments.GetResult TrainArguments.Out
+    positive "threads" threads
+    let limit = minutes |> Option.map TimeSpan.FromMinutes |> Option.toNullable
     let corpus = Corpus.Read(arguments.GetResult TrainArguments.Corpus)
-    let dev = arguments.TryGetResult TrainArguments.Dev |> Option.map Corpus.Read
+    let dev = arguments.TryGetResult TrainArguments.Dev |> Option.map Corpus.Read |> Option.toObj
     let lexicons = readLexicons (arguments.GetResults TrainArguments.Lexicon |> List.concat)
-    let run, _ = train recipe corpus dev lexicons (ThreadTeam threads) limit folder
-    let best = run.History |> Seq.minBy _.DevPer
-    say $"best dev PER {best.DevPer:F2} %% after epoch {best.Epoch}: {Path.Combine(folder, TrainingRun.ModelName)}"
-    Outcome.Done
+    let team = ThreadTeam threads
+    let run = TrainingRun.Prepare(recipe, corpus, dev, lexicons, team, interruption.Value)
+    describeData "training" run.Train (run.Infeasible run.Train)
+    describeData "dev" run.Dev (run.Infeasible run.Dev)
+
+    match arguments.TryGetResult TrainArguments.Overfit with
+    | Some utterances ->
+        positive "overfit" utterances
+        overfit run utterances (defaultArg epochs 300) limit team
+    | None ->
+        follow run (TrainingOptions(Option.toObj folder, limit, arguments.Contains TrainArguments.Resume, TimeSpan.FromSeconds interval)) |> ignore<SpeechModel>
+        let best = run.History |> Seq.minBy _.DevPer
+        say $"best dev PER {best.DevPer:F2} %% after epoch {best.Epoch}: {TrainingFolder(folder.Value).Model}"
+        Outcome.Done

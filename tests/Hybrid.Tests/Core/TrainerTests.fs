@@ -74,18 +74,14 @@ let tests =
                 use stop = new CancellationTokenSource()
                 let path = IO.Path.Combine(folder, "checkpoint")
 
-                let progress =
-                    { new IProgress<TrainingProgress> with
-                        member _.Report p =
-                            // In the middle of the third epoch.
-                            if p.Step = 13L then stop.Cancel() }
-
-                Expect.throwsT<OperationCanceledException> (fun () -> first.Run(progress = progress, cancellation = stop.Token) |> ignore) "stopped"
+                // In the middle of the third epoch.
+                let stepped (p: TrainingProgress) = if p.Steps = 13L then stop.Cancel()
+                Expect.throwsT<OperationCanceledException> (fun () -> first.Run(stepped = stepped, cancellation = stop.Token) |> ignore) "stopped"
                 Checkpoint.Write(path, first, Collections.Generic.Dictionary())
 
                 let kept = Checkpoint.Read path
-                let second = Trainer(Network<float32>(spec, kept.Weights), schedule 4, Toy 20, Toy 6, ThreadTeam 2, State = kept.State)
-                kept.Restore second.Optimizer
+                let second = trainer 2 4
+                second.Restore kept
                 second.Run() |> ignore
                 Expect.equal (weights second) (weights whole) "weights"
                 Expect.equal (second.State.History |> Seq.map _.DevLoss |> List.ofSeq) (whole.State.History |> Seq.map _.DevLoss |> List.ofSeq) "history")
@@ -99,6 +95,48 @@ let tests =
             Expect.stringContains error.Message "the features" "the tensor"
         }
 
+        test "a step reports blanks, output lengths and padding as counted by hand" {
+            let data: IDataset = Toy 20
+            let trainer = trainer 1 1
+            let batch = LabelledBatch.Read(data, [| 0..5 |], ThreadTeam 1)
+            let twin = Network<float32>(spec, 7UL)
+            let pass = Pass(Workspace(ThreadTeam 1), true, CounterRandom(7UL).Fork("steps").Fork 0UL)
+            let logits = twin.Forward(batch.Features, pass)
+
+            let paths = [
+                for b in 0..5 ->
+                    [ for t in 0 .. logits.Lengths.Span[b] - 1 ->
+                          let row = logits.Row(t, b).ToArray()
+                          Array.findIndex ((=) (Array.max row)) row ]
+            ]
+
+            let collapsed path = path |> List.fold (fun (previous, count) s -> s, (if s <> 0 && s <> previous then count + 1 else count)) (0, 0) |> snd
+            let frames = List.sumBy List.length paths
+            let report = trainer.Step(batch, 0.0)
+            Expect.floatClose Accuracy.high report.BlankRatio (float (paths |> List.concat |> List.filter ((=) 0) |> List.length) / float frames) "blanks"
+            Expect.floatClose Accuracy.high report.MeanOutputLength (float (List.sumBy collapsed paths) / 6.0) "lengths"
+            Expect.equal report.Frames frames "frames"
+            Expect.floatClose Accuracy.high report.PaddingShare (1.0 - float frames / float (6 * logits.T)) "padding"
+        }
+
+        test "the all-blank plateau is explained once, and not while it is normal" {
+            let step blank = StepReport(3.0, 1.0, blank, 0.0, 0, 100, 0.0)
+            let advice (ratios: int64 -> float) =
+                let watch = PlateauWatch()
+                [ for i in 1L .. 2000L do
+                      match watch.Advise(i, step (ratios i)) with
+                      | null -> ()
+                      | text -> i, text ]
+
+            Expect.isEmpty (advice (fun i -> if i < 450L then 1.0 else 0.9)) "leaves the plateau in time"
+            Expect.isEmpty (advice (fun i -> if i % 50L = 0L then 0.5 else 1.0)) "not all blank"
+            match advice (fun _ -> 0.995) with
+            | [ at, text ] ->
+                Expect.equal at 500L "when"
+                Expect.stringContains text "all-blank plateau" text
+            | other -> failtest $"explained {other.Length} times"
+        }
+
         test "skips utterances that have too few frames" {
             let short = ModelSpec(5, 5, [| PyramidSpec 5; LstmSpec(4, false) |], [| LinearSpec 5 |])
             let network = Network<float32>(short, 1UL)
@@ -108,9 +146,10 @@ let tests =
             Expect.isTrue (some.Length > 0 && some.Length < 20) "the case has both kinds"
             let trainer = Trainer(network, schedule 1, data, data)
             let batch utterances = LabelledBatch.Read(data, utterances, ThreadTeam 1)
-            let struct (mixed, _) = Trainer(Network<float32>(short, 1UL), schedule 1, data, data).Step(batch [| 0..19 |], 0.0)
-            let struct (alone, _) = trainer.Step(batch some, 0.0)
-            Expect.floatClose Accuracy.medium mixed alone "the loss is that of those that fit"
+            let mixed = Trainer(Network<float32>(short, 1UL), schedule 1, data, data).Step(batch [| 0..19 |], 0.0)
+            let alone = trainer.Step(batch some, 0.0)
+            Expect.floatClose Accuracy.medium mixed.Loss alone.Loss "the loss is that of those that fit"
+            Expect.equal (mixed.Infeasible, alone.Infeasible) (20 - some.Length, 0) "they are counted"
         }
     ]
 

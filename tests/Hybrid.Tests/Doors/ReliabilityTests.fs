@@ -37,18 +37,26 @@ let tests =
             onUnix (fun () ->
                 withFolder (fun folder ->
                     corpus folder
+                    let path = Path.Combine(folder, "run", "checkpoint.safetensors")
                     // The runtime's own protection of its code pages counts as a large file.
-                    let train limit epochs = $"trap '' XFSZ; ulimit -f {limit}; DOTNET_EnableWriteXorExecute=0 exec dotnet {program} train --recipe tiny --corpus speech --out run --epochs {epochs}"
-                    let code, errors = shell folder (train "unlimited" 1) ignore
-                    Expect.equal code 0 errors
-                    // A checkpoint has 4.4 MB, a model 1.5 MB; the limit counts blocks of 512 bytes.
-                    let code, errors = shell folder (train "6000" 1) ignore
+                    let train limit = $"trap '' XFSZ; ulimit -f {limit}; DOTNET_EnableWriteXorExecute=0 exec dotnet {program} train --recipe tiny --corpus speech --out run --epochs 12 --checkpoint-seconds 0.1 --resume"
+
+                    let stop (running: Process) =
+                        while not (File.Exists(path + ".previous")) && not running.HasExited do
+                            Thread.Sleep 20
+
+                        running.Kill true
+
+                    shell folder (train "unlimited") stop |> ignore
+                    // A checkpoint has 4.4 MB; the limit counts blocks of 512 bytes.
+                    let code, errors = shell folder (train "6000") ignore
                     Expect.equal code 1 errors
-                    Expect.stringContains errors "checkpoint.safetensors" errors
+                    Expect.stringContains errors "checkpoint.safetensors could not be written" errors
                     Expect.isFalse (errors.Contains "   at ") $"a stack trace: {errors}"
-                    Checkpoint.Read(Path.Combine(folder, "run", "checkpoint.safetensors.previous")) |> ignore<Checkpoint>
-                    SpeechModel.Load(Path.Combine(folder, "run", "model.safetensors")) |> ignore<SpeechModel>
-                    Expect.isEmpty (Directory.GetFiles(Path.Combine(folder, "run"), "*.tmp")) "nothing torn is left behind"))
+                    Checkpoint.Read(path + ".previous") |> ignore<Checkpoint>
+                    Expect.isEmpty (Directory.GetFiles(Path.Combine(folder, "run"), "*.tmp")) "nothing torn is left behind"
+                    let code, errors = shell folder (train "unlimited") ignore
+                    Expect.equal code 0 errors))
         }
 
         test "Ctrl+C stops a training with one sentence; what was written stays usable" {
@@ -67,5 +75,148 @@ let tests =
                     Expect.equal code 1 errors
                     Expect.stringContains errors "stopped: what was written so far stays usable" errors
                     SpeechModel.Load model |> ignore<SpeechModel>))
+        }
+    ]
+
+/// Kills real runs at random moments, resumes each, and compares with a run that nobody disturbed.
+let private killSeries (kills: int) =
+    withFolder (fun folder ->
+        corpus folder
+        let seed = Random().Next()
+        let random = Random seed
+
+        // A checkpoint after every step or two, so that many kills fall into one being written.
+        let train out = $"exec dotnet {program} train --recipe tiny --corpus speech --out {out} --epochs 6 --checkpoint-seconds 0.05 --resume"
+
+        let weights out =
+            let model = SpeechModel.Load(Path.Combine(folder, out, "model.safetensors"))
+            let last = Checkpoint.Read(Path.Combine(folder, out, "checkpoint.safetensors"))
+            let bytes = [ for tensor in Seq.append (model.Network.Save()) last.Tensors -> tensor.Name, Convert.ToHexString(Security.Cryptography.SHA256.HashData tensor.Bytes.Span) ]
+            bytes, [ for report in last.State.History -> report.TrainLoss, report.DevLoss, report.DevPer ]
+
+        let clock = Stopwatch.StartNew()
+        let code, errors = shell folder (train "whole") ignore
+        Expect.equal code 0 errors
+        let duration = clock.Elapsed
+        let mutable killed, torn = 0, 0
+
+        // Until enough runs were killed, and then to the end.
+        while killed < kills do
+            let moment = duration * random.NextDouble()
+
+            let beingWritten = Path.Combine(folder, "broken", "checkpoint.safetensors.tmp")
+
+            let kill (running: Process) =
+                if not (running.WaitForExit moment) then
+                    // Every other kill waits for a checkpoint that is being written.
+                    while killed % 2 = 1 && not (File.Exists beingWritten) && not running.HasExited do
+                        Thread.SpinWait 1000
+
+                    running.Kill true
+
+            let code, _ = shell folder (train "broken") kill
+            if code <> 0 then killed <- killed + 1
+            if File.Exists beingWritten then torn <- torn + 1
+
+            if code = 0 && killed < kills then
+                Directory.Delete(Path.Combine(folder, "broken"), true)
+
+        let code, errors = shell folder (train "broken") ignore
+        Expect.equal code 0 $"seed {seed}: {errors}"
+        Expect.equal (weights "broken") (weights "whole") $"seed {seed}, {killed} kills, {torn} in the middle of a checkpoint"
+        printfn $"kill and resume: {killed} kills, {torn} in the middle of a checkpoint, seed {seed}")
+
+[<Tests>]
+let kills =
+    testSequenced
+    <| testList "kill and resume" [
+        test "three kills leave no trace in the weights" { onUnix (fun () -> killSeries 3) }
+        longTest "twenty kills leave no trace in the weights" (fun () -> onUnix (fun () -> killSeries 20))
+
+        test "a torn checkpoint is recognised and the previous one used; both torn are refused" {
+            withFolder (fun folder ->
+                corpus folder
+                let train () = Process.hybrid folder [ "train"; "--recipe"; "tiny"; "--corpus"; "speech"; "--out"; "run"; "--epochs"; "3"; "--resume" ]
+                Expect.equal (train ()).ExitCode 0 "train"
+                let path = Path.Combine(folder, "run", "checkpoint.safetensors")
+                let bytes = File.ReadAllBytes path
+
+                // Twice in a row: the torn file must not push out the good one before it.
+                for name, damaged in [ "cut", bytes[.. bytes.Length / 2]; "flipped", Array.mapi (fun i b -> if i = bytes.Length - 5000 then b ^^^ 1uy else b) bytes ] do
+                    File.WriteAllBytes(path, damaged)
+                    let finished = train ()
+                    Expect.equal finished.ExitCode 0 $"{name}: {finished}"
+                    Expect.stringContains finished.Errors "the previous checkpoint is used" $"{name}: {finished}"
+                    Expect.equal (Checkpoint.Read path).State.Epoch 3 "trained to the end again"
+
+                File.WriteAllBytes(path, bytes[..100])
+                File.WriteAllBytes(path + ".previous", bytes[..100])
+                let finished = train ()
+                Expect.equal finished.ExitCode 1 $"{finished}"
+                Expect.stringContains finished.Errors "checkpoint.safetensors" $"{finished}")
+        }
+
+        test "another configuration or corpus is refused with what differs" {
+            withFolder (fun folder ->
+                corpus folder
+                SyntheticCorpus.Write(Path.Combine(folder, "other"), 30, 10, 9UL) |> ignore<Corpus>
+                let train recipe corpus epochs = Process.hybrid folder [ "train"; "--recipe"; recipe; "--corpus"; corpus; "--out"; "run"; "--epochs"; string epochs; "--resume" ]
+                Expect.equal (train "tiny" "speech" 1).ExitCode 0 "train"
+
+                let refused (finished: Process.Finished) parts =
+                    Expect.equal finished.ExitCode 1 $"{finished}"
+                    for part: string in parts do Expect.stringContains finished.Errors part $"{finished}"
+
+                refused (train "tiny" "speech" 2) [ "training.epochs was 1, is 2" ]
+                refused (train "small" "speech" 1) [ "network.encoder[0].layer was \"conv1d\", is \"masking\""; "training.optimizer.learningRate" ]
+                refused (train "tiny" "other" 1) [ "training data: 24 utterances" ])
+        }
+
+        test "a training in a folder that holds one moves it aside" {
+            withFolder (fun folder ->
+                corpus folder
+                let train () = Process.hybrid folder [ "train"; "--recipe"; "tiny"; "--corpus"; "speech"; "--out"; "run"; "--epochs"; "1" ]
+                Expect.equal (train ()).ExitCode 0 "first"
+                let first = File.ReadAllBytes(Path.Combine(folder, "run", "model.safetensors"))
+                let second = train ()
+                Expect.equal second.ExitCode 0 $"{second}"
+                Expect.stringContains second.Errors "earlier-1" $"{second}"
+                Expect.equal (File.ReadAllBytes(Path.Combine(folder, "run", "earlier-1", "model.safetensors"))) first "kept")
+        }
+
+        test "metrics tell every step once, across interruptions" {
+            withFolder (fun folder ->
+                corpus folder
+                let train = $"exec dotnet {program} train --recipe tiny --corpus speech --out run --epochs 4 --checkpoint-seconds 0.2 --resume"
+                let metrics = Path.Combine(folder, "run", "metrics.jsonl")
+
+                let kill (running: Process) =
+                    while not (File.Exists metrics) && not running.HasExited do
+                        Thread.Sleep 20
+
+                    running.Kill true
+
+                shell folder train kill |> ignore
+                let code, errors = shell folder train ignore
+                Expect.equal code 0 errors
+                let lines = [ for line in File.ReadLines metrics -> Text.Json.JsonDocument.Parse(line).RootElement ]
+                let steps = [ for line in lines do match line.TryGetProperty "loss" with | true, _ -> line.GetProperty("step").GetInt32() | _ -> () ]
+                Expect.equal steps [ 1 .. steps.Length ] "steps"
+                let epochs = [ for line in lines do match line.TryGetProperty "devPer" with | true, _ -> line.GetProperty("epoch").GetInt32() | _ -> () ]
+                Expect.equal epochs [ 1..4 ] "epochs"
+
+                for name in [ "gradientNorm"; "blankRatio"; "meanOutputLength"; "framesPerSecond"; "paddingShare"; "infeasible"; "learningRate"; "elapsedSeconds" ] do
+                    Expect.isTrue (fst (lines[0].TryGetProperty name)) name)
+        }
+
+        test "--overfit learns four utterances by heart" {
+            withFolder (fun folder ->
+                corpus folder
+                let finished = Process.hybrid folder [ "train"; "--recipe"; "tiny"; "--corpus"; "speech"; "--overfit"; "4" ]
+                Expect.equal finished.ExitCode 0 $"{finished}"
+                Expect.stringContains finished.Errors "PER 0 on 4 utterances" $"{finished}"
+                let hopeless = Process.hybrid folder [ "train"; "--recipe"; "tiny"; "--corpus"; "speech"; "--overfit"; "4"; "--epochs"; "1" ]
+                Expect.equal hopeless.ExitCode 1 $"{hopeless}"
+                Expect.stringContains hopeless.Errors "everything is blank" $"{hopeless}")
         }
     ]

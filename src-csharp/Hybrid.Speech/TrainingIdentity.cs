@@ -1,0 +1,69 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using Hybrid.Core;
+
+namespace Hybrid.Speech;
+
+/// <summary>What makes a training the same training: its recipe and its data. A checkpoint carries it.</summary>
+internal static class TrainingIdentity
+{
+    private const string RecipeKey = "hybrid.training.recipe", TrainKey = "hybrid.training.data", DevKey = "hybrid.training.devData";
+
+    /// <summary>The identity as metadata.</summary>
+    public static Dictionary<string, string> Describe(Recipe recipe, IDataset train, IDataset dev) => new()
+    {
+        [RecipeKey] = recipe.ToJson(),
+        [TrainKey] = Fingerprint(train),
+        [DevKey] = Fingerprint(dev),
+    };
+
+    /// <summary>What differs between a checkpoint and the training that wants to continue it; each a clause with both values.</summary>
+    public static IReadOnlyList<string> Differences(IReadOnlyDictionary<string, string> checkpoint, IReadOnlyDictionary<string, string> now)
+    {
+        var differences = new List<string>();
+        Dictionary<string, string> before = Flatten(checkpoint.GetValueOrDefault(RecipeKey, "{}")), after = Flatten(now[RecipeKey]);
+        foreach (var key in before.Keys.Union(after.Keys).Order(StringComparer.Ordinal))
+        {
+            string old = before.GetValueOrDefault(key, "nothing"), wanted = after.GetValueOrDefault(key, "nothing");
+            // The name of a recipe changes nothing.
+            if (old != wanted && key != "name") differences.Add($"{key} was {old}, is {wanted}");
+        }
+        foreach (var (key, name) in new[] { (TrainKey, "training data"), (DevKey, "dev data") })
+            if (checkpoint.GetValueOrDefault(key, "unknown") is var old && old != now[key]) differences.Add($"{name}: {old} then, {now[key]} now");
+        return differences;
+    }
+
+    /// <summary>Utterances, frames and a hash over names, lengths and labels.</summary>
+    private static string Fingerprint(IDataset data)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        long frames = 0;
+        for (var i = 0; i < data.Count; i++)
+        {
+            frames += data.Frames(i);
+            var line = string.Create(CultureInfo.InvariantCulture, $"{data.Id(i)}\t{data.Frames(i)}\t{string.Join(' ', data.Labels(i))}\n");
+            hash.AppendData(Encoding.UTF8.GetBytes(line));
+        }
+        return string.Create(CultureInfo.InvariantCulture, $"{data.Count} utterances, {frames} frames, content {Convert.ToHexString(hash.GetHashAndReset())[..16]}");
+    }
+
+    /// <summary>Every value of a JSON text by its path.</summary>
+    private static Dictionary<string, string> Flatten(string json)
+    {
+        var values = new Dictionary<string, string>();
+        using var document = JsonDocument.Parse(json);
+        Walk(document.RootElement, "");
+        return values;
+
+        void Walk(JsonElement element, string path)
+        {
+            if (element.ValueKind == JsonValueKind.Object)
+                foreach (var property in element.EnumerateObject()) Walk(property.Value, path.Length == 0 ? property.Name : $"{path}.{property.Name}");
+            else if (element.ValueKind == JsonValueKind.Array)
+                foreach (var (i, item) in element.EnumerateArray().Index()) Walk(item, string.Create(CultureInfo.InvariantCulture, $"{path}[{i}]"));
+            else values[path] = element.GetRawText();
+        }
+    }
+}
