@@ -50,7 +50,7 @@ public sealed class AdamW
     {
         Steps++;
         var update = new Update(
-            (float)spec.Beta1, (float)spec.Beta2, (float)gradientScale, (float)(1 - learningRate * spec.WeightDecay),
+            (float)spec.Beta1, (float)(1 - spec.Beta1), (float)spec.Beta2, (float)(1 - spec.Beta2), (float)gradientScale, (float)(1 - learningRate * spec.WeightDecay),
             (float)(learningRate / (1 - Math.Pow(spec.Beta1, Steps))), (float)(1 / Math.Sqrt(1 - Math.Pow(spec.Beta2, Steps))), (float)spec.Epsilon);
         team.For(pieces.Length, (this, update), static (in (AdamW Optimizer, Update Update) s, int i) =>
         {
@@ -94,7 +94,8 @@ public sealed class AdamW
 
     private readonly record struct Slot(Parameter<float> Parameter, float[] Mean, float[] Square);
 
-    private readonly record struct Update(float Beta1, float Beta2, float GradientScale, float Keep, float Step, float SquareCorrection, float Epsilon)
+    // New1 and New2 are 1 - Beta1 and 1 - Beta2, subtracted in double: in float, 1 - 0.999 is off by 1e-5.
+    private readonly record struct Update(float Beta1, float New1, float Beta2, float New2, float GradientScale, float Keep, float Step, float SquareCorrection, float Epsilon)
     {
         public void Apply(Span<float> value, ReadOnlySpan<float> gradient, Span<float> mean, Span<float> square)
         {
@@ -103,8 +104,8 @@ public sealed class AdamW
             for (; i <= value.Length - width; i += width)
             {
                 var g = Vector512.Create(gradient[i..]) * GradientScale;
-                var m = VectorMath.MultiplyAdd(Vector512.Create<float>(mean[i..]), Vector512.Create(Beta1), g * (1 - Beta1));
-                var s = VectorMath.MultiplyAdd(Vector512.Create<float>(square[i..]), Vector512.Create(Beta2), g * g * (1 - Beta2));
+                var m = VectorMath.MultiplyAdd(Vector512.Create<float>(mean[i..]), Vector512.Create(Beta1), g * New1);
+                var s = VectorMath.MultiplyAdd(Vector512.Create<float>(square[i..]), Vector512.Create(Beta2), g * g * New2);
                 var root = VectorMath.MultiplyAdd(Vector512.Sqrt(s), Vector512.Create(SquareCorrection), Vector512.Create(Epsilon));
                 m.CopyTo(mean[i..]);
                 s.CopyTo(square[i..]);
@@ -113,8 +114,8 @@ public sealed class AdamW
             for (; i < value.Length; i++)
             {
                 var g = gradient[i] * GradientScale;
-                mean[i] = MathF.FusedMultiplyAdd(mean[i], Beta1, g * (1 - Beta1));
-                square[i] = MathF.FusedMultiplyAdd(square[i], Beta2, g * g * (1 - Beta2));
+                mean[i] = MathF.FusedMultiplyAdd(mean[i], Beta1, g * New1);
+                square[i] = MathF.FusedMultiplyAdd(square[i], Beta2, g * g * New2);
                 value[i] = value[i] * Keep - mean[i] * Step / MathF.FusedMultiplyAdd(MathF.Sqrt(square[i]), SquareCorrection, Epsilon);
             }
         }
