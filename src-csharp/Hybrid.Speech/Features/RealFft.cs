@@ -8,7 +8,7 @@ internal sealed class RealFft
 {
     private readonly int half;
     private readonly int[] order;
-    private readonly float[] cos, sin;
+    private readonly double[] cos, sin;
 
     /// <param name="size">N, a power of two, at least 4.</param>
     public RealFft(int size)
@@ -19,19 +19,18 @@ internal sealed class RealFft
         var bits = int.Log2(half);
         for (var i = 0; i < half; i++)
             for (var bit = 0; bit < bits; bit++) order[i] |= (i >> bit & 1) << (bits - 1 - bit);
-        cos = new float[half];
-        sin = new float[half];
+        cos = new double[half];
+        sin = new double[half];
         for (var i = 0; i < half; i++)
         {
-            var (s, c) = Math.SinCos(-2 * Math.PI * i / size);
-            (cos[i], sin[i]) = ((float)c, (float)s);
+            (sin[i], cos[i]) = Math.SinCos(-2 * Math.PI * i / size);
         }
     }
 
     /// <summary>power[k] = |X(k)|^2 for k = 0 .. N/2.</summary>
     /// <param name="signal">[N], used as working space.</param>
     /// <param name="power">[N/2 + 1].</param>
-    public void Power(Span<float> signal, Span<float> power)
+    public void Power(Span<double> signal, Span<double> power)
     {
         Reorder(signal);
         for (var length = 2; length <= half; length *= 2) Butterflies(signal, length);
@@ -41,13 +40,13 @@ internal sealed class RealFft
         power[half] = Square(signal[0] - signal[1]);
         for (var k = 1; k < half; k++)
         {
-            float zr = signal[2 * k], zi = signal[2 * k + 1], cr = signal[2 * (half - k)], ci = -signal[2 * (half - k) + 1];
-            float er = (zr + cr) / 2, ei = (zi + ci) / 2, or = (zi - ci) / 2, oi = (cr - zr) / 2;
+            double zr = signal[2 * k], zi = signal[2 * k + 1], cr = signal[2 * (half - k)], ci = -signal[2 * (half - k) + 1];
+            double er = (zr + cr) / 2, ei = (zi + ci) / 2, or = (zi - ci) / 2, oi = (cr - zr) / 2;
             power[k] = Square(er + cos[k] * or - sin[k] * oi) + Square(ei + cos[k] * oi + sin[k] * or);
         }
     }
 
-    private void Reorder(Span<float> z)
+    private void Reorder(Span<double> z)
     {
         for (var i = 0; i < half; i++)
         {
@@ -58,19 +57,19 @@ internal sealed class RealFft
         }
     }
 
-    private void Butterflies(Span<float> z, int length)
+    private void Butterflies(Span<double> z, int length)
     {
         var step = 2 * half / length; // w_length^i = w_N^(i N / length)
         for (var start = 0; start < half; start += length)
             for (var i = 0; i < length / 2; i++)
             {
                 int a = 2 * (start + i), b = a + length;
-                float wr = cos[i * step], wi = sin[i * step];
-                float r = z[b] * wr - z[b + 1] * wi, m = z[b] * wi + z[b + 1] * wr;
+                double wr = cos[i * step], wi = sin[i * step];
+                double r = z[b] * wr - z[b + 1] * wi, m = z[b] * wi + z[b + 1] * wr;
                 (z[b], z[b + 1]) = (z[a] - r, z[a + 1] - m);
                 (z[a], z[a + 1]) = (z[a] + r, z[a + 1] + m);
             }
     }
 
-    private static float Square(float x) => x * x;
+    private static double Square(double x) => x * x;
 }

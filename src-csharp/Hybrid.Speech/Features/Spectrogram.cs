@@ -16,15 +16,15 @@ public sealed record Spectrogram(float[][] Decibels, double[] Seconds, double[] 
         var hop = (int)(clip.SampleRate * HopSeconds);
         var frames = clip.Samples.Length < size ? 0 : 1 + (clip.Samples.Length - size) / hop;
         var fft = new RealFft(size);
-        var window = Enumerable.Range(0, size).Select(i => (float)(0.5 - 0.5 * Math.Cos(2 * Math.PI * (i + 0.5) / size))).ToArray();
+        var window = Enumerable.Range(0, size).Select(i => 0.5 - 0.5 * Math.Cos(2 * Math.PI * (i + 0.5) / size)).ToArray();
         var decibels = new float[frames][];
-        var signal = new float[size];
+        var signal = new double[size];
         for (var t = 0; t < frames; t++)
         {
             for (var i = 0; i < size; i++) signal[i] = window[i] * clip.Samples[t * hop + i];
-            var power = new float[size / 2 + 1];
+            var power = new double[size / 2 + 1];
             fft.Power(signal, power);
-            decibels[t] = Array.ConvertAll(power, p => 10 * MathF.Log10(p + 1e-12f));
+            decibels[t] = Array.ConvertAll(power, p => (float)(10 * Math.Log10(p + 1e-12)));
         }
         var loudest = decibels.SelectMany(row => row).DefaultIfEmpty(0).Max();
         foreach (var row in decibels)

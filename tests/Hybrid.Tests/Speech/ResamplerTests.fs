@@ -85,11 +85,11 @@ let resampler =
                 // A four-term Blackman-Harris window leaks less than -92 dB.
                 let term i k a = a * cos (2.0 * Math.PI * float k * float i / 4096.0)
                 let window i = [ 0.35875; -0.48829; 0.14128; -0.01168 ] |> Seq.mapi (term i) |> Seq.sum
-                let signal = resampled |> Array.mapi (fun i x -> x * float32 (window i))
-                let power = Array.zeroCreate<float32> 2049
+                let signal = resampled |> Array.mapi (fun i x -> float x * window i)
+                let power = Array.zeroCreate<float> 2049
                 RealFft(4096).Power(signal, power)
                 let edge = 4096 * from / into / 2 + 8
-                let mean part = part |> Array.averageBy float
+                let mean (part: float[]) = Array.average part
                 let level = 10.0 * log10 (mean power[edge..] / mean power[.. edge / 2])
                 Expect.isLessThan level -80.0 $"{from} to {into}: images in dB"
         }
