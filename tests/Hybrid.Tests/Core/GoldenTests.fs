@@ -1,0 +1,184 @@
+/// Layers, loss, optimiser, schedules and a whole network against values recorded from PyTorch.
+module Hybrid.Tests.GoldenTests
+
+open System
+open Expecto
+open Hybrid.Core
+open Hybrid.Tests
+open Hybrid.Tests.Golden
+
+// Both sides compute in double; what remains is the order of sums.
+let private tolerance = 1e-10
+
+let private build (case: Case) : Layer<float> =
+    let s = case.Ints "settings"
+
+    match case.Name.Split(' ')[0] with
+    | "linear" -> Linear<float>(s[0], s[1], s[2] = 1)
+    | "conv1d" -> Conv1d<float>(s[0], s[1], s[2], s[3], s[4])
+    | "batchnorm" -> BatchNorm1d<float>(s[0])
+    | "relu" -> Activation<float>(ActivationFunction.Relu, s[0])
+    | "gelu" -> Activation<float>(ActivationFunction.Gelu, s[0])
+    | "lstm"
+    | "blstm" -> Recurrent<float>(s[0], s[1], s[2] = 1)
+    | "logsoftmax" -> LogSoftmax<float>(s[0])
+    | other -> failtest $"no layer for the recorded case {other}"
+
+[<Tests>]
+let layers =
+    testList "layers equal PyTorch" [
+        for case in cases "layers" ->
+            test case.Name {
+                let layer, recorded = build case, Recorded<float>(case, tolerance)
+                recorded.Load layer.Parameters
+                let pass = Pass(Workspace(ThreadTeam 1), not (case.Name.EndsWith "evaluation"))
+                let y = layer.Forward(recorded.Batch("x", "lengths"), pass)
+                Expect.sequenceEqual (y.Lengths.ToArray()) (case.Ints "output_lengths") "lengths of the output"
+                recorded.Expect("y", y.Data)
+                let dx = layer.Backward(y.With(recorded.Data "dy", y.F), pass)
+                recorded.Expect("dx", dx.Data)
+                recorded.ExpectParameters layer.Parameters
+            }
+    ]
+
+[<Tests>]
+let ctc =
+    testList "CTC equals PyTorch" [
+        for case in cases "ctc" do
+            for reduction in Enum.GetValues<CtcReduction>() do
+                if case.Has $"{reduction}/loss" then
+                    test $"{case.Name}, {reduction}" {
+                        let loss = CtcLoss((case.Ints "blank")[0], reduction, InfeasiblePolicy.Skip)
+                        let recorded = Recorded<float>(case, tolerance)
+                        let logits = recorded.Batch("logits", "lengths")
+                        let result = loss.Compute(logits, case.Labels, Workspace(ThreadTeam 1))
+
+                        // PyTorch, told to take 0 for infinity, gives 0 where Hybrid says NaN: left out.
+                        let losses = [| for x in result.Losses.ToArray() -> if Double.IsNaN x then 0.0 else x |]
+                        recorded.Expect("losses", Memory losses)
+                        recorded.Expect($"{reduction}/loss", Memory [| result.Loss |])
+                        recorded.Expect($"{reduction}/gradient", result.Gradient.Data)
+                    }
+    ]
+
+/// A trainable parameter for each recorded tensor of a kind.
+let private parameters (case: Case) kind = [
+    for name in case.Names kind ->
+        Parameter<float32>.Constant(name, 0.0, [| for size in (case.Tensor $"{kind}/{name}").Shape -> int size |])
+]
+
+let private setGradients (case: Case) kind (parameters: Parameter<float32> list) =
+    for p in parameters do
+        case.Tensor($"{kind}/{p.Name}").ToSingles().CopyTo(p.Gradient, 0)
+
+[<Tests>]
+let training =
+    testList "training equals PyTorch" [
+        test "AdamW over seven steps" {
+            let case = case "training" "adamw"
+            // Single precision keeps seven digits; PyTorch's own two precisions differ by as much.
+            let recorded = Recorded<float32>(case, 1e-6)
+            let parameters = parameters case "start"
+
+            for p in parameters do
+                case.Tensor($"start/{p.Name}").ToSingles().CopyTo(p.Value, 0)
+
+            let optimizer = AdamW(AdamWSpec(WeightDecay = 0.05), parameters)
+
+            for step in 0..6 do
+                setGradients case $"gradient/{step}" parameters
+                optimizer.Step(2e-3, 1.0, ThreadTeam 1)
+
+                for p in parameters do
+                    for precision in [ "F32"; "F64" ] do
+                        recorded.Expect($"{precision}/{step}/{p.Name}", Memory p.Value)
+        }
+        test "AdamW scales gradients before anything else" {
+            let case = case "training" "adamw"
+
+            let after scale =
+                let parameters = parameters case "start"
+                let optimizer = AdamW(AdamWSpec(), parameters)
+                setGradients case "gradient/0" parameters
+
+                for p in parameters do
+                    for i in 0 .. p.Gradient.Length - 1 do
+                        p.Gradient[i] <- p.Gradient[i] / float32 scale
+
+                optimizer.Step(2e-3, scale, ThreadTeam 1)
+                [ for p in parameters -> p.Value ]
+
+            Expect.equal (after 0.25) (after 1.0) "a quarter of four times the gradient"
+        }
+        test "norm of the gradient and clipping" {
+            let case = case "training" "clipping"
+            let parameters = parameters case "gradient"
+            setGradients case "gradient" parameters
+            let norm = GradientNorm.Of(List.toArray parameters)
+            expectClose tolerance "norm" (case.Doubles "norm") [| norm |]
+            let scales = [| for limit in case.Doubles "limits" -> GradientNorm.ClippingScale(norm, limit) |]
+            // PyTorch adds 1e-6 to the norm it divides by.
+            expectClose (1e-6 / norm) "scales" (case.Doubles "scales") scales
+            Expect.equal (GradientNorm.ClippingScale(norm, Nullable())) 1.0 "no limit"
+        }
+
+        let curve name (schedule: LearningRateSchedule) epochs =
+            test $"learning rate: {name}" {
+                let rows = (case "training" "schedule").Doubles name |> Array.chunkBySize 2
+                let rates = [| for row in rows -> schedule.At(2e-3, row[0], epochs) |]
+                expectClose tolerance name [| for row in rows -> row[1] |] rates
+            }
+
+        curve "restarts" (CosineWarmRestarts(4.0, 2.0, 1e-5)) 30.0
+        curve "restarts of equal length" (CosineWarmRestarts(3.0)) 13.0
+        curve "cosine" (CosineRate 1e-5) 20.0
+        curve "rise" (WarmUp(4.0, ConstantRate())) 10.0
+    ]
+
+let private spec =
+    let layers: LayerSpec list = [
+        Conv1dSpec(7, 3, 2)
+        BatchNormSpec()
+        ActivationSpec ActivationFunction.Gelu
+        LstmSpec(4, true)
+        PyramidSpec 2
+        LstmSpec(3, true)
+    ]
+
+    ModelSpec(5, 6, List.toArray layers, [| LinearSpec 6 |])
+
+let private trainOnce (network: Network<_>) tolerance =
+    let case = case "network" "network"
+    let recorded = Recorded<_>(case, tolerance)
+    recorded.Load network.Parameters
+    let workspace = Workspace(ThreadTeam 2)
+    let pass = Pass(workspace, true)
+    let logits = network.Forward(recorded.Batch("x", "lengths"), pass)
+    Expect.sequenceEqual (logits.Lengths.ToArray()) (case.Ints "output_lengths") "lengths of the output"
+    recorded.Expect("logits", logits.Data)
+
+    let result = CtcLoss(0, CtcReduction.MeanPerLabel).Compute(logits, case.Labels, workspace)
+    expectClose tolerance "loss" (case.Doubles "loss") [| result.Loss |]
+    network.Backward(result.Gradient, pass)
+    recorded.ExpectParameters network.Parameters
+
+[<Tests>]
+let network =
+    testList "a whole network equals PyTorch" [
+        test "in double" { trainOnce (Network<float> spec) tolerance }
+        test "in float" { trainOnce (Network<float32> spec) 1e-4 }
+        test "takes its weights from PyTorch's names and shapes" {
+            let case = case "network" "network"
+
+            let stored = [
+                for name in case.Names "value" do
+                    let t = case.Tensor $"value/{name}"
+                    StoredTensor(name, t.Type, t.Shape, t.Bytes)
+            ]
+
+            let recorded = Recorded<float>(case, 0.0)
+
+            for p in Network<float>(spec, stored).Parameters do
+                recorded.Expect($"value/{p.Name}", Memory p.Value)
+        }
+    ]

@@ -1,0 +1,111 @@
+/// Values recorded by tests/golden/make_golden.py, and the comparison with them.
+module Hybrid.Tests.Golden
+
+open System
+open System.IO
+open System.Numerics
+open Expecto
+open Hybrid.Core
+
+/// The recorded tensors of one case.
+type Case(name: string, tensors: Map<string, StoredTensor>) =
+    member _.Name = name
+
+    member _.Has(key: string) = tensors.ContainsKey key
+
+    /// The names that begin with "kind/", without that beginning.
+    member _.Names(kind: string) = [
+        for key in tensors.Keys do
+            if key.StartsWith(kind + "/", StringComparison.Ordinal) then
+                key[kind.Length + 1 ..]
+    ]
+
+    member _.Tensor(key: string) =
+        tensors.TryFind key |> Option.defaultWith (fun () -> failtest $"case {name} has no tensor {key}")
+
+    member c.Doubles key = c.Tensor(key).ToDoubles()
+
+    member c.Ints key = c.Doubles key |> Array.map int
+
+    /// Label sequences, recorded one behind the other.
+    member c.Labels =
+        (0, c.Ints "label_lengths")
+        ||> Array.mapFold (fun start length -> (c.Ints "labels")[start .. start + length - 1], start + length)
+        |> fst
+
+/// All cases of a file.
+let cases file =
+    let path = Path.Combine(AppContext.BaseDirectory, "golden", $"%s{file}.safetensors")
+
+    SafeTensors.Read(path).Tensors
+    |> Seq.groupBy (fun tensor -> tensor.Name[.. tensor.Name.IndexOf '/' - 1])
+    |> Seq.map (fun (name, tensors) ->
+        Case(name, Map [ for tensor in tensors -> tensor.Name[name.Length + 1 ..], tensor ]))
+    |> List.ofSeq
+
+let case file name = cases file |> List.find (fun case -> case.Name = name)
+
+/// Where two arrays differ most: place and error relative to the expected value, or to `floor` where that is smaller.
+let worst floor (expected: float[]) (actual: float[]) =
+    let error i =
+        if expected[i] = actual[i] then 0.0
+        else abs (expected[i] - actual[i]) / max floor (abs expected[i])
+
+    // NaN is the largest error, not the smallest.
+    let rank i = if Double.IsNaN(error i) then infinity else error i
+    let place = Seq.maxBy rank (seq { 0 .. expected.Length - 1 })
+    place, rank place
+
+/// Fails, naming the worst place, if a number is off by more than the tolerance. Numbers below a thousandth of the largest,
+/// or of one, are sums whose terms cancel, and count as that thousandth.
+let expectClose tolerance name (expected: float[]) (actual: float[]) =
+    Expect.equal actual.Length expected.Length $"%s{name}: number of elements"
+
+    if expected.Length > 0 then
+        let floor = 1e-3 * max 1.0 (expected |> Array.map abs |> Array.max)
+        let place, error = worst floor expected actual
+
+        if not (error <= tolerance) then
+            failtest
+                $"%s{name}[%d{place}]: expected %.17g{expected[place]}, got %.17g{actual[place]}, relative error %.3g{error} > %g{tolerance}"
+
+/// A recorded case in the precision under test.
+type Recorded<'R
+    when 'R: unmanaged
+    and 'R: struct
+    and 'R: (new: unit -> 'R)
+    and 'R :> ValueType
+    and 'R :> IBinaryFloatingPointIeee754<'R>>
+    (case: Case, tolerance: float) =
+
+    let reals (key: string) = case.Doubles key |> Array.map (fun x -> 'R.CreateTruncating x)
+
+    /// Numbers as recorded.
+    member _.Data key = Memory(reals key)
+
+    /// A [T, B, F] with lengths.
+    member _.Batch(data, lengths) =
+        let shape = [| for size in case.Tensor(data).Shape -> int size |]
+        let keys = Array.init shape[1] uint64
+        Batch<'R>(Memory(reals data), shape[0], shape[1], shape[2], Memory(case.Ints lengths), Memory keys)
+
+    /// Gives parameters the recorded values, which must have their names and shapes.
+    member _.Load(parameters: Parameter<'R> seq) =
+        Expect.equal (Set [ for p in parameters -> p.Name ]) (Set(case.Names "value")) "names of parameters"
+
+        for p in parameters do
+            let key = $"value/{p.Name}"
+            Expect.sequenceEqual (case.Tensor(key).Shape) (Seq.map int64 p.Shape) $"shape of {p.Name}"
+            (reals key).CopyTo(p.Value, 0)
+            p.MarkChanged()
+
+    member _.Expect(key, actual: Memory<'R>) =
+        actual.ToArray() |> Array.map Double.CreateTruncating |> expectClose tolerance $"{case.Name}: {key}" (case.Doubles key)
+
+    /// Compares the gradients of weights, and running statistics after the pass.
+    member r.ExpectParameters(parameters: Parameter<'R> seq) =
+        for p in parameters do
+            if p.IsTrainable then
+                r.Expect($"gradient/{p.Name}", Memory p.Gradient)
+            else
+                r.Expect($"after/{p.Name}", Memory p.Value)

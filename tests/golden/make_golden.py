@@ -1,0 +1,368 @@
+"""Records what PyTorch and torchaudio compute, for tests that run without Python.
+
+    /usr/bin/python3 tests/golden/make_golden.py
+
+writes the *.safetensors beside this file (recorded with torch 1.13 and torchaudio 0.13; other versions differ in the last
+digits). Every random number comes from a seed. Sequences are [T, B, F], zero beyond an utterance's length, and every
+utterance is computed alone on its own frames: padding has no influence here, so it may have none in Hybrid.
+"""
+
+import json
+import math
+import pathlib
+import struct
+
+import torch
+import torchaudio.compliance.kaldi as kaldi
+from torch import nn
+from torch.nn import functional
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
+
+FOLDER = pathlib.Path(__file__).parent
+TYPES = {torch.float64: "F64", torch.float32: "F32", torch.int64: "I64"}
+
+
+def write(name, tensors):
+    """The safetensors format: eight bytes with the length of a JSON header, the header, the data."""
+    header, data = {"__metadata__": {"script": pathlib.Path(__file__).name, "torch": torch.__version__}}, b""
+    for key, tensor in tensors.items():
+        block = tensor.detach().contiguous().numpy().tobytes()
+        offsets = [len(data), len(data) + len(block)]
+        header[key] = {"dtype": TYPES[tensor.dtype], "shape": list(tensor.shape), "data_offsets": offsets}
+        data += block
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    (FOLDER / f"{name}.safetensors").write_bytes(struct.pack("<Q", len(text)) + text + data)
+    print(f"{name}: {len(tensors)} tensors, {8 + len(text) + len(data)} bytes")
+
+
+def whole(numbers):
+    return torch.tensor(numbers, dtype=torch.int64)
+
+
+# Sequences
+
+
+def sequences(features, lengths, scale=1.0, shift=0.0):
+    """Random [T, B, features], zero beyond each length."""
+    return pad_sequence([shift + scale * torch.randn(n, features) for n in lengths])
+
+
+def cut(x, lengths):
+    return [x[:n, b] for b, n in enumerate(lengths)]
+
+
+def join(utterances):
+    return pad_sequence(utterances), [len(u) for u in utterances]
+
+
+def each(f):
+    """A layer that computes every utterance, [T, F], alone."""
+    return lambda x, lengths: join([f(u) for u in cut(x, lengths)])
+
+
+def together(f):
+    """A layer that sees the frames of all utterances as one, and no padding."""
+    return lambda x, lengths: join(f(torch.cat(cut(x, lengths))).split(lengths))
+
+
+def convolve(conv):
+    """Conv1d over [T, F]; an utterance with no room for the kernel has no output."""
+
+    def run(u):
+        fits = len(u) + 2 * conv.padding[0] >= conv.kernel_size[0]
+        return conv(u.T[None])[0].T if fits else u.new_zeros(0, conv.out_channels)
+
+    return each(run)
+
+
+def pyramid(u):
+    return u[: len(u) // 2 * 2].reshape(len(u) // 2, -1)
+
+
+def packed(lstm):
+    def run(x, lengths):
+        y, _ = lstm(pack_padded_sequence(x, lengths, enforce_sorted=False))
+        return pad_packed_sequence(y)[0], lengths
+
+    return run
+
+
+# Layers
+
+
+class Recording:
+    """Tensors by name; those of a case have its name in front."""
+
+    def __init__(self):
+        self.tensors = {}
+
+    def add(self, case, **tensors):
+        for name, tensor in tensors.items():
+            self.tensors[f"{case}/{name}"] = tensor.detach().clone()
+
+    def state(self, case, kind, named):
+        for name, tensor in named:
+            self.tensors[f"{case}/{kind}/{name}"] = tensor.detach().clone()
+
+    def layer(self, case, module, run, x, lengths, settings=()):
+        """Input, output, a random gradient of the output, and what it becomes."""
+        self.add(case, settings=whole(settings), x=x, lengths=whole(lengths))
+        self.state(case, "value", module.state_dict().items())
+        module.zero_grad()
+        x = x.clone().requires_grad_()
+        y, output_lengths = run(x, lengths)
+        dy = sequences(y.shape[2], output_lengths)
+        y.backward(dy)
+        self.add(case, y=y, output_lengths=whole(output_lengths), dy=dy, dx=x.grad)
+        self.state(case, "gradient", ((name, p.grad) for name, p in module.named_parameters()))
+        self.state(case, "after", module.named_buffers())
+
+
+def layers():
+    torch.manual_seed(1)
+    torch.set_default_dtype(torch.float64)
+    recording = Recording()
+    lengths = [7, 4, 1, 6]
+
+    for bias in (True, False):
+        linear = nn.Linear(3, 5, bias)
+        case = "linear" if bias else "linear without bias"
+        recording.layer(case, linear, each(linear), sequences(3, lengths), lengths, settings=[3, 5, bias])
+
+    # kernel, stride, padding; the default padding of Hybrid is (kernel - 1) / 2, rounded down
+    for kernel, stride, padding in [(3, 1, 1), (4, 1, 1), (1, 1, 0), (5, 2, 2), (3, 2, 0), (4, 3, 2), (2, 2, 0), (9, 1, 4), (5, 1, 0)]:
+        conv = nn.Conv1d(3, 5, kernel, stride, padding)
+        case = f"conv1d kernel {kernel} stride {stride} padding {padding}"
+        recording.layer(case, conv, convolve(conv), sequences(3, lengths), lengths, settings=[3, 5, kernel, stride, padding])
+
+    norm = nn.BatchNorm1d(5)
+    nn.init.uniform_(norm.weight, 0.5, 1.5)
+    nn.init.uniform_(norm.bias, -1, 1)
+    recording.layer("batchnorm step 1", norm, together(norm), sequences(5, lengths, shift=2), lengths, settings=[5])
+    recording.layer("batchnorm step 2", norm, together(norm), sequences(5, [3, 8], scale=3), [3, 8], settings=[5])
+    norm.eval()
+    recording.layer("batchnorm evaluation", norm, together(norm), sequences(5, lengths), lengths, settings=[5])
+
+    edges = torch.tensor([0.0, -0.0, 1e-8, -1e-8, 0.5, -0.5, 5.0, -5.0, 9.0, -9.0, 30.0, -30.0])
+    for name, function in [("relu", nn.ReLU()), ("gelu", nn.GELU())]:
+        x = pad_sequence([edges.expand(2, 12), *cut(sequences(12, lengths, scale=2), lengths)])
+        recording.layer(name, function, each(function), x, [2, *lengths], settings=[12])
+
+    for hidden, bidirectional in [(4, False), (5, True), (19, True)]:
+        lstm = nn.LSTM(3, hidden, bidirectional=bidirectional)
+        case = f"{'blstm' if bidirectional else 'lstm'} {hidden}"
+        recording.layer(case, lstm, packed(lstm), sequences(3, lengths), lengths, settings=[3, hidden, bidirectional])
+
+    softmax = nn.LogSoftmax(dim=1)
+    recording.layer("logsoftmax", softmax, each(softmax), sequences(6, lengths, scale=5), lengths, settings=[6])
+    write("layers", recording.tensors)
+
+
+# CTC
+
+
+def ctc():
+    torch.manual_seed(2)
+    torch.set_default_dtype(torch.float64)
+    recording = Recording()
+    # Longest first and not; repeats; no labels; exactly as many frames as needed, for 4 labels, 4 with 2 repeats, and 1.
+    lengths = [12, 9, 3, 4, 6, 1]
+    targets = [[1, 2, 2, 4, 1], [5, 5], [], [4, 1, 2, 5], [2, 2, 2, 1], [1]]
+    for case, blank, scale, zero_infinity in [
+        ("blank 0", 0, 1, False),
+        ("blank 3", 3, 1, False),
+        ("confident", 0, 60, False),
+        ("infeasible", 0, 1, True),
+    ]:
+        labels = [list(t) for t in targets]
+        if zero_infinity:
+            labels[4] = [2, 2, 2, 2]  # needs 7 of 6 frames
+        logits = sequences(6, lengths, scale).requires_grad_()
+        log_probs = functional.log_softmax(logits, dim=2)
+        flat, label_lengths = whole(sum(labels, [])), whole([len(t) for t in labels])
+
+        def loss(reduction):
+            return functional.ctc_loss(log_probs, flat, whole(lengths), label_lengths, blank, reduction, zero_infinity)
+
+        def record(name, value):
+            (gradient,) = torch.autograd.grad(value, logits, retain_graph=True)
+            recording.add(case, **{f"{name}/loss": value, f"{name}/gradient": gradient})
+
+        recording.add(case, logits=logits, lengths=whole(lengths), labels=flat, label_lengths=label_lengths, blank=whole([blank]))
+        recording.add(case, losses=loss("none"))
+        record("Sum", loss("sum"))
+        if not zero_infinity:  # PyTorch counts an infeasible utterance in the mean, Hybrid does not
+            record("MeanPerLabel", loss("mean"))
+            record("MeanPerUtterance", loss("none").mean())
+    write("ctc", recording.tensors)
+
+
+# Training
+
+
+def adamw(recording):
+    generator = torch.Generator().manual_seed(3)
+    start = [torch.randn(shape, generator=generator, dtype=torch.float32) for shape in [(5, 7), (33,)]]
+    gradients = [[torch.randn(p.shape, generator=generator, dtype=torch.float32) * 10.0**-step for p in start] for step in range(7)]
+    recording.add("adamw", **{f"start/{i}": p for i, p in enumerate(start)})
+    for dtype in (torch.float32, torch.float64):
+        parameters = [nn.Parameter(p.clone().to(dtype)) for p in start]
+        optimizer = torch.optim.AdamW(parameters, lr=2e-3, weight_decay=0.05)
+        for step, own in enumerate(gradients):
+            for i, (p, g) in enumerate(zip(parameters, own)):
+                p.grad = g.to(dtype)
+                recording.add("adamw", **{f"gradient/{step}/{i}": g})
+            optimizer.step()
+            for i, p in enumerate(parameters):
+                recording.add("adamw", **{f"{TYPES[dtype]}/{step}/{i}": p})
+
+
+def clipping(recording):
+    torch.manual_seed(4)
+    gradients = [torch.randn(shape, dtype=torch.float32) for shape in [(4, 9), (17,), (2, 3, 5)]]
+    recording.add("clipping", **{f"gradient/{i}": g for i, g in enumerate(gradients)})
+    limits, scales = [0.5, 5.0, 100.0], []
+    for limit in limits:
+        parameters = [nn.Parameter(torch.zeros_like(g, dtype=torch.float64)) for g in gradients]
+        for p, g in zip(parameters, gradients):
+            p.grad = g.double()
+        norm = nn.utils.clip_grad_norm_(parameters, limit)
+        scales.append((parameters[0].grad / gradients[0]).mean())
+    recording.add("clipping", norm=norm, limits=torch.tensor(limits, dtype=torch.float64), scales=torch.stack(scales))
+
+
+def schedules(recording):
+    """Learning rates for a rate of 2e-3: rows of (epoch, rate)."""
+    rate, floor = 2e-3, 1e-5
+
+    def curve(name, make, epochs, advance):
+        optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=rate)
+        scheduler = make(optimizer)
+        rows = []
+        for i, epoch in enumerate(epochs):
+            if i > 0:
+                optimizer.step()
+                advance(scheduler, epoch)
+            rows.append((epoch, optimizer.param_groups[0]["lr"]))
+        recording.add("schedule", **{name: torch.tensor(rows, dtype=torch.float64)})
+
+    kinds = torch.optim.lr_scheduler
+    restarts = lambda o: kinds.CosineAnnealingWarmRestarts(o, T_0=4, T_mult=2, eta_min=floor)
+    curve("restarts", restarts, [i / 8 for i in range(8 * 30)], lambda s, epoch: s.step(epoch))
+    equal = lambda o: kinds.CosineAnnealingWarmRestarts(o, T_0=3, T_mult=1, eta_min=0)
+    curve("restarts of equal length", equal, [i / 8 for i in range(8 * 13)], lambda s, epoch: s.step(epoch))
+    curve("cosine", lambda o: kinds.CosineAnnealingLR(o, T_max=20, eta_min=floor), range(21), lambda s, _: s.step())
+    # A rise from zero over four epochs, from its first epoch on: PyTorch's does not begin at zero.
+    curve("rise", lambda o: kinds.LinearLR(o, start_factor=0.25, total_iters=3), range(1, 9), lambda s, _: s.step())
+
+
+def training():
+    torch.set_default_dtype(torch.float64)
+    recording = Recording()
+    adamw(recording)
+    clipping(recording)
+    schedules(recording)
+    write("training", recording.tensors)
+
+
+# A whole network
+
+
+class Network(nn.Module):
+    """The layers under the names that Hybrid gives them; modules without parameters hold the places between."""
+
+    def __init__(self):
+        super().__init__()
+        conv, norm = nn.Conv1d(5, 7, 3, stride=2, padding=1), nn.BatchNorm1d(7)
+        first, second = nn.LSTM(7, 4, bidirectional=True), nn.LSTM(16, 3, bidirectional=True)
+        self.encoder = nn.ModuleList([conv, norm, nn.GELU(), first, nn.Identity(), second])
+        self.decoder = nn.ModuleList([nn.Linear(6, 6)])
+
+    def forward(self, x, lengths):
+        conv, norm, gelu, first, _, second = self.encoder
+        for run in [convolve(conv), together(norm), each(gelu), packed(first), each(pyramid), packed(second), each(self.decoder[0])]:
+            x, lengths = run(x, lengths)
+        return x, lengths
+
+
+def network():
+    torch.manual_seed(5)
+    torch.set_default_dtype(torch.float64)
+    recording = Recording()
+    model = Network()
+    nn.init.uniform_(model.encoder[1].weight, 0.5, 1.5)
+    nn.init.uniform_(model.encoder[1].bias, -1, 1)
+    lengths, labels = [23, 17, 9, 20], [[1, 2, 2], [3, 1], [5], [4, 2, 4]]
+    x = sequences(5, lengths)
+    recording.add("network", x=x, lengths=whole(lengths), labels=whole(sum(labels, [])), label_lengths=whole([len(t) for t in labels]))
+    recording.state("network", "value", model.state_dict().items())
+    logits, output_lengths = model(x, lengths)
+    log_probs = functional.log_softmax(logits, dim=2)
+    flat, label_lengths = whole(sum(labels, [])), whole([len(t) for t in labels])
+    loss = functional.ctc_loss(log_probs, flat, whole(output_lengths), label_lengths)
+    loss.backward()
+    recording.add("network", logits=logits, output_lengths=whole(output_lengths), loss=loss)
+    recording.state("network", "gradient", ((name, p.grad) for name, p in model.named_parameters()))
+    recording.state("network", "after", model.named_buffers())
+    write("network", recording.tensors)
+
+
+# Features
+
+
+def noise(count, state=12345):
+    """Uniform in [-1, 1): the linear congruential generator of Numerical Recipes."""
+    samples = []
+    for _ in range(count):
+        state = (1664525 * state + 1013904223) % 2**32
+        samples.append(state / 2**31 - 1)
+    return torch.tensor(samples, dtype=torch.float64)
+
+
+def chirp(count, rate, first, last):
+    t = torch.arange(count, dtype=torch.float64) / rate
+    return torch.sin(2 * math.pi * (first * t + (last - first) * t**2 / (2 * count / rate)))
+
+
+def clicks(count):
+    samples = torch.zeros(count, dtype=torch.float64)
+    samples[::700] = 0.9
+    samples[350::700] = -0.4
+    return samples
+
+
+def mfcc():
+    recording = Recording()
+    count = 4000
+    signals = {
+        "chirp": 0.6 * chirp(count, 16000, 50, 7500),
+        "noise": 0.3 * noise(count),
+        "chirp in noise": 0.4 * chirp(count, 16000, 3000, 100) + 0.01 * noise(count, 99),
+        "clicks": clicks(count),
+        "silence": torch.zeros(count, dtype=torch.float64),
+        "constant": torch.full((count,), 0.25, dtype=torch.float64),
+        "very quiet": 1e-5 * noise(count, 7),
+        "full scale": torch.sign(chirp(count, 16000, 200, 210)),
+    }
+
+    def extract(samples, **settings):
+        # Kaldi takes samples in the range of 16-bit integers. In single precision torchaudio's own rounding reaches 2 % in
+        # the bands that a pure tone leaves empty; in double it is the definition.
+        return kaldi.mfcc(32768 * samples[None].double(), low_freq=20, high_freq=0, dither=0, use_energy=False, snip_edges=True, **settings)
+
+    usual = dict(num_ceps=28, num_mel_bins=40, sample_frequency=16000)
+    for name, signal in signals.items():
+        samples = signal.float()
+        recording.add(name, samples=samples, mfcc=extract(samples, **usual))
+    samples = (0.5 * chirp(count, 8000, 3500, 50) + 0.05 * noise(count, 3)).float()
+    recording.add("telephone", samples=samples, mfcc=extract(samples, num_ceps=13, num_mel_bins=23, sample_frequency=8000))
+    counts = [400, 401, 559, 560, 561, 719, 720, 721, 16000]
+    recording.add("frames", counts=whole([(n, len(extract(torch.zeros(n), **usual))) for n in counts]))
+    write("mfcc", recording.tensors)
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    for record in [layers, ctc, training, network, mfcc]:
+        record()
