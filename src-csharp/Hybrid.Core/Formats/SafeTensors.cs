@@ -103,6 +103,7 @@ public sealed record SafeTensors(IReadOnlyDictionary<string, string> Metadata, I
         stream.ReadExactly(header);
         var dataLength = stream.Length - prefix.Length - header.Length;
         var (metadata, entries) = ParseHeader(header, dataLength);
+        CheckCoverage(entries, dataLength);
 
         var tensors = new List<StoredTensor>(entries.Count);
         foreach (var entry in entries)
@@ -177,6 +178,18 @@ public sealed record SafeTensors(IReadOnlyDictionary<string, string> Metadata, I
         {
             throw new FormatException($"the header at byte 8 is no safetensors header: {error.Message}", error);
         }
+    }
+
+    /// <summary>The format demands that tensors lie end to end; so they never take more memory than the file.</summary>
+    private static void CheckCoverage(List<Entry> entries, long dataLength)
+    {
+        var end = 0L;
+        foreach (var entry in entries.OrderBy(entry => entry.Begin).ThenBy(entry => entry.End))
+        {
+            if (entry.Begin != end) throw new FormatException($"tensor {entry.Name} begins at byte {entry.Begin} of the data, where the one before ends at {end}");
+            end = entry.End;
+        }
+        if (end != dataLength) throw new FormatException($"the tensors end at byte {end} of {dataLength} bytes of data");
     }
 
     private static Entry ParseEntry(JsonProperty property, long dataLength)
