@@ -13,10 +13,12 @@ public static class AtomicFile
     public static void Write(string path, Action<Stream> write)
     {
         var beside = path + ".tmp";
+        var opened = false;
         try
         {
             using (var stream = new FileStream(beside, FileMode.Create, FileAccess.Write, FileShare.None, 1 << 16))
             {
+                opened = true;
                 write(stream);
                 stream.Flush(flushToDisk: true);
             }
@@ -24,7 +26,8 @@ public static class AtomicFile
         }
         catch (Exception error)
         {
-            File.Delete(beside);
+            // What another writer holds open is not ours to delete.
+            if (opened) File.Delete(beside);
             // The runtime reports a file that grew too large as an argument out of range.
             if (error is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException)
                 throw new IOException($"{path} could not be written ({error.Message}); make room or choose another place. What stood there before is unchanged", error);
