@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.ExceptionServices;
 
 namespace Hybrid.Core;
 
@@ -48,7 +49,7 @@ public sealed class ThreadTeam
     /// <summary>
     /// Runs <paramref name="work"/> for every index in [0, <paramref name="count"/>) and returns when all are done.
     /// </summary>
-    /// <exception cref="AggregateException">An index failed; the first failure is the inner exception.</exception>
+    /// <remarks>An exception of an index ends the loop and arrives as it is, the first of several.</remarks>
     public unsafe void For<TState>(int count, in TState state, TeamWork<TState> work) where TState : struct
     {
         if (count > 1 && crew.Helpers > 0 && crew.TryClaim())
@@ -126,7 +127,7 @@ public sealed class ThreadTeam
             Interlocked.And(ref door, ~Open);
             var spinner = new SpinWait();
             while ((Volatile.Read(ref door) & Inside) != 0) spinner.SpinOnce(sleep1Threshold: -1);
-            if (failure is { } error) throw new AggregateException(error.Message, error);
+            if (failure is { } error) ExceptionDispatchInfo.Throw(error);
         }
 
         public void Dismiss()
