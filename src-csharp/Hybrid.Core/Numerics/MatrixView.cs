@@ -15,12 +15,14 @@ public readonly struct MatrixView<R> where R : unmanaged, IBinaryFloatingPointIe
     /// <param name="columns">How many columns.</param>
     /// <param name="rowStride">Elements from one row to the next; the number of columns where left out.</param>
     /// <param name="columnStride">Elements from one column to the next.</param>
-    /// <exception cref="ArgumentException">The last element lies beyond the memory.</exception>
+    /// <exception cref="ArgumentException">The last element lies beyond the memory, or a stride is negative.</exception>
     public MatrixView(Memory<R> data, int rows, int columns, int? rowStride = null, int columnStride = 1)
     {
         (Data, Rows, Columns, RowStride, ColumnStride) = (data, rows, columns, rowStride ?? columns, columnStride);
         ArgumentOutOfRangeException.ThrowIfNegative(rows);
         ArgumentOutOfRangeException.ThrowIfNegative(columns);
+        ArgumentOutOfRangeException.ThrowIfNegative(RowStride, nameof(rowStride));
+        ArgumentOutOfRangeException.ThrowIfNegative(columnStride);
         if (rows > 0 && columns > 0 && (long)(rows - 1) * RowStride + (long)(columns - 1) * ColumnStride >= data.Length)
             throw new ArgumentException($"a view of {rows} x {columns} with strides {RowStride} and {ColumnStride} needs more than the {data.Length} elements given", nameof(data));
     }
