@@ -66,9 +66,10 @@ internal static class VectorMath
         x = Vector512.MinNative(Constant<R>(single ? 88.02 : 709.0), x);
         x = Vector512.MaxNative(Constant<R>(single ? -87.33 : -708.0), x);
         var (mantissa, shifted) = ExpParts(x);
-        return single
-            ? (mantissa.AsInt32() + (shifted.AsInt32() << 23)).As<int, R>()
-            : (mantissa.AsInt64() + (shifted.AsInt64() << 52)).As<long, R>();
+        // A multiplication, because adding to the exponent's bits would make a number of some NaN.
+        return mantissa * (single
+            ? ((shifted.AsInt32() + Vector512.Create(127)) << 23).As<int, R>()
+            : ((shifted.AsInt64() + Vector512.Create(1023L)) << 52).As<long, R>());
     }
 
     /// <summary>
