@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Numerics.Tensors;
 
 namespace Hybrid.Core;
 
@@ -66,7 +67,7 @@ public sealed class LogProbs
             logs[i] = MathF.Log(probabilities[i]);
         }
         CheckRows(logs, frames, symbols, "probabilities", "for network outputs use FromLogits");
-        return new LogProbs(logs, frames, symbols);
+        return new LogProbs(AtMostZero(logs), frames, symbols);
     }
 
     /// <summary>Takes natural logarithms of probabilities; the probabilities of every row sum to 1.</summary>
@@ -75,7 +76,14 @@ public sealed class LogProbs
     {
         CheckSize(logProbabilities, frames, symbols, "log probabilities");
         CheckRows(logProbabilities, frames, symbols, "log probabilities", "for network outputs use FromLogits, for probabilities FromProbabilities");
-        return new LogProbs(logProbabilities.ToArray(), frames, symbols);
+        return new LogProbs(AtMostZero(logProbabilities.ToArray()), frames, symbols);
+    }
+
+    /// <summary>A probability within the tolerance above 1 counts as 1, so that no score is positive.</summary>
+    private static float[] AtMostZero(float[] logs)
+    {
+        TensorPrimitives.Min(logs, 0f, logs);
+        return logs;
     }
 
     private static void CheckSize(ReadOnlySpan<float> data, int frames, int symbols, string what)
