@@ -84,6 +84,8 @@ public sealed record CosineWarmRestarts(double Period, double Factor = 1, double
     public override double At(double rate, double epoch, double epochs)
     {
         var period = Period;
+        // Cycles of equal length need no counting, and however short they are it takes no time.
+        if (Factor == 1) epoch %= period;
         while (epoch >= period)
         {
             epoch -= period;
