@@ -43,7 +43,8 @@ public sealed record Corpus(IReadOnlyList<Utterance> Utterances)
                 if (!ids.Add(utterance.Id)) throw new FormatException($"the id {utterance.Id} occurs twice");
                 utterances.Add(utterance);
             }
-            catch (Exception error) when (error is JsonException or FormatException)
+            // InvalidOperationException: an escape in a text that is no character.
+            catch (Exception error) when (error is JsonException or FormatException or InvalidOperationException)
             {
                 throw new FormatException($"{manifest}, line {number}: {error.Message}", error);
             }
