@@ -14,12 +14,13 @@ public sealed class PhoneInventory
     private readonly FrozenDictionary<string, int> indices;
 
     /// <summary>An inventory of the given phones; the blank is added in front.</summary>
-    /// <param name="phones">Names, each unique and not blank.</param>
-    /// <exception cref="ArgumentException">A name is empty or occurs twice.</exception>
+    /// <param name="phones">Names, each unique, not empty and without spaces, which separate them in files.</param>
+    /// <exception cref="ArgumentException">A name is empty, has a space in it, or occurs twice.</exception>
     public PhoneInventory(IEnumerable<string> phones)
     {
         Symbols = ["", .. phones];
-        if (Symbols.Skip(1).FirstOrDefault(string.IsNullOrWhiteSpace) is not null) throw new ArgumentException("a phone has no name", nameof(phones));
+        if (Symbols.Skip(1).Any(string.IsNullOrWhiteSpace)) throw new ArgumentException("a phone has no name", nameof(phones));
+        if (Symbols.FirstOrDefault(phone => phone.Any(char.IsWhiteSpace)) is { } spaced) throw new ArgumentException($"phone \"{spaced}\" has a space in its name", nameof(phones));
         if (Symbols.GroupBy(phone => phone).FirstOrDefault(group => group.Count() > 1) is { } twice)
             throw new ArgumentException($"phone {twice.Key} occurs twice", nameof(phones));
         indices = Symbols.Select((phone, i) => KeyValuePair.Create(phone, i)).ToFrozenDictionary();
