@@ -27,7 +27,7 @@ public sealed class Lexicon
         foreach (var line in File.ReadLines(path))
         {
             number++;
-            if (line.Length == 0 || line.StartsWith(";;;", StringComparison.Ordinal) || line[0] == '#') continue;
+            if (string.IsNullOrWhiteSpace(line) || line.StartsWith(";;;", StringComparison.Ordinal) || line[0] == '#') continue;
             var (word, phones) = Split(line);
             if (phones.Length == 0) throw new FormatException($"{path}, line {number}: \"{line}\" has no pronunciation; a line is WORD PH PH or WORD,PH PH");
             if (phones.FirstOrDefault(phone => !inventory.TryGetIndex(phone, out _)) is { } unknown)
