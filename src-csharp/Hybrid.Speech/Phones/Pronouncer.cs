@@ -16,14 +16,14 @@ public sealed class Pronouncer(IReadOnlyList<Lexicon> lexicons)
         var missing = new List<string>();
         foreach (var token in text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries))
         {
-            var word = Normalize(token);
-            if (word.Length == 0) continue;
-            if (TryFind(word, out var phones)) words.Add(new Word(word, phones));
+            var spelling = Normalize(token);
+            if (spelling.Length == 0) continue;
+            if (Find(spelling) is { } word) words.Add(word);
             else
             {
-                foreach (var part in word.Split('-', StringSplitOptions.RemoveEmptyEntries))
+                foreach (var part in spelling.Split('-', StringSplitOptions.RemoveEmptyEntries))
                 {
-                    if (TryFind(part, out phones)) words.Add(new Word(part, phones));
+                    if (Find(part) is { } known) words.Add(known);
                     else missing.Add(part);
                 }
             }
@@ -45,13 +45,12 @@ public sealed class Pronouncer(IReadOnlyList<Lexicon> lexicons)
         return word.Any(char.IsLetterOrDigit) ? word : "";
     }
 
-    private bool TryFind(string word, out IReadOnlyList<string> phones)
+    private Word? Find(string text)
     {
         // 'TIS is a word, 'HELLO' is one in quotation marks.
-        foreach (var spelling in new[] { word, word.Trim('\'') })
+        foreach (var spelling in new[] { text, text.Trim('\'') })
             foreach (var lexicon in lexicons)
-                if (lexicon.TryGet(spelling, out phones)) return true;
-        phones = [];
-        return false;
+                if (lexicon.TryGet(spelling, out var phones)) return new Word(spelling, phones);
+        return null;
     }
 }
