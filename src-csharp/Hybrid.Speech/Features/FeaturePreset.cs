@@ -49,8 +49,10 @@ public sealed record FeaturePreset(
         var problems = new List<string>();
         if (SampleRate is < AudioClip.LowestSampleRate or > AudioClip.HighestSampleRate)
             problems.Add($"sample rate is {SampleRate} Hz, must be {AudioClip.LowestSampleRate} to {AudioClip.HighestSampleRate}");
-        if (WindowSamples < 2 || HopSamples < 1) problems.Add("window and hop must be longer than a sample");
-        if (MelBins < 1) problems.Add($"number of mel bins is {MelBins}, must be at least 1");
+        // Presets come from files: what memory they ask for is limited.
+        if (WindowSamples < 2 || HopSamples < 1 || !(WindowMilliseconds <= 1000) || !(HopMilliseconds <= 1000))
+            problems.Add(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"window is {WindowMilliseconds} ms and hop {HopMilliseconds} ms, must be longer than a sample and at most 1000 ms"));
+        if (MelBins is < 1 or > 1000) problems.Add($"number of mel bins is {MelBins}, must be 1 to 1000");
         if (Coefficients < 1 || Coefficients > MelBins) problems.Add($"number of coefficients is {Coefficients}, must be 1 to {MelBins}, the number of mel bins");
         if (!(LowHertz >= 0) || LowHertz >= SampleRate / 2.0) problems.Add(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"the lowest filter begins at {LowHertz} Hz, must lie below half the sample rate"));
         return problems;
