@@ -48,16 +48,18 @@ let case file name = cases file |> List.find (fun case -> case.Name = name)
 /// Where two arrays differ most: place and error relative to the expected value, or to `floor` where that is smaller.
 let worst floor (expected: float[]) (actual: float[]) =
     let error i =
-        if expected[i] = actual[i] then 0.0
-        else abs (expected[i] - actual[i]) / max floor (abs expected[i])
+        if expected[i] = actual[i] then
+            0.0
+        else
+            abs (expected[i] - actual[i]) / max floor (abs expected[i])
 
     // NaN is the largest error, not the smallest.
     let rank i = if Double.IsNaN(error i) then infinity else error i
     let place = Seq.maxBy rank (seq { 0 .. expected.Length - 1 })
     place, rank place
 
-/// Fails, naming the worst place, if a number is off by more than the tolerance. Numbers below a thousandth of the largest,
-/// or of one, are sums whose terms cancel, and count as that thousandth.
+/// Fails, naming the worst place, if a number is off by more than the tolerance. Numbers below a thousandth of the
+/// largest, or of one, are sums whose terms cancel, and count as that thousandth.
 let expectClose tolerance name (expected: float[]) (actual: float[]) =
     Expect.equal actual.Length expected.Length $"%s{name}: number of elements"
 
@@ -66,8 +68,8 @@ let expectClose tolerance name (expected: float[]) (actual: float[]) =
         let place, error = worst floor expected actual
 
         if not (error <= tolerance) then
-            failtest
-                $"%s{name}[%d{place}]: expected %.17g{expected[place]}, got %.17g{actual[place]}, relative error %.3g{error} > %g{tolerance}"
+            let values = $"expected %.17g{expected[place]}, got %.17g{actual[place]}"
+            failtest $"%s{name}[%d{place}]: {values}, relative error %.3g{error} > %g{tolerance}"
 
 /// A recorded case in the precision under test.
 type Recorded<'R
@@ -75,8 +77,7 @@ type Recorded<'R
     and 'R: struct
     and 'R: (new: unit -> 'R)
     and 'R :> ValueType
-    and 'R :> IBinaryFloatingPointIeee754<'R>>
-    (case: Case, tolerance: float) =
+    and 'R :> IBinaryFloatingPointIeee754<'R>>(case: Case, tolerance: float) =
 
     let reals (key: string) = case.Doubles key |> Array.map (fun x -> 'R.CreateTruncating x)
 
@@ -100,7 +101,9 @@ type Recorded<'R
             p.MarkChanged()
 
     member _.Expect(key, actual: Memory<'R>) =
-        actual.ToArray() |> Array.map Double.CreateTruncating |> expectClose tolerance $"{case.Name}: {key}" (case.Doubles key)
+        actual.ToArray()
+        |> Array.map Double.CreateTruncating
+        |> expectClose tolerance $"{case.Name}: {key}" (case.Doubles key)
 
     /// Compares the gradients of weights, and running statistics after the pass.
     member r.ExpectParameters(parameters: Parameter<'R> seq) =

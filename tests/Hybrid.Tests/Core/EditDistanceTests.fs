@@ -1,0 +1,107 @@
+/// Edit distance against its recursive definition.
+module Hybrid.Tests.EditDistanceTests
+
+open Expecto
+open Hybrid.Core
+
+/// The definition: the cheapest of a match or substitution, a deletion and an insertion at the beginning.
+let rec private distance reference hypothesis =
+    match reference, hypothesis with
+    | [], rest
+    | rest, [] -> List.length rest
+    | r :: reference', h :: hypothesis' ->
+        List.min [
+            distance reference' hypothesis' + (if r = h then 0 else 1)
+            distance reference' hypothesis + 1
+            distance reference hypothesis' + 1
+        ]
+
+let private align (reference: int[]) (hypothesis: int[]) = EditDistance.Align(reference, hypothesis)
+
+let private letters (text: string) = [| for c in text -> int c |]
+
+/// The steps visit every label of both sides once and in order, and their kinds are those that were counted.
+let private expectConsistent (reference: int[]) (hypothesis: int[]) (a: EditAlignment) name =
+    let places side = [
+        for step in a.Steps do
+            if side step >= 0 then
+                side step
+    ]
+
+    Expect.sequenceEqual (places _.Reference) [ 0 .. reference.Length - 1 ] $"{name}: places of the reference"
+    Expect.sequenceEqual (places _.Hypothesis) [ 0 .. hypothesis.Length - 1 ] $"{name}: places of the hypothesis"
+    let count kind = a.Steps |> Seq.filter kind |> Seq.length
+
+    let pairs kind =
+        count (fun s -> s.Reference >= 0 && s.Hypothesis >= 0 && kind reference[s.Reference] hypothesis[s.Hypothesis])
+
+    Expect.equal (pairs (<>)) a.Substitutions $"{name}: substitutions"
+    Expect.equal (count (fun s -> s.Hypothesis < 0)) a.Deletions $"{name}: deletions"
+    Expect.equal (count (fun s -> s.Reference < 0)) a.Insertions $"{name}: insertions"
+    Expect.equal a.Distance (a.Substitutions + a.Deletions + a.Insertions) $"{name}: sum"
+
+[<Tests>]
+let editDistance =
+    testList "EditDistance" [
+        test "equals the recursive definition, with consistent steps, on random sequences" {
+            let random = CounterRandom(1UL).Stream()
+            let sequence () = Array.init (random.Below 7) (fun _ -> random.Below 3)
+
+            for _ in 1..500 do
+                let reference, hypothesis = sequence (), sequence ()
+                let name = $"%A{reference} against %A{hypothesis}"
+                let a = align reference hypothesis
+                Expect.equal a.Distance (distance (List.ofArray reference) (List.ofArray hypothesis)) name
+                Expect.equal (align hypothesis reference).Distance a.Distance $"{name}, the other way round"
+                expectConsistent reference hypothesis a name
+        }
+        test "steps are consistent on long sequences" {
+            let random = CounterRandom(2UL).Stream()
+
+            for length in [ 50; 300 ] do
+                let reference = Array.init length (fun _ -> random.Below 40)
+
+                let hypothesis = [|
+                    for r in reference do
+                        if random.Uniform() > 0.1 then
+                            (if random.Uniform() < 0.1 then 99 else r)
+                |]
+
+                expectConsistent reference hypothesis (align reference hypothesis) $"{length} labels"
+        }
+
+        for reference, hypothesis, substitutions, deletions, insertions in
+            [
+                "", "", 0, 0, 0
+                "abc", "abc", 0, 0, 0
+                "abc", "", 0, 3, 0
+                "", "abc", 0, 0, 3
+                "kitten", "sitting", 2, 0, 1
+                "saturday", "sunday", 1, 2, 0
+                "flaw", "lawn", 0, 1, 1
+                "aab", "ab", 0, 1, 0
+                "abc", "axc", 1, 0, 0
+            ] do
+            test $"\"{reference}\" to \"{hypothesis}\" takes {substitutions} S, {deletions} D, {insertions} I" {
+                let a = align (letters reference) (letters hypothesis)
+
+                Expect.equal
+                    (a.Substitutions, a.Deletions, a.Insertions)
+                    (substitutions, deletions, insertions)
+                    "counts"
+            }
+
+        test "among equals, read from the end, a pair comes before a deletion and that before an insertion" {
+            let steps reference hypothesis = [
+                for step in (align (letters reference) (letters hypothesis)).Steps -> step.Reference, step.Hypothesis
+            ]
+
+            // Substituting twice and deleting with inserting both cost 2.
+            Expect.equal (steps "ab" "ba") [ 0, 0; 1, 1 ] "two pairs"
+            // The single b pairs with the last b of the reference.
+            Expect.equal (steps "bb" "b") [ 0, -1; 1, 0 ] "the last of two equal labels"
+            Expect.equal (steps "b" "bb") [ -1, 0; 0, 1 ] "the last of two equal labels of the hypothesis"
+            // Deleting at one end and inserting at the other costs 2, whichever way.
+            Expect.equal (steps "abab" "baba") [ -1, 0; 0, 1; 1, 2; 2, 3; 3, -1 ] "the deletion at the end"
+        }
+    ]

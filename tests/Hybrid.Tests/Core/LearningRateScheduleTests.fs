@@ -1,0 +1,109 @@
+/// What is true of every learning-rate schedule; their curves are compared with PyTorch's in GoldenTests.
+module Hybrid.Tests.LearningRateScheduleTests
+
+open System
+open Expecto
+open Hybrid.Core
+
+let private rate = 2e-3
+let private epochs = 30.0
+let private moments = [ for i in 0..3000 -> float i / 100.0 ]
+
+let private schedules: LearningRateSchedule list = [
+    ConstantRate()
+    CosineRate()
+    CosineRate 1e-4
+    CosineWarmRestarts 5.0
+    CosineWarmRestarts(4.0, 2.0, 1e-5)
+    CosineWarmRestarts(0.3, 1.1)
+    WarmUp(3.0, ConstantRate())
+    WarmUp(2.5, CosineRate 1e-5)
+    WarmUp(1.0, WarmUp(1.0, CosineWarmRestarts(7.0, 1.5, 1e-5)))
+]
+
+let private at (schedule: LearningRateSchedule) epoch = schedule.At(rate, epoch, epochs)
+
+let private close = Expect.floatClose { absolute = 1e-15; relative = 1e-12 }
+
+let private spec schedule = TrainingSpec(1UL, 30, BatchSize(8, 1000), AdamWSpec(), schedule)
+
+[<Tests>]
+let schedules' =
+    testList "LearningRateSchedule" [
+        for schedule in schedules do
+            test $"{schedule}: between 0 and the rate, in proportion to it, and the same through JSON" {
+                for epoch in moments do
+                    Expect.isTrue
+                        (at schedule epoch >= 0.0 && at schedule epoch <= rate)
+                        $"epoch {epoch}: {at schedule epoch}"
+
+                Expect.isEmpty (schedule.Problems()) "problems"
+                let again = TrainingSpec.FromJson((spec schedule).ToJson()).LearningRate
+                Expect.equal again schedule "through JSON"
+            }
+        test "warm-up rises in a straight line from zero, then the other schedule begins and gets the rest" {
+            let schedule = WarmUp(10.0, CosineRate 1e-4)
+
+            for epoch in [ 0.0; 0.5; 3.0; 9.5 ] do
+                close (at schedule epoch) (rate * epoch / 10.0) $"epoch {epoch}"
+
+            for epoch in [ 10.0; 12.5; 25.0; 30.0 ] do
+                close (at schedule epoch) (CosineRate(1e-4).At(rate, epoch - 10.0, 20.0)) $"epoch {epoch}"
+        }
+        test "a cosine goes from the rate to the floor, through their mean, and never rises" {
+            let schedule = CosineRate 1e-4
+            close (at schedule 0.0) rate "at the beginning"
+            close (at schedule 15.0) ((rate + 1e-4) / 2.0) "in the middle"
+            close (at schedule 30.0) 1e-4 "at the end"
+            Expect.isDescending [ for epoch in moments -> at schedule epoch ] "rates"
+        }
+        test "a training of no length is at the end of its cosine" {
+            close (CosineRate(1e-4).At(rate, 0.0, 0.0)) 1e-4 "rate"
+        }
+        test "cycles begin at the rate, end at the floor and grow by the factor" {
+            let schedule = CosineWarmRestarts(2.0, 3.0, 1e-4)
+
+            for start, length in [ 0.0, 2.0; 2.0, 6.0; 8.0, 18.0; 26.0, 54.0 ] do
+                close (at schedule start) rate $"beginning at {start}"
+
+                close
+                    (at schedule (start + length / 2.0))
+                    ((rate + 1e-4) / 2.0)
+                    $"in the middle of {start} to {start + length}"
+
+                close (at schedule (start + length * (1.0 - 1e-9))) 1e-4 $"end at {start + length}"
+        }
+        test "however short equal cycles are, they end" {
+            for period in [ 1e-3; 1e-9; 1e-300 ] do
+                let value = at (CosineWarmRestarts period) 30.0
+                Expect.isTrue (value >= 0.0 && value <= rate) $"period {period}: {value}"
+        }
+        test "wrong settings are named" {
+            let problems (schedule: LearningRateSchedule) = List.ofSeq (schedule.Problems())
+
+            Expect.equal
+                (problems (WarmUp(0.0, CosineRate -1.0)))
+                [ "length of the warm-up is 0, must be positive"; "floor is -1, must not be negative" ]
+                "warm-up and what follows"
+
+            Expect.equal
+                (problems (CosineWarmRestarts(-0.5, 0.5, nan)))
+                [
+                    "period is -0.5, must be positive"
+                    "floor is NaN, must not be negative"
+                    "factor is 0.5, must be at least 1"
+                ]
+                "restarts"
+
+            Expect.equal
+                (problems (CosineWarmRestarts(nan, nan)))
+                [ "period is NaN, must be positive"; "factor is NaN, must be at least 1" ]
+                "NaN"
+        }
+        test "text that is no schedule is a FormatException" {
+            let unknown = (spec (ConstantRate())).ToJson().Replace("constant", "sawtooth")
+
+            for json in [ "null"; "{}"; "[]"; "text"; unknown ] do
+                Expect.throwsT<FormatException> (fun () -> TrainingSpec.FromJson json |> ignore<TrainingSpec>) json
+        }
+    ]

@@ -1,0 +1,90 @@
+/// Pronunciation dictionaries: formats and messages.
+module Hybrid.Tests.LexiconTests
+
+open System
+open System.IO
+open Expecto
+open Hybrid.Speech
+open Hybrid.Tests.Refusal
+open Hybrid.Tests.Tier
+
+/// Reads a dictionary with the given lines.
+let read (lines: string list) =
+    withFolder (fun folder ->
+        let path = Path.Combine(folder, "lexicon.txt")
+        File.WriteAllLines(path, lines)
+        Lexicon.Read(path, PhoneInventory.Arpabet))
+
+let private pronunciation (lexicon: Lexicon) word =
+    match lexicon.TryGet word with
+    | true, phones -> String.Join(' ', phones)
+    | false, _ -> "none"
+
+let private refusal lines =
+    let message = messageOf<FormatException, _>(fun () -> read lines)
+    message[message.IndexOf "lexicon.txt" ..]
+
+[<Tests>]
+let lexicon =
+    testList "Lexicon" [
+        for format, lines in
+            [
+                "CMUdict", [ "HELLO  HH AH0 L OW1"; "HELLO(2)  HH EH0 L OW1"; "WORLD'S  W ER1 L D Z" ]
+                "CMUdict with variant numbers",
+                [ "HELLO 1 HH AH0 L OW1"; "HELLO 2 HH EH0 L OW1"; "WORLD'S 1 W ER1 L D Z" ]
+                "word, comma, phones", [ "HELLO,HH AH L OW"; "WORLD'S,W ER L D Z" ]
+                "lower case, tabs and spaces", [ "hello\thh ah0 l ow1  "; "  world's w er1 l d z" ]
+                "comments and empty lines",
+                [ ";;; CMUdict"; "# more"; ""; "   "; "HELLO  HH AH0 L OW1"; "WORLD'S  W ER1 L D Z"; "" ]
+            ] do
+            test format {
+                let lexicon = read lines
+                Expect.equal lexicon.Count 2 "words"
+                Expect.equal (pronunciation lexicon "HELLO") "HH AH L OW" "first pronunciation, without stress"
+                Expect.equal (pronunciation lexicon "WORLD'S") "W ER L D Z" "the other word"
+                Expect.equal (pronunciation lexicon "HELLO(2)") "none" "the variant is no word"
+                Expect.equal (pronunciation lexicon "hello") "none" "words are looked up in upper case"
+            }
+
+        test "of several pronunciations the first is kept, whatever its number" {
+            let lexicon = read [ "A(2)  EY1"; "A  AH0"; "THE,DH AH"; "THE,DH IY" ]
+            Expect.equal (pronunciation lexicon "A") "EY" "variant first"
+            Expect.equal (pronunciation lexicon "THE") "DH AH" "the same word twice"
+        }
+        test "words that look like marks" {
+            let lexicon = read [ "A.  EY1"; "(PAREN  P ER0 EH1 N"; "'TIS  T IH1 Z"; "A42128 1 EY1 F AO1 R" ]
+            Expect.equal (pronunciation lexicon "A.") "EY" "with a stop"
+            Expect.equal (pronunciation lexicon "(PAREN") "P ER EH N" "a parenthesis at the beginning is no variant"
+            Expect.equal (pronunciation lexicon "'TIS") "T IH Z" "with an apostrophe"
+            Expect.equal (pronunciation lexicon "A42128") "EY F AO R" "with digits"
+        }
+        test "a line without phones is refused with file, line and text" {
+            let line = "line 2: \"WORLD\" has no pronunciation; a line is WORD PH PH or WORD,PH PH"
+            Expect.equal (refusal [ "HELLO  HH AH0"; "WORLD" ]) $"lexicon.txt, {line}" "word alone"
+            Expect.stringContains (refusal [ "WORLD," ]) "line 1: \"WORLD,\" has no pronunciation" "comma"
+            Expect.stringContains (refusal [ "WORLD 1" ]) "line 1: \"WORLD 1\" has no pronunciation" "variant number"
+        }
+        test "an unknown phone is refused with file, line and the phones that there are" {
+            let message = refusal [ "# comment"; ""; "HELLO  HH AX0 L OW1" ]
+            Expect.stringStarts message "lexicon.txt, line 3: unknown phone AX; known are [SIL] NG F " "message"
+        }
+        test "a file without pronunciations is refused" {
+            for lines in [ []; [ "" ]; [ ";;; nothing"; "# nothing" ] ] do
+                Expect.equal (refusal lines) "lexicon.txt: no pronunciations" $"%A{lines}"
+        }
+        test "a missing file is an IOException" {
+            expectRefusal<IOException, _> "missing.txt" (fun () -> Lexicon.Read("missing.txt", PhoneInventory.Arpabet))
+        }
+        test "the built-in words are pronounced as in CMUdict, all of which can be read" {
+            let dictionary = Lexicon.Read(shared "data/cmudict/cmudict-0.7a.txt", PhoneInventory.Arpabet)
+            Expect.isGreaterThan dictionary.Count 100_000 "words"
+
+            for word in WordList.All do
+                Expect.equal (String.Join(' ', word.Phones)) (pronunciation dictionary word.Spelling) word.Spelling
+                Expect.equal (pronunciation Lexicon.BuiltIn word.Spelling) (String.Join(' ', word.Phones)) word.Spelling
+        }
+        test "the lexicon of LibriSpeech can be read" {
+            let lexicon = Lexicon.Read(shared "data/cmudict/librispeech-lexicon.txt", PhoneInventory.Arpabet)
+            Expect.equal (pronunciation lexicon "AARONSON") "AA R AH N S AH N" "one of its words"
+        }
+    ]
