@@ -1,0 +1,125 @@
+namespace Hybrid.Core;
+
+/// <summary>
+/// The lattice of CTC for one utterance, to look at and to plot: all alignments of labels with frames as paths through
+/// [T, 2S + 1] states. It follows the textbook (Graves et al. 2006) in logarithms and favours clarity; training uses
+/// <see cref="CtcLoss"/>, which does the same faster. Derivation: CtcLoss.md.
+/// </summary>
+public sealed class CtcLattice
+{
+    private readonly double[,] logAlpha, logBeta, gamma, logEmission;
+
+    private CtcLattice(double[,] logEmission, int[] extended, bool[] skips)
+    {
+        (this.logEmission, Extended, Skips) = (logEmission, extended, skips);
+        (T, States) = (logEmission.GetLength(0), extended.Length);
+        logAlpha = Forward();
+        logBeta = Backward();
+        LogLikelihood = T == 0 ? 0 : LogAdd(logAlpha[T - 1, States - 1], States > 1 ? logAlpha[T - 1, States - 2] : double.NegativeInfinity);
+        gamma = new double[T, States];
+        for (var t = 0; t < T; t++)
+            for (var s = 0; s < States; s++)
+                gamma[t, s] = double.IsNegativeInfinity(LogLikelihood) ? 0 : Math.Exp(logAlpha[t, s] + logBeta[t, s] - LogLikelihood);
+    }
+
+    /// <summary>Frames.</summary>
+    public int T { get; }
+
+    /// <summary>2S + 1.</summary>
+    public int States { get; }
+
+    /// <summary>The labels with a blank before, between and after them.</summary>
+    public IReadOnlyList<int> Extended { get; }
+
+    /// <summary>Whether a state may be entered from the one before the last: a label that differs from the label before it.</summary>
+    public IReadOnlyList<bool> Skips { get; }
+
+    /// <summary>Natural-log probability of the labels; negative infinity where they do not fit.</summary>
+    public double LogLikelihood { get; }
+
+    /// <summary>
+    /// -sum over frames and states of gamma(t, s) log y(t, s): the expected divergence with gamma as weights, as CMU 11-785 has
+    /// it. Its derivative with gamma held fixed is that of the loss; its value is not -<see cref="LogLikelihood"/>.
+    /// </summary>
+    public double ExpectedDivergence
+    {
+        get
+        {
+            var sum = 0.0;
+            for (var t = 0; t < T; t++)
+                for (var s = 0; s < States; s++)
+                    if (gamma[t, s] > 0) sum -= gamma[t, s] * logEmission[t, s];
+            return sum;
+        }
+    }
+
+    /// <summary>The lattice of an utterance.</summary>
+    /// <param name="logProbs">[T, V].</param>
+    /// <param name="labels">The labels, without blanks.</param>
+    /// <param name="blank">Index of the blank symbol.</param>
+    /// <exception cref="ArgumentException">A label is the blank or out of range.</exception>
+    public static CtcLattice Of(LogProbs logProbs, int[] labels, int blank = 0)
+    {
+        CtcLabels.Check(labels, logProbs.V, blank);
+        var extended = new int[2 * labels.Length + 1];
+        var skips = new bool[extended.Length];
+        Array.Fill(extended, blank);
+        for (var i = 0; i < labels.Length; i++)
+        {
+            extended[2 * i + 1] = labels[i];
+            skips[2 * i + 1] = i > 0 && labels[i] != labels[i - 1];
+        }
+        var emission = new double[logProbs.T, extended.Length];
+        for (var t = 0; t < logProbs.T; t++)
+            for (var s = 0; s < extended.Length; s++) emission[t, s] = logProbs[t][extended[s]];
+        return new CtcLattice(emission, extended, skips);
+    }
+
+    /// <summary>log alpha: of being in state s at frame t after emitting frames 0..t.</summary>
+    public double LogAlpha(int t, int s) => logAlpha[t, s];
+
+    /// <summary>log beta: of emitting frames t + 1.. when in state s at frame t.</summary>
+    public double LogBeta(int t, int s) => logBeta[t, s];
+
+    /// <summary>gamma: probability, given the labels, that frame t belongs to state s; each frame's sum to one.</summary>
+    public double Gamma(int t, int s) => gamma[t, s];
+
+    private double[,] Forward()
+    {
+        var alpha = new double[T, States];
+        for (var t = 0; t < T; t++)
+            for (var s = 0; s < States; s++)
+            {
+                var sum = t == 0 ? (s < 2 ? 0 : double.NegativeInfinity) : alpha[t - 1, s];
+                if (t > 0 && s > 0) sum = LogAdd(sum, alpha[t - 1, s - 1]);
+                if (t > 0 && Skips[s]) sum = LogAdd(sum, alpha[t - 1, s - 2]);
+                alpha[t, s] = sum + logEmission[t, s];
+            }
+        return alpha;
+    }
+
+    private double[,] Backward()
+    {
+        var beta = new double[T, States];
+        for (var t = T - 1; t >= 0; t--)
+            for (var s = 0; s < States; s++)
+            {
+                if (t == T - 1)
+                {
+                    beta[t, s] = s >= States - 2 ? 0 : double.NegativeInfinity;
+                    continue;
+                }
+                var sum = beta[t + 1, s] + logEmission[t + 1, s];
+                if (s + 1 < States) sum = LogAdd(sum, beta[t + 1, s + 1] + logEmission[t + 1, s + 1]);
+                if (s + 2 < States && Skips[s + 2]) sum = LogAdd(sum, beta[t + 1, s + 2] + logEmission[t + 1, s + 2]);
+                beta[t, s] = sum;
+            }
+        return beta;
+    }
+
+    private static double LogAdd(double a, double b)
+    {
+        var (large, small) = a >= b ? (a, b) : (b, a);
+        return double.IsNegativeInfinity(small) ? large : large + Math.Log(1 + Math.Exp(small - large));
+    }
+}

@@ -1,0 +1,172 @@
+using System.Numerics;
+using System.Runtime.InteropServices;
+
+namespace Hybrid.Core;
+
+/// <summary>How the losses of a batch become one number.</summary>
+public enum CtcReduction
+{
+    /// <summary>Their sum.</summary>
+    Sum,
+
+    /// <summary>Their sum divided by the number of utterances that count.</summary>
+    MeanPerUtterance,
+
+    /// <summary>The mean over utterances of loss divided by label count (at least 1): PyTorch's "mean".</summary>
+    MeanPerLabel,
+}
+
+/// <summary>The loss of a batch and its gradient.</summary>
+/// <param name="Loss">The reduced loss; 0 where no utterance counts.</param>
+/// <param name="Losses">[B], the negative natural log-likelihood of each utterance; NaN for one left out.</param>
+/// <param name="Gradient">[T, B, V], derivative of <paramref name="Loss"/> with respect to the logits.</param>
+/// <param name="Skipped">Utterances left out because their labels do not fit.</param>
+public readonly record struct CtcResult<R>(double Loss, Memory<double> Losses, Batch<R> Gradient, int Skipped)
+    where R : unmanaged, IBinaryFloatingPointIeee754<R>;
+
+/// <summary>
+/// What the losses on label sequences share: logits in - log-softmax is applied inside - checks, reductions, threads; loss and
+/// gradient with respect to the logits out. Derivation: CtcLoss.md.
+/// </summary>
+public abstract class SequenceLoss
+{
+    private readonly InfeasiblePolicy policy;
+
+    private protected SequenceLoss(int blank, CtcReduction reduction, InfeasiblePolicy policy)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(blank);
+        (Blank, Reduction, this.policy) = (blank, reduction, policy);
+    }
+
+    /// <summary>Index of the blank symbol.</summary>
+    public int Blank { get; }
+
+    /// <summary>How the losses of a batch become one number.</summary>
+    public CtcReduction Reduction { get; }
+
+    /// <summary>Loss and gradient of a batch.</summary>
+    /// <param name="logits">[T, B, V], any real numbers.</param>
+    /// <param name="targets">The labels of each utterance, in 0..V-1 without the blank; may be empty.</param>
+    /// <param name="workspace">Where working memory and gradient live; threads share the utterances.</param>
+    /// <param name="names">Names of the utterances for messages; their places where left out.</param>
+    /// <exception cref="ArgumentException">A label is the blank or out of range, a target is missing, or the batch is too large.</exception>
+    /// <exception cref="InfeasibleTargetException">Labels do not fit and the policy is to throw.</exception>
+    public CtcResult<R> Compute<R>(Batch<R> logits, IReadOnlyList<int[]> targets, Workspace workspace, IReadOnlyList<string>? names = null)
+        where R : unmanaged, IBinaryFloatingPointIeee754<R>
+    {
+        var B = logits.B;
+        if (targets.Count != B) throw new ArgumentException($"{B} utterances need as many targets, not {targets.Count}", nameof(targets));
+        var plan = workspace.Rent<Utterance>(B);
+        var skipped = Plan(logits, targets, names, plan.Span);
+
+        var (numbers, integers, labels) = (0L, 0L, 0);
+        foreach (ref var utterance in plan.Span)
+        {
+            (utterance.Numbers, utterance.Integers, utterance.Labels) = (numbers, integers, labels);
+            if (!utterance.Counts) continue;
+            var space = Space(utterance.Frames, utterance.S, logits.F);
+            (numbers, integers, labels) = (numbers + space.Numbers, integers + space.Integers, labels + utterance.S);
+        }
+        if (Math.Max(numbers, integers) > Array.MaxLength / 2)
+            throw new ArgumentException($"the lattices of this batch need {numbers} numbers: use smaller batches or shorter utterances", nameof(logits));
+        var flat = workspace.Rent<int>(labels);
+        for (var b = 0; b < B; b++)
+            if (plan.Span[b].Counts) targets[b].CopyTo(flat.Span[plan.Span[b].Labels..]);
+
+        var gradient = logits.With(workspace.RentZeroed<R>(logits.Data.Length), logits.F);
+        var losses = workspace.Rent<double>(B);
+        var job = new Job<R>(this, logits, gradient, losses, plan, flat, workspace.Rent<double>((int)numbers), workspace.Rent<long>((int)integers));
+        workspace.Team.For(B, job, static (in Job<R> job, int b) => job.Run(b));
+
+        var loss = 0.0;
+        for (var b = 0; b < B; b++)
+            if (plan.Span[b].Counts) loss += losses.Span[b] * plan.Span[b].Scale; // F6
+        return new CtcResult<R>(loss, losses, gradient, skipped);
+    }
+
+    /// <summary>Working memory of an utterance: numbers and 64-bit integers.</summary>
+    private protected abstract (long Numbers, long Integers) Space(int frames, int S, int V);
+
+    /// <summary>
+    /// The loss of an utterance of at least one frame whose labels fit, and its gradient. NaN where a logit is NaN or
+    /// +infinity; infinity where logits of -infinity leave no alignment; the gradient then stays zero as far as it is not written.
+    /// </summary>
+    private protected abstract unsafe double Run<R>(in SequenceProblem<R> problem, double* numbers, long* integers)
+        where R : unmanaged, IBinaryFloatingPointIeee754<R>;
+
+    private int Plan<R>(Batch<R> logits, IReadOnlyList<int[]> targets, IReadOnlyList<string>? names, Span<Utterance> plan)
+        where R : unmanaged, IBinaryFloatingPointIeee754<R>
+    {
+        var skipped = 0;
+        for (var b = 0; b < plan.Length; b++)
+        {
+            var (target, frames) = (targets[b], logits.Lengths.Span[b]);
+            CtcLabels.Check(target, logits.F, Blank, names, b);
+            var repeats = CtcFeasibility.Repeats(target);
+            var counts = target.Length + repeats <= frames;
+            if (!counts && policy == InfeasiblePolicy.Throw) throw new InfeasibleTargetException(CtcLabels.Name(names, b), frames, target.Length, repeats);
+            if (!counts) skipped++;
+            plan[b] = new Utterance { Frames = frames, S = target.Length, Counts = counts };
+        }
+        var counting = Math.Max(1, plan.Length - skipped);
+        foreach (ref var utterance in plan)
+            utterance.Scale = Reduction switch
+            {
+                CtcReduction.Sum => 1,
+                CtcReduction.MeanPerUtterance => 1.0 / counting,
+                _ => 1.0 / counting / Math.Max(1, utterance.S),
+            };
+        return skipped;
+    }
+
+    /// <summary>What is known of an utterance before the maths, and where its part of the memory begins.</summary>
+    private struct Utterance
+    {
+        public int Frames, S, Labels;
+        public bool Counts;
+        public long Numbers, Integers;
+        public double Scale;
+    }
+
+    private readonly record struct Job<R>(SequenceLoss Loss, Batch<R> Logits, Batch<R> Gradient, Memory<double> Losses, Memory<Utterance> Plan, Memory<int> Labels, Memory<double> Numbers, Memory<long> Integers)
+        where R : unmanaged, IBinaryFloatingPointIeee754<R>
+    {
+        public unsafe void Run(int b)
+        {
+            var utterance = Plan.Span[b];
+            if (!utterance.Counts || utterance.Frames == 0)
+            {
+                Losses.Span[b] = utterance.Counts ? 0 : double.NaN;
+                return;
+            }
+            fixed (R* logits = Logits.Data.Span, gradient = Gradient.Data.Span)
+            fixed (double* numbers = Numbers.Span)
+            fixed (long* integers = Integers.Span)
+            fixed (int* labels = &MemoryMarshal.GetReference(Labels.Span))
+            {
+                var first = (long)b * Logits.F;
+                var problem = new SequenceProblem<R>(logits + first, gradient + first, (long)Logits.B * Logits.F, utterance.Frames, Logits.F, labels + utterance.Labels, utterance.S, utterance.Scale);
+                Losses.Span[b] = Loss.Run(problem, numbers + utterance.Numbers, integers + utterance.Integers);
+            }
+        }
+    }
+}
+
+/// <summary>One utterance as a loss sees it.</summary>
+/// <param name="logits">[frames, V], one frame every <paramref name="frameStride"/> elements.</param>
+/// <param name="gradient">Where the gradient goes, in the same layout, zero beforehand.</param>
+/// <param name="frameStride">Elements from one frame to the next.</param>
+/// <param name="frames">At least one, and as many as the labels need.</param>
+/// <param name="V">Symbols.</param>
+/// <param name="labels">[S].</param>
+/// <param name="S">Labels.</param>
+/// <param name="scale">By what the gradient is multiplied.</param>
+internal readonly unsafe struct SequenceProblem<R>(R* logits, R* gradient, long frameStride, int frames, int V, int* labels, int S, double scale)
+    where R : unmanaged, IBinaryFloatingPointIeee754<R>
+{
+    public readonly R* Logits = logits, Gradient = gradient;
+    public readonly long FrameStride = frameStride;
+    public readonly int Frames = frames, V = V, S = S;
+    public readonly int* Labels = labels;
+    public readonly double Scale = scale;
+}
