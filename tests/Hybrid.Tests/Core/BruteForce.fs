@@ -50,3 +50,45 @@ let logProbs (rows: float[][]) =
 /// What a `LogProbs` holds, as probabilities in double.
 let rowsOf (logProbs: LogProbs) =
     [| for t in 0 .. logProbs.T - 1 -> [| for v in 0 .. logProbs.V - 1 -> exp (float logProbs[t].[v]) |] |]
+
+/// The textbook's recursion in logarithms and double: the log-likelihood of labels, and each frame's occupancy of each symbol.
+module LogDomain =
+    let private add a b =
+        let large, small = max a b, min a b
+        if small = -infinity then large else large + log (1.0 + exp (small - large))
+
+    let occupancy (logY: float[][]) (labels: int[]) =
+        let T, S = logY.Length, 2 * labels.Length + 1
+        let symbol s = if s % 2 = 0 then 0 else labels[s / 2]
+        let skips s = s > 1 && s % 2 = 1 && labels[s / 2] <> labels[s / 2 - 1]
+        let alpha = Array.init T (fun _ -> Array.create S -infinity)
+        let beta = Array.init T (fun _ -> Array.create S -infinity)
+
+        for t in 0 .. T - 1 do
+            for s in 0 .. S - 1 do
+                let mutable sum = if t = 0 then (if s < 2 then 0.0 else -infinity) else alpha[t - 1][s]
+                if t > 0 && s > 0 then sum <- add sum alpha[t - 1][s - 1]
+                if t > 0 && skips s then sum <- add sum alpha[t - 1][s - 2]
+                alpha[t][s] <- sum + logY[t][symbol s]
+
+        for t in T - 1 .. -1 .. 0 do
+            for s in 0 .. S - 1 do
+                if t = T - 1 then
+                    if s >= S - 2 then beta[t][s] <- 0.0
+                else
+                    let later s = beta[t + 1][s] + logY[t + 1][symbol s]
+                    let mutable sum = later s
+                    if s + 1 < S then sum <- add sum (later (s + 1))
+                    if s + 2 < S && skips (s + 2) then sum <- add sum (later (s + 2))
+                    beta[t][s] <- sum
+
+        let total = add alpha[T - 1][S - 1] (if S > 1 then alpha[T - 1][S - 2] else -infinity)
+
+        let occupied =
+            [| for t in 0 .. T - 1 ->
+                   let row = Array.zeroCreate logY[0].Length
+                   for s in 0 .. S - 1 do
+                       row[symbol s] <- row[symbol s] + exp (alpha[t][s] + beta[t][s] - total)
+                   row |]
+
+        total, occupied

@@ -4,40 +4,7 @@ open System
 open Expecto
 open Hybrid.Core
 open Hybrid.Tests.GradientCheck
-
-/// All label sequences of a length over the symbols 1 .. symbols - 1.
-let rec private sequences symbols length =
-    if length = 0 then
-        [ [] ]
-    else
-        [ for rest in sequences symbols (length - 1) do
-              for label in 1 .. symbols - 1 -> label :: rest ]
-
-/// All paths over the symbols with their probability, grouped by the labels they collapse to.
-let private enumerate (probabilities: float[][]) =
-    let symbols = probabilities[0].Length
-
-    let collapse path =
-        let merged = (path, []) ||> List.foldBack (fun s rest -> match rest with head :: _ when head = s -> rest | _ -> s :: rest)
-        List.filter ((<>) 0) merged
-
-    let rec paths t =
-        if t < 0 then
-            [ [], 1.0 ]
-        else
-            [ for path, p in paths (t - 1) do
-                  for s in 0 .. symbols - 1 -> path @ [ s ], p * probabilities[t][s] ]
-
-    paths (probabilities.Length - 1)
-    |> List.groupBy (fst >> collapse)
-    |> List.map (fun (labels, group) -> labels, List.sumBy snd group)
-    |> Map.ofList
-
-let private softmax (logits: float[]) =
-    let top = Array.max logits
-    let e = logits |> Array.map (fun x -> exp (x - top))
-    let sum = Array.sum e
-    e |> Array.map (fun x -> x / sum)
+open Hybrid.Tests.BruteForce
 
 let private compute (loss: CtcLoss) (logits: Batch<float>) targets =
     loss.Compute(logits, targets, Workspace(ThreadTeam 1))

@@ -1,0 +1,165 @@
+module Hybrid.Tests.NGramModelTests
+
+open System
+open System.IO
+open Expecto
+open Hybrid.Core
+
+let private symbols = [| ""; "a"; "b"; "c" |]
+let private read (text: string) = NGramModel.Read(new StringReader(text), symbols)
+let private ln10 = log 10.0
+let private close a b message = Expect.floatClose { absolute = 1e-9; relative = 1e-9 } a b message
+
+/// A model small enough to look everything up by hand.
+let private small = "
+\\data\\
+ngram 1=5
+ngram 2=4
+ngram 3=1
+
+\\1-grams:
+-99\t<s>\t-0.3
+-0.7\ta\t-0.2
+-0.8\tb\t-0.4
+-0.9\tc
+-0.6\t</s>
+
+\\2-grams:
+-0.1\t<s> a\t-0.05
+-0.5\ta b\t-0.15
+-0.45\tb </s>
+-0.3\tb a
+
+\\3-grams:
+-0.2\t<s> a b
+
+\\end\\
+"
+
+[<Tests>]
+let tests =
+    testList "n-gram model" [
+        test "ARPA scores equal a table computed by hand, back-off included" {
+            let model = read small
+
+            let expected = [
+                // <s> a: -0.1; <s> a b: -0.2; a b </s>: back off from "a b", then b </s>.
+                [ 1; 2 ], -0.1 + -0.2 + (-0.15 + -0.45)
+                // <s> backs off to c; c has no weight; </s> alone.
+                [ 3 ], (-0.3 + -0.9) + -0.6
+                // <s> a: -0.1; then a backs off twice to a: weight of "<s> a", of "a"; then </s> the same way over "a".
+                [ 1; 1 ], -0.1 + (-0.05 + -0.2 + -0.7) + (-0.2 + -0.6)
+                // <s> backs off to b; then b a; then "b a" is no history of its own: "a" backs off.
+                [ 2; 1; 3 ], (-0.3 + -0.8) + -0.3 + (-0.2 + -0.9) + -0.6
+                [], -0.3 + -0.6
+            ]
+
+            for labels, log10 in expected do
+                close (model.LogProbability labels) (log10 * ln10) $"{labels}"
+        }
+
+        test "states walk to the same probabilities as looking n-grams up" {
+            let random = CounterRandom(3UL).Stream()
+            let sequences = [ for _ in 1..200 -> Array.init (random.Below 8) (fun _ -> 1 + random.Below 3) ]
+
+            for order in 1..5 do
+                let model = NGramModel.Estimate(sequences, 4, order)
+
+                // p(c | history) by the definition of back-off, on the written text.
+                let table =
+                    let writer = new StringWriter()
+                    model.Write(writer, symbols)
+                    [ for line in writer.ToString().Split '\n' do
+                          let fields = line.Split '\t'
+                          if fields.Length >= 2 then
+                              fields[1], (float fields[0] * ln10, (if fields.Length > 2 then float fields[2] * ln10 else 0.0)) ]
+                    |> Map.ofList
+
+                let rec lookup (history: string list) token =
+                    match table.TryFind(String.Join(' ', history @ [ token ])) with
+                    | Some(p, _) -> p
+                    | None when history.IsEmpty -> -infinity
+                    | None ->
+                        let weight = table.TryFind(String.Join(' ', history)) |> Option.map snd |> Option.defaultValue 0.0
+                        weight + lookup history.Tail token
+
+                for _ in 1..50 do
+                    let labels = List.init (random.Below 10) (fun _ -> 1 + random.Below 3)
+                    let tokens = "<s>" :: [ for l in labels -> symbols[l] ] @ [ "</s>" ]
+                    let expected =
+                        [ for i in 1 .. tokens.Length - 1 ->
+                              let history = tokens[max 0 (i - order + 1) .. i - 1]
+                              lookup history tokens[i] ]
+                        |> List.sum
+                    Expect.floatClose { absolute = 1e-5; relative = 1e-5 } (model.LogProbability labels) expected $"order {order}, {labels}"
+        }
+
+        test "an estimated model's probabilities sum to one after every history" {
+            let random = CounterRandom(4UL).Stream()
+            let sequences = [ for _ in 1..40 -> Array.init (random.Below 12) (fun _ -> 1 + int (sqrt (float (random.Below 25)))) ]
+
+            for order in 1..4 do
+                let model = NGramModel.Estimate(sequences, 7, order)
+                let rec walk state depth =
+                    let next = [ for symbol in 1..6 -> model.Next(state, symbol).ToTuple() ]
+                    let sum = exp (model.End state) + List.sumBy (fst >> exp) next
+                    close sum 1.0 $"order {order}, state {state}"
+                    if depth > 0 then
+                        for _, following in next do
+                            walk following (depth - 1)
+                walk model.StartState 4
+        }
+
+        test "Kneser-Ney estimates equal a hand computation" {
+            // Sequences "a b" and "a c". Bigrams: <s> a 2, a b 1, a c 1, b </s> 1, c </s> 1: n1 = 4, n2 = 1, D = 4/6.
+            // Left continuations: a 1, b 1, c 1, </s> 2: n1 = 3, n2 = 1, D = 3/5; total 5, left over 0.6 * 4 / 5 = 0.48 for 4 events.
+            let model = NGramModel.Estimate([ [| 1; 2 |]; [| 1; 3 |] ], 4, 2)
+            let unigram count = (count - 0.6) / 5.0 + 0.48 / 4.0
+            let d = 4.0 / 6.0
+            let a = (2.0 - d) / 2.0 + d * 1.0 / 2.0 * unigram 1.0
+            let b = (1.0 - d) / 2.0 + d * 2.0 / 2.0 * unigram 1.0
+            let last = (1.0 - d) / 1.0 + d * 1.0 / 1.0 * unigram 2.0
+            close (model.LogProbability [ 1; 2 ]) (log a + log b + log last) "a b"
+            // After <s> only a was seen: b backs off with weight d / 2.
+            close (exp (model.Next(model.StartState, 2).ToTuple() |> fst)) (d / 2.0 * unigram 1.0) "<s> b"
+        }
+
+        test "what is written reads back the same" {
+            let random = CounterRandom(5UL).Stream()
+            let model = NGramModel.Estimate([ for _ in 1..100 -> Array.init (1 + random.Below 9) (fun _ -> 1 + random.Below 3) ], 4, 4)
+            let writer = new StringWriter()
+            model.Write(writer, symbols)
+            let back = read (writer.ToString())
+            Expect.equal [ for n in 1..4 -> back.Count n ] [ for n in 1..4 -> model.Count n ] "n-grams"
+            for _ in 1..100 do
+                let labels = List.init (random.Below 12) (fun _ -> 1 + random.Below 3)
+                Expect.floatClose { absolute = 1e-5; relative = 1e-6 } (back.LogProbability labels) (model.LogProbability labels) $"{labels}"
+        }
+
+        test "a model of frequent sequences prefers them" {
+            let random = CounterRandom(6UL).Stream()
+            let sequences = [ for _ in 1..300 -> if random.Uniform() < 0.9 then [| 1; 2; 3 |] else [| 3; 1 |] ]
+            let model = NGramModel.Estimate(sequences, 4, 3)
+            Expect.isGreaterThan (model.LogProbability [ 1; 2; 3 ]) (model.LogProbability [ 1; 3; 2 ] + 3.0) "preference"
+        }
+
+        test "malformed text is refused with its line" {
+            let refused parts (text: string) =
+                let error = Expect.throwsC (fun () -> read text |> ignore) id
+                Expect.isTrue (error :? FormatException) $"{error}"
+                for part: string in parts do Expect.stringContains error.Message part error.Message
+
+            refused [ "not an ARPA model" ] ""
+            refused [ "not an ARPA model" ] "hello\nworld"
+            refused [ "line 10"; "unknown symbol q"; "a b c" ] (small.Replace("-0.9\tc", "-0.9\tq"))
+            refused [ "line 9"; "must not be positive" ] (small.Replace("-0.8\tb", "0.8\tb"))
+            refused [ "occurs twice" ] (small.Replace("-0.9\tc", "-0.9\tb"))
+            refused [ "its history is no n-gram" ] (small.Replace("-0.2\t<s> a b", "-0.2\tc c b"))
+            refused [ "is no number" ] (small.Replace("-0.8\tb", "x\tb"))
+            refused [ "\\2-grams: is due" ] (small.Replace("\\2-grams:", "\\4-grams:"))
+            refused [ "torn" ] (small.Substring(0, small.IndexOf "-0.45"))
+            refused [ "more n-grams than promised" ] (small.Replace("ngram 3=1", "ngram 3=0"))
+            refused [ "ngram 3=" ] (small.Replace("ngram 3=1", "ngram 5=1"))
+            refused [ "ngram 3=" ; "whole number" ] (small.Replace("ngram 3=1", "ngram 3=x")) |> ignore
+        }
+    ]
