@@ -58,9 +58,27 @@ public sealed class CtcLattice
     /// <param name="labels">The labels, without blanks.</param>
     /// <param name="blank">Index of the blank symbol.</param>
     /// <exception cref="ArgumentException">A label is the blank or out of range.</exception>
-    public static CtcLattice Of(LogProbs logProbs, int[] labels, int blank = 0)
+    public static CtcLattice Of(LogProbs logProbs, int[] labels, int blank = 0) =>
+        Of(logProbs.T, logProbs.V, (t, v) => logProbs[t][v], labels, blank);
+
+    /// <summary>
+    /// The lattice of emission scores y(t, v) that need not sum to one, as exercises have them; what is said of probabilities
+    /// then holds of their products.
+    /// </summary>
+    /// <param name="scores">[T, V], not negative.</param>
+    /// <param name="labels">The labels, without blanks.</param>
+    /// <param name="blank">Index of the blank symbol.</param>
+    /// <exception cref="ArgumentException">A label is the blank or out of range, or a score is negative.</exception>
+    public static CtcLattice OfScores(double[,] scores, int[] labels, int blank = 0)
     {
-        CtcLabels.Check(labels, logProbs.V, blank);
+        foreach (var score in scores)
+            if (!(score >= 0)) throw new ArgumentException($"a score is {score.ToString(System.Globalization.CultureInfo.InvariantCulture)}, must not be negative", nameof(scores));
+        return Of(scores.GetLength(0), scores.GetLength(1), (t, v) => Math.Log(scores[t, v]), labels, blank);
+    }
+
+    private static CtcLattice Of(int frames, int symbols, Func<int, int, double> logEmission, int[] labels, int blank)
+    {
+        CtcLabels.Check(labels, symbols, blank);
         var extended = new int[2 * labels.Length + 1];
         var skips = new bool[extended.Length];
         Array.Fill(extended, blank);
@@ -69,9 +87,9 @@ public sealed class CtcLattice
             extended[2 * i + 1] = labels[i];
             skips[2 * i + 1] = i > 0 && labels[i] != labels[i - 1];
         }
-        var emission = new double[logProbs.T, extended.Length];
-        for (var t = 0; t < logProbs.T; t++)
-            for (var s = 0; s < extended.Length; s++) emission[t, s] = logProbs[t][extended[s]];
+        var emission = new double[frames, extended.Length];
+        for (var t = 0; t < frames; t++)
+            for (var s = 0; s < extended.Length; s++) emission[t, s] = logEmission(t, extended[s]);
         return new CtcLattice(emission, extended, skips);
     }
 

@@ -9,6 +9,7 @@ open Hybrid.Tests.Tier
 
 let private prefixBeam width best = PrefixBeamSearchDecoder(PrefixBeamOptions(Width = width, Best = best))
 let private labelsOf (h: Hypothesis) = List.ofArray h.Symbols
+let private firstOf (hypotheses: Collections.Generic.IReadOnlyList<Hypothesis>) = labelsOf hypotheses[0]
 let private close a b message = Expect.floatClose { absolute = 1e-9; relative = 1e-9 } a b message
 
 /// The textbook's search written down once more, with lists and no logarithms.
@@ -85,7 +86,7 @@ let prefix =
                     for h in got do
                         close (exp h.Acoustic) all[labelsOf h] $"{h}"
                     Expect.floatClose { absolute = 1e-6; relative = 0.0 } (Seq.sumBy (fun (h: Hypothesis) -> exp h.Acoustic) got) 1.0 "sum"
-                    Expect.equal (labelsOf got[0]) (all |> Map.toList |> List.maxBy snd |> fst) "the best is first"
+                    Expect.equal (firstOf got) (all |> Map.toList |> List.maxBy snd |> fst) "the best is first"
         }
 
         test "is at least as probable as the greedy hypothesis" {
@@ -93,14 +94,14 @@ let prefix =
                 let posteriors = logProbs (randomRows seed 5 3)
                 let all = enumerate (rowsOf posteriors)
                 let greedy = labelsOf (GreedyDecoder().Decode posteriors)
-                let best = labelsOf ((prefixBeam unlimited 1).Decode posteriors)[0]
+                let best = firstOf ((prefixBeam unlimited 1).Decode posteriors)
                 Expect.isGreaterThanOrEqual all[best] (all[greedy] - 1e-12) $"seed {seed}"
         }
 
         test "with width 1 it follows the most probable prefix of every frame" {
             // Frame 1 keeps "1" over "" (0.6 > 0.4); then staying ("1": 0.6) beats growing ("12": 0.24).
             let posteriors = logProbs [| [| 0.4; 0.6; 1e-9 |]; [| 0.3; 0.3; 0.4 |] |]
-            Expect.equal (labelsOf ((prefixBeam 1 1).Decode posteriors)[0]) [ 1 ] "labels"
+            Expect.equal (firstOf ((prefixBeam 1 1).Decode posteriors)) [ 1 ] "labels"
         }
 
         test "n-best lists are sorted, distinct, and their scores add up" {
@@ -170,7 +171,7 @@ let prefix =
             for h in got do
                 Expect.floatClose { absolute = 1e-9; relative = 1e-6 } (exp h.Acoustic) all[labelsOf h] $"{h}"
             let mass = PrefixBeamSearchDecoder(PrefixBeamOptions(Width = 50, ProbabilityMass = 0.999999)).Decode(logProbs rows)
-            Expect.equal (labelsOf mass[0]) (labelsOf ((prefixBeam 50 1).Decode(logProbs rows))[0]) "nearly all of the mass changes nothing here"
+            Expect.equal (firstOf mass) (firstOf ((prefixBeam 50 1).Decode(logProbs rows))) "nearly all of the mass changes nothing here"
         }
 
         test "long streams keep their tree small and their result" {

@@ -67,8 +67,8 @@ module LogDomain =
         for t in 0 .. T - 1 do
             for s in 0 .. S - 1 do
                 let mutable sum = if t = 0 then (if s < 2 then 0.0 else -infinity) else alpha[t - 1][s]
-                if t > 0 && s > 0 then sum <- add sum alpha[t - 1][s - 1]
-                if t > 0 && skips s then sum <- add sum alpha[t - 1][s - 2]
+                if t > 0 && s > 0 then sum <- add sum (alpha[t - 1][s - 1])
+                if t > 0 && skips s then sum <- add sum (alpha[t - 1][s - 2])
                 alpha[t][s] <- sum + logY[t][symbol s]
 
         for t in T - 1 .. -1 .. 0 do
@@ -82,7 +82,7 @@ module LogDomain =
                     if s + 2 < S && skips (s + 2) then sum <- add sum (later (s + 2))
                     beta[t][s] <- sum
 
-        let total = add alpha[T - 1][S - 1] (if S > 1 then alpha[T - 1][S - 2] else -infinity)
+        let total = add (alpha[T - 1][S - 1]) (if S > 1 then alpha[T - 1][S - 2] else -infinity)
 
         let occupied =
             [| for t in 0 .. T - 1 ->
