@@ -1,12 +1,23 @@
 namespace Hybrid.Dsl
 
+open System.Collections.Generic
 open System.Runtime.CompilerServices
 open System.Runtime.InteropServices
 open Hybrid.Core
 
+/// Passes through the data, as the length of a phase: `2<epochs>`.
+[<Measure>]
+type epochs
+
 /// The words of a training schedule.
 [<AutoOpen; AbstractClass; Sealed>]
 type Schedules =
+    /// CTC over all alignments, the loss of a phase.
+    static member ctc = TrainingLoss.Ctc
+
+    /// CTC of the best alignment alone, the loss of a phase.
+    static member viterbi = TrainingLoss.Viterbi
+
     /// Adam with decoupled weight decay.
     static member adamW(?learningRate: float, ?weightDecay: float, ?beta1: float, ?beta2: float, ?epsilon: float) =
         AdamWSpec(defaultArg learningRate 1e-3, defaultArg weightDecay 1e-2, defaultArg beta1 0.9, defaultArg beta2 0.999, defaultArg epsilon 1e-8)
@@ -33,6 +44,7 @@ type TrainingSettings = {
     Optimizer: AdamWSpec
     LearningRate: LearningRateSchedule
     ClipGradients: float option
+    Phases: PhaseSpec list
 } with
 
     /// What holds where a keyword is left out.
@@ -44,11 +56,14 @@ type TrainingSettings = {
         Optimizer = AdamWSpec()
         LearningRate = ConstantRate()
         ClipGradients = None
+        Phases = []
     }
 
     /// The schedule as the core takes it.
     member s.Spec =
-        TrainingSpec(uint64 s.Seed, s.Epochs, BatchSize(s.BatchSize, s.BatchFrames), s.Optimizer, s.LearningRate, Option.toNullable s.ClipGradients)
+        let epochs = if s.Phases.IsEmpty then s.Epochs else s.Phases |> List.sumBy _.Epochs
+        let phases: IReadOnlyList<PhaseSpec> | null = if s.Phases.IsEmpty then null else List.toArray s.Phases
+        TrainingSpec(uint64 s.Seed, epochs, BatchSize(s.BatchSize, s.BatchFrames), s.Optimizer, s.LearningRate, Option.toNullable s.ClipGradients, phases)
 
 /// One keyword of a schedule, where it stands and what it changes.
 type Setting = {
@@ -97,13 +112,24 @@ type TrainingBuilder() =
     member _.ClipGradients(settings, norm: float, [<CallerLineNumber; Optional; DefaultParameterValue(0)>] line: int) =
         settings |> add "clipGradients" line (fun s -> { s with ClipGradients = Some norm })
 
+    /// A part of the training with its own loss, `ctc` or `viterbi`; several follow one another and make up the whole.
+    [<CustomOperation "phase">]
+    member _.Phase(settings, name: string, length: int<epochs>, loss: TrainingLoss, [<CallerLineNumber; Optional; DefaultParameterValue(0)>] line: int) =
+        settings |> add "phase" line (fun s -> { s with Phases = s.Phases @ [ PhaseSpec(name, int length, loss) ] })
+
     member _.Run(settings: Setting list) : TrainingSpec =
         let spec = ((TrainingSettings.Default, settings) ||> List.fold (fun s setting -> setting.Apply s)).Spec
 
         let mistakes = [
             for keyword, group in List.groupBy _.Keyword settings do
-                if group.Length > 1 then
+                if group.Length > 1 && keyword <> "phase" then
                     yield { Line = (List.last group).Line; Message = $"{keyword} stands here {group.Length} times: keep one" }
+
+            let written keyword = settings |> List.tryFind (fun s -> s.Keyword = keyword)
+
+            match written "epochs", written "phase" with
+            | Some epochs, Some _ -> yield { Line = epochs.Line; Message = "epochs and phases stand here: the phases already say how long the training is, leave epochs out" }
+            | _ -> ()
 
             for problem in spec.Validate() do
                 yield { Line = 0; Message = problem }

@@ -80,7 +80,8 @@ public sealed class Trainer
     private readonly TrainingSpec spec;
     private readonly IDataset train, dev;
     private readonly Workspace workspace;
-    private readonly CtcLoss loss = new(reduction: CtcReduction.MeanPerLabel, policy: InfeasiblePolicy.Skip);
+    private readonly CtcLoss ctc = new(reduction: CtcReduction.MeanPerLabel, policy: InfeasiblePolicy.Skip);
+    private readonly ViterbiLoss viterbi = new(reduction: CtcReduction.MeanPerLabel, policy: InfeasiblePolicy.Skip);
     private readonly CounterRandom random;
 
     /// <summary>A trainer.</summary>
@@ -143,7 +144,7 @@ public sealed class Trainer
                 var batch = LabelledBatch.Read(train, batches[State.Batch], workspace.Team);
                 var begin = clock.Elapsed;
                 var rate = LearningRate(fraction);
-                var step = Step(batch, rate);
+                var step = Step(batch, rate, spec.LossAt(fraction));
                 State.Batch++;
                 State.LossSum += step.Loss;
                 State.ElapsedSeconds = before + clock.Elapsed.TotalSeconds;
@@ -164,8 +165,9 @@ public sealed class Trainer
     }
 
     /// <summary>One update of all weights; after the first of its size it allocates nothing.</summary>
-    public StepReport Step(LabelledBatch batch, double learningRate)
+    public StepReport Step(LabelledBatch batch, double learningRate, TrainingLoss minimized = TrainingLoss.Ctc)
     {
+        SequenceLoss loss = minimized == TrainingLoss.Viterbi ? viterbi : ctc;
         workspace.Reset();
         var pass = new Pass(workspace, Training: true, random.Fork("steps").Fork((ulong)State.Steps));
         Network.ClearGradients();

@@ -3,6 +3,30 @@ using System.Text.Json.Serialization;
 
 namespace Hybrid.Core;
 
+/// <summary>What a network is trained to minimise.</summary>
+public enum TrainingLoss
+{
+    /// <summary>CTC over all alignments, <see cref="CtcLoss"/>.</summary>
+    Ctc,
+
+    /// <summary>CTC of the best alignment alone, <see cref="ViterbiLoss"/>.</summary>
+    Viterbi,
+}
+
+/// <summary>A part of a training with its own loss.</summary>
+/// <param name="Name">What it is called in messages.</param>
+/// <param name="Epochs">Its length; phases share the whole in proportion.</param>
+/// <param name="Loss">What is minimised.</param>
+public sealed record PhaseSpec(string Name, int Epochs, TrainingLoss Loss)
+{
+    /// <summary>What is wrong with the settings; each a clause naming the value.</summary>
+    public IEnumerable<string> Problems()
+    {
+        if (Epochs < 1) yield return $"phase \"{Name}\" has {Epochs} epochs, must have at least 1";
+        if (!Enum.IsDefined(Loss)) yield return $"phase \"{Name}\" has loss {(int)Loss}, which does not exist";
+    }
+}
+
 /// <summary>How a network is trained, as data.</summary>
 /// <param name="Seed">Starting weights, order of utterances, dropout and masks follow from it.</param>
 /// <param name="Epochs">Passes through the data; a training limited by the clock stretches them over the time it has.</param>
@@ -10,8 +34,20 @@ namespace Hybrid.Core;
 /// <param name="Optimizer">How weights move.</param>
 /// <param name="LearningRate">How the step size changes.</param>
 /// <param name="ClipGradients">The longest gradient, as a Euclidean norm over all parameters; null for no limit.</param>
-public sealed record TrainingSpec(ulong Seed, int Epochs, BatchSize Batch, AdamWSpec Optimizer, LearningRateSchedule LearningRate, double? ClipGradients = null)
+/// <param name="Phases">Parts with losses of their own, one after the other; CTC over all alignments throughout where null.</param>
+public sealed record TrainingSpec(ulong Seed, int Epochs, BatchSize Batch, AdamWSpec Optimizer, LearningRateSchedule LearningRate, double? ClipGradients = null, IReadOnlyList<PhaseSpec>? Phases = null)
 {
+    /// <summary>The loss at a moment of the training.</summary>
+    /// <param name="fraction">Of the whole training that is done, in [0, 1].</param>
+    public TrainingLoss LossAt(double fraction)
+    {
+        if (Phases is not { Count: > 0 }) return TrainingLoss.Ctc;
+        var left = fraction * Phases.Sum(phase => phase.Epochs);
+        foreach (var phase in Phases)
+            if ((left -= phase.Epochs) < 0) return phase.Loss;
+        return Phases[^1].Loss;
+    }
+
     /// <summary>Everything that is wrong; each a clause naming the value.</summary>
     public IReadOnlyList<string> Validate()
     {
@@ -19,7 +55,7 @@ public sealed record TrainingSpec(ulong Seed, int Epochs, BatchSize Batch, AdamW
         if (Epochs < 1) problems.Add($"number of epochs is {Epochs}, must be at least 1");
         if (ClipGradients is { } limit && !(limit > 0))
             problems.Add(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"gradients are clipped at {limit}, must be positive"));
-        return [.. problems, .. Batch.Problems(), .. Optimizer.Problems(), .. LearningRate.Problems()];
+        return [.. problems, .. Batch.Problems(), .. Optimizer.Problems(), .. LearningRate.Problems(), .. (Phases ?? []).SelectMany(phase => phase.Problems())];
     }
 
     /// <summary>The spec as JSON.</summary>

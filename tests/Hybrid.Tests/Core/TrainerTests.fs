@@ -53,6 +53,19 @@ let tests =
             Expect.isLessThan history[29].TrainLoss (0.2 * history[0].TrainLoss) "loss falls"
         }
 
+        test "minimises the best alignment's loss, and learns in phases of both losses" {
+            let run phases =
+                let plain = schedule 30
+                let spec' = TrainingSpec(plain.Seed, 30, plain.Batch, plain.Optimizer, plain.LearningRate, plain.ClipGradients, phases)
+                Trainer(Network<float32>(spec, 7UL), spec', Toy 20, Toy 6).Run()
+
+            // Alone it settles for the alignments that it found first.
+            let hard = run [| PhaseSpec("hard", 1, TrainingLoss.Viterbi) |]
+            Expect.isLessThan hard[29].TrainLoss (0.4 * hard[0].TrainLoss) $"{hard[29]}"
+            let both = run [| PhaseSpec("hard", 1, TrainingLoss.Viterbi); PhaseSpec("all", 5, TrainingLoss.Ctc) |]
+            Expect.isLessThan both[29].DevPer hard[29].DevPer $"{both[29]}"
+        }
+
         test "gives the same weights, bit for bit, again and with 1, 2 and 8 threads" {
             let run threads =
                 let trainer = trainer threads 3

@@ -164,4 +164,31 @@ let tests =
             Expect.stringContains message "seed stands here 2 times: keep one" message
             Expect.stringContains message "number of epochs is 0, must be at least 1" message
         }
+
+        test "phases change the loss and make up the whole training" {
+            let schedule =
+                training {
+                    phase "hard alignments" 2<epochs> viterbi
+                    phase "all alignments" 6<epochs> ctc
+                }
+
+            Expect.equal schedule.Epochs 8 "epochs"
+            Expect.equal [ for f in [ 0.0; 0.24; 0.26; 1.0 ] -> schedule.LossAt f ] [ viterbi; viterbi; ctc; ctc ] "losses"
+            Expect.equal (TrainingSpec.FromJson(schedule.ToJson()).ToJson()) (schedule.ToJson()) "JSON"
+
+            let message =
+                try
+                    training {
+                        epochs 3
+                        phase "none" 0<epochs> ctc
+                    }
+                    |> ignore
+
+                    failtest "accepted"
+                with :? DeclarationException as error ->
+                    error.Message
+
+            Expect.stringContains message "leave epochs out" message
+            Expect.stringContains message "phase \"none\" has 0 epochs, must have at least 1" message
+        }
     ]
