@@ -62,6 +62,7 @@ type EvaluateArguments =
     | [<Mandatory; Unique>] Corpus of path: string
     | [<Unique>] Split of name: string
     | Lexicon of files: string list
+    | [<Unique>] Show of count: int
     | [<Unique>] Json
 
     interface IArgParserTemplate with
@@ -71,6 +72,7 @@ type EvaluateArguments =
             | Corpus _ -> "a folder with manifest.jsonl, or a manifest"
             | Split _ -> "only this split of the corpus"
             | Lexicon _ -> "pronouncing dictionaries, tried in order (default: the built-in words)"
+            | Show _ -> "print so many references above their hypotheses, spread over the corpus"
             | Json -> "print one JSON object"
 
 type RecognizeArguments =

@@ -26,6 +26,13 @@ let run (arguments: ParseResults<EvaluateArguments>) =
     if arguments.Contains EvaluateArguments.Json then
         printfn "%s" (ResultJson.Evaluation(evaluation, model.Inventory, leftOut))
     else
+        let results = evaluation.Utterances
+        let shown = min (max 0 (arguments.GetResult(EvaluateArguments.Show, 0))) results.Count
+
+        for i in 0 .. shown - 1 do
+            let result = results[i * results.Count / shown]
+            printfn "%s\n%s\n" result.Id (sideBySide model.Inventory result)
+
         printfn "%s" (describe evaluation)
 
         for struct (reference, hypothesis, count) in Seq.truncate 10 (evaluation.Confusions()) do
