@@ -4,8 +4,8 @@ using System.Numerics.Tensors;
 namespace Hybrid.Core;
 
 /// <summary>
-/// Convolution over time, y(t) = b + sum over j of W_j x(t * stride + j - padding); W is [outputs, inputs, kernel], as in
-/// PyTorch's Conv1d. Frames outside an utterance count as zero. Derivation: Conv1d.md.
+/// Convolution over time, y(t) = b + sum over j of W_j x(t * stride + j * dilation - padding); W is [outputs, inputs / groups,
+/// kernel], as in PyTorch's Conv1d. Frames outside an utterance count as zero. Derivation: Conv1d.md.
 /// </summary>
 /// <remarks>
 /// In time-major order a tap is a matrix product of all frames with one slice of the weights: for stride 1 the input is
@@ -14,7 +14,7 @@ namespace Hybrid.Core;
 /// <typeparam name="R">Float or double.</typeparam>
 public sealed class Conv1d<R> : Layer<R> where R : unmanaged, IBinaryFloatingPointIeee754<R>
 {
-    private readonly int inputs, kernel, stride, padding;
+    private readonly int inputs, kernel, stride, padding, dilation, groups;
     private readonly Parameter<R> weight, bias;
 
     /// <summary>A convolution with <paramref name="kernel"/> taps.</summary>
@@ -22,17 +22,24 @@ public sealed class Conv1d<R> : Layer<R> where R : unmanaged, IBinaryFloatingPoi
     /// <param name="outputs">Channels of the output.</param>
     /// <param name="kernel">Taps: frames that one output frame sees.</param>
     /// <param name="stride">Input frames from one output frame to the next.</param>
-    /// <param name="padding">Frames of zeros before and after; (kernel - 1) / 2 where left out, which keeps the length for odd kernels and stride 1.</param>
-    public Conv1d(int inputs, int outputs, int kernel, int stride = 1, int? padding = null)
+    /// <param name="padding">Frames of zeros before and after; (kernel - 1) * dilation / 2 where left out, which keeps the length for odd kernels and stride 1.</param>
+    /// <param name="dilation">Frames from one tap to the next.</param>
+    /// <param name="groups">Groups of channels that do not see each other; a divisor of inputs and outputs.</param>
+    public Conv1d(int inputs, int outputs, int kernel, int stride = 1, int? padding = null, int dilation = 1, int groups = 1)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(inputs);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(outputs);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(kernel);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(stride);
         ArgumentOutOfRangeException.ThrowIfNegative(padding ?? 0, nameof(padding));
-        (this.inputs, OutputFeatures, this.kernel, this.stride, this.padding) = (inputs, outputs, kernel, stride, padding ?? (kernel - 1) / 2);
-        var bound = 1 / Math.Sqrt(inputs * kernel);
-        weight = Parameter<R>.Uniform("weight", bound, outputs, inputs, kernel);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(dilation);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(groups);
+        if (inputs % groups != 0 || outputs % groups != 0)
+            throw new ArgumentException($"{groups} groups do not divide {inputs} inputs and {outputs} outputs", nameof(groups));
+        (this.inputs, OutputFeatures, this.kernel, this.stride, this.dilation, this.groups) = (inputs, outputs, kernel, stride, dilation, groups);
+        this.padding = padding ?? Reach / 2;
+        var bound = 1 / Math.Sqrt(inputs / groups * (double)kernel);
+        weight = Parameter<R>.Uniform("weight", bound, outputs, inputs / groups, kernel);
         bias = Parameter<R>.Uniform("bias", bound, outputs);
         Parameters = [weight, bias];
     }
@@ -42,13 +49,16 @@ public sealed class Conv1d<R> : Layer<R> where R : unmanaged, IBinaryFloatingPoi
 
     /// <inheritdoc/>
     public override int OutputLength(int frames) =>
-        frames == 0 || frames + 2 * padding < kernel ? 0 : (frames + 2 * padding - kernel) / stride + 1;
+        frames == 0 || frames + 2 * padding <= Reach ? 0 : (frames + 2 * padding - Reach - 1) / stride + 1;
 
     /// <inheritdoc/>
-    public override (int Stride, double Offset) Centers => (stride, (kernel - 1) / 2.0 - padding);
+    public override (int Stride, double Offset) Centers => (stride, Reach / 2.0 - padding);
 
     /// <inheritdoc/>
-    public override long MultiplyAdds(int frames) => (long)OutputLength(frames) * inputs * OutputFeatures * kernel;
+    public override long MultiplyAdds(int frames) => (long)OutputLength(frames) * (inputs / groups) * OutputFeatures * kernel;
+
+    /// <summary>Frames from the first tap to the last.</summary>
+    private int Reach => (kernel - 1) * dilation;
 
     /// <inheritdoc/>
     public override Batch<R> Forward(Batch<R> x, Pass pass)
@@ -66,8 +76,9 @@ public sealed class Conv1d<R> : Layer<R> where R : unmanaged, IBinaryFloatingPoi
         {
             var (first, count) = FramesOfTap(j, x.T, T);
             if (count == 0) continue;
-            var taken = Gather(x, first * stride + j - padding, count, workspace);
-            Gemm.Multiply(taken, Tap(weight.Value, j).Transposed, y.Matrix.SliceRows(first * B, count * B), accumulate: true, workspace.Team); // F1
+            var taken = Gather(x, FrameOf(first, j), count, workspace);
+            var yTap = y.Matrix.SliceRows(first * B, count * B);
+            for (var g = 0; g < groups; g++) Gemm.Multiply(Inputs(taken, g), Tap(j, g).Transposed, Outputs(yTap, g), accumulate: true, workspace.Team); // F1
         }
         y.ClearPadding();
         return y;
@@ -79,47 +90,54 @@ public sealed class Conv1d<R> : Layer<R> where R : unmanaged, IBinaryFloatingPoi
         var workspace = pass.Workspace;
         var x = workspace.Tape<Conv1dTape>(this).X;
         var dx = x.With(workspace.RentZeroed<R>(x.Data.Length), inputs);
-        var dTap = new MatrixView<R>(workspace.Rent<R>(OutputFeatures * inputs), OutputFeatures, inputs);
+        var dTap = new MatrixView<R>(workspace.Rent<R>(weight.Length / kernel), OutputFeatures, inputs / groups);
         for (var j = 0; j < kernel; j++)
         {
             var (first, count) = FramesOfTap(j, x.T, dy.T);
             if (count == 0) continue;
-            var start = first * stride + j - padding;
+            var start = FrameOf(first, j);
+            var taken = Gather(x, start, count, workspace);
             var dyTap = dy.Matrix.SliceRows(first * dy.B, count * dy.B);
-
-            Gemm.Multiply(dyTap.Transposed, Gather(x, start, count, workspace), dTap, accumulate: false, workspace.Team); // B1
-            AddTap(dTap, j);
-
-            if (stride == 1) Gemm.Multiply(dyTap, Tap(weight.Value, j), dx.Matrix.SliceRows(start * x.B, count * x.B), accumulate: true, workspace.Team); // B3
-            else
+            var dxTap = stride == 1 ? dx.Matrix.SliceRows(start * x.B, count * x.B) : new MatrixView<R>(workspace.Rent<R>(count * x.B * inputs), count * x.B, inputs);
+            for (var g = 0; g < groups; g++)
             {
-                var dxTap = new MatrixView<R>(workspace.Rent<R>(count * x.B * inputs), count * x.B, inputs);
-                Gemm.Multiply(dyTap, Tap(weight.Value, j), dxTap, accumulate: false, workspace.Team); // B3
-                Scatter(dxTap, dx, start);
+                Gemm.Multiply(Outputs(dyTap, g).Transposed, Inputs(taken, g), dTap.SliceRows(OutputFeatures / groups * g, OutputFeatures / groups), accumulate: false, workspace.Team); // B1
+                Gemm.Multiply(Outputs(dyTap, g), Tap(j, g), Inputs(dxTap, g), accumulate: stride == 1, workspace.Team); // B3
             }
+            AddTap(dTap, j);
+            if (stride > 1) Scatter(dxTap, dx, start);
         }
         Rows.AddSum(dy.Matrix, bias.Gradient, workspace); // B2
         dx.ClearPadding();
         return dx;
     }
 
+    /// <summary>The input frame that tap <paramref name="j"/> of output frame <paramref name="t"/> sees.</summary>
+    private int FrameOf(int t, int j) => t * stride + j * dilation - padding;
+
     /// <summary>The output frames for which tap <paramref name="j"/> sees a frame inside the input.</summary>
     private (int First, int Count) FramesOfTap(int j, int inputFrames, int outputFrames)
     {
-        // 0 <= t * stride + j - padding < inputFrames
-        var first = Math.Max(0, (padding - j + stride - 1) / stride);
-        var end = inputFrames - 1 + padding - j < 0 ? 0 : Math.Min(outputFrames, (inputFrames - 1 + padding - j) / stride + 1);
+        // 0 <= FrameOf(t, j) < inputFrames
+        var shift = padding - j * dilation;
+        var first = Math.Max(0, (shift + stride - 1) / stride);
+        var end = inputFrames - 1 + shift < 0 ? 0 : Math.Min(outputFrames, (inputFrames - 1 + shift) / stride + 1);
         return (first, Math.Max(0, end - first));
     }
 
-    /// <summary>[outputs, inputs]: the weights of one tap, where they lie in [outputs, inputs, kernel].</summary>
-    private MatrixView<R> Tap(R[] weights, int j) => new(weights.AsMemory(j), OutputFeatures, inputs, inputs * kernel, kernel);
+    private MatrixView<R> Inputs(MatrixView<R> all, int group) => all.SliceColumns(inputs / groups * group, inputs / groups);
+
+    private MatrixView<R> Outputs(MatrixView<R> all, int group) => all.SliceColumns(OutputFeatures / groups * group, OutputFeatures / groups);
+
+    /// <summary>[outputs / groups, inputs / groups]: the weights of one tap, where they lie in [outputs, inputs / groups, kernel].</summary>
+    private MatrixView<R> Tap(int j, int group) =>
+        new(weight.Value.AsMemory(weight.Length / groups * group + j), OutputFeatures / groups, inputs / groups, inputs / groups * kernel, kernel);
 
     private void AddTap(MatrixView<R> dTap, int j)
     {
         ReadOnlySpan<R> from = dTap.Data.Span;
         var to = weight.Gradient;
-        for (var i = 0; i < OutputFeatures * inputs; i++) to[i * kernel + j] += from[i];
+        for (var i = 0; i < from.Length; i++) to[i * kernel + j] += from[i];
     }
 
     /// <summary>Frames start, start + stride, ... of the input as the rows of a matrix.</summary>

@@ -4,8 +4,8 @@ namespace Hybrid.Core;
 
 /// <summary>
 /// In training, sets each element to zero with a given probability and scales the others so that the mean stays (Srivastava
-/// et al. 2014). What is dropped depends on seed, step, layer and utterance, not on the utterance's place in the batch.
-/// Derivation: Dropout.md.
+/// et al. 2014). Locked, all frames of an utterance share one mask (Gal and Ghahramani 2016). What is dropped depends on seed,
+/// step, layer and utterance, not on the utterance's place in the batch. Derivation: Dropout.md.
 /// </summary>
 /// <typeparam name="R">Float or double.</typeparam>
 public sealed class Dropout<R> : Layer<R> where R : unmanaged, IBinaryFloatingPointIeee754<R>
@@ -14,14 +14,16 @@ public sealed class Dropout<R> : Layer<R> where R : unmanaged, IBinaryFloatingPo
     private const int PerDraw = 4, Resolution = 1 << 16;
 
     private readonly double probability;
+    private readonly bool locked;
 
     /// <summary>Dropout between layers of <paramref name="features"/> features.</summary>
     /// <param name="features">Features per frame.</param>
     /// <param name="probability">Of an element to be dropped, in [0, 1).</param>
-    public Dropout(int features, double probability)
+    /// <param name="locked">Whether all frames of an utterance share one mask.</param>
+    public Dropout(int features, double probability, bool locked = false)
     {
         if (probability is not (>= 0 and < 1)) throw new ArgumentOutOfRangeException(nameof(probability), probability, "a dropout probability is in [0, 1)");
-        (OutputFeatures, this.probability) = (features, probability);
+        (OutputFeatures, this.probability, this.locked) = (features, probability, locked);
     }
 
     /// <inheritdoc/>
@@ -41,9 +43,10 @@ public sealed class Dropout<R> : Layer<R> where R : unmanaged, IBinaryFloatingPo
     {
         if (!pass.Training || probability == 0) return x;
         var y = x.Like(pass.Workspace, x.F);
-        pass.Workspace.Team.For(x.T, (x, y, pass.Random.Fork(Path), probability), static (in (Batch<R> X, Batch<R> Y, CounterRandom Random, double Probability) s, int t) =>
+        pass.Workspace.Team.For(x.T, (x, y, pass.Random.Fork(Path), probability, locked), static (in (Batch<R> X, Batch<R> Y, CounterRandom Random, double Probability, bool Locked) s, int t) =>
         {
             int F = s.X.F, drawsPerRow = (F + PerDraw - 1) / PerDraw;
+            var first = s.Locked ? 0 : (ulong)t * (ulong)drawsPerRow;
             var dropBelow = (uint)(s.Probability * Resolution);
             var scale = R.CreateTruncating((double)Resolution / (Resolution - dropBelow)); // by what is really dropped
             for (var b = 0; b < s.X.B; b++)
@@ -52,7 +55,7 @@ public sealed class Dropout<R> : Layer<R> where R : unmanaged, IBinaryFloatingPo
                 Span<R> x = s.X.Row(t, b), y = s.Y.Row(t, b);
                 for (var f = 0; f < F;)
                 {
-                    var bits = random.Bits((ulong)t * (ulong)drawsPerRow + (ulong)(f / PerDraw));
+                    var bits = random.Bits(first + (ulong)(f / PerDraw));
                     for (var end = Math.Min(F, f + PerDraw); f < end; f++, bits >>= 16)
                         y[f] = (bits & (Resolution - 1)) < dropBelow ? R.Zero : x[f] * scale;
                 }

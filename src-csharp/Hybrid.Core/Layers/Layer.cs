@@ -18,15 +18,21 @@ public readonly record struct Pass(Workspace Workspace, bool Training = false, C
 /// beyond an utterance's length zero. <see cref="Backward"/>, called once after it, gets the gradient of the loss with respect
 /// to the output of the latest Forward with the same workspace, adds to the gradients of the parameters and returns the
 /// gradient with respect to the input; both gradients are zero beyond an utterance's length too. What it needs from the forward
-/// pass is kept in a tape struct of the layer, <c>pass.Workspace.Tape&lt;MyTape&gt;(this)</c>.
+/// pass is kept in a tape struct of the layer, <c>pass.Workspace.Tape&lt;MyTape&gt;(this)</c>. A layer made of others takes them
+/// in with <see cref="AddChild"/>.
 /// </remarks>
 /// <typeparam name="R">Float in production, double in gradient checks.</typeparam>
 public abstract class Layer<R> where R : unmanaged, IBinaryFloatingPointIeee754<R>
 {
-    /// <summary>The stable place in the network, such as <c>encoder.2</c>; empty for a layer outside a network.</summary>
-    public string Path { get; internal set; } = "";
+    private readonly List<Layer<R>> children = [];
 
-    /// <summary>Weights and running statistics, in the order in which PyTorch's module has them.</summary>
+    /// <summary>The stable place in the network, such as <c>encoder.2</c>; empty for a layer outside a network.</summary>
+    public string Path { get; private set; } = "";
+
+    /// <summary>The layers that this one is made of.</summary>
+    public IReadOnlyList<Layer<R>> Children => children;
+
+    /// <summary>Weights and running statistics, those of children included, in the order in which PyTorch's module has them.</summary>
     public IReadOnlyList<Parameter<R>> Parameters { get; protected init; } = [];
 
     /// <summary>Features per frame of the output.</summary>
@@ -47,9 +53,33 @@ public abstract class Layer<R> where R : unmanaged, IBinaryFloatingPointIeee754<
     /// <summary>Gradient with respect to the output, [T', B, F'], to gradient with respect to the input, [T, B, F].</summary>
     public abstract Batch<R> Backward(Batch<R> dy, Pass pass);
 
+    /// <summary>
+    /// Takes in a layer that this one is made of: <paramref name="name"/> becomes the beginning of its path and of the names of
+    /// its parameters. They belong into <see cref="Parameters"/> too.
+    /// </summary>
+    protected TLayer AddChild<TLayer>(string name, TLayer child) where TLayer : Layer<R>
+    {
+        child.Place(name);
+        children.Add(child);
+        return child;
+    }
+
+    /// <summary>Puts the layer and all in it below a path.</summary>
+    internal void Place(string path)
+    {
+        foreach (var parameter in Parameters) parameter.Name = $"{path}.{parameter.Name}";
+        MoveBelow(path);
+    }
+
     /// <summary>Refuses a batch with another number of features than the layer was made for.</summary>
     protected static void RequireFeatures(Batch<R> x, int features, string what)
     {
         if (x.F != features) throw new ArgumentException($"{what} takes {features} features per frame, the batch has {x.F}", nameof(x));
+    }
+
+    private void MoveBelow(string path)
+    {
+        Path = Path.Length == 0 ? path : $"{path}.{Path}";
+        foreach (var child in children) child.MoveBelow(path);
     }
 }

@@ -13,12 +13,15 @@ public sealed class Parameter<R> where R : unmanaged, IBinaryFloatingPointIeee75
     private readonly Lock gate = new();
     private R[]? value, gradient;
     private Packed rows, columns;
-    private int version;
+    private int version = 1; // 0 is that of a copy not packed yet
 
     private Parameter(string name, int[] shape, InitialValue initial, bool isTrainable)
     {
         (Name, Shape, IsTrainable, this.initial) = (name, shape, isTrainable, initial);
-        Length = shape.Aggregate(1, (product, size) => checked(product * size));
+        // Sizes come from files too.
+        var length = shape.Aggregate(1L, (product, size) => product > Array.MaxLength ? product : product * size);
+        if (length > Array.MaxLength) throw new ArgumentException($"{this} would have more than {Array.MaxLength} elements", nameof(shape));
+        Length = (int)length;
     }
 
     /// <summary>The starting value of an element.</summary>

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Numerics;
 using System.Text.Json.Serialization;
 
@@ -10,10 +11,15 @@ namespace Hybrid.Core;
 [JsonPolymorphic(TypeDiscriminatorPropertyName = "layer")]
 [JsonDerivedType(typeof(LinearSpec), "linear")]
 [JsonDerivedType(typeof(Conv1dSpec), "conv1d")]
+[JsonDerivedType(typeof(SqueezeExciteSpec), "squeezeExcite")]
+[JsonDerivedType(typeof(ResidualSpec), "residual")]
 [JsonDerivedType(typeof(BatchNormSpec), "batchNorm")]
+[JsonDerivedType(typeof(LayerNormSpec), "layerNorm")]
 [JsonDerivedType(typeof(ActivationSpec), "activation")]
 [JsonDerivedType(typeof(DropoutSpec), "dropout")]
 [JsonDerivedType(typeof(MaskingSpec), "masking")]
+[JsonDerivedType(typeof(RnnSpec), "rnn")]
+[JsonDerivedType(typeof(GruSpec), "gru")]
 [JsonDerivedType(typeof(LstmSpec), "lstm")]
 [JsonDerivedType(typeof(PyramidSpec), "pyramid")]
 public abstract record LayerSpec
@@ -30,10 +36,54 @@ public abstract record LayerSpec
     /// <summary>The layer in a few words, as in summaries.</summary>
     public abstract string Describe();
 
-    /// <summary>A problem unless the value is at least <paramref name="least"/>.</summary>
-    private protected static IEnumerable<string> AtLeast(int least, int value, string what)
+    /// <summary>Whether every frame of the output lies where that of the input is.</summary>
+    internal virtual bool KeepsFrames => true;
+
+    /// <summary>
+    /// What is wrong with layers one after another, below a path; <paramref name="features"/> become those behind the last.
+    /// </summary>
+    internal static List<SpecProblem> Walk(string path, IReadOnlyList<LayerSpec> layers, ref int features)
+    {
+        var problems = new List<SpecProblem>();
+        for (var i = 0; i < layers.Count; i++)
+        {
+            var layer = layers[i];
+            var own = layer.Problems(features).Select(problem => new SpecProblem($"{path}.{i}", $"{layer.Describe()}: {problem}")).ToList();
+            problems.AddRange(own);
+            // Behind a faulty layer the sizes are unknown; the rest is judged as far as that goes.
+            if (own.Count == 0 && features > 0) features = layer.OutputFeatures(features);
+        }
+        return problems;
+    }
+
+    /// <summary>Layers one after another.</summary>
+    internal static Sequential<R> Build<R>(IReadOnlyList<LayerSpec> specs, int inputs) where R : unmanaged, IBinaryFloatingPointIeee754<R>
+    {
+        var layers = new List<Layer<R>>();
+        foreach (var spec in specs) layers.Add(spec.Build<R>(layers.Count == 0 ? inputs : layers[^1].OutputFeatures));
+        return new Sequential<R>(inputs, [.. layers]);
+    }
+
+    /// <summary>Specs come from files too: no size is larger than this, lest a small file ask for all memory.</summary>
+    private protected const int Largest = 1 << 20;
+
+    /// <summary>A problem unless the value is at least <paramref name="least"/> and at most <paramref name="most"/>.</summary>
+    private protected static IEnumerable<string> AtLeast(int least, int value, string what, int most = Largest)
     {
         if (value < least) yield return $"{what} is {value}, must be at least {least}";
+        if (value > most) yield return $"{what} is {value}, must be at most {most}";
+    }
+
+    /// <summary>A problem unless the value is the probability of a dropout.</summary>
+    private protected static IEnumerable<string> DropsSome(double probability, string what)
+    {
+        if (probability is not (>= 0 and < 1)) yield return string.Create(CultureInfo.InvariantCulture, $"{what} is {probability}, must be in [0, 1)");
+    }
+
+    /// <summary>A problem unless the function exists.</summary>
+    private protected static IEnumerable<string> Exists<TEnum>(TEnum value, string what) where TEnum : struct, Enum
+    {
+        if (!Enum.IsDefined(value)) yield return $"{what} {value} does not exist";
     }
 }
 
@@ -55,27 +105,6 @@ public sealed record LinearSpec(int Outputs, bool Bias = true) : LayerSpec
     public override string Describe() => $"linear {Outputs}{(Bias ? "" : " without bias")}";
 }
 
-/// <summary>A convolution over time.</summary>
-/// <param name="Channels">Channels of the output.</param>
-/// <param name="Kernel">Frames that one output frame sees.</param>
-/// <param name="Stride">Input frames from one output frame to the next.</param>
-/// <param name="Padding">Frames of zeros before and after; (kernel - 1) / 2 where null.</param>
-public sealed record Conv1dSpec(int Channels, int Kernel, int Stride = 1, int? Padding = null) : LayerSpec
-{
-    /// <inheritdoc/>
-    public override IEnumerable<string> Problems(int inputs) =>
-        [.. AtLeast(1, Channels, "number of channels"), .. AtLeast(1, Kernel, "kernel"), .. AtLeast(1, Stride, "stride"), .. AtLeast(0, Padding ?? 0, "padding")];
-
-    /// <inheritdoc/>
-    public override int OutputFeatures(int inputs) => Channels;
-
-    /// <inheritdoc/>
-    public override Layer<R> Build<R>(int inputs) => new Conv1d<R>(inputs, Channels, Kernel, Stride, Padding);
-
-    /// <inheritdoc/>
-    public override string Describe() => $"conv1d {Channels}, kernel {Kernel}{(Stride > 1 ? $", stride {Stride}" : "")}";
-}
-
 /// <summary>Batch normalisation.</summary>
 public sealed record BatchNormSpec : LayerSpec
 {
@@ -89,13 +118,25 @@ public sealed record BatchNormSpec : LayerSpec
     public override string Describe() => "batch norm";
 }
 
+/// <summary>Layer normalisation.</summary>
+public sealed record LayerNormSpec : LayerSpec
+{
+    /// <inheritdoc/>
+    public override IEnumerable<string> Problems(int inputs) => [];
+
+    /// <inheritdoc/>
+    public override Layer<R> Build<R>(int inputs) => new LayerNorm<R>(inputs);
+
+    /// <inheritdoc/>
+    public override string Describe() => "layer norm";
+}
+
 /// <summary>A nonlinear function of every element.</summary>
 /// <param name="Function">Which.</param>
 public sealed record ActivationSpec(ActivationFunction Function) : LayerSpec
 {
     /// <inheritdoc/>
-    public override IEnumerable<string> Problems(int inputs) =>
-        Enum.IsDefined(Function) ? [] : [$"activation function {(int)Function} does not exist"];
+    public override IEnumerable<string> Problems(int inputs) => Exists(Function, "activation function");
 
     /// <inheritdoc/>
     public override Layer<R> Build<R>(int inputs) => new Activation<R>(Function, inputs);
@@ -106,17 +147,17 @@ public sealed record ActivationSpec(ActivationFunction Function) : LayerSpec
 
 /// <summary>Dropout.</summary>
 /// <param name="Probability">Of an element to be dropped, in [0, 1).</param>
-public sealed record DropoutSpec(double Probability) : LayerSpec
+/// <param name="Locked">Whether all frames of an utterance share one mask.</param>
+public sealed record DropoutSpec(double Probability, bool Locked = false) : LayerSpec
 {
     /// <inheritdoc/>
-    public override IEnumerable<string> Problems(int inputs) =>
-        Probability is >= 0 and < 1 ? [] : [string.Create(System.Globalization.CultureInfo.InvariantCulture, $"probability is {Probability}, must be in [0, 1)")];
+    public override IEnumerable<string> Problems(int inputs) => DropsSome(Probability, "probability");
 
     /// <inheritdoc/>
-    public override Layer<R> Build<R>(int inputs) => new Dropout<R>(inputs, Probability);
+    public override Layer<R> Build<R>(int inputs) => new Dropout<R>(inputs, Probability, Locked);
 
     /// <inheritdoc/>
-    public override string Describe() => string.Create(System.Globalization.CultureInfo.InvariantCulture, $"dropout {Probability}");
+    public override string Describe() => string.Create(CultureInfo.InvariantCulture, $"{(Locked ? "locked " : "")}dropout {Probability}");
 }
 
 /// <summary>Masks over time and features.</summary>
@@ -143,33 +184,17 @@ public sealed record MaskingSpec(int Time, int Frequency, int TimeCount = 1, int
     private static string Times(int count) => count == 1 ? "" : $" x{count}";
 }
 
-/// <summary>An LSTM over time.</summary>
-/// <param name="Hidden">Units per direction.</param>
-/// <param name="Bidirectional">Whether a second one runs backwards beside it.</param>
-public sealed record LstmSpec(int Hidden, bool Bidirectional) : LayerSpec
-{
-    /// <inheritdoc/>
-    public override IEnumerable<string> Problems(int inputs) => AtLeast(1, Hidden, "number of hidden units");
-
-    /// <inheritdoc/>
-    public override int OutputFeatures(int inputs) => Bidirectional ? 2 * Hidden : Hidden;
-
-    /// <inheritdoc/>
-    public override Layer<R> Build<R>(int inputs) => new Recurrent<R>(inputs, Hidden, Bidirectional);
-
-    /// <inheritdoc/>
-    public override string Describe() => $"{(Bidirectional ? "blstm" : "lstm")} {Hidden}";
-}
-
 /// <summary>Joins neighbouring frames.</summary>
 /// <param name="Factor">How many frames become one.</param>
 public sealed record PyramidSpec(int Factor) : LayerSpec
 {
     /// <inheritdoc/>
-    public override IEnumerable<string> Problems(int inputs) => AtLeast(2, Factor, "factor");
+    public override IEnumerable<string> Problems(int inputs) => AtLeast(2, Factor, "factor", most: Largest / Math.Max(1, inputs));
 
     /// <inheritdoc/>
     public override int OutputFeatures(int inputs) => Factor * inputs;
+
+    internal override bool KeepsFrames => false;
 
     /// <inheritdoc/>
     public override Layer<R> Build<R>(int inputs) => new Pyramid<R>(inputs, Factor);

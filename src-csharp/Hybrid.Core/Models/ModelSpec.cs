@@ -22,13 +22,8 @@ public sealed record ModelSpec(int Inputs, int Symbols, IReadOnlyList<LayerSpec>
         if (Symbols < 2) problems.Add(new SpecProblem("", $"the network has {Symbols} symbols, must be at least 2 (blank and one phone)"));
         if (!Decoder.Any()) problems.Add(new SpecProblem("", $"the decoder is empty, must end with linear {Symbols}"));
         var features = Inputs;
-        foreach (var (path, layer) in Layers)
-        {
-            var own = layer.Problems(features).Select(problem => new SpecProblem(path, $"{layer.Describe()}: {problem}")).ToList();
-            problems.AddRange(own);
-            // Behind a faulty layer the sizes are unknown; the rest is judged as far as that goes.
-            if (own.Count == 0 && features > 0) features = layer.OutputFeatures(features);
-        }
+        problems.AddRange(LayerSpec.Walk("encoder", Encoder, ref features));
+        problems.AddRange(LayerSpec.Walk("decoder", Decoder, ref features));
         if (problems.Count == 0 && features != Symbols)
             problems.Add(new SpecProblem($"decoder.{Decoder.Count - 1}", $"{Decoder[^1].Describe()}: the network ends with {features} outputs for {Symbols} symbols, must end with linear {Symbols}"));
         return problems;
@@ -44,7 +39,7 @@ public sealed record ModelSpec(int Inputs, int Symbols, IReadOnlyList<LayerSpec>
         try
         {
             var spec = JsonSerializer.Deserialize(json, SpecJson.Default.ModelSpec);
-            return spec is { Encoder: not null, Decoder: not null } && !spec.Encoder.Concat(spec.Decoder).Contains(null)
+            return spec is { Encoder: not null, Decoder: not null } && IsComplete(spec.Encoder) && IsComplete(spec.Decoder)
                 ? spec
                 : throw new FormatException("a network needs \"inputs\", \"symbols\", \"encoder\" and \"decoder\"");
         }
@@ -53,6 +48,9 @@ public sealed record ModelSpec(int Inputs, int Symbols, IReadOnlyList<LayerSpec>
             throw new FormatException($"not a network: {error.Message}", error);
         }
     }
+
+    private static bool IsComplete(IReadOnlyList<LayerSpec?> layers) =>
+        layers.All(layer => layer is not null && (layer is not ResidualSpec residual || IsComplete(residual.Body)));
 }
 
 /// <summary>Something wrong with a spec.</summary>

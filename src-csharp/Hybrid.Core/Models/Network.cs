@@ -9,8 +9,9 @@ namespace Hybrid.Core;
 /// <typeparam name="R">Float in production, double in gradient checks.</typeparam>
 public sealed class Network<R> where R : unmanaged, IBinaryFloatingPointIeee754<R>
 {
-    // Arrays, because walking through an interface would allocate an enumerator at every step.
-    private readonly Layer<R>[] layers;
+    private readonly Sequential<R> encoder, decoder;
+
+    // An array, because walking through an interface would allocate an enumerator at every step.
     private readonly Parameter<R>[] parameters;
 
     /// <summary>Builds the layers with starting values drawn from <paramref name="seed"/>.</summary>
@@ -22,32 +23,30 @@ public sealed class Network<R> where R : unmanaged, IBinaryFloatingPointIeee754<
     }
 
     /// <summary>A network that takes its weights and running statistics from stored tensors.</summary>
+    /// <param name="spec">The declaration.</param>
+    /// <param name="tensors">One for each of <see cref="Parameters"/>, in any order.</param>
+    /// <param name="rename">The name in the network for the name of a tensor, where they differ.</param>
     /// <exception cref="InvalidSpecException">The spec has mistakes.</exception>
     /// <exception cref="FormatException">Tensors are missing, left over or of another shape; the message lists all.</exception>
-    public Network(ModelSpec spec, IEnumerable<StoredTensor> tensors) : this(spec) => Load(tensors);
+    public Network(ModelSpec spec, IEnumerable<StoredTensor> tensors, IReadOnlyDictionary<string, string>? rename = null) : this(spec) => Load(tensors, rename);
 
     private Network(ModelSpec spec)
     {
         if (spec.Validate() is { Count: > 0 } problems) throw new InvalidSpecException(problems);
         Spec = spec;
-        var built = new List<Layer<R>>();
-        var features = spec.Inputs;
-        foreach (var (path, layerSpec) in spec.Layers)
-        {
-            var layer = layerSpec.Build<R>(features);
-            layer.Path = path;
-            foreach (var parameter in layer.Parameters) parameter.Name = $"{path}.{parameter.Name}";
-            features = layer.OutputFeatures;
-            built.Add(layer);
-        }
-        (layers, parameters) = ([.. built], [.. built.SelectMany(layer => layer.Parameters)]);
+        encoder = LayerSpec.Build<R>(spec.Encoder, spec.Inputs);
+        decoder = LayerSpec.Build<R>(spec.Decoder, encoder.OutputFeatures);
+        encoder.Place("encoder");
+        decoder.Place("decoder");
+        Layers = [.. encoder.Children, .. decoder.Children];
+        parameters = [.. encoder.Parameters, .. decoder.Parameters];
     }
 
     /// <summary>The declaration.</summary>
     public ModelSpec Spec { get; }
 
     /// <summary>The layers in order.</summary>
-    public IReadOnlyList<Layer<R>> Layers => layers;
+    public IReadOnlyList<Layer<R>> Layers { get; }
 
     /// <summary>All weights and running statistics, with their paths as names.</summary>
     public IReadOnlyList<Parameter<R>> Parameters => parameters;
@@ -56,58 +55,40 @@ public sealed class Network<R> where R : unmanaged, IBinaryFloatingPointIeee754<
     public long ParameterCount => Parameters.Where(parameter => parameter.IsTrainable).Sum(parameter => (long)parameter.Length);
 
     /// <summary>Frames of the output for an utterance of <paramref name="frames"/> frames.</summary>
-    public int OutputLength(int frames) => Layers.Aggregate(frames, (length, layer) => layer.OutputLength(length));
+    public int OutputLength(int frames) => decoder.OutputLength(encoder.OutputLength(frames));
 
     /// <summary>Frame k of the output is centred on frame <c>k * Stride + Offset</c> of the input.</summary>
-    public (int Stride, double Offset) Centers
-    {
-        get
-        {
-            var (stride, offset) = (1, 0.0);
-            foreach (var layer in layers)
-            {
-                offset += stride * layer.Centers.Offset;
-                stride *= layer.Centers.Stride;
-            }
-            return (stride, offset);
-        }
-    }
+    public (int Stride, double Offset) Centers =>
+        (encoder.Centers.Stride * decoder.Centers.Stride, encoder.Centers.Offset + encoder.Centers.Stride * decoder.Centers.Offset);
 
     /// <summary>Multiply-adds for an utterance of <paramref name="frames"/> frames.</summary>
-    public long MultiplyAdds(int frames)
-    {
-        var sum = 0L;
-        foreach (var layer in Layers)
-        {
-            sum += layer.MultiplyAdds(frames);
-            frames = layer.OutputLength(frames);
-        }
-        return sum;
-    }
+    public long MultiplyAdds(int frames) => encoder.MultiplyAdds(frames) + decoder.MultiplyAdds(encoder.OutputLength(frames));
 
     /// <summary>[T, B, inputs] to logits, [T', B, symbols].</summary>
-    public Batch<R> Forward(Batch<R> x, Pass pass)
-    {
-        foreach (var layer in layers) x = layer.Forward(x, pass);
-        return x;
-    }
+    public Batch<R> Forward(Batch<R> x, Pass pass) => decoder.Forward(encoder.Forward(x, pass), pass);
 
     /// <summary>Adds to the gradients of all parameters, given the loss's gradient with respect to the logits.</summary>
-    public void Backward(Batch<R> dLogits, Pass pass)
-    {
-        for (var i = layers.Length - 1; i >= 0; i--) dLogits = layers[i].Backward(dLogits, pass);
-    }
+    public void Backward(Batch<R> dLogits, Pass pass) => encoder.Backward(decoder.Backward(dLogits, pass), pass);
 
     /// <summary>Weights and running statistics, to be stored.</summary>
     public IEnumerable<StoredTensor> Save() => parameters.Select(parameter => parameter.Save());
 
     /// <summary>Takes weights and running statistics from stored tensors.</summary>
+    /// <param name="tensors">One for each of <see cref="Parameters"/>, in any order.</param>
+    /// <param name="rename">The name in the network for the name of a tensor, where they differ.</param>
     /// <exception cref="FormatException">Tensors are missing, left over or of another shape; the message lists all, and nothing was taken.</exception>
-    public void Load(IEnumerable<StoredTensor> tensors)
+    public void Load(IEnumerable<StoredTensor> tensors, IReadOnlyDictionary<string, string>? rename = null)
     {
-        var left = tensors.ToDictionary(tensor => tensor.Name);
+        var left = new Dictionary<string, StoredTensor>();
+        var unused = new HashSet<string>(rename?.Keys ?? []);
         var problems = new List<string>();
         var found = new List<(Parameter<R> Parameter, StoredTensor Stored)>();
+        foreach (var tensor in tensors)
+        {
+            unused.Remove(tensor.Name);
+            var name = rename?.GetValueOrDefault(tensor.Name) ?? tensor.Name;
+            if (!left.TryAdd(name, tensor)) problems.Add($"{left[name].Name} and {tensor.Name} both stand for {name}");
+        }
         foreach (var parameter in parameters)
         {
             if (!left.Remove(parameter.Name, out var stored)) problems.Add($"missing {parameter}");
@@ -115,7 +96,8 @@ public sealed class Network<R> where R : unmanaged, IBinaryFloatingPointIeee754<
                 problems.Add($"{parameter} has shape [{string.Join(", ", stored.Shape)}] in the file");
             else found.Add((parameter, stored));
         }
-        problems.AddRange(left.Keys.Select(name => $"unexpected {name}"));
+        problems.AddRange(left.Values.Select(tensor => $"unexpected {tensor.Name}"));
+        problems.AddRange(unused.Select(name => $"nothing to rename is called {name}"));
         if (problems.Count > 0) throw new FormatException($"the tensors do not fit the network: {string.Join("; ", problems)}");
         foreach (var (parameter, stored) in found) parameter.Load(stored);
     }

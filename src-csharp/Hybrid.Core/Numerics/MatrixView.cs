@@ -45,11 +45,17 @@ public readonly struct MatrixView<R> where R : unmanaged, IBinaryFloatingPointIe
     /// <summary>The same memory read with rows and columns exchanged.</summary>
     public MatrixView<R> Transposed => new(Data, Columns, Rows, ColumnStride, RowStride);
 
+    /// <summary>The elements of a row.</summary>
+    /// <exception cref="InvalidOperationException">They do not lie side by side.</exception>
+    internal Span<R> Row(int i) => ColumnStride == 1
+        ? Data.Span.Slice(i * RowStride, Columns)
+        : throw new InvalidOperationException($"the elements of a row lie {ColumnStride} apart, must lie side by side");
+
     /// <summary>Some of the rows.</summary>
     public MatrixView<R> SliceRows(int start, int count) =>
         new(count == 0 ? default : Data[(start * RowStride)..], count, Columns, RowStride, ColumnStride);
 
     /// <summary>Some of the columns.</summary>
     public MatrixView<R> SliceColumns(int start, int count) =>
-        new(count == 0 ? default : Data[(start * ColumnStride)..], Rows, count, RowStride, ColumnStride);
+        new(count == 0 || Rows == 0 ? default : Data[(start * ColumnStride)..], Rows, count, RowStride, ColumnStride);
 }

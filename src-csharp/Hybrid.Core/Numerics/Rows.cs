@@ -13,15 +13,22 @@ internal static class Rows
     /// <summary>Copies <paramref name="row"/> into every row.</summary>
     public static void Fill<R>(MatrixView<R> matrix, ReadOnlySpan<R> row) where R : unmanaged, IBinaryFloatingPointIeee754<R>
     {
-        var data = matrix.Data.Span;
-        for (var i = 0; i < matrix.Rows; i++) row.CopyTo(data.Slice(i * matrix.RowStride, matrix.Columns));
+        for (var i = 0; i < matrix.Rows; i++) row.CopyTo(matrix.Row(i));
     }
 
     /// <summary>sum[j] += sum over i of matrix[i, j]</summary>
     public static void AddSum<R>(MatrixView<R> matrix, Span<R> sum, Workspace workspace) where R : unmanaged, IBinaryFloatingPointIeee754<R>
     {
         var partial = PartialSums(matrix.Rows, matrix.Columns, matrix, workspace, static (in MatrixView<R> m, int i, Span<R> target) =>
-            TensorPrimitives.Add(target, m.Data.Span.Slice(i * m.RowStride, m.Columns), target));
+            TensorPrimitives.Add(target, m.Row(i), target));
+        Merge(partial, sum);
+    }
+
+    /// <summary>sum[j] += sum over i of a[i, j] * b[i, j]</summary>
+    public static void AddProductSum<R>(MatrixView<R> a, MatrixView<R> b, Span<R> sum, Workspace workspace) where R : unmanaged, IBinaryFloatingPointIeee754<R>
+    {
+        var partial = PartialSums(a.Rows, a.Columns, (a, b), workspace, static (in (MatrixView<R> A, MatrixView<R> B) s, int i, Span<R> target) =>
+            TensorPrimitives.MultiplyAdd(s.A.Row(i), s.B.Row(i), target, target));
         Merge(partial, sum);
     }
 
@@ -36,7 +43,7 @@ internal static class Rows
         var partial = new MatrixView<R>(workspace.RentZeroed<R>(pieces * width), pieces, width);
         workspace.Team.For(pieces, (rows, state, partial, add), static (in (int Rows, TState State, MatrixView<R> Partial, AddRow<TState, R> Add) s, int piece) =>
         {
-            var target = s.Partial.Data.Span.Slice(piece * s.Partial.Columns, s.Partial.Columns);
+            var target = s.Partial.Row(piece);
             for (var row = piece * Piece; row < Math.Min(s.Rows, (piece + 1) * Piece); row++) s.Add(s.State, row, target);
         });
         return partial;
@@ -46,6 +53,6 @@ internal static class Rows
     public static void Merge<R>(MatrixView<R> partial, Span<R> sum) where R : unmanaged, IBinaryFloatingPointIeee754<R>
     {
         for (var piece = 0; piece < partial.Rows; piece++)
-            TensorPrimitives.Add(sum, partial.Data.Span.Slice(piece * partial.RowStride, partial.Columns), sum);
+            TensorPrimitives.Add(sum, partial.Row(piece), sum);
     }
 }

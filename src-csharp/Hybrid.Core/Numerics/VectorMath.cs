@@ -92,6 +92,11 @@ internal static class VectorMath
     public static Vector512<R> RoundingShift<R>() where R : unmanaged, IBinaryFloatingPointIeee754<R> =>
         Constant<R>(typeof(R) == typeof(float) ? 12582912.0 : 6755399441055744.0);
 
+    /// <summary>max(x, 0); the comparison keeps NaN, which Max would not on every machine.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<R> Relu<R>(Vector512<R> x) where R : unmanaged, IBinaryFloatingPointIeee754<R> =>
+        Vector512.AndNot(x, Vector512.LessThan(x, Vector512<R>.Zero));
+
     /// <summary>1 / (1 + e^-x).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<R> Sigmoid<R>(Vector512<R> x) where R : unmanaged, IBinaryFloatingPointIeee754<R> =>

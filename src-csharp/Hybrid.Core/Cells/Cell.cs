@@ -1,0 +1,149 @@
+using System.Numerics;
+using System.Numerics.Tensors;
+
+namespace Hybrid.Core;
+
+/// <summary>
+/// A recurrent cell: the features of a frame and the state before it give the state after it. It can be stepped by hand
+/// (<see cref="Forward"/>, <see cref="Backward"/>), and <see cref="Recurrent{R}"/> takes it through time; both run the same
+/// kernels. Derivation: Recurrent.md.
+/// </summary>
+/// <remarks>
+/// Parameters are PyTorch's: W_ih [G H, I], W_hh [G H, H] and two bias vectors [G H] with the weights of G gates one below
+/// the other. Input weights start as Glorot and Bengio (2010) have it, recurrent ones uniformly in +-1 / sqrt(H), biases at 0
+/// unless a cell says otherwise.
+/// </remarks>
+/// <typeparam name="R">Float or double.</typeparam>
+public abstract class Cell<R> where R : unmanaged, IBinaryFloatingPointIeee754<R>
+{
+    private protected Cell(int inputs, int hidden, int gates, int states, string suffix, Parameter<R>.InitialValue? bias = null)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(inputs);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(hidden);
+        (Inputs, Hidden, GateSize, StateSize) = (inputs, hidden, gates * hidden, states * hidden);
+        WeightIh = Parameter<R>.Glorot("weight_ih" + suffix, inputs, hidden, GateSize, inputs);
+        WeightHh = Parameter<R>.Uniform("weight_hh" + suffix, 1 / Math.Sqrt(hidden), GateSize, hidden);
+        BiasIh = Parameter<R>.Trainable("bias_ih" + suffix, bias ?? ((_, _) => 0), GateSize);
+        BiasHh = Parameter<R>.Constant("bias_hh" + suffix, 0, GateSize);
+        Parameters = [WeightIh, WeightHh, BiasIh, BiasHh];
+    }
+
+    /// <summary>Features per frame, I.</summary>
+    public int Inputs { get; }
+
+    /// <summary>Hidden units, H.</summary>
+    public int Hidden { get; }
+
+    /// <summary>Input weights, [G H, I].</summary>
+    public Parameter<R> WeightIh { get; }
+
+    /// <summary>Recurrent weights, [G H, H].</summary>
+    public Parameter<R> WeightHh { get; }
+
+    /// <summary>Bias on the input side, [G H].</summary>
+    public Parameter<R> BiasIh { get; }
+
+    /// <summary>Bias on the recurrent side, [G H].</summary>
+    public Parameter<R> BiasHh { get; }
+
+    /// <summary>The four tensors in PyTorch's order.</summary>
+    public IReadOnlyList<Parameter<R>> Parameters { get; }
+
+    /// <summary>G H: numbers of all gates.</summary>
+    internal int GateSize { get; }
+
+    /// <summary>Numbers of the whole state: H, or 2 H where a cell state stands beside the hidden state.</summary>
+    internal int StateSize { get; }
+
+    /// <summary>
+    /// Whether gates see only the sum of W_ih x and W_hh h, so that one buffer serves both products and their gradients.
+    /// </summary>
+    internal virtual bool AddsProducts => true;
+
+    /// <summary>One step of a batch.</summary>
+    /// <param name="x">[B, I], the frame.</param>
+    /// <param name="before">The state before it; zero where left out.</param>
+    /// <param name="workspace">
+    /// Memory and threads. The step lives until the workspace is reset; an endless stream takes two of them in turns.
+    /// </param>
+    /// <exception cref="ArgumentException">Sizes do not fit.</exception>
+    public CellStep<R> Forward(MatrixView<R> x, CellState<R> before, Workspace workspace)
+    {
+        if (x.Columns != Inputs) throw new ArgumentException($"the cell takes {Inputs} features, the frame has {x.Columns}", nameof(x));
+        MatrixView<R> Rent(int columns) => new(workspace.Rent<R>(x.Rows * columns), x.Rows, columns);
+        var gates = Rent(GateSize);
+        var step = new CellStep<R>(this, x, Rent(StateSize), Rent(StateSize), gates, AddsProducts ? gates : Rent(GateSize));
+        before.CopyTo(step.Before, Hidden);
+        Gemm.Multiply(x, WeightIh.PackedColumns, step.Gates, accumulate: false, workspace.Team); // F1
+        Gemm.Multiply(step.Before.SliceColumns(0, Hidden), WeightHh.PackedColumns, step.Recurrent, AddsProducts, workspace.Team); // F2
+        var bias = workspace.Rent<R>(GateSize).Span;
+        SumBiases(bias);
+        for (var b = 0; b < x.Rows; b++) Gates(step.Gates.Row(b), step.Recurrent.Row(b), bias, step.Before.Row(b), step.After.Row(b)); // F3
+        return step;
+    }
+
+    /// <summary>The reverse of <see cref="Forward"/>, once for each step: adds to the gradients of the parameters.</summary>
+    /// <param name="step">What Forward returned; overwritten.</param>
+    /// <param name="dAfter">Gradient with respect to the state after the step; zero where left out.</param>
+    /// <param name="workspace">Memory and threads.</param>
+    /// <returns>Gradients with respect to the frame and to the state before it.</returns>
+    /// <exception cref="ArgumentException">Sizes do not fit, or the step is another cell's.</exception>
+    public CellGradient<R> Backward(CellStep<R> step, CellState<R> dAfter, Workspace workspace)
+    {
+        if (step.Cell != this) throw new ArgumentException("the step is not one of this cell", nameof(step));
+        var (x, B) = (step.X, step.X.Rows);
+        var dState = new MatrixView<R>(workspace.Rent<R>(B * StateSize), B, StateSize);
+        dAfter.CopyTo(dState, Hidden);
+        var nothing = workspace.RentZeroed<R>(Hidden).Span;
+        for (var b = 0; b < B; b++) GatesBackward(step.Gates.Row(b), step.Recurrent.Row(b), step.Before.Row(b), step.After.Row(b), nothing, dState.Row(b)); // B1
+        Gemm.Multiply(step.Recurrent, WeightHh.PackedRows, dState.SliceColumns(0, Hidden), accumulate: true, workspace.Team); // B2
+        AddGradients(step.Gates, step.Recurrent, x, step.Before.SliceColumns(0, Hidden), workspace);
+        var dx = new MatrixView<R>(workspace.Rent<R>(B * Inputs), B, Inputs);
+        Gemm.Multiply(step.Gates, WeightIh.PackedRows, dx, accumulate: false, workspace.Team); // B6
+        return new CellGradient<R>(dx, CellState<R>.Of(dState, Hidden));
+    }
+
+    /// <summary>One step of one utterance, after both matrix products.</summary>
+    /// <param name="gates">[G H], in: W_ih x, the recurrent product added where <see cref="AddsProducts"/>; out: what <see cref="GatesBackward"/> needs.</param>
+    /// <param name="recurrent">[G H], in: W_hh h; out: what GatesBackward needs. The same as <paramref name="gates"/> where <see cref="AddsProducts"/>.</param>
+    /// <param name="bias">[G H], from <see cref="SumBiases"/>.</param>
+    /// <param name="before">[H] or [2H], the state before the step: h, then c.</param>
+    /// <param name="after">Out: the state after it.</param>
+    internal abstract void Gates(Span<R> gates, Span<R> recurrent, ReadOnlySpan<R> bias, ReadOnlySpan<R> before, Span<R> after);
+
+    /// <summary>The reverse of <see cref="Gates"/>.</summary>
+    /// <param name="gates">[G H], in: what Gates left; out: gradient with respect to W_ih x.</param>
+    /// <param name="recurrent">[G H], the same for W_hh h.</param>
+    /// <param name="before">The state before the step.</param>
+    /// <param name="after">The state after it.</param>
+    /// <param name="dy">[H], gradient with respect to h that comes from the layer above.</param>
+    /// <param name="dState">
+    /// In: gradient with respect to the state after the step that comes from the next one; out: with respect to the state
+    /// before it, without what goes through W_hh.
+    /// </param>
+    internal abstract void GatesBackward(Span<R> gates, Span<R> recurrent, ReadOnlySpan<R> before, ReadOnlySpan<R> after, ReadOnlySpan<R> dy, Span<R> dState);
+
+    /// <summary>What the gates add to W_ih x: both biases, as far as they stand side by side.</summary>
+    internal virtual void SumBiases(Span<R> bias) => TensorPrimitives.Add(BiasIh.Value, BiasHh.Value, bias);
+
+    /// <summary>Adds the gradients of all parameters, from any number of frames.</summary>
+    /// <param name="dGates">[N, G H], gradient with respect to W_ih x.</param>
+    /// <param name="dRecurrent">[N, G H], the same for W_hh h.</param>
+    /// <param name="x">[N, I], the frames.</param>
+    /// <param name="h">[N, H], the hidden states before them.</param>
+    /// <param name="workspace">Memory and threads.</param>
+    internal void AddGradients(MatrixView<R> dGates, MatrixView<R> dRecurrent, MatrixView<R> x, MatrixView<R> h, Workspace workspace)
+    {
+        Gemm.Multiply(dGates.Transposed, x, WeightIh.GradientMatrix, accumulate: true, workspace.Team); // B3
+        Gemm.Multiply(dRecurrent.Transposed, h, WeightHh.GradientMatrix, accumulate: true, workspace.Team); // B4
+        var sum = workspace.RentZeroed<R>(GateSize).Span;
+        Rows.AddSum(dGates, sum, workspace); // B5
+        TensorPrimitives.Add(BiasIh.Gradient, sum, BiasIh.Gradient);
+        if (!AddsProducts)
+        {
+            sum.Clear();
+            Rows.AddSum(dRecurrent, sum, workspace); // B5
+        }
+        TensorPrimitives.Add(BiasHh.Gradient, sum, BiasHh.Gradient);
+    }
+}

@@ -1,0 +1,198 @@
+using System.Numerics;
+
+namespace Hybrid.Core;
+
+/// <summary>
+/// One layer of a <see cref="Recurrent{R}"/>: a cell taken through time, and perhaps a second one that runs backwards.
+/// Derivation: Recurrent.md.
+/// </summary>
+/// <remarks>
+/// The input projection of all frames is one matrix product, and so is each weight gradient. In between, each direction and
+/// each slice of the batch steps through time on its own, without waiting for the others.
+/// </remarks>
+/// <typeparam name="R">Float or double.</typeparam>
+internal sealed class RecurrentLayer<R>(Cell<R>[] cells) where R : unmanaged, IBinaryFloatingPointIeee754<R>
+{
+    private readonly int hidden = cells[0].Hidden, gateSize = cells[0].GateSize, stateSize = cells[0].StateSize;
+
+    public IReadOnlyList<Cell<R>> Cells => cells;
+
+    public int OutputFeatures => cells.Length * hidden;
+
+    /// <summary>Room for the states of a number of such layers, [layers D B, H] or [.., 2H].</summary>
+    public MatrixView<R> RentStates(int layers, int batch, Workspace workspace)
+    {
+        var rows = layers * cells.Length * batch;
+        return new MatrixView<R>(workspace.Rent<R>(rows * stateSize), rows, stateSize);
+    }
+
+    /// <summary>[T, B, I] to [T, B, D H]; the states before the first steps become those after the last.</summary>
+    public Batch<R> Forward(Batch<R> x, MatrixView<R> states, Pass pass)
+    {
+        var workspace = pass.Workspace;
+        var gates = workspace.Rent<R>(cells.Length * x.Rows * gateSize);
+        ref var tape = ref workspace.Tape<RecurrentTape>(this);
+        tape = new RecurrentTape
+        {
+            X = x,
+            Y = x.With(workspace.RentZeroed<R>(x.Rows * OutputFeatures), OutputFeatures),
+            Gates = gates,
+            Recurrent = cells[0].AddsProducts ? gates : workspace.Rent<R>(gates.Length),
+            History = workspace.Rent<R>(cells.Length * (x.Rows + x.B) * stateSize),
+            Bias = workspace.Rent<R>(cells.Length * gateSize),
+        };
+        for (var d = 0; d < cells.Length; d++)
+        {
+            Gemm.Multiply(x.Matrix, cells[d].WeightIh.PackedColumns, View(tape.Gates, d, x.Rows, gateSize), accumulate: false, workspace.Team); // F1
+            cells[d].SumBiases(View(tape.Bias, d, 1, gateSize).Row(0));
+        }
+        var slices = new Slices(x.B, cells.Length, workspace.Team);
+        workspace.Team.For(slices.Count, (this, tape, states, slices), static (in (RecurrentLayer<R> Layer, RecurrentTape Tape, MatrixView<R> States, Slices Slices) s, int i) =>
+            s.Layer.StepForward(s.Tape, s.States, s.Slices[i]));
+        return tape.Y;
+    }
+
+    /// <summary>The reverse of <see cref="Forward"/>; gradients with respect to final states become those of initial ones.</summary>
+    public Batch<R> Backward(Batch<R> dy, MatrixView<R> dStates, Pass pass)
+    {
+        var workspace = pass.Workspace;
+        var tape = workspace.Tape<RecurrentTape>(this);
+        var x = tape.X;
+        var slices = new Slices(x.B, cells.Length, workspace.Team);
+        workspace.Team.For(slices.Count, (this, tape, dy, dStates, slices), static (in (RecurrentLayer<R> Layer, RecurrentTape Tape, Batch<R> Dy, MatrixView<R> DStates, Slices Slices) s, int i) =>
+            s.Layer.StepBackward(s.Tape, s.Dy, s.DStates, s.Slices[i]));
+
+        var dx = x.Like(workspace, x.F);
+        for (var d = 0; d < cells.Length; d++)
+        {
+            var (dGates, dRecurrent) = (View(tape.Gates, d, x.Rows, gateSize), View(tape.Recurrent, d, x.Rows, gateSize));
+            var h = History(tape, d).SliceColumns(0, hidden).SliceRows(d * x.B, x.Rows); // before each frame
+            cells[d].AddGradients(dGates, dRecurrent, x.Matrix, h, workspace);
+            Gemm.Multiply(dGates, cells[d].WeightIh.PackedRows, dx.Matrix, accumulate: d > 0, workspace.Team); // B6
+        }
+        return dx;
+    }
+
+    private void StepForward(in RecurrentTape tape, MatrixView<R> states, Slice slice)
+    {
+        int T = tape.X.T, B = tape.X.B, d = slice.Direction;
+        ReadOnlySpan<int> lengths = tape.X.Lengths.Span;
+        var cell = cells[d];
+        var weight = cell.WeightHh.PackedColumns;
+        MatrixView<R> gates = View(tape.Gates, d, T * B, gateSize), recurrent = View(tape.Recurrent, d, T * B, gateSize);
+        MatrixView<R> history = History(tape, d), h = history.SliceColumns(0, hidden);
+        ReadOnlySpan<R> bias = View(tape.Bias, d, 1, gateSize).Row(0);
+        var (start, end) = d == 0 ? (0, T * B) : (T * B, 0);
+        for (var b = slice.First; b < slice.End; b++) states.Row(d * B + b).CopyTo(history.Row(start + b));
+        for (var step = 0; step < T; step++)
+        {
+            var t = d == 0 ? step : T - 1 - step;
+            int row = t * B, before = row + d * B, after = row + B - d * B;
+            var active = slice.Active(lengths, t);
+            Gemm.Multiply(h.SliceRows(before + slice.First, active), weight, recurrent.SliceRows(row + slice.First, active), cell.AddsProducts); // F2
+            for (var b = slice.First; b < slice.End; b++)
+            {
+                if (t < lengths[b])
+                {
+                    cell.Gates(gates.Row(row + b), recurrent.Row(row + b), bias, history.Row(before + b), history.Row(after + b)); // F3
+                    h.Row(after + b).CopyTo(tape.Y.Row(t, b)[(d * hidden)..]);
+                }
+                else history.Row(before + b).CopyTo(history.Row(after + b));
+            }
+        }
+        for (var b = slice.First; b < slice.End; b++) history.Row(end + b).CopyTo(states.Row(d * B + b));
+    }
+
+    private void StepBackward(in RecurrentTape tape, Batch<R> dy, MatrixView<R> dStates, Slice slice)
+    {
+        int T = tape.X.T, B = tape.X.B, d = slice.Direction;
+        ReadOnlySpan<int> lengths = tape.X.Lengths.Span;
+        var cell = cells[d];
+        var weight = cell.WeightHh.PackedRows;
+        MatrixView<R> gates = View(tape.Gates, d, T * B, gateSize), recurrent = View(tape.Recurrent, d, T * B, gateSize);
+        MatrixView<R> history = History(tape, d), dState = dStates.SliceRows(d * B, B), dh = dState.SliceColumns(0, hidden);
+        for (var step = T - 1; step >= 0; step--)
+        {
+            var t = d == 0 ? step : T - 1 - step;
+            int row = t * B, before = row + d * B, after = row + B - d * B;
+            for (var b = slice.First; b < slice.End; b++)
+            {
+                if (t < lengths[b])
+                {
+                    cell.GatesBackward(gates.Row(row + b), recurrent.Row(row + b), history.Row(before + b), history.Row(after + b),
+                        dy.Row(t, b).Slice(d * hidden, hidden), dState.Row(b)); // B1
+                }
+                else
+                {
+                    gates.Row(row + b).Clear();
+                    recurrent.Row(row + b).Clear();
+                }
+            }
+            var active = slice.Active(lengths, t);
+            Gemm.Multiply(recurrent.SliceRows(row + slice.First, active), weight, dh.SliceRows(slice.First, active), accumulate: true); // B2
+        }
+    }
+
+    /// <summary>The part of direction <paramref name="d"/> in memory that holds [rows, columns] for each direction.</summary>
+    private static MatrixView<R> View(Memory<R> memory, int d, int rows, int columns) =>
+        new(memory.Slice(d * rows * columns, rows * columns), rows, columns);
+
+    /// <summary>The states between frames in order of time: before frame 0, after it, ..., after the last.</summary>
+    private MatrixView<R> History(in RecurrentTape tape, int d) => View(tape.History, d, tape.X.Rows + tape.X.B, stateSize);
+
+    /// <summary>What the backward pass needs, for each direction d.</summary>
+    private struct RecurrentTape
+    {
+        /// <summary>[T, B, I]: B3.</summary>
+        public Batch<R> X;
+
+        /// <summary>[T, B, D H], the output.</summary>
+        public Batch<R> Y;
+
+        /// <summary>[D, T, B, G H], what the gates left: B1, which leaves the gradients for B3 to B6 in their place.</summary>
+        public Memory<R> Gates;
+
+        /// <summary>[D, T, B, G H], the same for the recurrent products, for B1, B2, B4 and B5; the same memory where the cell adds both.</summary>
+        public Memory<R> Recurrent;
+
+        /// <summary>[D, T + 1, B, H] or [.., 2H], the states between the frames: B1, B4.</summary>
+        public Memory<R> History;
+
+        /// <summary>[D, G H], what the gates add: F3.</summary>
+        public Memory<R> Bias;
+    }
+
+    /// <summary>Utterances <c>First..End</c> in one direction: what one thread takes through time.</summary>
+    private readonly record struct Slice(int Direction, int First, int End)
+    {
+        /// <summary>How many rows from the first reach frame <paramref name="t"/>, those in between included.</summary>
+        public int Active(ReadOnlySpan<int> lengths, int t)
+        {
+            var end = End;
+            while (end > First && lengths[end - 1] <= t) end--;
+            return end - First;
+        }
+    }
+
+    /// <summary>Directions times slices of the batch, enough of them to give every thread something to do.</summary>
+    private readonly struct Slices
+    {
+        private const int SmallestSlice = 4;
+
+        private readonly int batch, directions, rows;
+
+        public Slices(int batch, int directions, ThreadTeam team)
+        {
+            var perDirection = Math.Max(1, team.Threads / directions);
+            (this.batch, this.directions) = (batch, directions);
+            rows = Math.Max(SmallestSlice, (batch + perDirection - 1) / perDirection);
+        }
+
+        private int PerDirection => (batch + rows - 1) / rows;
+
+        public int Count => directions * PerDirection;
+
+        public Slice this[int index] =>
+            new(index / PerDirection, index % PerDirection * rows, Math.Min(batch, (index % PerDirection + 1) * rows));
+    }
+}

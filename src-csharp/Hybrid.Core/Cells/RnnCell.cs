@@ -1,0 +1,74 @@
+using System.Numerics;
+using System.Runtime.Intrinsics;
+
+namespace Hybrid.Core;
+
+/// <summary>The nonlinear function of an <see cref="RnnCell{R}"/>.</summary>
+public enum RnnNonlinearity
+{
+    /// <summary>The hyperbolic tangent.</summary>
+    Tanh,
+
+    /// <summary>max(x, 0)</summary>
+    Relu,
+}
+
+/// <summary>
+/// The simple recurrent cell (Elman 1990): h = f(W_ih x + b_ih + W_hh h' + b_hh), as PyTorch's RNNCell. Derivation:
+/// RnnCell.md.
+/// </summary>
+/// <typeparam name="R">Float or double.</typeparam>
+public sealed class RnnCell<R> : Cell<R> where R : unmanaged, IBinaryFloatingPointIeee754<R>
+{
+    private readonly RnnNonlinearity nonlinearity;
+
+    /// <summary>A cell for <paramref name="inputs"/> features with <paramref name="hidden"/> units.</summary>
+    /// <param name="inputs">Features per frame, I.</param>
+    /// <param name="hidden">Hidden units, H.</param>
+    /// <param name="nonlinearity">f.</param>
+    /// <param name="suffix">Ending of the parameters' names, such as PyTorch's <c>_l0_reverse</c>.</param>
+    public RnnCell(int inputs, int hidden, RnnNonlinearity nonlinearity = RnnNonlinearity.Tanh, string suffix = "")
+        : base(inputs, hidden, gates: 1, states: 1, suffix)
+    {
+        if (!Enum.IsDefined(nonlinearity)) throw new ArgumentOutOfRangeException(nameof(nonlinearity), nonlinearity, "no such nonlinearity");
+        this.nonlinearity = nonlinearity;
+    }
+
+    /// <inheritdoc/>
+    internal override unsafe void Gates(Span<R> gates, Span<R> recurrent, ReadOnlySpan<R> bias, ReadOnlySpan<R> before, Span<R> after)
+    {
+        var H = after.Length;
+        fixed (R* pa = gates, pb = bias, ph = after)
+        {
+            for (var j = 0; j < H; j += Vector512<R>.Count)
+            {
+                var n = H - j;
+                var a = Partial.Load(pa + j, n) + Partial.Load(pb + j, n);
+                var h = nonlinearity == RnnNonlinearity.Tanh
+                    ? VectorMath.Tanh(a) // F1
+                    : VectorMath.Relu(a); // F2
+                Partial.Store(h, ph + j, n);
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    internal override unsafe void GatesBackward(Span<R> gates, Span<R> recurrent, ReadOnlySpan<R> before, ReadOnlySpan<R> after, ReadOnlySpan<R> dy, Span<R> dState)
+    {
+        var H = after.Length;
+        fixed (R* pda = gates, ph = after, pdy = dy, pdh = dState)
+        {
+            for (var j = 0; j < H; j += Vector512<R>.Count)
+            {
+                var n = H - j;
+                var h = Partial.Load(ph + j, n);
+                var dh = Partial.Load(pdy + j, n) + Partial.Load(pdh + j, n); // B1
+                var da = nonlinearity == RnnNonlinearity.Tanh
+                    ? dh * (Vector512<R>.One - h * h) // B2
+                    : dh & Vector512.GreaterThan(h, Vector512<R>.Zero); // B3
+                Partial.Store(da, pda + j, n);
+                Partial.Store(Vector512<R>.Zero, pdh + j, n);
+            }
+        }
+    }
+}

@@ -1,0 +1,57 @@
+using System.Numerics;
+
+namespace Hybrid.Core;
+
+/// <summary>Layers one after another, as PyTorch's Sequential: their paths begin with 0, 1 and so on.</summary>
+/// <typeparam name="R">Float or double.</typeparam>
+public sealed class Sequential<R> : Layer<R> where R : unmanaged, IBinaryFloatingPointIeee754<R>
+{
+    // An array, because walking through an interface would allocate an enumerator at every step.
+    private readonly Layer<R>[] layers;
+    private readonly int inputs;
+
+    /// <summary>A chain behind <paramref name="inputs"/> features.</summary>
+    public Sequential(int inputs, params Layer<R>[] layers)
+    {
+        this.inputs = inputs;
+        this.layers = [.. layers.Select((layer, i) => AddChild($"{i}", layer))];
+        Parameters = [.. layers.SelectMany(layer => layer.Parameters)];
+    }
+
+    /// <inheritdoc/>
+    public override int OutputFeatures => layers.Length == 0 ? inputs : layers[^1].OutputFeatures;
+
+    /// <inheritdoc/>
+    public override int OutputLength(int frames) => layers.Aggregate(frames, (length, layer) => layer.OutputLength(length));
+
+    /// <inheritdoc/>
+    public override (int Stride, double Offset) Centers => layers.Aggregate((Stride: 1, Offset: 0.0), (sum, layer) =>
+        (sum.Stride * layer.Centers.Stride, sum.Offset + sum.Stride * layer.Centers.Offset));
+
+    /// <inheritdoc/>
+    public override long MultiplyAdds(int frames)
+    {
+        var sum = 0L;
+        foreach (var layer in layers)
+        {
+            sum += layer.MultiplyAdds(frames);
+            frames = layer.OutputLength(frames);
+        }
+        return sum;
+    }
+
+    /// <inheritdoc/>
+    public override Batch<R> Forward(Batch<R> x, Pass pass)
+    {
+        RequireFeatures(x, inputs, "Sequential");
+        foreach (var layer in layers) x = layer.Forward(x, pass);
+        return x;
+    }
+
+    /// <inheritdoc/>
+    public override Batch<R> Backward(Batch<R> dy, Pass pass)
+    {
+        for (var i = layers.Length - 1; i >= 0; i--) dy = layers[i].Backward(dy, pass);
+        return dy;
+    }
+}

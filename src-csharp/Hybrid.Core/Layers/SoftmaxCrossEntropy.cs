@@ -1,0 +1,62 @@
+using System.Numerics;
+
+namespace Hybrid.Core;
+
+/// <summary>A mean loss and its gradient.</summary>
+/// <param name="Loss">In nats.</param>
+/// <param name="Gradient">Derivative of the loss with respect to the logits, in their shape.</param>
+public readonly record struct CrossEntropy<TGradient>(double Loss, TGradient Gradient);
+
+/// <summary>
+/// The loss of a classifier: the mean of -log softmax(logits)[label], as PyTorch's cross_entropy. Derivation:
+/// SoftmaxCrossEntropy.md.
+/// </summary>
+public static class SoftmaxCrossEntropy
+{
+    /// <summary>Loss and gradient of one label for each row.</summary>
+    /// <param name="logits">[B, V]</param>
+    /// <param name="labels">[B], each in 0..V-1.</param>
+    /// <param name="workspace">Where the gradient lives.</param>
+    /// <exception cref="ArgumentException">There are more or fewer labels than rows, or one is out of range.</exception>
+    public static CrossEntropy<MatrixView<R>> Compute<R>(MatrixView<R> logits, ReadOnlySpan<int> labels, Workspace workspace)
+        where R : unmanaged, IBinaryFloatingPointIeee754<R>
+    {
+        if (labels.Length != logits.Rows) throw new ArgumentException($"{logits.Rows} rows need as many labels, not {labels.Length}", nameof(labels));
+        var gradient = new MatrixView<R>(workspace.Rent<R>(logits.Rows * logits.Columns), logits.Rows, logits.Columns);
+        var sum = 0.0;
+        for (var b = 0; b < labels.Length; b++) sum += OfRow(logits.Row(b), labels[b], labels.Length, gradient.Row(b));
+        return new CrossEntropy<MatrixView<R>>(sum / Math.Max(1, labels.Length), gradient); // F2
+    }
+
+    /// <summary>Loss and gradient of one label for each frame; the mean is over all frames of the batch.</summary>
+    /// <param name="logits">[T, B, V]</param>
+    /// <param name="labels">For each utterance as many labels as it has frames, each in 0..V-1.</param>
+    /// <param name="workspace">Where the gradient lives.</param>
+    /// <exception cref="ArgumentException">There are more or fewer labels than frames, or one is out of range.</exception>
+    public static CrossEntropy<Batch<R>> Compute<R>(Batch<R> logits, IReadOnlyList<int[]> labels, Workspace workspace)
+        where R : unmanaged, IBinaryFloatingPointIeee754<R>
+    {
+        if (labels.Count != logits.B) throw new ArgumentException($"{logits.B} utterances need as many rows of labels, not {labels.Count}", nameof(labels));
+        var frames = 0;
+        for (var b = 0; b < logits.B; b++)
+        {
+            var length = logits.Lengths.Span[b];
+            if (labels[b].Length != length) throw new ArgumentException($"utterance {b} has {length} frames and needs as many labels, not {labels[b].Length}", nameof(labels));
+            frames += length;
+        }
+        var gradient = logits.With(workspace.RentZeroed<R>(logits.Data.Length), logits.F);
+        var sum = 0.0;
+        for (var b = 0; b < logits.B; b++)
+            for (var t = 0; t < labels[b].Length; t++) sum += OfRow(logits.Row(t, b), labels[b][t], frames, gradient.Row(t, b));
+        return new CrossEntropy<Batch<R>>(sum / Math.Max(1, frames), gradient); // F2
+    }
+
+    private static double OfRow<R>(ReadOnlySpan<R> x, int label, int count, Span<R> dx) where R : unmanaged, IBinaryFloatingPointIeee754<R>
+    {
+        if ((uint)label >= (uint)x.Length) throw new ArgumentException($"label {label} is not in 0..{x.Length - 1}", nameof(label));
+        var norm = LogSoftmax<R>.LogSumExp(x);
+        var scale = R.One / R.CreateTruncating(count);
+        for (var v = 0; v < x.Length; v++) dx[v] = (R.Exp(x[v] - norm) - (v == label ? R.One : R.Zero)) * scale; // B1
+        return double.CreateTruncating(norm - x[label]); // F1
+    }
+}
