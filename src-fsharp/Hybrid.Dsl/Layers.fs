@@ -11,12 +11,32 @@ type Layers =
     static member linear(outputs: int, ?bias: bool) : LayerSpec = LinearSpec(outputs, defaultArg bias true)
 
     /// A convolution over time; `kernel` frames are seen, `stride` frames lie from one output frame to the next, `padding`
-    /// frames of zeros stand before and after, (kernel - 1) / 2 unless given.
-    static member conv1d(channels: int, kernel: int, ?stride: int, ?padding: int) : LayerSpec =
-        Conv1dSpec(channels, kernel, defaultArg stride 1, Option.toNullable padding)
+    /// frames of zeros stand before and after, (kernel - 1) * dilation / 2 unless given; `dilation` frames lie from one that is
+    /// seen to the next; channels are cut into `groups` that do not see each other.
+    static member conv1d(channels: int, kernel: int, ?stride: int, ?padding: int, ?dilation: int, ?groups: int) : LayerSpec =
+        Conv1dSpec(channels, kernel, ?Stride = stride, ?Padding = padding, ?Dilation = dilation, ?Groups = groups)
+
+    /// A factor for each channel from the mean of the utterance, through a hidden layer with one unit for `reduction` channels.
+    static member squeezeExcite(?reduction: int) : LayerSpec = SqueezeExciteSpec(?Reduction = reduction)
+
+    /// Two convolutions of `width` channels with batch normalisation, ReLU between them and, if `squeezeExcite` gives a
+    /// reduction, squeeze and excitation behind them; the input - through a convolution of one frame where it has another
+    /// width - is added, and ReLU follows.
+    static member residual(width: int, ?kernel: int, ?squeezeExcite: int) : LayerSpec =
+        let convolution = [ Layers.conv1d (width, defaultArg kernel 3); Layers.batchNorm ]
+        let excitation = [ for reduction in Option.toList squeezeExcite -> Layers.squeezeExcite reduction ]
+        ResidualSpec(List.toArray (convolution @ [ Layers.relu ] @ convolution @ excitation), ActivationFunction.Relu)
+
+    /// Any layers that keep frames where they are, with the input added to their output.
+    static member residual(body: Block) : LayerSpec =
+        let (Block layers) = body
+        ResidualSpec [| for placed in layers -> placed.Layer |]
 
     /// Batch normalisation; padded frames stay out of its statistics.
     static member batchNorm: LayerSpec = BatchNormSpec()
+
+    /// Layer normalisation: each frame over its own features.
+    static member layerNorm: LayerSpec = LayerNormSpec()
 
     /// max(x, 0)
     static member relu: LayerSpec = ActivationSpec ActivationFunction.Relu
@@ -24,19 +44,52 @@ type Layers =
     /// x Phi(x) with the standard normal distribution Phi
     static member gelu: LayerSpec = ActivationSpec ActivationFunction.Gelu
 
+    /// x sigmoid(x)
+    static member silu: LayerSpec = ActivationSpec ActivationFunction.Silu
+
+    /// The hyperbolic tangent.
+    static member tanh: LayerSpec = ActivationSpec ActivationFunction.Tanh
+
+    /// 1 / (1 + e^-x)
+    static member sigmoid: LayerSpec = ActivationSpec ActivationFunction.Sigmoid
+
     /// In training, each element is zero with a probability.
     static member dropout(probability: float) : LayerSpec = DropoutSpec probability
+
+    /// Dropout with the same mask for all frames of an utterance.
+    static member lockedDropout(probability: float) : LayerSpec = DropoutSpec(probability, true)
 
     /// In training, random stretches of up to `time` frames and bands of up to `frequency` features are zero; one of each
     /// per utterance unless `timeCount` and `frequencyCount` say otherwise.
     static member mask(time: int, frequency: int, ?timeCount: int, ?frequencyCount: int) : LayerSpec =
         MaskingSpec(time, frequency, defaultArg timeCount 1, defaultArg frequencyCount 1)
 
+    // In all recurrent layers there may be `dropout` between several `layers`, `locked` if all frames of an utterance are to
+    // share one mask, and the output of every layer is normalised with `layerNorm = true`.
+
+    /// Simple recurrent units forwards in time, with tanh unless `nonlinearity` says otherwise.
+    static member rnn(hidden: int, ?layers: int, ?dropout: float, ?locked: bool, ?layerNorm: bool, ?nonlinearity: RnnNonlinearity) : LayerSpec =
+        RnnSpec(hidden, false, ?Layers = layers, ?Dropout = dropout, ?Locked = locked, ?LayerNorm = layerNorm, ?Nonlinearity = nonlinearity)
+
+    /// Simple recurrent units in both directions, `hidden` of them in each.
+    static member brnn(hidden: int, ?layers: int, ?dropout: float, ?locked: bool, ?layerNorm: bool, ?nonlinearity: RnnNonlinearity) : LayerSpec =
+        RnnSpec(hidden, true, ?Layers = layers, ?Dropout = dropout, ?Locked = locked, ?LayerNorm = layerNorm, ?Nonlinearity = nonlinearity)
+
+    /// Gated recurrent units forwards in time.
+    static member gru(hidden: int, ?layers: int, ?dropout: float, ?locked: bool, ?layerNorm: bool) : LayerSpec =
+        GruSpec(hidden, false, ?Layers = layers, ?Dropout = dropout, ?Locked = locked, ?LayerNorm = layerNorm)
+
+    /// Gated recurrent units in both directions, `hidden` of them in each.
+    static member bgru(hidden: int, ?layers: int, ?dropout: float, ?locked: bool, ?layerNorm: bool) : LayerSpec =
+        GruSpec(hidden, true, ?Layers = layers, ?Dropout = dropout, ?Locked = locked, ?LayerNorm = layerNorm)
+
     /// An LSTM forwards in time.
-    static member lstm(hidden: int) : LayerSpec = LstmSpec(hidden, false)
+    static member lstm(hidden: int, ?layers: int, ?dropout: float, ?locked: bool, ?layerNorm: bool) : LayerSpec =
+        LstmSpec(hidden, false, ?Layers = layers, ?Dropout = dropout, ?Locked = locked, ?LayerNorm = layerNorm)
 
     /// Two LSTMs side by side, one forwards and one backwards in time, with `hidden` units each.
-    static member blstm(hidden: int) : LayerSpec = LstmSpec(hidden, true)
+    static member blstm(hidden: int, ?layers: int, ?dropout: float, ?locked: bool, ?layerNorm: bool) : LayerSpec =
+        LstmSpec(hidden, true, ?Layers = layers, ?Dropout = dropout, ?Locked = locked, ?LayerNorm = layerNorm)
 
     /// Joins each `factor` neighbouring frames into one.
     static member pyramid(factor: int) : LayerSpec = PyramidSpec factor

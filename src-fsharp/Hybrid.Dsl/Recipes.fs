@@ -96,5 +96,46 @@ module Recipes =
             clipGradients 5.0
         })
 
+    /// The network and the schedule of CMU 11-785's homework 3, part 2, as the project that Hybrid follows built it.
+    let hw3p2 =
+        let network =
+            encoderDecoder {
+                features (mfcc 28)
+
+                encoder {
+                    mask (time = 5, frequency = 3)
+                    conv1d (64, kernel = 7)
+                    batchNorm
+                    relu
+
+                    for width in [ 64; 128; 256; 512 ] do
+                        residual (width, kernel = 3, squeezeExcite = 16)
+                        residual (width, kernel = 3, squeezeExcite = 16)
+
+                    blstm 512
+                    pyramid 2
+                    blstm 512
+                    pyramid 2
+                }
+
+                decoder {
+                    batchNorm
+                    linear 512
+                    relu
+                    linear 128
+                    relu
+                    linear phones
+                }
+            }
+
+        recipe "hw3p2" network (training {
+            seed 11785
+            epochs 60
+            batchSize 64
+            optimizer (adamW (learningRate = 2e-3, weightDecay = 1e-3))
+            learningRate (cosineWarmRestarts (period = 4, factor = 2, floor = 1e-5))
+            clipGradients 5.0
+        })
+
     /// All recipes by name.
-    let all: Recipe list = [ tiny; small; ``base`` ]
+    let all: Recipe list = [ tiny; small; ``base``; hw3p2 ]
