@@ -130,7 +130,8 @@ module Recipes =
 
         recipe "hw3p2" network (training {
             seed 11785
-            epochs 60
+            phase "hard alignments" 2<epochs> viterbi
+            phase "all alignments" 58<epochs> ctc
             batchSize 64
             optimizer (adamW (learningRate = 2e-3, weightDecay = 1e-3))
             learningRate (cosineWarmRestarts (period = 4, factor = 2, floor = 1e-5))

@@ -30,14 +30,14 @@ let randomBatch (seed: uint64) features (lengths: int[]) =
     batch
 
 /// A fixed random weight for each element of an output: the loss is the weighted sum, so its gradient is the weights.
-let private weights (y: Batch<float>) =
+let weights (y: Batch<float>) =
     let random = CounterRandom(77UL).Stream()
     let data = Array.init y.Data.Length (fun _ -> random.Uniform(-1.0, 1.0))
     let w = y.With(Memory data, y.F)
     w.ClearPadding()
     w
 
-let private dot (a: Batch<float>) (b: Batch<float>) =
+let dot (a: Batch<float>) (b: Batch<float>) =
     let x = a.Data.Span
     let y = b.Data.Span
     let mutable sum = 0.0
@@ -47,8 +47,81 @@ let private dot (a: Batch<float>) (b: Batch<float>) =
 
     sum
 
-/// The worst deviation of each tensor: the input and every trainable parameter.
-let deviations (layer: Layer<float>) (x: Batch<float>) (training: bool) : Deviation list =
+/// A tensor that a loss depends on, and the gradient that a backward pass gave for it.
+type Variable = {
+    Name: string
+    Count: int
+    Get: int -> float
+    Set: int -> float -> unit
+    Gradient: float[]
+}
+
+/// Numbers that are read anew whenever the loss is computed.
+let variable name (memory: Memory<float>) (gradient: Memory<float>) = {
+    Name = name
+    Count = memory.Length
+    Get = fun i -> memory.Span[i]
+    Set = fun i value -> memory.Span[i] <- value
+    Gradient = gradient.ToArray()
+}
+
+/// A parameter with the gradient that it holds now.
+let parameter (p: Parameter<float>) = {
+    variable p.Name (Memory p.Value) (Memory p.Gradient) with
+        Set =
+            fun i value ->
+                p.Value[i] <- value
+                p.MarkChanged()
+}
+
+/// The frames of a batch. Padding is zero by contract and no variable of the function; its gradient must be zero.
+let frames name (x: Batch<float>) (dx: Batch<float>) =
+    let inside i =
+        let row = i / x.F
+        row / x.B < x.Lengths.Span[row % x.B]
+
+    let places, padding = Array.partition inside [| 0 .. x.Data.Length - 1 |]
+
+    for i in padding do
+        Expect.equal (dx.Data.Span[i]) 0.0 $"gradient of padding of %s{name} at {i}"
+
+    {
+        Name = name
+        Count = places.Length
+        Get = fun i -> x.Data.Span[places[i]]
+        Set = fun i value -> x.Data.Span[places[i]] <- value
+        Gradient = [| for i in places -> dx.Data.Span[i] |]
+    }
+
+/// The worst deviation of each variable.
+let compare (loss: unit -> float) (variables: Variable list) : Deviation list = [
+    for v in variables ->
+        List.maxBy _.Relative [
+            for i in 0 .. v.Count - 1 do
+                let value = v.Get i
+                let step = 1e-5 * max 1.0 (abs value)
+                v.Set i (value + step)
+                let above = loss ()
+                v.Set i (value - step)
+                let below = loss ()
+                v.Set i value
+
+                {
+                    Tensor = v.Name
+                    Index = i
+                    Analytic = v.Gradient[i]
+                    Numeric = (above - below) / (2.0 * step)
+                }
+        ]
+]
+
+/// Fails with the worst place if any gradient is off by more than 1e-7.
+let expectSmall (deviations: Deviation list) =
+    for d in deviations do
+        Expect.isLessThan d.Relative 1e-7 (string d)
+
+/// The gradients of the input and of every trainable parameter of a layer against central differences.
+let expectCorrect (layer: Layer<float>) (x: Batch<float>) (training: bool) =
     let workspace = Workspace(ThreadTeam 1)
     let pass = Pass(workspace, training, CounterRandom 5UL)
 
@@ -69,65 +142,21 @@ let deviations (layer: Layer<float>) (x: Batch<float>) (training: bool) : Deviat
     for p in layer.Parameters do
         p.ClearGradient()
 
-    let y = forward ()
-    let w = weights y
-    let dx = layer.Backward(w, pass).Data.ToArray()
-    let analytic = [ for p in layer.Parameters -> p, Array.copy p.Gradient ]
-    let loss () = dot (forward ()) w
+    let w = weights (forward ())
+    let dx = layer.Backward(w, pass)
 
-    let worst name (get: int -> float) (set: int -> float -> unit) count (gradient: float[]) =
-        [
-            for i in 0 .. count - 1 do
-                let value = get i
-                let step = 1e-5 * max 1.0 (abs value)
-                set i (value + step)
-                let above = loss ()
-                set i (value - step)
-                let below = loss ()
-                set i value
+    compare (fun () -> dot (forward ()) w) [
+        frames "input" x dx
 
-                {
-                    Tensor = name
-                    Index = i
-                    Analytic = gradient[i]
-                    Numeric = (above - below) / (2.0 * step)
-                }
-        ]
-        |> List.maxBy _.Relative
-
-    // Padding is zero by contract and no variable of the function; its gradient must be zero.
-    let inside i =
-        let row = i / x.F
-        row / x.B < x.Lengths.Span[row % x.B]
-
-    let places = [| for i in 0 .. x.Data.Length - 1 do if inside i then i |]
-
-    for i in 0 .. x.Data.Length - 1 do
-        if not (inside i) then
-            Expect.equal dx[i] 0.0 $"gradient of padding at {i}"
-
-    [
-        worst "input" (fun i -> x.Data.Span[places[i]]) (fun i v -> x.Data.Span[places[i]] <- v) places.Length [|
-            for i in places -> dx[i]
-        |]
-
-        for p, gradient in analytic do
+        for p in layer.Parameters do
             if p.IsTrainable then
-                let set i v =
-                    p.Value[i] <- v
-                    p.MarkChanged()
-
-                worst p.Name (fun i -> p.Value[i]) set p.Length gradient
+                parameter p
     ]
+    |> expectSmall
 
-/// Fails with the worst place if any gradient of the layer is off by more than 1e-7.
-let expectCorrect (layer: Layer<float>) (x: Batch<float>) training =
-    for d in deviations layer x training do
-        Expect.isLessThan d.Relative 1e-7 (string d)
-
-/// Random values for all trainable parameters, so that no starting value hides a mistake.
-let randomize (layer: Layer<float>) =
-    for p in layer.Parameters do
+/// Random values for all parameters, so that no starting value hides a mistake; those of statistics are positive.
+let randomizeAll (parameters: Parameter<float> seq) =
+    for p in parameters do
         let random = CounterRandom(9UL).Fork(p.Name).Stream()
 
         for i in 0 .. p.Length - 1 do
@@ -135,4 +164,6 @@ let randomize (layer: Layer<float>) =
 
         p.MarkChanged()
 
+let randomize (layer: Layer<float>) =
+    randomizeAll layer.Parameters
     layer

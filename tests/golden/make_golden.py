@@ -70,7 +70,7 @@ def convolve(conv):
     """Conv1d over [T, F]; an utterance with no room for the kernel has no output."""
 
     def run(u):
-        fits = len(u) + 2 * conv.padding[0] >= conv.kernel_size[0]
+        fits = len(u) + 2 * conv.padding[0] > conv.dilation[0] * (conv.kernel_size[0] - 1)
         return conv(u.T[None])[0].T if fits else u.new_zeros(0, conv.out_channels)
 
     return each(run)
@@ -157,6 +157,154 @@ def layers():
     softmax = nn.LogSoftmax(dim=1)
     recording.layer("logsoftmax", softmax, each(softmax), sequences(6, lengths, scale=5), lengths, settings=[6])
     write("layers", recording.tensors)
+
+
+# Layers made of layers, and those that came later: a file of their own, so that the other numbers stay
+
+
+class SqueezeExcite(nn.Module):
+    """Hu et al. 2018 for one utterance of [T, C]."""
+
+    def __init__(self, channels, reduction):
+        super().__init__()
+        hidden = channels // reduction
+        layers = nn.Linear(channels, hidden, bias=False), nn.ReLU(), nn.Linear(hidden, channels, bias=False), nn.Sigmoid()
+        self.fc = nn.Sequential(*layers)
+
+    def forward(self, u):
+        return u * self.fc(u.mean(dim=0))
+
+
+class Residual(nn.Module):
+    """Two convolutions with batch norm and squeeze-excitation, and a way around them."""
+
+    def __init__(self, inputs, width, kernel, reduction):
+        super().__init__()
+        first, second = (nn.Conv1d(channels, width, kernel, padding=kernel // 2) for channels in (inputs, width))
+        norms = [nn.BatchNorm1d(width) for _ in range(2)]
+        for norm in norms:
+            nn.init.uniform_(norm.weight, 0.5, 1.5)
+            nn.init.uniform_(norm.bias, -1, 1)
+        self.body = nn.ModuleList([first, norms[0], nn.ReLU(), second, norms[1], SqueezeExcite(width, reduction)])
+        if inputs != width:
+            self.shortcut = nn.Conv1d(inputs, width, 1)
+
+    def run(self, x, lengths):
+        first, norm, relu, second, last, excite = self.body
+        y = x
+        for layer in [convolve(first), together(norm), each(relu), convolve(second), together(last), each(excite)]:
+            y, _ = layer(y, lengths)
+        around = convolve(self.shortcut)(x, lengths)[0] if hasattr(self, "shortcut") else x
+        return functional.relu(y + around), lengths
+
+
+def blocks():
+    torch.manual_seed(6)
+    torch.set_default_dtype(torch.float64)
+    recording = Recording()
+    lengths = [7, 4, 1, 6]
+
+    # kernel, stride, padding, dilation, groups
+    for settings in [(3, 1, 2, 2, 1), (3, 2, 1, 3, 1), (2, 1, 0, 4, 1), (3, 1, 1, 1, 2), (4, 3, 2, 2, 2), (1, 1, 0, 1, 2)]:
+        kernel, stride, padding, dilation, groups = settings
+        conv = nn.Conv1d(6, 4, kernel, stride, padding, dilation, groups)
+        case = "conv1d kernel {} stride {} padding {} dilation {} groups {}".format(*settings)
+        recording.layer(case, conv, convolve(conv), sequences(6, lengths), lengths, settings=[6, 4, *settings])
+
+    norm = nn.LayerNorm(5)
+    nn.init.uniform_(norm.weight, 0.5, 1.5)
+    nn.init.uniform_(norm.bias, -1, 1)
+    recording.layer("layernorm", norm, each(norm), sequences(5, lengths, shift=2), lengths, settings=[5])
+
+    edges = torch.tensor([0.0, -0.0, 1e-8, -1e-8, 0.5, -0.5, 5.0, -5.0, 9.0, -9.0, 30.0, -30.0])
+    for name, function in [("silu", nn.SiLU()), ("tanh", nn.Tanh()), ("sigmoid", nn.Sigmoid())]:
+        x = pad_sequence([edges.expand(2, 12), *cut(sequences(12, lengths, scale=2), lengths)])
+        recording.layer(name, function, each(function), x, [2, *lengths], settings=[12])
+
+    excite = SqueezeExcite(6, 2)
+    recording.layer("squeezeexcite", excite, each(excite), sequences(6, lengths), lengths, settings=[6, 2])
+
+    for inputs, width, name in [(3, 8, "residual with another width"), (8, 8, "residual with the same width")]:
+        block = Residual(inputs, width, 3, 4)
+        recording.layer(name, block, block.run, sequences(inputs, lengths), lengths, settings=[inputs, width, 3, 4])
+        block.eval()
+        recording.layer(f"{name}, evaluation", block, block.run, sequences(inputs, lengths), lengths, settings=[inputs, width, 3, 4])
+
+    logits = sequences(6, lengths, scale=3).requires_grad_()
+    labels = torch.randint(6, (sum(lengths),))
+    loss = functional.cross_entropy(torch.cat(cut(logits, lengths)), labels)
+    loss.backward()
+    recording.add("crossentropy", logits=logits, lengths=whole(lengths), labels=labels, label_lengths=whole(lengths), loss=loss, gradient=logits.grad)
+    write("blocks", recording.tensors)
+
+
+# Recurrent networks
+
+
+def recurrent():
+    torch.manual_seed(7)
+    torch.set_default_dtype(torch.float64)
+    recording = Recording()
+    lengths = [6, 4, 1, 7]
+    modules = {"rnn": nn.RNN, "relurnn": lambda *a, **k: nn.RNN(*a, nonlinearity="relu", **k), "gru": nn.GRU, "lstm": nn.LSTM}
+    for name, hidden, layers, bidirectional in [
+        ("rnn", 4, 1, False),
+        ("rnn", 5, 2, True),
+        ("relurnn", 5, 2, True),
+        ("gru", 4, 1, False),
+        ("gru", 5, 1, True),
+        ("gru", 9, 2, True),
+        ("lstm", 4, 1, False),
+        ("lstm", 5, 1, True),
+        ("lstm", 9, 3, True),
+    ]:
+        module = modules[name](3, hidden, num_layers=layers, bidirectional=bidirectional)
+        case = f"{name} {hidden}, {layers} layers, {1 + bidirectional} directions"
+        x = sequences(3, lengths).requires_grad_()
+        kinds = ["h", "c"] if name == "lstm" else ["h"]
+        initial = [torch.randn(layers * (1 + bidirectional), len(lengths), hidden, requires_grad=True) for _ in kinds]
+        states = tuple(initial) if name == "lstm" else initial[0]
+        y, final = module(pack_padded_sequence(x, lengths, enforce_sorted=False), states)
+        y, final = pad_packed_sequence(y)[0], final if name == "lstm" else (final,)
+        dy, d_final = sequences(y.shape[2], lengths), [torch.randn_like(state) for state in final]
+        torch.autograd.backward([y, *final], [dy, *d_final])
+        settings = whole([3, hidden, bidirectional, layers])
+        recording.add(case, settings=settings, x=x, lengths=whole(lengths), y=y, dy=dy, dx=x.grad)
+        for kind, before, after, d_after in zip(kinds, initial, final, d_final):
+            recording.add(case, **{f"initial {kind}": before, f"final {kind}": after, f"dfinal {kind}": d_after, f"dinitial {kind}": before.grad})
+        recording.state(case, "value", module.named_parameters())
+        recording.state(case, "gradient", ((name, p.grad) for name, p in module.named_parameters()))
+    write("recurrent", recording.tensors)
+
+
+def cells():
+    """Two steps of a cell, with gradients with respect to the state after each."""
+    torch.manual_seed(8)
+    torch.set_default_dtype(torch.float64)
+    recording = Recording()
+    batch, inputs, hidden = 3, 4, 5
+    modules = {"rnn": nn.RNNCell(inputs, hidden), "relurnn": nn.RNNCell(inputs, hidden, nonlinearity="relu"), "gru": nn.GRUCell(inputs, hidden), "lstm": nn.LSTMCell(inputs, hidden)}
+    for case, cell in modules.items():
+        kinds = ["h", "c"] if case == "lstm" else ["h"]
+        states = [[torch.randn(batch, hidden, requires_grad=True) for _ in kinds]]
+        frames = [torch.randn(batch, inputs, requires_grad=True) for _ in range(2)]
+        for x in frames:
+            after = cell(x, tuple(states[-1]) if case == "lstm" else states[-1][0])
+            states.append(list(after) if case == "lstm" else [after])
+        gradients = [[torch.randn(batch, hidden) for _ in kinds] for _ in range(2)]
+        torch.autograd.backward(states[1] + states[2], gradients[0] + gradients[1])
+        recording.add(case, settings=whole([inputs, hidden]))
+        for step, x in enumerate(frames):
+            recording.add(case, **{f"x {step}": x, f"dx {step}": x.grad})
+        for place, kind in enumerate(kinds):
+            for step in range(3):
+                recording.add(case, **{f"{kind} {step}": states[step][place]})
+            for step in range(2):
+                recording.add(case, **{f"d{kind} {step + 1}": gradients[step][place]})
+            recording.add(case, **{f"d{kind} 0": states[0][place].grad})
+        recording.state(case, "value", cell.named_parameters())
+        recording.state(case, "gradient", ((name, p.grad) for name, p in cell.named_parameters()))
+    write("cells", recording.tensors)
 
 
 # CTC
@@ -364,5 +512,5 @@ def mfcc():
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    for record in [layers, ctc, training, network, mfcc]:
+    for record in [layers, blocks, recurrent, cells, ctc, training, network, mfcc]:
         record()

@@ -4,6 +4,7 @@ module Hybrid.Tests.GoldenTests
 open System
 open Expecto
 open Hybrid.Core
+open Hybrid.Dsl
 open Hybrid.Tests
 open Hybrid.Tests.Golden
 
@@ -15,19 +16,26 @@ let private build (case: Case) : Layer<float> =
 
     match case.Name.Split(' ')[0] with
     | "linear" -> Linear<float>(s[0], s[1], s[2] = 1)
-    | "conv1d" -> Conv1d<float>(s[0], s[1], s[2], s[3], s[4])
+    | "conv1d" when s.Length = 5 -> Conv1d<float>(s[0], s[1], s[2], s[3], s[4])
+    | "conv1d" -> Conv1d<float>(s[0], s[1], s[2], s[3], s[4], s[5], s[6])
     | "batchnorm" -> BatchNorm1d<float>(s[0])
     | "relu" -> Activation<float>(ActivationFunction.Relu, s[0])
     | "gelu" -> Activation<float>(ActivationFunction.Gelu, s[0])
+    | "silu" -> Activation<float>(ActivationFunction.Silu, s[0])
+    | "tanh" -> Activation<float>(ActivationFunction.Tanh, s[0])
+    | "sigmoid" -> Activation<float>(ActivationFunction.Sigmoid, s[0])
+    | "layernorm" -> LayerNorm<float>(s[0])
+    | "squeezeexcite" -> SqueezeExcite<float>(s[0], s[1])
+    | "residual" -> (Layers.residual (s[1], s[2], s[3])).Build<float>(s[0])
     | "lstm"
-    | "blstm" -> Recurrent<float>(s[0], s[1], s[2] = 1)
+    | "blstm" -> Recurrent<float>(CellKind.Lstm, s[0], s[1], s[2] = 1)
     | "logsoftmax" -> LogSoftmax<float>(s[0])
     | other -> failtest $"no layer for the recorded case {other}"
 
 [<Tests>]
 let layers =
     testList "layers equal PyTorch" [
-        for case in cases "layers" ->
+        for case in cases "layers" @ List.filter _.Has("dx") (cases "blocks") do
             test case.Name {
                 let layer, recorded = build case, Recorded<float>(case, tolerance)
                 recorded.Load layer.Parameters
@@ -38,6 +46,118 @@ let layers =
                 let dx = layer.Backward(y.With(recorded.Data "dy", y.F), pass)
                 recorded.Expect("dx", dx.Data)
                 recorded.ExpectParameters layer.Parameters
+            }
+
+        test "softmax and cross-entropy, per frame and per row" {
+            let case = case "blocks" "crossentropy"
+            let recorded = Recorded<float>(case, tolerance)
+            let logits = recorded.Batch("logits", "lengths")
+            let frames = SoftmaxCrossEntropy.Compute(logits, case.Labels, Workspace(ThreadTeam 1))
+            recorded.Expect("loss", Memory [| frames.Loss |])
+            recorded.Expect("gradient", frames.Gradient.Data)
+
+            // The same frames without padding, as the rows of a matrix.
+            let cut (batch: Batch<float>) = [|
+                for b in 0 .. batch.B - 1 do
+                    for t in 0 .. batch.Lengths.Span[b] - 1 do
+                        yield! batch.Row(t, b).ToArray()
+            |]
+
+            let labels = case.Ints "labels"
+            let rows = SoftmaxCrossEntropy.Compute(MatrixView(Memory(cut logits), labels.Length, logits.F), labels, Workspace(ThreadTeam 1))
+            recorded.Expect("loss", Memory [| rows.Loss |])
+            let expected = logits.With(recorded.Data "gradient", logits.F)
+            expectClose tolerance "gradient of rows" (cut expected) (rows.Gradient.Data.ToArray())
+        }
+    ]
+
+let private kindOf (case: Case) =
+    match case.Name.Split(' ')[0] with
+    | "rnn" -> CellKind.Rnn
+    | "relurnn" -> CellKind.ReluRnn
+    | "gru" -> CellKind.Gru
+    | "lstm" -> CellKind.Lstm
+    | other -> failtest $"no cell for the recorded case {other}"
+
+/// The recorded states whose names begin so.
+let private states (case: Case) (recorded: Recorded<float>) name =
+    let view key =
+        let shape = case.Tensor(key).Shape |> Seq.map int |> List.ofSeq
+        MatrixView<float>(recorded.Data key, List.reduce (*) shape / List.last shape, List.last shape)
+
+    let h, c = String.Format(name, "h"), String.Format(name, "c")
+    if case.Has c then CellState(view h, view c) else CellState(view h)
+
+let private expectStates (case: Case) (recorded: Recorded<float>) name (state: CellState<float>) =
+    let flat (view: MatrixView<float>) =
+        Memory [|
+            for i in 0 .. view.Rows - 1 do
+                yield! view.Data.Slice(i * view.RowStride, view.Columns).ToArray()
+        |]
+
+    recorded.Expect(String.Format(name, "h"), flat state.H)
+
+    if case.Has(String.Format(name, "c")) then
+        recorded.Expect(String.Format(name, "c"), flat state.C)
+
+[<Tests>]
+let recurrent =
+    testList "recurrent networks equal PyTorch's on packed sequences, with states at both ends" [
+        for case in cases "recurrent" ->
+            test case.Name {
+                let s, recorded = case.Ints "settings", Recorded<float>(case, tolerance)
+                let layer = Recurrent<float>(kindOf case, s[0], s[1], (s[2] = 1), s[3])
+                recorded.Load layer.Parameters
+                let pass = Pass(Workspace(ThreadTeam 1), true)
+                let result = layer.Forward(recorded.Batch("x", "lengths"), states case recorded "initial {0}", pass)
+                recorded.Expect("y", result.Sequence.Data)
+                expectStates case recorded "final {0}" result.State
+                let dy = result.Sequence.With(recorded.Data "dy", layer.OutputFeatures)
+                let gradient = layer.Backward(dy, states case recorded "dfinal {0}", pass)
+                recorded.Expect("dx", gradient.Sequence.Data)
+                expectStates case recorded "dinitial {0}" gradient.State
+                recorded.ExpectParameters layer.Parameters
+            }
+    ]
+
+[<Tests>]
+let cells =
+    testList "cells equal PyTorch's over two steps" [
+        for case in cases "cells" ->
+            test case.Name {
+                let s, recorded = case.Ints "settings", Recorded<float>(case, tolerance)
+
+                let cell: Cell<float> =
+                    match kindOf case with
+                    | CellKind.Gru -> GruCell<float>(s[0], s[1])
+                    | CellKind.Lstm -> LstmCell<float>(s[0], s[1])
+                    | CellKind.Rnn -> RnnCell<float>(s[0], s[1])
+                    | _ -> RnnCell<float>(s[0], s[1], RnnNonlinearity.Relu)
+
+                recorded.Load cell.Parameters
+                let workspace = Workspace(ThreadTeam 1)
+                let frame step = MatrixView<float>(recorded.Data $"x {step}", int (case.Tensor("x 0").Shape[0]), s[0])
+                let first = cell.Forward(frame 0, states case recorded "{0} 0", workspace)
+                expectStates case recorded "{0} 1" first.State
+                let second = cell.Forward(frame 1, first.State, workspace)
+                expectStates case recorded "{0} 2" second.State
+
+                // The state between the steps has a gradient of its own and one from the second step.
+                let last = cell.Backward(second, states case recorded "d{0} 2", workspace)
+                let add (a: MatrixView<float>) (b: MatrixView<float>) =
+                    for i in 0 .. a.Rows - 1 do
+                        for j in 0 .. a.Columns - 1 do
+                            let place = i * a.RowStride + j
+                            a.Data.Span[place] <- a.Data.Span[place] + b.Data.Span[i * b.RowStride + j]
+
+                let between = states case recorded "d{0} 1"
+                add between.H last.Before.H
+                add between.C last.Before.C
+                let start = cell.Backward(first, between, workspace)
+                recorded.Expect("dx 1", last.X.Data)
+                recorded.Expect("dx 0", start.X.Data)
+                expectStates case recorded "d{0} 0" start.Before
+                recorded.ExpectParameters cell.Parameters
             }
     ]
 

@@ -77,6 +77,7 @@ let tests =
             Expect.equal (parameters Recipes.``base``) 5053353L "base"
             Expect.isLessThanOrEqual (parameters Recipes.tiny) 500000L "tiny"
             Expect.isTrue (abs (float (parameters Recipes.small) - 2e6) < 2e5) "small"
+            Expect.equal (parameters Recipes.hw3p2) 19766633L "hw3p2"
         }
 
         test "a recipe survives its JSON" {
@@ -106,6 +107,61 @@ let tests =
             Expect.stringContains message $"line {here + 8}: encoder.0: conv1d 64, kernel 0: kernel is 0, must be at least 1" message
             Expect.stringContains message $"line {here + 9}: encoder.1: dropout 1.5: probability is 1.5, must be in [0, 1)" message
             Expect.stringContains message $"line {here + 10}: encoder.2: pyramid 1: factor is 1, must be at least 2" message
+        }
+
+        test "words give layers with their settings" {
+            let expected: LayerSpec list = [
+                RnnSpec(8, Nonlinearity = RnnNonlinearity.Relu)
+                RnnSpec(8, true)
+                GruSpec(8, Layers = 2, Dropout = 0.3, Locked = true)
+                GruSpec(8, true, LayerNorm = true)
+                LstmSpec 8
+                LstmSpec(8, true, Layers = 3)
+                Conv1dSpec(6, 5, 2, 1, 3, 2)
+                SqueezeExciteSpec 4
+                LayerNormSpec()
+                DropoutSpec(0.2, true)
+                ActivationSpec ActivationFunction.Silu
+                ActivationSpec ActivationFunction.Tanh
+                ActivationSpec ActivationFunction.Sigmoid
+            ]
+
+            let block =
+                stack {
+                    rnn (8, nonlinearity = RnnNonlinearity.Relu)
+                    brnn 8
+                    gru (8, layers = 2, dropout = 0.3, locked = true)
+                    bgru (8, layerNorm = true)
+                    lstm 8
+                    blstm (8, layers = 3)
+                    conv1d (6, kernel = 5, stride = 2, padding = 1, dilation = 3, groups = 2)
+                    squeezeExcite 4
+                    layerNorm
+                    lockedDropout 0.2
+                    silu
+                    tanh
+                    sigmoid
+                }
+
+            Expect.equal (layersOf block) expected "layers"
+        }
+
+        test "a residual block is two convolutions with what belongs to them, or any layers" {
+            let described layer = (layer: LayerSpec).Describe()
+            let convolutions = "conv1d 64, kernel 3; batch norm; relu; conv1d 64, kernel 3; batch norm"
+            Expect.equal (described (residual 64)) $"residual ({convolutions}), relu" "without squeeze and excitation"
+            let excitation = "squeeze and excitation, reduction 16"
+            Expect.equal (described (residual (64, kernel = 3, squeezeExcite = 16))) $"residual ({convolutions}; {excitation}), relu" "with it"
+
+            let own =
+                residual (
+                    stack {
+                        layerNorm
+                        bgru 8
+                    }
+                )
+
+            Expect.equal (described own) "residual (layer norm; bgru 8)" "any layers"
         }
 
         test "missing and repeated parts are reported together" {
