@@ -1,0 +1,53 @@
+/// The readers of NumPy's files against damaged and forged ones.
+module Hybrid.Tests.NpyFuzzTests
+
+open System
+open System.IO
+open System.IO.Compression
+open Expecto
+open Hybrid.Core
+open Hybrid.Tests.Fuzz
+open Hybrid.Tests.NpyTests
+
+/// Reads the elements too, which is where text may be refused.
+let private convert (array: NpyArray) =
+    match array.Type.Kind with
+    | NpyKind.Text
+    | NpyKind.Bytes -> if array.ToStrings().Length <> array.Count then failtest "elements are missing"
+    | _ -> if array.ToDoubles().Length <> array.Count then failtest "elements are missing"
+
+let private refuses (error: exn) = error :? FormatException || error :? IOException
+
+/// The elements twice while a column-major array is turned round, then as doubles or as strings: up to 32 bytes for each byte.
+let private npyReader = { Name = "npy"; Read = read >> convert; Refuses = refuses; Allowed = fun length -> 40L * int64 length + 1_000_000L }
+
+/// What any archive may unpack to is read and converted as above.
+let private npzReader = {
+    Name = "npz"
+    Read = fun bytes -> for array in Npz.Read(new MemoryStream(bytes)).Values do convert array
+    Refuses = refuses
+    Allowed = fun _ -> 40L * (64L <<< 20)
+}
+
+let private files = lazy [| for case in elements "arrays" golden.Value -> file case |]
+let private archives = lazy [| for case in elements "archives" golden.Value -> file case |]
+let private one (random: Random) (all: Lazy<'item[]>) = all.Value[random.Next all.Value.Length]
+
+/// An archive that is whole, of arrays that are not.
+let private forged (random: Random) =
+    use stream = new MemoryStream()
+
+    using (new ZipArchive(stream, ZipArchiveMode.Create, true)) (fun archive ->
+        for i in 0 .. random.Next 3 do
+            use entry = archive.CreateEntry($"{i}.npy", CompressionLevel.Fastest).Open()
+            entry.Write(mutate random (one random files)))
+
+    stream.ToArray()
+
+[<Tests>]
+let tests =
+    testList "damaged and forged NumPy files are read or refused" [
+        test "npy" { run npyReader 0.6 (fun random -> mutate random (one random files)) }
+        test "npz" { run npzReader 0.2 (fun random -> mutate random (one random archives)) }
+        test "npz of damaged arrays" { run npzReader 0.2 forged }
+    ]
