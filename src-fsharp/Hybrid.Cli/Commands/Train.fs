@@ -57,6 +57,7 @@ let run (arguments: ParseResults<TrainArguments>) =
 
     let folder = arguments.GetResult TrainArguments.Out
     let corpus = Corpus.Read(arguments.GetResult TrainArguments.Corpus)
+    reportLeftOut "corpus" corpus.LeftOut
     let dev = arguments.TryGetResult TrainArguments.Dev |> Option.map Corpus.Read
     let lexicons = readLexicons (arguments.GetResults TrainArguments.Lexicon |> List.concat)
     let run, _ = train recipe corpus dev lexicons (ThreadTeam threads) limit folder
