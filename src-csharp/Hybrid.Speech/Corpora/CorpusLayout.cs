@@ -28,6 +28,19 @@ internal sealed class CorpusBuilder(string path)
         else LeaveOut(utterance.Id, $"the id occurs a second time, at {utterance.SourcePath}");
     }
 
+    /// <summary>Takes a step for an utterance, which is left out if its files cannot be used.</summary>
+    public void Try(string id, Action step)
+    {
+        try
+        {
+            step();
+        }
+        catch (Exception error) when (error is FormatException or IOException or UnauthorizedAccessException)
+        {
+            LeaveOut(id, error.Message);
+        }
+    }
+
     public void LeaveOut(string id, string reason) => leftOut.Add(new LeftOut(id, reason));
 
     public Corpus Build() => utterances.Count > 0

@@ -10,19 +10,22 @@ namespace Hybrid.Speech;
 
 /// <summary>
 /// Features on disk, so that they are computed once and a large corpus need not fit into memory: a file per utterance, whose
-/// name follows from path, length and time of last change of the source and from the preset. The folder may be deleted at any time. Safe
-/// for use by several threads and processes.
+/// name follows from path, length and time of last change of its source, and from the preset. The folder may be deleted at any
+/// time. Safe for use by several threads and processes.
 /// </summary>
 /// <param name="folder">Made when first needed.</param>
 public sealed class FeatureCache(string folder)
 {
-    /// <summary>The environment variable that names a folder for all that Hybrid keeps, instead of <c>hybrid</c> in the platform's folder for caches.</summary>
+    /// <summary>The environment variable with the folder for all that Hybrid keeps, which is <c>hybrid</c> in the platform's folder for caches without it.</summary>
     public const string Variable = "HYBRID_CACHE";
 
     // Another number makes all files of before strangers: for a change of their form, or of how features are computed.
     private const string Form = "hybrid features 1\n";
     private const int KeyLength = 2 * SHA256.HashSizeInBytes;
-    private const int DurationAt = KeyLength, FramesAt = DurationAt + sizeof(double), CoefficientsAt = FramesAt + sizeof(int), CheckAt = CoefficientsAt + sizeof(int), HeaderLength = CheckAt + sizeof(uint);
+
+    // A file is a header of the key, the seconds, frames and coefficients, and the CRC-32C of the features; then the features.
+    private const int SecondsAt = KeyLength, FramesAt = SecondsAt + sizeof(double), CoefficientsAt = FramesAt + sizeof(int);
+    private const int CheckAt = CoefficientsAt + sizeof(int), HeaderLength = CheckAt + sizeof(uint);
 
     private volatile string? problem;
 
@@ -73,7 +76,7 @@ public sealed class FeatureCache(string folder)
         var bytes = MemoryMarshal.AsBytes(features);
         Span<byte> header = stackalloc byte[HeaderLength];
         Encoding.ASCII.GetBytes(key, header);
-        BinaryPrimitives.WriteDoubleLittleEndian(header[DurationAt..], durationSeconds);
+        BinaryPrimitives.WriteDoubleLittleEndian(header[SecondsAt..], durationSeconds);
         BinaryPrimitives.WriteInt32LittleEndian(header[FramesAt..], features.Length / coefficients);
         BinaryPrimitives.WriteInt32LittleEndian(header[CoefficientsAt..], coefficients);
         BinaryPrimitives.WriteUInt32LittleEndian(header[CheckAt..], Check(bytes));
@@ -128,7 +131,7 @@ public sealed class FeatureCache(string folder)
         var frames = BinaryPrimitives.ReadInt32LittleEndian(header[FramesAt..]);
         var bytes = (long)frames * coefficients * sizeof(float);
         return BinaryPrimitives.ReadInt32LittleEndian(header[CoefficientsAt..]) == coefficients && bytes is >= 0 and <= int.MaxValue && RandomAccess.GetLength(file) == HeaderLength + bytes
-            ? new FeatureInfo(frames, BinaryPrimitives.ReadDoubleLittleEndian(header[DurationAt..]))
+            ? new FeatureInfo(frames, BinaryPrimitives.ReadDoubleLittleEndian(header[SecondsAt..]))
             : null;
     }
 

@@ -29,15 +29,11 @@ internal sealed class FolderLayout : ICorpusLayout
             foreach (var (name, sound) in sounds)
             {
                 var id = string.Join('/', [.. place, name]);
-                try
+                builder.Try(id, () =>
                 {
                     var (text, phones) = Transcript(Path.Combine(folder, name));
                     builder.Add(new Utterance(id, sound, speaker, split, text, phones));
-                }
-                catch (Exception error) when (error is FormatException or IOException)
-                {
-                    builder.LeaveOut(id, error.Message);
-                }
+                });
             }
             if (sounds.Count > 0) LeaveOutTranscriptsAlone(folder, sounds, builder);
         }

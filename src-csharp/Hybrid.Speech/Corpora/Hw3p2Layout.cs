@@ -34,22 +34,11 @@ internal sealed class Hw3p2Layout : ICorpusLayout
     {
         var transcripts = Arrays(part, Transcripts);
         foreach (var (id, features) in Arrays(part, Features))
-        {
-            IReadOnlyList<string>? phones = null;
-            if (transcripts.Remove(id, out var transcript))
+            builder.Try(id, () =>
             {
-                try
-                {
-                    phones = Phones(transcript);
-                }
-                catch (Exception error) when (error is FormatException or IOException)
-                {
-                    builder.LeaveOut(id, error.Message);
-                    continue;
-                }
-            }
-            builder.Add(new Utterance(id, "", id.Contains('-') ? id[..id.IndexOf('-')] : "", split, null, phones) { FeaturesPath = features });
-        }
+                var phones = transcripts.Remove(id, out var transcript) ? Phones(transcript) : null;
+                builder.Add(new Utterance(id, "", id.Contains('-') ? id[..id.IndexOf('-')] : "", split, null, phones) { FeaturesPath = features });
+            });
         foreach (var (id, transcript) in transcripts) builder.LeaveOut(id, $"{transcript} has no features of its name in {Features}");
     }
 

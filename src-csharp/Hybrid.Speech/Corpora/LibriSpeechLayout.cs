@@ -31,16 +31,7 @@ internal sealed class LibriSpeechLayout : ICorpusLayout
         var sounds = CorpusFiles.Sounds(chapter, builder);
         var texts = new Dictionary<string, string>();
         foreach (var transcript in CorpusFiles.Files(chapter, TranscriptEnding))
-        {
-            try
-            {
-                ReadTranscript(transcript, sounds, texts, builder);
-            }
-            catch (FormatException error)
-            {
-                builder.LeaveOut(Path.GetFileName(transcript), error.Message);
-            }
-        }
+            builder.Try(Path.GetFileName(transcript), () => ReadTranscript(transcript, sounds, texts, builder));
         foreach (var (id, sound) in sounds) builder.Add(new Utterance(id, sound, speaker, split, texts.GetValueOrDefault(id), null));
     }
 

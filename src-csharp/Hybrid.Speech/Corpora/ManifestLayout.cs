@@ -30,7 +30,8 @@ internal sealed class ManifestLayout : ICorpusLayout
                 if (!ids.Add(utterance.Id)) throw new FormatException($"the id {utterance.Id} occurs twice");
                 utterances.Add(utterance);
             }
-            catch (Exception error) when (error is JsonException or FormatException)
+            // Half a surrogate pair is an invalid operation to System.Text.Json.
+            catch (Exception error) when (error is JsonException or FormatException or InvalidOperationException)
             {
                 throw new FormatException($"{manifest}, line {number}: {error.Message}", error);
             }

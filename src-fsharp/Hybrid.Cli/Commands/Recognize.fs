@@ -59,7 +59,9 @@ let private recognizeFiles (recognizer: Recognizer) (json: bool) (paths: string 
 
 /// The utterances of corpora, as the CSV that CMU 11-785 HW3P2 takes.
 let private submit (recognizer: Recognizer) (csv: string) (paths: string list) =
-    let utterances = [ for path in paths do yield! (Corpus.Read path).Utterances ]
+    let corpora = paths |> List.map Corpus.Read
+    let utterances = [ for corpus in corpora do yield! corpus.Utterances ]
+    reportLeftOut "rows are missing in the CSV" (corpora |> Seq.collect _.LeftOut)
 
     let results =
         withProgress "recognising" (fun progress -> [
@@ -70,7 +72,7 @@ let private submit (recognizer: Recognizer) (csv: string) (paths: string list) =
 
     Submission.Write(csv, recognizer.Model.Inventory, results |> List.map Option.toObj)
     say $"{results.Length} utterances: {csv}"
-    outcome results
+    if corpora |> List.exists (fun corpus -> corpus.LeftOut.Count > 0) then Outcome.PartlyFailed else outcome results
 
 let run (arguments: ParseResults<RecognizeArguments>) =
     let recognizer = Recognizer.Load(arguments.GetResult RecognizeArguments.Model)

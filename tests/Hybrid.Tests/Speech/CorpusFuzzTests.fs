@@ -28,7 +28,7 @@ let private reader name (folder: string) (file: string) mayLeave = {
 
 let private manifest =
     """{"id":"a1","audio":"wav/a1.wav","speaker":"anna","split":"train","text":"hello world"}
-{"id":"a2","audio":"/wav/a2.wav","speaker":"\u00e9va","split":null,"phones":["HH","AH0","L","OW1"],"more":{"x":[1,-2.5e3,true]}}
+{"id":"a2","audio":"/wav/a2.wav","speaker":"\ud83d\ude00va","split":null,"phones":["HH","AH0","L","OW1"],"more":{"x":[1,-2.5e3,true]}}
 {"audio":"../a3.wav","phones":"HH AH L OW"}
 """
 
