@@ -41,41 +41,43 @@ public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
     /// <exception cref="IOException">The file is missing or cannot be read.</exception>
     public static Recognizer Load(string path) => new(SpeechModel.Load(path));
 
-    /// <summary>Recognises an utterance, at any sample rate from 8 to 48 kHz; audio shorter than a frame has no phones.</summary>
+    /// <summary>Recognises a clip, at any sample rate from 8 to 48 kHz; audio shorter than a frame has no phones.</summary>
     /// <exception cref="ArgumentException">The audio's sample rate is outside 8000 to 48000.</exception>
-    public Recognition Recognize(AudioClip clip)
-    {
-        var best = decoder.Decode(LogProbs(clip));
-        var times = model.Times;
-        var phones = best.Labels.Select(label =>
-        {
-            var (start, end) = times.Span(label.Start, label.End, clip.DurationSeconds);
-            return new RecognizedPhone(model.Inventory.Symbols[label.Symbol], start, end, label.Confidence);
-        });
-        return new Recognition([.. phones], best.Acoustic, clip.DurationSeconds);
-    }
+    /// <exception cref="InvalidOperationException">The model takes features that are given, and no sound.</exception>
+    public Recognition Recognize(AudioClip clip) => Recognize(LogProbs(clip), clip.DurationSeconds);
 
     /// <summary>Recognises samples in [-1, 1].</summary>
     /// <inheritdoc cref="Recognize(AudioClip)"/>
     public Recognition Recognize(float[] samples, int sampleRate) => Recognize(new AudioClip(samples, sampleRate));
 
+    /// <summary>Recognises an utterance of a corpus: its sound, or the features that are given; what is said in it is not looked at.</summary>
+    /// <inheritdoc cref="FeatureExtractor.Extract(Utterance)" path="/exception"/>
+    public Recognition Recognize(Utterance utterance)
+    {
+        var (features, duration) = extractor.Extract(utterance);
+        return Recognize(LogProbs(features), duration);
+    }
+
     /// <summary>Recognises utterances and compares with their transcripts.</summary>
     /// <param name="utterances">Recordings with transcripts.</param>
     /// <param name="lexicons">Pronunciations, tried in order; those of the built-in words where none is given.</param>
     /// <param name="cancellation">Stops between utterances.</param>
+    /// <param name="cache">Keeps features for the next time and for want of memory; null to hold all in memory.</param>
     /// <returns>The figures, and the utterances that could not be used.</returns>
-    public (Evaluation Evaluation, IReadOnlyList<LeftOut> LeftOut) Evaluate(IReadOnlyList<Utterance> utterances, IReadOnlyList<Lexicon>? lexicons = null, CancellationToken cancellation = default)
+    public (Evaluation Evaluation, IReadOnlyList<LeftOut> LeftOut) Evaluate(IReadOnlyList<Utterance> utterances, IReadOnlyList<Lexicon>? lexicons = null, CancellationToken cancellation = default, FeatureCache? cache = null)
     {
         var pronouncer = new Pronouncer(lexicons is { Count: > 0 } ? lexicons : [Lexicon.BuiltIn]);
-        var data = SpeechDataset.Load(utterances, extractor, model.Inventory, pronouncer, cancellation);
+        var data = SpeechDataset.Load(utterances, extractor, model.Inventory, pronouncer, cancellation, cache);
         return (Evaluation.Run(model.Network, data, EvaluationBatch, decoder.Decode, new Workspace(team), cancellation), data.LeftOut);
     }
 
     /// <summary>The network's log probabilities, for decoders and pictures.</summary>
     /// <exception cref="ArgumentException">The audio's sample rate is outside 8000 to 48000.</exception>
-    public LogProbs LogProbs(AudioClip clip)
+    /// <exception cref="InvalidOperationException">The model takes features that are given, and no sound.</exception>
+    public LogProbs LogProbs(AudioClip clip) => LogProbs(extractor.Extract(clip));
+
+    private LogProbs LogProbs(float[] features)
     {
-        var features = extractor.Extract(clip);
         var frames = features.Length / model.Features.Coefficients;
         if (frames == 0) return Core.LogProbs.FromLogits([], 0, model.Inventory.Count);
         if (!idle.TryTake(out var workspace)) workspace = new Workspace(team);
@@ -84,5 +86,17 @@ public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
         var result = Core.LogProbs.FromLogits(logits, 0);
         idle.Add(workspace);
         return result;
+    }
+
+    private Recognition Recognize(LogProbs logProbs, double durationSeconds)
+    {
+        var best = decoder.Decode(logProbs);
+        var times = model.Times;
+        var phones = best.Labels.Select(label =>
+        {
+            var (start, end) = times.Span(label.Start, label.End, durationSeconds);
+            return new RecognizedPhone(model.Inventory.Symbols[label.Symbol], start, end, label.Confidence);
+        });
+        return new Recognition([.. phones], best.Acoustic, durationSeconds);
     }
 }

@@ -54,17 +54,19 @@ public sealed class TrainingRun
     /// <param name="lexicons">Pronunciations, tried in order; those of the built-in words where none is given.</param>
     /// <param name="team">Threads to share the work; all processors where left out.</param>
     /// <param name="cancellation">Stops between recordings.</param>
+    /// <param name="cache">Keeps features for the next time and for want of memory; null to hold all in memory.</param>
     /// <exception cref="ArgumentException">The recipe has mistakes, or nothing of the data can be used; the message says why.</exception>
     /// <exception cref="FormatException">The corpus has nothing to train on or to judge by.</exception>
-    public static TrainingRun Prepare(Recipe recipe, Corpus corpus, Corpus? dev = null, IReadOnlyList<Lexicon>? lexicons = null, ThreadTeam? team = null, CancellationToken cancellation = default)
+    public static TrainingRun Prepare(Recipe recipe, Corpus corpus, Corpus? dev = null, IReadOnlyList<Lexicon>? lexicons = null, ThreadTeam? team = null, CancellationToken cancellation = default, FeatureCache? cache = null)
     {
+        recipe = recipe.For(corpus);
         var inventory = PhoneInventory.Arpabet;
         var (train, judge) = dev is null ? corpus.TrainAndDev(recipe.Training.Seed) : (corpus.Split("train") is { Count: > 0 } named ? named : corpus.Utterances, dev.Utterances);
         var extractor = new FeatureExtractor(recipe.Features);
         var pronouncer = new Pronouncer(lexicons is { Count: > 0 } ? lexicons : [Lexicon.BuiltIn]);
         return new TrainingRun(recipe, inventory,
-            SpeechDataset.Load(train, extractor, inventory, pronouncer, cancellation),
-            SpeechDataset.Load(judge, extractor, inventory, pronouncer, cancellation), team);
+            SpeechDataset.Load(train, extractor, inventory, pronouncer, cancellation, cache),
+            SpeechDataset.Load(judge, extractor, inventory, pronouncer, cancellation, cache), team);
     }
 
     /// <summary>

@@ -13,19 +13,26 @@ type DemoArguments =
             | Out _ -> "where to put speech, model and report (default: hybrid-demo)"
             | Seed _ -> "voices, sentences and starting weights follow from it (default: 1)"
 
+/// How synthetic speech lies on disk.
+type Layout =
+    | Manifest
+    | Hw3p2
+
 type SynthArguments =
     | [<Mandatory; Unique>] Out of folder: string
     | [<Mandatory; Unique>] Utterances of count: int
     | [<Mandatory; Unique>] Speakers of count: int
     | [<Unique>] Seed of number: int
+    | [<Unique>] Layout of Layout
 
     interface IArgParserTemplate with
         member a.Usage =
             match a with
-            | Out _ -> "folder for the sound files and manifest.jsonl"
+            | Out _ -> "folder for the corpus"
             | Utterances _ -> "how many recordings"
             | Speakers _ -> "how many voices; a tenth each go to the splits dev and test"
             | Seed _ -> "voices and sentences follow from it (default: 0)"
+            | Layout _ -> "sound files with manifest.jsonl (default), or the features and phones of CMU 11-785 HW3P2"
 
 type TrainArguments =
     | [<Mandatory; Unique>] Recipe of name_or_file: string
@@ -45,7 +52,7 @@ type TrainArguments =
         member a.Usage =
             match a with
             | Recipe _ -> "tiny, small, base, or a JSON file as `hybrid info --recipe NAME --json` prints it"
-            | Corpus _ -> "a folder with manifest.jsonl, or a manifest"
+            | Corpus _ -> "a manifest, or a folder: with manifest.jsonl, of LibriSpeech, of CMU 11-785 HW3P2, or of sound files with transcripts"
             | Dev _ -> "another corpus to choose the best model by (default: the corpus's split dev, else 5 % of its speakers)"
             | Lexicon _ -> "pronouncing dictionaries, tried in order (default: the built-in words)"
             | Out _ -> "folder for the best model, checkpoints and metrics.jsonl; needed unless --overfit is given"
@@ -69,7 +76,7 @@ type EvaluateArguments =
         member a.Usage =
             match a with
             | Model _ -> "a model file"
-            | Corpus _ -> "a folder with manifest.jsonl, or a manifest"
+            | Corpus _ -> "a manifest, or a folder: with manifest.jsonl, of LibriSpeech, of CMU 11-785 HW3P2, or of sound files with transcripts"
             | Split _ -> "only this split of the corpus"
             | Lexicon _ -> "pronouncing dictionaries, tried in order (default: the built-in words)"
             | Show _ -> "print so many references above their hypotheses, spread over the corpus"
@@ -78,6 +85,7 @@ type EvaluateArguments =
 type RecognizeArguments =
     | [<Mandatory; Unique>] Model of file: string
     | [<Unique>] Json
+    | [<Unique>] Submission of file: string
     | [<MainCommand; ExactlyOnce; Last>] Paths of path: string list
 
     interface IArgParserTemplate with
@@ -85,6 +93,7 @@ type RecognizeArguments =
             match a with
             | Model _ -> "a model file"
             | Json -> "print a JSON array with times and confidences"
+            | Submission _ -> "recognise corpora instead, such as the test part of CMU 11-785 HW3P2, and write its CSV: index,label"
             | Paths _ -> "sound files, or folders with them"
 
 type InfoArguments =

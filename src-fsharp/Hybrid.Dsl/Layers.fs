@@ -97,5 +97,8 @@ type Layers =
     /// Kaldi's MFCC with a number of coefficients.
     static member mfcc(coefficients: int) : FeaturePreset = FeaturePreset.Mfcc coefficients
 
+    /// Features that come with the corpus, a number of them in each frame, such as those of CMU 11-785 HW3P2.
+    static member given(coefficients: int) : FeaturePreset = FeaturePreset.Given coefficients
+
     /// The symbols of the default inventory: 39 ARPAbet phones, silence and the blank.
     static member phones: int = PhoneInventory.Arpabet.Count

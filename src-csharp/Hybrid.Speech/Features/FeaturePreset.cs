@@ -3,6 +3,16 @@ using System.Text.Json.Serialization;
 
 namespace Hybrid.Speech;
 
+/// <summary>Where feature vectors come from.</summary>
+public enum FeatureKind
+{
+    /// <summary>Cepstral coefficients, computed from sound.</summary>
+    Mfcc,
+
+    /// <summary>They come with the corpus, ready-made; such a model takes no sound.</summary>
+    Given,
+}
+
 /// <summary>
 /// How sound becomes feature vectors. A model file stores its preset, and a model refuses features of another. The defaults
 /// are Kaldi's MFCC with 28 coefficients (kaldi-asr.org, feat/feature-mfcc.h; torchaudio.compliance.kaldi.mfcc).
@@ -17,6 +27,7 @@ namespace Hybrid.Speech;
 /// <param name="Coefficients">Cepstral coefficients kept, the zeroth included.</param>
 /// <param name="Lifter">Q of the cepstral lifter 1 + Q/2 sin(pi i / Q).</param>
 /// <param name="NormalizeVariance">Whether each coefficient gets mean 0 and variance 1 over the utterance; mean 0 alone otherwise.</param>
+/// <param name="Kind">Where they come from; of given ones, what tells how they are computed says nothing, window and hop apart.</param>
 public sealed record FeaturePreset(
     string Name = "kaldi",
     int SampleRate = 16000,
@@ -27,10 +38,14 @@ public sealed record FeaturePreset(
     double LowHertz = 20,
     int Coefficients = 28,
     double Lifter = 22,
-    bool NormalizeVariance = true)
+    bool NormalizeVariance = true,
+    FeatureKind Kind = FeatureKind.Mfcc)
 {
     /// <summary>Kaldi's MFCC with a number of coefficients.</summary>
     public static FeaturePreset Mfcc(int coefficients) => new(Coefficients: coefficients);
+
+    /// <summary>Features that come with the corpus, a number of them in each frame of 25 ms every 10 ms.</summary>
+    public static FeaturePreset Given(int coefficients) => new("given", Coefficients: coefficients, Kind: FeatureKind.Given);
 
     /// <summary>Samples of a frame.</summary>
     [JsonIgnore]
@@ -52,6 +67,11 @@ public sealed record FeaturePreset(
         // Presets come from files: what memory they ask for is limited.
         if (WindowSamples < 2 || HopSamples < 1 || !(WindowMilliseconds <= 1000) || !(HopMilliseconds <= 1000))
             problems.Add(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"window is {WindowMilliseconds} ms and hop {HopMilliseconds} ms, must be longer than a sample and at most 1000 ms"));
+        if (Kind == FeatureKind.Given)
+        {
+            if (Coefficients < 1) problems.Add($"number of coefficients is {Coefficients}, must be at least 1");
+            return problems;
+        }
         if (MelBins is < 1 or > 1000) problems.Add($"number of mel bins is {MelBins}, must be 1 to 1000");
         if (Coefficients < 1 || Coefficients > MelBins) problems.Add($"number of coefficients is {Coefficients}, must be 1 to {MelBins}, the number of mel bins");
         if (!(LowHertz >= 0) || LowHertz >= SampleRate / 2.0) problems.Add(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"the lowest filter begins at {LowHertz} Hz, must lie below half the sample rate"));
@@ -77,6 +97,6 @@ public sealed record FeaturePreset(
 }
 
 /// <summary>JSON of a preset, generated at compile time.</summary>
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow)]
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UseStringEnumConverter = true, UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow)]
 [JsonSerializable(typeof(FeaturePreset))]
 internal sealed partial class FeatureJson : JsonSerializerContext;

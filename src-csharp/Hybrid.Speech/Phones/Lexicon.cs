@@ -57,6 +57,6 @@ public sealed class Lexicon
         var variant = word.IndexOf('(');
         if (variant > 0 && word[^1] == ')') word = word[..variant];
         var first = fields.Length > 1 && fields[1].All(char.IsAsciiDigit) ? 2 : 1;
-        return (word, [.. fields.Skip(first).Select(phone => phone.ToUpperInvariant().TrimEnd('0', '1', '2'))]);
+        return (word, [.. fields.Skip(first).Select(phone => PhoneInventory.WithoutStress(phone.ToUpperInvariant()))]);
     }
 }

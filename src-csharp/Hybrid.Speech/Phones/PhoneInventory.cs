@@ -11,6 +11,20 @@ public sealed class PhoneInventory
     /// <summary>The name of silence in CMU 11-785 transcripts.</summary>
     public const string Silence = "[SIL]";
 
+    /// <summary>The letter of the blank.</summary>
+    public const char BlankLetter = ' ';
+
+    // The order and the letters of CMU 11-785 homework 3.
+    private static readonly (string Phone, char Letter)[] Homework =
+    [
+        (Silence, '-'), ("NG", 'G'), ("F", 'f'), ("M", 'm'), ("AE", '@'), ("R", 'r'), ("UW", 'u'), ("N", 'n'), ("IY", 'i'), ("AW", 'W'),
+        ("V", 'v'), ("UH", 'U'), ("OW", 'o'), ("AA", 'a'), ("ER", 'R'), ("HH", 'h'), ("Z", 'z'), ("K", 'k'), ("CH", 'C'), ("W", 'w'),
+        ("EY", 'e'), ("ZH", 'Z'), ("T", 't'), ("EH", 'E'), ("Y", 'y'), ("AH", 'A'), ("B", 'b'), ("P", 'p'), ("TH", 'T'), ("DH", 'D'),
+        ("AO", 'c'), ("G", 'g'), ("L", 'l'), ("JH", 'j'), ("OY", 'O'), ("SH", 'S'), ("D", 'd'), ("AY", 'Y'), ("S", 's'), ("IH", 'I'),
+    ];
+
+    private static readonly FrozenDictionary<string, char> Letters = Homework.ToFrozenDictionary(pair => pair.Phone, pair => pair.Letter);
+
     private readonly FrozenDictionary<string, int> indices;
 
     /// <summary>An inventory of the given phones; the blank is added in front.</summary>
@@ -29,13 +43,7 @@ public sealed class PhoneInventory
     /// <summary>
     /// The 39 ARPAbet phones of CMUdict and silence, in the order of CMU 11-785 homework 3: 40 phones, 41 symbols.
     /// </summary>
-    public static PhoneInventory Arpabet { get; } = new(ArpabetPhones);
-
-    private static IEnumerable<string> ArpabetPhones =>
-    [
-        Silence, "NG", "F", "M", "AE", "R", "UW", "N", "IY", "AW", "V", "UH", "OW", "AA", "ER", "HH", "Z", "K", "CH", "W", "EY", "ZH", "T",
-        "EH", "Y", "AH", "B", "P", "TH", "DH", "AO", "G", "L", "JH", "OY", "SH", "D", "AY", "S", "IH",
-    ];
+    public static PhoneInventory Arpabet { get; } = new(Homework.Select(pair => pair.Phone));
 
     /// <summary>Names by index; the blank's is empty.</summary>
     public IReadOnlyList<string> Symbols { get; }
@@ -45,6 +53,15 @@ public sealed class PhoneInventory
 
     /// <summary>The index of a phone.</summary>
     public bool TryGetIndex(string phone, out int index) => indices.TryGetValue(phone, out index) && index > 0;
+
+    /// <summary>The letter of a symbol in the output of CMU 11-785 homework 3.</summary>
+    /// <exception cref="FormatException">The phone is none of <see cref="Arpabet"/>'s and has no letter.</exception>
+    public char Letter(int index) => index == 0 ? BlankLetter
+        : Letters.TryGetValue(Symbols[index], out var letter) ? letter
+        : throw new FormatException($"phone {Symbols[index]} has no letter; those of CMUdict have: {string.Join(" ", Letters.Keys)}");
+
+    /// <summary>A phone of CMUdict without the digit of its stress.</summary>
+    internal static string WithoutStress(string phone) => phone.TrimEnd('0', '1', '2');
 
     /// <summary>The names of labels.</summary>
     public IEnumerable<string> Names(IEnumerable<int> labels) => labels.Select(label => Symbols[label]);

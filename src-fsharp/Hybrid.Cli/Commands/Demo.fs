@@ -43,7 +43,7 @@ let run (arguments: ParseResults<DemoArguments>) =
     let clock = Stopwatch.StartNew()
     let folder = arguments.GetResult(DemoArguments.Out, "hybrid-demo")
     let seed = arguments.GetResult(DemoArguments.Seed, 1)
-    let corpus = Synth.make (Path.Combine(folder, "speech")) utterances speakers seed
+    let corpus = Synth.make (Path.Combine(folder, "speech")) utterances speakers seed SyntheticLayout.Manifest
     let recipe = Recipes.tiny.With(seed = Nullable(uint64 seed))
     let training, model = Train.train recipe corpus folder
     let recognizer = Recognizer model

@@ -21,7 +21,12 @@ let run (arguments: ParseResults<EvaluateArguments>) =
 
     let lexicons = readLexicons (arguments.GetResults EvaluateArguments.Lexicon |> List.concat)
     let recognizer = Recognizer model
-    let struct (evaluation, leftOut) = recognizer.Evaluate(utterances, lexicons, interruption.Value)
+    let struct (evaluation, unused) = recognizer.Evaluate(utterances, lexicons, interruption.Value)
+    let leftOut = [| yield! corpus.LeftOut; yield! unused |]
+    reportLeftOut "corpus" leftOut
+
+    if evaluation.Utterances.Count = 0 then
+        raise (UserException "nothing of the corpus can be evaluated")
 
     if arguments.Contains EvaluateArguments.Json then
         printfn "%s" (ResultJson.Evaluation(evaluation, model.Inventory, leftOut))
@@ -38,5 +43,4 @@ let run (arguments: ParseResults<EvaluateArguments>) =
         for struct (reference, hypothesis, count) in Seq.truncate 10 (evaluation.Confusions()) do
             printfn "  %s taken for %s: %d times" model.Inventory.Symbols[reference] model.Inventory.Symbols[hypothesis] count
 
-    reportLeftOut "corpus" leftOut
-    if leftOut.Count > 0 then Outcome.PartlyFailed else Outcome.Done
+    if leftOut.Length > 0 then Outcome.PartlyFailed else Outcome.Done

@@ -8,14 +8,14 @@ open Hybrid.Cli.Arguments
 open Hybrid.Cli.Console
 
 /// Makes a corpus and says what it holds.
-let make (folder: string) utterances speakers (seed: int) =
+let make (folder: string) utterances speakers (seed: int) (layout: SyntheticLayout) =
     let corpus =
         withProgress "synthesising" (fun progress ->
             let told =
                 { new IProgress<float> with
                     member _.Report fraction = progress.Report(struct (fraction, "")) }
 
-            SyntheticCorpus.Write(folder, utterances, speakers, uint64 seed, told, interruption.Value))
+            SyntheticCorpus.Write(folder, utterances, speakers, uint64 seed, told, interruption.Value, layout))
 
     let splits = corpus.Splits |> Seq.map (fun split -> $"{split} {corpus.Split(split).Count}") |> String.concat ", "
     say $"{corpus.Utterances.Count} utterances of {speakers} synthetic speakers in {folder} ({splits})"
@@ -30,5 +30,10 @@ let run (arguments: ParseResults<SynthArguments>) =
     if utterances < speakers then
         raise (UserException $"--utterances is {utterances}, must be at least the number of speakers, {speakers}")
 
-    make (arguments.GetResult SynthArguments.Out) utterances speakers (arguments.GetResult(SynthArguments.Seed, 0)) |> ignore<Corpus>
+    let layout =
+        match arguments.GetResult(SynthArguments.Layout, Manifest) with
+        | Manifest -> SyntheticLayout.Manifest
+        | Hw3p2 -> SyntheticLayout.Hw3p2
+
+    make (arguments.GetResult SynthArguments.Out) utterances speakers (arguments.GetResult(SynthArguments.Seed, 0)) layout |> ignore<Corpus>
     Outcome.Done

@@ -90,6 +90,7 @@ let run (arguments: ParseResults<TrainArguments>) =
     positive "threads" threads
     let limit = minutes |> Option.map TimeSpan.FromMinutes |> Option.toNullable
     let corpus = Corpus.Read(arguments.GetResult TrainArguments.Corpus)
+    reportLeftOut "corpus" corpus.LeftOut
     let dev = arguments.TryGetResult TrainArguments.Dev |> Option.map Corpus.Read |> Option.toObj
     let lexicons = readLexicons (arguments.GetResults TrainArguments.Lexicon |> List.concat)
     let team = ThreadTeam threads

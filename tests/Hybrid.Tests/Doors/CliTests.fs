@@ -99,6 +99,41 @@ let tests =
             Expect.equal (json.Trim()) (ResultJson.Recognitions [| struct (file, recognition) |]) "JSON"
         }
 
+        test "a synthetic HW3P2 folder trains, evaluates and yields the CSV that is handed in" {
+            withFolder (fun folder ->
+                hybrid folder [ "synth"; "--out"; "data"; "--utterances"; "300"; "--speakers"; "30"; "--layout"; "hw3p2" ] |> expectSuccess |> ignore
+                hybrid folder [ "train"; "--recipe"; "tiny"; "--corpus"; "data"; "--out"; "run"; "--epochs"; "8" ] |> expectSuccess |> ignore
+                let model = "run/model.safetensors"
+                let evaluated = hybrid folder [ "evaluate"; "--model"; model; "--corpus"; "data"; "--split"; "dev"; "--json" ] |> expectSuccess
+                Expect.isLessThan (parse evaluated.Output |> numberOf "per") 60.0 (string evaluated)
+                hybrid folder [ "recognize"; "--model"; model; "--submission"; "out.csv"; "data/test-clean" ] |> expectSuccess |> ignore
+
+                // The same through the engine, letter by letter.
+                let recognizer = Recognizer.Load(Path.Combine(folder, model))
+                let letter phone = let mutable i = 0 in PhoneInventory.Arpabet.TryGetIndex(phone, &i) |> ignore; PhoneInventory.Arpabet.Letter i
+
+                let rows =
+                    Directory.GetFiles(Path.Combine(folder, "data/test-clean/mfcc"))
+                    |> Array.sortWith (fun a b -> String.CompareOrdinal(a, b))
+                    |> Array.mapi (fun i path ->
+                        let phones = recognizer.Recognize(Utterance("", "", "", "", null, null, FeaturesPath = path)).Phones
+                        $"{i}," + String.Concat [ for phone in phones -> letter phone.Phone ])
+
+                Expect.equal rows.Length 30 "test utterances"
+                Expect.sequenceEqual (File.ReadAllLines(Path.Combine(folder, "out.csv"))) (Array.append [| "index,label" |] rows) "CSV"
+                Expect.isGreaterThan (rows |> Array.sumBy _.Length) 300 "something is recognised"
+
+                // A damaged file keeps its row, so that the others keep their numbers.
+                File.WriteAllText(Directory.GetFiles(Path.Combine(folder, "data/test-clean/mfcc")) |> Array.min, "broken")
+                hybrid folder [ "recognize"; "--model"; model; "--submission"; "out.csv"; "data/test-clean" ] |> expectRefusal 2 [ "not a .npy file" ]
+                Expect.sequenceEqual (File.ReadAllLines(Path.Combine(folder, "out.csv"))) (Array.append [| "index,label"; "0," |] rows[1..]) "CSV"
+
+                // Sound is nothing for such a model, and a part without transcripts nothing to evaluate.
+                CorpusTests.sound folder "a.wav"
+                hybrid folder [ "recognize"; "--model"; model; "a.wav" ] |> expectRefusal 1 [ "28 per frame, and no sound" ]
+                hybrid folder [ "evaluate"; "--model"; model; "--corpus"; "data/test-clean" ] |> expectRefusal 1 [ "it has no transcript"; "nothing of the corpus can be evaluated" ])
+        }
+
         test "info prints the parameters of the base recipe" {
             let finished = hybrid root [ "info"; "--recipe"; "base" ] |> expectSuccess
             Expect.stringContains finished.Output "5,053,353" (string finished)
@@ -127,7 +162,8 @@ let tests =
             hybrid folder [ "synth"; "--out"; "x"; "--utterances"; "5" ] |> expectRefusal 1 [ "--speakers" ]
             train "huge" "speech" |> expectRefusal 1 [ "huge"; "tiny, small, base" ]
             train "spec.json" "speech" |> expectRefusal 1 [ "spec.json" ]
-            train "tiny" "nowhere" |> expectRefusal 1 [ "nowhere" ]
+            train "tiny" "nowhere" |> expectRefusal 1 [ "nowhere"; "LibriSpeech" ]
+            hybrid folder [ "recognize"; "--model"; model; "--json"; "--submission"; "x.csv"; "speech" ] |> expectRefusal 1 [ "--submission and --json" ]
             train "tiny" "empty.jsonl" |> expectRefusal 1 [ "empty.jsonl"; "empty" ]
             train "tiny" "line.jsonl" |> expectRefusal 1 [ "line.jsonl"; "line 1"; "audio" ]
             train "tiny" "missing.jsonl" |> expectRefusal 1 [ "nowhere.wav" ]

@@ -72,6 +72,21 @@ let tests =
             Expect.equal (layersOf (block true)) [ blstm 3; blstm 6; linear 8; relu; linear 8; relu ] "with"
         }
 
+        test "features are computed from sound or given" {
+            let network preset =
+                encoderDecoder {
+                    features preset
+                    encoder { relu }
+                    decoder { linear phones }
+                }
+
+            Expect.equal (network (mfcc 13)).Network.Inputs 13 "inputs of mfcc"
+            let ready = network (given 80)
+            Expect.equal ready.Network.Inputs 80 "inputs of given"
+            let back = Hybrid.Speech.Recipe.FromJson(Hybrid.Speech.Recipe("r", ready.Features, ready.Network, Recipes.tiny.Training).ToJson())
+            Expect.equal back.Features ready.Features "JSON"
+        }
+
         test "the recipes have the sizes that are promised" {
             let parameters (recipe: Hybrid.Speech.Recipe) = Network<float32>(recipe.Network).ParameterCount
             Expect.equal (parameters Recipes.``base``) 5053353L "base"

@@ -1,100 +1,93 @@
-/// Manifests of corpora, and what is said of broken ones.
 module Hybrid.Tests.CorpusTests
 
 open System
 open System.IO
 open Expecto
 open Hybrid.Speech
-open Hybrid.Tests.Refusal
 open Hybrid.Tests.Tier
 
-let private reading (lines: string list) check =
-    withFolder (fun folder ->
-        File.WriteAllLines(Path.Combine(folder, Corpus.ManifestName), lines)
-        check folder)
+/// A short sound file; the folders on the way are made.
+let sound (folder: string) (name: string) =
+    let path = Path.Combine(folder, name)
+    Directory.CreateDirectory(string (Path.GetDirectoryName path)) |> ignore
+    AudioClip(Array.init 800 (fun i -> 0.1f * sin (float32 i)), 16000).WriteWav path
 
-let private audio = "\"audio\": \"a.wav\""
+let text (folder: string) (name: string) (content: string) =
+    let path = Path.Combine(folder, name)
+    Directory.CreateDirectory(string (Path.GetDirectoryName path)) |> ignore
+    File.WriteAllText(path, content)
+
+/// What identifies an utterance in these tests: id, split, speaker and transcript.
+let shown (utterance: Utterance) =
+    let transcript =
+        match utterance.Phones with
+        | null -> string utterance.Text
+        | phones -> "/" + String.concat " " phones + "/"
+
+    $"{utterance.Id} {utterance.Split} {utterance.Speaker} {transcript}".TrimEnd()
+
+/// What was left out contains these texts, one each.
+let expectLeftOut (expected: string list) (leftOut: LeftOut seq) =
+    let reasons = leftOut |> Seq.map string |> List.ofSeq
+    Expect.equal reasons.Length expected.Length $"{reasons}"
+
+    for part in expected do
+        Expect.exists reasons _.Contains(part) $"{part} in {reasons}"
+
+let refusal (path: string) =
+    let error = Expect.throwsC (fun () -> Corpus.Read path |> ignore<Corpus>) id
+    error.Message
 
 [<Tests>]
-let corpus =
-    testList "Corpus" [
-        test "every field of a manifest" {
-            reading
-                [
-                    """{"id": "u1", "audio": "sub/one.wav", "speaker": "anna", "split": "train", "text": "hello world"}"""
-                    ""
-                    """{"audio": "/far/two.flac", "phones": "HH AH  L OW", "speaker": null, "more": [1, {}]}"""
-                    """{"id": "ü", "audio": "3.wav", "text": "", "phones": ["W", "ER"], "split": "dev"}"""
-                ]
-                (fun folder ->
-                    let corpus = Corpus.Read folder
-
-                    let expected = [
-                        "u1", Path.Combine(folder, "sub/one.wav"), "anna", "train", "hello world", ""
-                        "two", "/far/two.flac", "", "", "none", "HH AH L OW"
-                        "ü", Path.Combine(folder, "3.wav"), "", "dev", "", "W ER"
-                    ]
-
-                    let actual = [
-                        for u in corpus.Utterances do
-                            let phones = u.Phones |> Option.ofObj |> Option.map (String.concat " ")
-
-                            u.Id,
-                            u.AudioPath,
-                            u.Speaker,
-                            u.Split,
-                            (u.Text |> Option.ofObj |> Option.defaultValue "none"),
-                            Option.defaultValue "" phones
-                    ]
-
-                    Expect.equal actual expected "utterances"
-                    Expect.sequenceEqual corpus.Splits [ "train"; ""; "dev" ] "splits in order of appearance"
-                    Expect.sequenceEqual [ for u in corpus.Split "dev" -> u.Id ] [ "ü" ] "a split"
-                    Expect.isEmpty (corpus.Split "test") "a split that is not there"
-                    let same = Corpus.Read(Path.Combine(folder, Corpus.ManifestName))
-
-                    Expect.sequenceEqual
-                        [ for u in same.Utterances -> u.AudioPath ]
-                        [ for u in corpus.Utterances -> u.AudioPath ]
-                        "by its file")
-        }
-
-        for name, line, message in
-            [
-                "not JSON", "hello", "'h' is an invalid start of a value"
-                "torn JSON", "{\"id\": \"x\", ", ""
-                "no object", "[1, 2]", "not a JSON object"
-                "no audio", """{"id": "x", "text": "hello"}""", "\"audio\" is missing"
-                "audio null", """{"audio": null, "text": "hello"}""", "\"audio\" is missing"
-                "audio no text", """{"audio": 5, "text": "hello"}""", "\"audio\" is no text"
-                "neither text nor phones", $"{{{audio}}}", "utterance a has neither \"text\" nor \"phones\""
-                "text no text", $"{{{audio}, \"text\": [\"a\"]}}", "\"text\" is no text"
-                "speaker no text", $"{{{audio}, \"text\": \"\", \"speaker\": 7}}", "\"speaker\" is no text"
-                "phones a number", $"{{{audio}, \"phones\": 1}}", "\"phones\" is neither a list"
-                "phones of numbers", $"{{{audio}, \"phones\": [\"AA\", 1]}}", "\"phones\" is neither a list"
-                "the same id twice", """{"id": "ok", "audio": "b.wav", "text": ""}""", "the id ok occurs twice"
-                "half a character", """{"audio": "\ud800", "text": ""}""", ""
-            ] do
-            test $"{name}: a FormatException with file and line" {
-                reading [ """{"id": "ok", "audio": "a.wav", "text": "hello"}"""; line ] (fun folder ->
-                    let place = $"{Path.Combine(folder, Corpus.ManifestName)}, line 2: "
-                    expectRefusal<FormatException, _> (place + message) (fun () -> Corpus.Read folder))
-            }
-
-        test "empty lines count as lines, but not as utterances" {
-            reading [ ""; "  "; "oops" ] (fun folder ->
-                expectRefusal<FormatException, _> "line 3: " (fun () -> Corpus.Read folder))
-        }
-        test "an empty corpus is refused" {
-            for lines in [ []; [ ""; " " ] ] do
-                reading lines (fun folder ->
-                    expectRefusal<FormatException, _> "the corpus is empty" (fun () -> Corpus.Read folder))
-        }
-        test "a missing manifest is an IOException that says what a corpus is" {
+let tests =
+    testList "corpus" [
+        test "what is no corpus is refused with the layouts that are known" {
             withFolder (fun folder ->
-                for path in [ folder; Path.Combine(folder, "none.jsonl") ] do
-                    expectRefusal<IOException, _>
-                        "no such manifest; a corpus is a folder with manifest.jsonl, or a manifest"
-                        (fun () -> Corpus.Read path))
+                text folder "notes.txt" "nothing"
+
+                for path in [ folder; Path.Combine(folder, "nowhere") ] do
+                    let message = refusal path
+
+                    for part in [ path; "manifest.jsonl"; "HW3P2"; "LibriSpeech"; ".lab" ] do
+                        Expect.stringContains message part "message")
+        }
+
+        test "a manifest goes before what lies beside it, and may name any place" {
+            withFolder (fun folder ->
+                let elsewhere = Path.Combine(folder, "elsewhere.wav")
+                sound folder "corpus/train/a.wav"
+                text folder "corpus/train/a.txt" "HAND"
+                text folder "corpus/manifest.jsonl" $"{{\"audio\":\"../b.wav\",\"text\":\"HAND\"}}\n{{\"audio\":{Text.Json.JsonSerializer.Serialize elsewhere},\"phones\":\"HH AE\"}}\n"
+
+                for path in [ "corpus"; "corpus/manifest.jsonl" ] do
+                    let corpus = Corpus.Read(Path.Combine(folder, path))
+                    Expect.sequenceEqual (corpus.Utterances |> Seq.map shown) [ "b   HAND"; "elsewhere   /HH AE/" ] path
+                    Expect.equal (Path.GetFullPath corpus.Utterances[0].AudioPath) (Path.Combine(folder, "b.wav")) "relative to the manifest"
+                    Expect.equal corpus.Utterances[1].AudioPath elsewhere "absolute"
+                    Expect.isEmpty corpus.LeftOut "left out")
+        }
+
+        test "a synthetic corpus is the same in both layouts" {
+            withFolder (fun folder ->
+                let write name layout = SyntheticCorpus.Write(Path.Combine(folder, name), 12, 4, 7UL, layout = layout)
+                let manifest, homework = write "a" SyntheticLayout.Manifest, write "b" SyntheticLayout.Hw3p2
+                let byId (corpus: Corpus) = corpus.Utterances |> Seq.sortBy _.Id |> List.ofSeq
+                Expect.equal homework.Utterances.Count 12 "utterances"
+
+                for a, b in List.zip (byId manifest) (byId homework) do
+                    Expect.equal (b.Id, b.Split, b.Speaker) (a.Id, a.Split, a.Speaker) "id, split, speaker"
+
+                    match b.Phones with
+                    | null -> Expect.equal a.Split "test" "the test part has no transcripts"
+                    | phones ->
+                        Expect.sequenceEqual (phones |> Seq.filter ((<>) PhoneInventory.Silence)) (Option.ofObj a.Phones).Value "phones without pauses"
+                        Expect.equal phones[0] PhoneInventory.Silence "pauses stand as they are"
+
+                    // Sound in the manifest is rounded to 16 bits; beyond that, features are the same.
+                    let struct (computed, _) = FeatureExtractor(FeaturePreset()).Extract a
+                    let struct (given, _) = FeatureExtractor(FeaturePreset.Given 28).Extract b
+                    Expect.equal given.Length computed.Length "frames"
+                    let difference = Array.map2 (fun x y -> abs (x - y)) given computed
+                    Expect.isLessThan (Array.average difference) 0.05f $"{a.Id}: mean difference of normalised features")
         }
     ]

@@ -54,4 +54,16 @@ let phoneInventory =
                 ] do
                 expectRefusal<ArgumentException, _> problem (fun () -> PhoneInventory names)
         }
+        test "letters are those of the homework, and no letter is shared" {
+            let arpabet = PhoneInventory.Arpabet
+            let letters = String [| for label in arpabet.Labels homework -> arpabet.Letter label |]
+            Expect.equal letters "-GFm@runiWvUoaRhzkCweZtEyAbpTDcgljOSdYsI" "letters"
+            Expect.equal (arpabet.Letter 0) ' ' "blank"
+            Expect.equal (Set letters).Count 40 "letters"
+        }
+        test "a phone without a letter is named" {
+            let inventory = PhoneInventory [ "AA"; "QQ" ]
+            Expect.equal (inventory.Letter 1) 'a' "a letter does not depend on the order"
+            expectRefusal<FormatException, _> "QQ" (fun () -> inventory.Letter 2)
+        }
     ]

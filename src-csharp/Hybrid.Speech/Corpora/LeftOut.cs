@@ -1,0 +1,8 @@
+namespace Hybrid.Speech;
+
+/// <summary>An utterance that could not be used, and why.</summary>
+public readonly record struct LeftOut(string Id, string Reason)
+{
+    /// <summary>Id and reason.</summary>
+    public override string ToString() => $"{Id}: {Reason}";
+}
