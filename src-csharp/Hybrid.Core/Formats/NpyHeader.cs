@@ -71,12 +71,12 @@ internal sealed partial record NpyHeader(NpyType Type, bool IsBigEndian, bool Is
     {
         var (description, order, axes) = (DescriptionPattern.Match(text), OrderPattern.Match(text), ShapePattern.Match(text));
         if (!description.Success || !order.Success || !axes.Success)
-            throw new FormatException($"the header is {Quoted(text)}; an array of one element type has 'descr': '<f4' or the like, 'fortran_order' and 'shape' (records are not read)");
+            throw new FormatException($"the header is {Quoted.Text(text)}; an array of one element type has 'descr': '<f4' or the like, 'fortran_order' and 'shape' (records are not read)");
         var type = TypePattern.Match(description.Groups[1].Value);
         if (description.Groups[1].Value.TrimStart('|').StartsWith('O'))
             throw new FormatException("the array holds Python objects, and pickled objects are never loaded; convert it in Python, for instance with numpy.save(path, numpy.array(list, dtype=str))");
         if (!type.Success || NpyType.Find(type.Groups[2].Value[0], type.Groups[3].Value) is not { } found)
-            throw new FormatException($"element type {Quoted(description.Groups[1].Value)} is not read; known are b1, i1, i2, i4, i8, u1, u2, u4, u8, f2, f4, f8, and text U and S");
+            throw new FormatException($"element type {Quoted.Text(description.Groups[1].Value)} is not read; known are b1, i1, i2, i4, i8, u1, u2, u4, u8, f2, f4, f8, and text U and S");
         return new NpyHeader(found, type.Groups[1].Value == ">", order.Groups[1].Value == "True", Axes(axes.Groups[1].Value));
     }
 
@@ -87,19 +87,12 @@ internal sealed partial record NpyHeader(NpyType Type, bool IsBigEndian, bool Is
         // Python 2 wrote long integers with an L.
         var axes = Array.ConvertAll(parts, part => int.TryParse(part.TrimEnd('L'), NumberStyles.None, CultureInfo.InvariantCulture, out var size) && size <= Array.MaxLength
             ? size
-            : throw new FormatException($"the shape {Quoted(text)} has the axis {Quoted(part)}; an axis is a number up to {Array.MaxLength}"));
+            : throw new FormatException($"the shape {Quoted.Text(text)} has the axis {Quoted.Text(part)}; an axis is a number up to {Array.MaxLength}"));
         // The product of all axes must not overflow where it counts; an empty array has a zero among them.
         Int128 product = 1;
         foreach (var size in axes.Contains(0) ? [0] : axes)
-            if ((product *= size) > Array.MaxLength) throw new FormatException($"shape {Quoted(text)} has more elements than Hybrid holds at once, {Array.MaxLength}");
+            if ((product *= size) > Array.MaxLength) throw new FormatException($"shape {Quoted.Text(text)} has more elements than Hybrid holds at once, {Array.MaxLength}");
         return axes;
-    }
-
-    private static string Quoted(string text)
-    {
-        const int most = 120;
-        var line = string.Concat(text.Trim().Take(most).Select(c => char.IsControl(c) ? '.' : c));
-        return $"\"{line}{(text.Trim().Length > most ? "..." : "")}\"";
     }
 
     // A quotation mark ends every attempt, so that matching takes time proportional to the header, whatever stands there.

@@ -47,7 +47,7 @@ public static class Npz
                 throw new FormatException($"{stream.Length} bytes unpack to {unpacked}, and Hybrid takes {limit} from an archive of this size; if they are meant, save it again with numpy.savez");
             var arrays = new OrderedDictionary<string, NpyArray>();
             foreach (var entry in entries)
-                if (!arrays.TryAdd(entry.FullName[..^Ending.Length], Read(entry))) throw new FormatException($"the name {entry.FullName} occurs twice");
+                if (!arrays.TryAdd(entry.FullName[..^Ending.Length], Read(entry))) throw new FormatException($"the name {Quoted.Text(entry.FullName)} occurs twice");
             return arrays;
         }
         catch (Exception error) when (error is InvalidDataException or NotSupportedException)
@@ -82,7 +82,7 @@ public static class Npz
         }
         catch (Exception error) when (error is FormatException or InvalidDataException or EndOfStreamException)
         {
-            throw new FormatException($"entry {entry.FullName}: {error.Message}", error);
+            throw new FormatException($"entry {Quoted.Text(entry.FullName)}: {error.Message}", error);
         }
     }
 }

@@ -90,11 +90,4 @@ let manifest =
                 reading lines (fun folder ->
                     expectRefusal<FormatException, _> "the corpus is empty" (fun () -> Corpus.Read folder))
         }
-        test "a missing manifest is an IOException that says what a corpus is" {
-            withFolder (fun folder ->
-                for path in [ folder; Path.Combine(folder, "none.jsonl") ] do
-                    expectRefusal<IOException, _>
-                        "no such manifest; a corpus is a folder with manifest.jsonl, or a manifest"
-                        (fun () -> Corpus.Read path))
-        }
     ]

@@ -57,7 +57,7 @@ let phoneInventory =
         test "letters are those of the homework, and no letter is shared" {
             let arpabet = PhoneInventory.Arpabet
             let letters = String [| for label in arpabet.Labels homework -> arpabet.Letter label |]
-            Expect.equal letters "-GFm@runiWvUoaRhzkCweZtEyAbpTDcgljOSdYsI" "letters"
+            Expect.equal letters "-Gfm@runiWvUoaRhzkCweZtEyAbpTDcgljOSdYsI" "letters"
             Expect.equal (arpabet.Letter 0) ' ' "blank"
             Expect.equal (Set letters).Count 40 "letters"
         }
