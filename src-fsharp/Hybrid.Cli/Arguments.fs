@@ -108,6 +108,22 @@ type InfoArguments =
             | Recipe _ -> "tiny, small, base, or a JSON file"
             | Json -> "print the recipe or the network as JSON"
 
+type BenchArguments =
+    | Threads of counts: int list
+    | [<Unique>] Seconds of time: float
+    | [<Unique>] Anchors of folder: string
+    | [<Unique>] Json
+    | [<MainCommand; Unique; Last>] Groups of group: string list
+
+    interface IArgParserTemplate with
+        member a.Usage =
+            match a with
+            | Threads _ -> "numbers of threads to try (default: 1 and all processors)"
+            | Seconds _ -> "about how long to time each case (default: 1)"
+            | Anchors _ -> "reference data of beam searches, to decode these and compare the labels"
+            | Json -> "print a JSON array"
+            | Groups _ -> "what to time (default: all); layers shows how a training step divides among them"
+
 [<HelpFlags("--help", "-h"); HelpDescription "show this text">]
 type Verb =
     | [<CliPrefix(CliPrefix.None); SubCommand>] Demo of ParseResults<DemoArguments>
@@ -116,6 +132,7 @@ type Verb =
     | [<CliPrefix(CliPrefix.None); SubCommand>] Evaluate of ParseResults<EvaluateArguments>
     | [<CliPrefix(CliPrefix.None); SubCommand>] Recognize of ParseResults<RecognizeArguments>
     | [<CliPrefix(CliPrefix.None); SubCommand>] Info of ParseResults<InfoArguments>
+    | [<CliPrefix(CliPrefix.None); SubCommand>] Bench of ParseResults<BenchArguments>
 
     interface IArgParserTemplate with
         member v.Usage =
@@ -126,3 +143,4 @@ type Verb =
             | Evaluate _ -> "measure a model: hybrid evaluate --model run/model.safetensors --corpus speech --split test"
             | Recognize _ -> "phones of sound files: hybrid recognize --model run/model.safetensors a.wav b.wav"
             | Info _ -> "layers, shapes and parameters: hybrid info --recipe base"
+            | Bench _ -> "how fast this machine is: hybrid bench gemm ctc"

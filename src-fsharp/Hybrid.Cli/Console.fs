@@ -13,6 +13,11 @@ open Hybrid.Speech
 /// A mistake of the caller's: one sentence, exit code 1.
 exception UserException of message: string
 
+/// Refuses an option that must be positive and is not.
+let positive name (value: float) =
+    if not (value > 0.0) then
+        raise (UserException $"--{name} is {value}, must be positive")
+
 /// How a verb ended; the number is the exit code.
 type Outcome =
     | Done = 0

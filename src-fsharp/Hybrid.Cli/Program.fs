@@ -17,6 +17,7 @@ let private dispatch (arguments: string[]) =
     | Evaluate arguments -> Evaluate.run arguments
     | Recognize arguments -> Recognize.run arguments
     | Info arguments -> Info.run arguments
+    | Bench arguments -> Bench.run arguments
 
 /// The first failure inside those that only wrap others.
 let rec private cause (error: exn) =

@@ -61,10 +61,6 @@ let private overfit (run: TrainingRun) utterances epochs (limit: Nullable<TimeSp
 
         Outcome.Failed
 
-let private positive name (value: float) =
-    if not (value > 0.0) then
-        raise (UserException $"--{name} is {value}, must be positive")
-
 let run (arguments: ParseResults<TrainArguments>) =
     let recipe =
         findRecipe(arguments.GetResult TrainArguments.Recipe)

@@ -1,0 +1,131 @@
+/// `hybrid bench`
+module Hybrid.Cli.Commands.Bench
+
+open System
+open System.IO
+open System.Text.Json
+open Argu
+open Hybrid.Core
+open Hybrid.Speech
+open Hybrid.Dsl
+open Hybrid.Cli.Arguments
+open Hybrid.Cli.Console
+
+let private products = [
+    for size in [ 256; 512; 1024; 2048 ] do
+        KernelBenchmarks.Product(size, size, size, "NN")
+
+    KernelBenchmarks.Product(12800, 512, 2048, "NN")
+    KernelBenchmarks.Product(12800, 512, 2048, "NT")
+    KernelBenchmarks.Product(512, 12800, 2048, "TN")
+]
+
+let private recurrentProducts = [
+    for rows, depth, columns in [ 16, 256, 1024; 32, 256, 1024; 16, 512, 2048; 32, 512, 2048; 64, 512, 2048 ] do
+        KernelBenchmarks.RecurrentProduct(rows, depth, columns)
+]
+
+let private recurrent = [
+    KernelBenchmarks.RecurrentTraining(16, 800, 256, LstmSpec(256, true))
+    KernelBenchmarks.RecurrentTraining(32, 400, 512, LstmSpec(256, true))
+    KernelBenchmarks.RecurrentTraining(16, 800, 256, GruSpec(256, true))
+    KernelBenchmarks.RecurrentInference(1, 800, 256, LstmSpec(256, true))
+    KernelBenchmarks.RecurrentInference(1, 800, 256, GruSpec(256, true))
+]
+
+let private convolutions = [
+    KernelBenchmarks.Convolution(28, 64, 7)
+    KernelBenchmarks.Convolution(64, 128, 3)
+    KernelBenchmarks.Convolution(256, 512, 3)
+]
+
+/// T, B, S
+let private lattices = [ 400, 32, 80; 800, 16, 150; 1600, 64, 195; 200, 64, 40 ]
+
+/// The utterances of the reference data in `D_decode` below the folder of the anchors, with the labels that must be found; else made up.
+let private beams (anchors: string option) = [
+    for frames in [ 400; 800 ] do
+        let utterances, expected =
+            match anchors with
+            | None -> List.ofSeq (SpeechBenchmarks.Posteriors(4, frames)), (fun _ _ -> None)
+            | Some folder ->
+                let array = NpyArray.Read(Path.Combine(folder, "D_decode", $"inputs_T{frames}.npy"))
+                let values, symbols = array.ToSingles(), array.Shape[2]
+                let size = frames * symbols
+
+                [ for u in 0 .. array.Shape[0] - 1 -> LogProbs.FromLogProbabilities(ReadOnlySpan(values, u * size, size), frames, symbols) ],
+                fun (width: int) (choice: string) ->
+                    Path.Combine(folder, "D_decode", "expected", $"expected_ctcdecode_{choice}_T{frames}_beam{width}.csv")
+                    |> File.ReadLines
+                    |> Seq.skip 1
+                    |> Seq.map (fun line -> (line.Substring(line.LastIndexOf ',' + 1)).Split(' ', StringSplitOptions.RemoveEmptyEntries))
+                    |> Seq.map (Array.map int)
+                    |> Array.ofSeq
+                    |> Some
+
+        for width in [ 5; 16; 32; 100 ] do
+            SpeechBenchmarks.BeamSearch($"T{frames}_C41", utterances, width, 0, (expected width "exact" |> Option.toObj))
+            SpeechBenchmarks.BeamSearch($"T{frames}_C41", utterances, width, 10, (expected width "top10" |> Option.toObj))
+]
+
+let private steps = [
+    SpeechBenchmarks.TrainingStep("base", Recipes.``base``.Network, 16, 800, 100)
+    SpeechBenchmarks.TrainingStep("hw3p2", Recipes.hw3p2.Network, 8, 800, 100)
+]
+
+let private all anchors =
+    products
+    @ recurrentProducts
+    @ recurrent
+    @ convolutions
+    @ [ for size in lattices -> KernelBenchmarks.Ctc(size) ]
+    @ [ for size in lattices -> KernelBenchmarks.Alignment size ]
+    @ beams anchors
+    @ [ SpeechBenchmarks.Features 3; SpeechBenchmarks.Features 30 ]
+    @ steps
+
+let private layers (team: ThreadTeam) =
+    for recipe in [ Recipes.small; Recipes.``base`` ] do
+        let times = SpeechBenchmarks.LayerTimes(recipe.Network, 16, 800, 100, team)
+        let total = times |> Seq.sumBy (fun struct (_, time) -> time)
+        printfn $"{recipe.Name}: {total:F0} ms"
+
+        for struct (layer, time) in times do
+            printfn $"  {100.0 * time / total, 5:F1} %%  {time, 8:F1} ms  {layer}"
+
+let run (arguments: ParseResults<BenchArguments>) =
+    let benchmarks = all (arguments.TryGetResult BenchArguments.Anchors)
+    let groups = benchmarks |> List.map _.Group |> List.distinct
+    let chosen = arguments.GetResult(BenchArguments.Groups, groups)
+    let json = arguments.Contains BenchArguments.Json
+
+    for name in List.except ("layers" :: groups) chosen do
+        raise (UserException $"""there is no group {name}; there are {String.concat ", " groups} and layers""")
+
+    let threads = arguments.GetResult(BenchArguments.Threads, List.distinct [ 1; Environment.ProcessorCount ])
+    let seconds = arguments.GetResult(BenchArguments.Seconds, 1.0)
+
+    let results = [
+        for count in threads do
+            positive "threads" count
+            let team = ThreadTeam count
+            let machine = Machine.Measure team
+
+            if not json then
+                printfn $"{count} threads: {machine.PeakGflops:F0} GFLOP/s of {machine.VectorBits}-bit multiply-adds, memory {machine.BandwidthGigabytes:F0} GB/s"
+
+                if List.contains "layers" chosen then layers team
+
+            for benchmark in benchmarks do
+                if List.contains benchmark.Group chosen && (count = threads.Head || benchmark.Group <> "beam-search" && benchmark.Group <> "features") then
+                    let result = benchmark.Run(team, seconds, machine)
+
+                    if not json then
+                        let speed = if result.Gflops > 0 then $"{result.Gflops, 6:F0} GFLOP/s {100.0 * result.PeakShare, 3:F0} %% of peak" else ""
+                        printfn $"{result.Group, -20} {result.Case, -38} {count} {result.MedianMilliseconds, 10:F3} ms +{100.0 * result.Spread:F0} %% {result.BytesAllocated, 8} B {speed}"
+
+                    result
+    ]
+
+    if json then printfn "%s" (JsonSerializer.Serialize(results, JsonSerializerOptions(PropertyNamingPolicy = JsonNamingPolicy.CamelCase)))
+    Outcome.Done
