@@ -22,6 +22,9 @@ public sealed record Reading(IReadOnlyList<RecognizedPhone> Phones, double LogPr
     /// <summary>By which readings are compared.</summary>
     public double Total => LogProbability + LanguageModel + LengthBonus;
 
+    /// <summary>The phones as intervals, for files of results.</summary>
+    public IReadOnlyList<AlignedInterval> Intervals => [.. Phones.Select(phone => new AlignedInterval(phone.Phone, phone.StartSeconds, phone.EndSeconds, phone.Confidence))];
+
     /// <summary>The names of the phones with spaces between.</summary>
     public override string ToString() => string.Join(' ', Phones.Select(phone => phone.Phone));
 }

@@ -1,4 +1,3 @@
-using System.Text;
 using Hybrid.Core;
 
 namespace Hybrid.Speech;
@@ -43,31 +42,20 @@ public static class AlignmentFiles
     public static IReadOnlyList<LeftOut> Write(Aligner aligner, IReadOnlyList<AlignmentInput> inputs, string folder, AlignmentFormat format, IProgress<(int Place, string? Reason)>? done = null, IProgress<AlignmentNeed>? need = null, CancellationToken cancellation = default)
     {
         var failed = new List<LeftOut>();
-        // Some disks take names that differ in case for the same.
-        var written = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
+        var results = new ResultFolder(folder);
         foreach (var (place, input) in inputs.Index())
         {
             cancellation.ThrowIfCancellationRequested();
             var reason = input.Reason ?? Attempt(() =>
             {
-                var path = PlaceFor(folder, input.Id);
-                if (!written.Add(path)) throw new FormatException($"another input has the same name: its file, {path}, would be lost");
-                var alignment = aligner.Align(input.Utterance!, need);
-                Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-                foreach (var (ending, content) in Contents(alignment, format)) AtomicFile.Write(path + ending, stream => stream.Write(Encoding.UTF8.GetBytes(content)));
+                // First, so that nothing is computed that cannot be written.
+                var path = results.Take(input.Id);
+                foreach (var (ending, content) in Contents(aligner.Align(input.Utterance!, need), format)) ResultFolder.Write(path + ending, content);
             });
             if (reason is not null) failed.Add(new LeftOut(input.Id, reason));
             done?.Report((place, reason));
         }
         return failed;
-    }
-
-    /// <summary>A file of that name in the folder or below; names come from manifests of strangers and must not lead elsewhere.</summary>
-    private static string PlaceFor(string folder, string id)
-    {
-        var root = Path.GetFullPath(folder) + Path.DirectorySeparatorChar;
-        var path = Path.GetFullPath(Path.Combine(root, id));
-        return path.StartsWith(root, StringComparison.Ordinal) && path.Length > root.Length ? path : throw new FormatException($"its name leads out of {folder}");
     }
 
     /// <summary>Why something failed, or null.</summary>

@@ -27,7 +27,7 @@ public static class ResultJson
                 WriteNumber(json, "languageModel", reading.LanguageModel);
                 WriteNumber(json, "lengthBonus", reading.LengthBonus);
                 WriteNumber(json, "total", reading.Total);
-                WriteIntervals(json, "phones", "phone", reading.Phones.Select(phone => new AlignedInterval(phone.Phone, phone.StartSeconds, phone.EndSeconds, phone.Confidence)));
+                WriteIntervals(json, "phones", "phone", reading.Intervals);
             });
         }));
 
