@@ -10,14 +10,38 @@ namespace Hybrid.Speech;
 /// <param name="Confidence">Mean probability of the phone over its frames, in [0, 1].</param>
 public readonly record struct RecognizedPhone(string Phone, double StartSeconds, double EndSeconds, double Confidence);
 
-/// <summary>What was recognised in an utterance.</summary>
+/// <summary>One reading of an utterance. All scores are natural logarithms and add up to <see cref="Total"/>.</summary>
 /// <param name="Phones">The phones in order of time.</param>
-/// <param name="LogProbability">Natural-log probability of the best alignment.</param>
-/// <param name="DurationSeconds">Length of the audio.</param>
-public sealed record Recognition(IReadOnlyList<RecognizedPhone> Phones, double LogProbability, double DurationSeconds)
+/// <param name="LogProbability">
+/// Of the phones given the audio: of their best alignment if greedily decoded, of all alignments that a beam search has kept.
+/// </param>
+/// <param name="LanguageModel">Weighted log probability of the phones themselves; 0 without a language model.</param>
+/// <param name="LengthBonus">What the phones' number adds.</param>
+public sealed record Reading(IReadOnlyList<RecognizedPhone> Phones, double LogProbability, double LanguageModel = 0, double LengthBonus = 0)
 {
+    /// <summary>By which readings are compared.</summary>
+    public double Total => LogProbability + LanguageModel + LengthBonus;
+
+    /// <summary>The phones as intervals, for files of results.</summary>
+    public IReadOnlyList<AlignedInterval> Intervals => [.. Phones.Select(phone => new AlignedInterval(phone.Phone, phone.StartSeconds, phone.EndSeconds, phone.Confidence))];
+
     /// <summary>The names of the phones with spaces between.</summary>
     public override string ToString() => string.Join(' ', Phones.Select(phone => phone.Phone));
+}
+
+/// <summary>What was recognised in an utterance.</summary>
+/// <param name="Readings">The best first; at least one, and more where an n-best list was asked for.</param>
+/// <param name="DurationSeconds">Length of the audio.</param>
+public sealed record Recognition(IReadOnlyList<Reading> Readings, double DurationSeconds)
+{
+    /// <summary>The phones of the best reading.</summary>
+    public IReadOnlyList<RecognizedPhone> Phones => Readings[0].Phones;
+
+    /// <summary>The best reading's <see cref="Reading.LogProbability"/>.</summary>
+    public double LogProbability => Readings[0].LogProbability;
+
+    /// <summary>The best reading: the names of its phones with spaces between.</summary>
+    public override string ToString() => Readings[0].ToString();
 }
 
 /// <summary>
@@ -30,11 +54,30 @@ public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
     private static readonly BatchSize EvaluationBatch = new(32, 16000);
 
     private readonly FeatureExtractor extractor = new(model.Features);
-    private readonly GreedyDecoder decoder = new();
+    private readonly GreedyDecoder greedy = new();
+    private readonly PrefixBeamSearchDecoder? search;
     private readonly ConcurrentBag<Workspace> idle = [];
 
     /// <summary>The model.</summary>
     public SpeechModel Model => model;
+
+    /// <summary>
+    /// How to search for phones, with how many readings to return and with which language model; null, as it is without, to take
+    /// the most probable symbol of every frame.
+    /// </summary>
+    /// <exception cref="ArgumentException">Settings are wrong; the message lists all.</exception>
+    public PrefixBeamOptions? Beam
+    {
+        get;
+        init
+        {
+            field = value;
+            search = value is null ? null : new PrefixBeamSearchDecoder(value);
+        }
+    }
+
+    /// <summary>How recordings too long for the memory go through the network.</summary>
+    public Windows Windows { get; init; } = new();
 
     /// <summary>A recogniser with the model of a file.</summary>
     /// <exception cref="FormatException">The file is torn or no model.</exception>
@@ -54,8 +97,8 @@ public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
     /// <inheritdoc cref="FeatureExtractor.Extract(Utterance)" path="/exception"/>
     public Recognition Recognize(Utterance utterance)
     {
-        var (features, duration) = extractor.Extract(utterance);
-        return Recognize(LogProbs(features), duration);
+        var (logProbs, duration) = LogProbs(utterance);
+        return Recognize(logProbs, duration);
     }
 
     /// <summary>Recognises utterances and compares with their transcripts.</summary>
@@ -68,35 +111,48 @@ public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
     {
         var pronouncer = new Pronouncer(lexicons is { Count: > 0 } ? lexicons : [Lexicon.BuiltIn]);
         var data = SpeechDataset.Load(utterances, extractor, model.Inventory, pronouncer, cancellation, cache);
-        return (Evaluation.Run(model.Network, data, EvaluationBatch, decoder.Decode, new Workspace(team), cancellation), data.LeftOut);
+        return (Evaluation.Run(model.Network, data, EvaluationBatch, logProbs => Decode(logProbs)[0], new Workspace(team), cancellation), data.LeftOut);
     }
 
-    /// <summary>The network's log probabilities, for decoders and pictures.</summary>
+    /// <summary>The network's log probabilities, for decoders, aligners and pictures.</summary>
     /// <exception cref="ArgumentException">The audio's sample rate is outside 8000 to 48000.</exception>
     /// <exception cref="InvalidOperationException">The model takes features that are given, and no sound.</exception>
     public LogProbs LogProbs(AudioClip clip) => LogProbs(extractor.Extract(clip));
+
+    /// <summary>The network's log probabilities for an utterance of a corpus, and its length in seconds.</summary>
+    /// <inheritdoc cref="FeatureExtractor.Extract(Utterance)" path="/exception"/>
+    public (LogProbs LogProbs, double DurationSeconds) LogProbs(Utterance utterance)
+    {
+        var (features, duration) = extractor.Extract(utterance);
+        return (LogProbs(features), duration);
+    }
 
     private LogProbs LogProbs(float[] features)
     {
         var frames = features.Length / model.Features.Coefficients;
         if (frames == 0) return Core.LogProbs.FromLogits([], 0, model.Inventory.Count);
         if (!idle.TryTake(out var workspace)) workspace = new Workspace(team);
-        workspace.Reset();
-        var logits = model.Network.Forward(new Batch<float>(features, frames, 1, model.Features.Coefficients), new Pass(workspace));
-        var result = Core.LogProbs.FromLogits(logits, 0);
+        var logits = Windows.Forward(model.Network, features, frames, workspace);
         idle.Add(workspace);
-        return result;
+        return Core.LogProbs.FromLogits(logits, logits.Length / model.Inventory.Count, model.Inventory.Count);
     }
+
+    /// <summary>The hypotheses, the best first; an empty one of probability 0 where a language model forbids all.</summary>
+    private IReadOnlyList<Hypothesis> Decode(LogProbs logProbs) =>
+        search is null ? [greedy.Decode(logProbs)]
+        : search.Decode(logProbs) is { Count: > 0 } found ? found
+        : [new Hypothesis([], double.NegativeInfinity)];
 
     private Recognition Recognize(LogProbs logProbs, double durationSeconds)
     {
-        var best = decoder.Decode(logProbs);
         var times = model.Times;
-        var phones = best.Labels.Select(label =>
-        {
-            var (start, end) = times.Span(label.Start, label.End, durationSeconds);
-            return new RecognizedPhone(model.Inventory.Symbols[label.Symbol], start, end, label.Confidence);
-        });
-        return new Recognition([.. phones], best.Acoustic, durationSeconds);
+        Reading Read(Hypothesis hypothesis) => new(
+            [.. hypothesis.Labels.Select(label =>
+            {
+                var (start, end) = times.Span(label.Start, label.End, durationSeconds);
+                return new RecognizedPhone(model.Inventory.Symbols[label.Symbol], start, end, label.Confidence);
+            })],
+            hypothesis.Acoustic, hypothesis.LanguageModel, hypothesis.LengthBonus);
+        return new Recognition([.. Decode(logProbs).Select(Read)], durationSeconds);
     }
 }

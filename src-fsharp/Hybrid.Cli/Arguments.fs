@@ -64,11 +64,23 @@ type TrainArguments =
             | Checkpoint_Seconds _ -> "the longest time between two checkpoints (default: 60)"
             | Overfit _ -> "only see whether the network can learn so many utterances by heart"
 
+let private beamHelp =
+    "search for the phones, keeping so many beginnings (default: take the best symbol of every frame; 16 where another option needs a search)"
+
+let private lmHelp = "an n-gram model of phones, ARPA text, as `hybrid lm` makes it"
+let private lmWeightHelp = "by what the model's logarithms are multiplied (default: 1)"
+let private lengthBonusHelp = "what each phone adds, against the model's liking for few (default: 0)"
+
 type EvaluateArguments =
     | [<Mandatory; Unique>] Model of file: string
     | [<Mandatory; Unique>] Corpus of path: string
     | [<Unique>] Split of name: string
     | Lexicon of files: string list
+    | [<Unique>] Beam of width: int
+    | [<Unique>] Lm of file: string
+    | [<Unique>] Lm_Weight of number: float
+    | [<Unique>] Length_Bonus of nats: float
+    | [<Unique>] Fold of name_or_file: string
     | [<Unique>] Show of count: int
     | [<Unique>] Json
 
@@ -79,22 +91,99 @@ type EvaluateArguments =
             | Corpus _ -> "a manifest, or a folder: with manifest.jsonl, of LibriSpeech, of CMU 11-785 HW3P2, or of sound files with transcripts"
             | Split _ -> "only this split of the corpus"
             | Lexicon _ -> "pronouncing dictionaries, tried in order (default: the built-in words)"
+            | Beam _ -> beamHelp
+            | Lm _ -> lmHelp
+            | Lm_Weight _ -> lmWeightHelp
+            | Length_Bonus _ -> lengthBonusHelp
+            | Fold _ ->
+                "give the figures behind this fold too: arpabet-39 (no silence), timit-39, or a file with lines of a phone and what it becomes"
             | Show _ -> "print so many references above their hypotheses, spread over the corpus"
             | Json -> "print one JSON object"
 
+/// How results of recognition are written.
+type RecognizeFormat =
+    | Text
+    | Json
+    | Ctm
+    | Textgrid
+
 type RecognizeArguments =
     | [<Mandatory; Unique>] Model of file: string
+    | [<Unique>] Beam of width: int
+    | [<Unique>] Nbest of count: int
+    | [<Unique>] Lm of file: string
+    | [<Unique>] Lm_Weight of number: float
+    | [<Unique>] Length_Bonus of nats: float
+    | [<Unique>] Format of RecognizeFormat
     | [<Unique>] Json
+    | [<Unique>] Out of folder: string
     | [<Unique>] Submission of file: string
-    | [<MainCommand; ExactlyOnce; Last>] Paths of path: string list
+    | [<MainCommand; ExactlyOnce>] Paths of path: string list
 
     interface IArgParserTemplate with
         member a.Usage =
             match a with
             | Model _ -> "a model file"
-            | Json -> "print a JSON array with times and confidences"
-            | Submission _ -> "recognise corpora instead, such as the test part of CMU 11-785 HW3P2, and write its CSV: index,label"
+            | Beam _ -> beamHelp
+            | Nbest _ -> "so many readings of each file, the best first, with their scores (default: 1)"
+            | Lm _ -> lmHelp
+            | Lm_Weight _ -> lmWeightHelp
+            | Length_Bonus _ -> lengthBonusHelp
+            | Format _ ->
+                "text (default), or with times and confidences: a JSON array, CTM of the best readings, or TextGrid with a tier for each reading"
+            | Json -> "the same as --format json"
+            | Out _ ->
+                "write a file for each sound file into this folder; without it everything goes to standard output, one TextGrid at most"
+            | Submission _ ->
+                "recognise corpora instead, such as the test part of CMU 11-785 HW3P2, and write its CSV: index,label"
             | Paths _ -> "sound files, or folders with them"
+
+/// How alignments are written.
+type AlignFormat =
+    | Textgrid
+    | Textgrid_Short
+    | Ctm
+    | Json
+
+type AlignArguments =
+    | [<Mandatory; Unique>] Model of file: string
+    | [<Mandatory; Unique>] Out of folder: string
+    | [<Unique>] Format of AlignFormat
+    | [<Unique>] Text of words: string
+    | [<Unique>] Corpus of path: string
+    | [<Unique>] Split of name: string
+    | Lexicon of files: string list
+    | [<MainCommand>] Paths of path: string list
+
+    interface IArgParserTemplate with
+        member a.Usage =
+            match a with
+            | Model _ -> "a model file"
+            | Out _ -> "folder for the results, one by the name of each recording"
+            | Format _ -> "textgrid (default), textgrid-short, ctm (phones; words in a file of their own), or json"
+            | Text _ -> "what is said in the one sound file given"
+            | Corpus _ ->
+                "align a corpus: a manifest, or a folder: with manifest.jsonl, of LibriSpeech, of CMU 11-785 HW3P2, or of sound files with transcripts"
+            | Split _ -> "only this split of the corpus"
+            | Lexicon _ -> "pronouncing dictionaries, tried in order (default: the built-in words)"
+            | Paths _ ->
+                "sound files, each with its words beside it in .txt, or words or phones in .lab; or folders of them; before --lexicon, which takes all that follows"
+
+type LmArguments =
+    | [<Mandatory; Unique>] Corpus of path: string
+    | [<Unique>] Split of name: string
+    | Lexicon of files: string list
+    | [<Unique>] Order of length: int
+    | [<Mandatory; Unique>] Out of file: string
+
+    interface IArgParserTemplate with
+        member a.Usage =
+            match a with
+            | Corpus _ -> "transcripts: a corpus as for evaluate; its sound is not looked at"
+            | Split _ -> "only this split of the corpus"
+            | Lexicon _ -> "pronouncing dictionaries, tried in order (default: the built-in words)"
+            | Order _ -> "the longest n-grams, 1 to 8 (default: 3)"
+            | Out _ -> "file for the model, ARPA text"
 
 type InfoArguments =
     | [<Unique>] Model of file: string
@@ -131,6 +220,8 @@ type Verb =
     | [<CliPrefix(CliPrefix.None); SubCommand>] Train of ParseResults<TrainArguments>
     | [<CliPrefix(CliPrefix.None); SubCommand>] Evaluate of ParseResults<EvaluateArguments>
     | [<CliPrefix(CliPrefix.None); SubCommand>] Recognize of ParseResults<RecognizeArguments>
+    | [<CliPrefix(CliPrefix.None); SubCommand>] Align of ParseResults<AlignArguments>
+    | [<CliPrefix(CliPrefix.None); SubCommand>] Lm of ParseResults<LmArguments>
     | [<CliPrefix(CliPrefix.None); SubCommand>] Info of ParseResults<InfoArguments>
     | [<CliPrefix(CliPrefix.None); SubCommand>] Bench of ParseResults<BenchArguments>
 
@@ -142,5 +233,8 @@ type Verb =
             | Train _ -> "train a model: hybrid train --recipe small --corpus speech --out run --minutes 20"
             | Evaluate _ -> "measure a model: hybrid evaluate --model run/model.safetensors --corpus speech --split test"
             | Recognize _ -> "phones of sound files: hybrid recognize --model run/model.safetensors a.wav b.wav"
+            | Align _ ->
+                "where phones and words are: hybrid align --model run/model.safetensors --out aligned a.wav --text \"hello world\""
+            | Lm _ -> "a model of which phones follow which: hybrid lm --corpus speech --split train --out phones.arpa"
             | Info _ -> "layers, shapes and parameters: hybrid info --recipe base"
             | Bench _ -> "how fast this machine is: hybrid bench gemm ctc"

@@ -89,8 +89,51 @@ let findRecipe (nameOrFile: string) =
         raise (UserException $"there is no recipe and no file named {nameOrFile}; recipes are {names}")
 
 /// The lexicons of files, in order.
-let readLexicons (files: string list) =
-    [| for file in files -> Lexicon.Read(file, PhoneInventory.Arpabet) |]
+let readLexicons (files: string list) = [| for file in files -> Lexicon.Read(file, PhoneInventory.Arpabet) |]
+
+/// The utterances of a corpus, or of one split.
+let ofSplit (corpus: Corpus) (split: string option) =
+    match split with
+    | None -> corpus.Utterances
+    | Some split when corpus.Split(split).Count > 0 -> corpus.Split split
+    | Some split ->
+        let known = String.concat ", " corpus.Splits
+        raise (UserException $"the corpus has no split {split}; it has {known}")
+
+/// What the command line says of a search for phones; the width where only something else asks for one.
+type Search = {
+    Beam: int option
+    Nbest: int option
+    Lm: string option
+    LmWeight: float option
+    LengthBonus: float option
+}
+
+let private usualWidth = 16
+
+/// The recogniser of a model file, with a search if one is asked for.
+let loadRecognizer (file: string) (search: Search) =
+    let model = SpeechModel.Load file
+
+    match search with
+    | { Beam = None; Nbest = None; Lm = None; LmWeight = None; LengthBonus = None } -> Recognizer model
+    | { LmWeight = Some _; Lm = None } -> raise (UserException "--lm-weight is of no use without --lm FILE")
+    | { Beam = Some width; Nbest = Some best } when best > width ->
+        raise (UserException $"--nbest is {best}, must not be more than --beam, {width}")
+    | _ ->
+        let best = defaultArg search.Nbest 1
+
+        let options =
+            PrefixBeamOptions(
+                Width = defaultArg search.Beam (max usualWidth best),
+                Best = best,
+                LanguageModel =
+                    (search.Lm |> Option.map (fun path -> LanguageModels.Read(path, model.Inventory)) |> Option.toObj),
+                LanguageModelWeight = defaultArg search.LmWeight 1.0,
+                LengthBonus = defaultArg search.LengthBonus 0.0
+            )
+
+        Recognizer(model, Beam = options)
 
 /// Says what could not be used: the first few by name, the rest by number.
 let reportLeftOut (what: string) (leftOut: LeftOut seq) =
@@ -106,9 +149,11 @@ let reportLeftOut (what: string) (leftOut: LeftOut seq) =
             say $"  and {all.Length - 10} more"
 
 /// Figures of an evaluation in one line.
-let describe (evaluation: Evaluation) =
+let describeFolded (fold: string) (evaluation: Evaluation) =
     $"PER {evaluation.Per:F2} %% of {evaluation.ReferenceLabels} phones ({evaluation.Substitutions} substitutions, {evaluation.Deletions} deletions, {evaluation.Insertions} insertions), "
-    + $"average distance {evaluation.AverageDistance:F2} over {evaluation.Utterances.Count} utterances, loss {evaluation.Loss:F3} per phone, no fold"
+    + $"average distance {evaluation.AverageDistance:F2} over {evaluation.Utterances.Count} utterances, loss {evaluation.Loss:F3} per phone, {fold}"
+
+let describe = describeFolded "no fold"
 
 /// A reference above its hypothesis, matching phones in columns; a gap is dots.
 let sideBySide (inventory: PhoneInventory) (result: UtteranceResult) =

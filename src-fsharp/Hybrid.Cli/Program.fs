@@ -16,6 +16,8 @@ let private dispatch (arguments: string[]) =
     | Train arguments -> Train.run arguments
     | Evaluate arguments -> Evaluate.run arguments
     | Recognize arguments -> Recognize.run arguments
+    | Align arguments -> Align.run arguments
+    | Lm arguments -> Lm.run arguments
     | Info arguments -> Info.run arguments
     | Bench arguments -> Bench.run arguments
 

@@ -32,3 +32,24 @@ module Api =
 
     /// The phones of a sound file.
     let recognize (model: SpeechModel) (path: string) : Recognition = Recognizer(model).Recognize(AudioClip.Read path)
+
+    /// Where the phones and words of a text are in a sound file; words are looked up among the built-in ones.
+    let align (model: SpeechModel) (path: string) (text: string) : Alignment =
+        Aligner(Recognizer model).AlignText(path, AudioClip.Read path, text)
+
+    /// A model of which phones follow which, from transcripts; words are looked up among the built-in ones.
+    let languageModel (order: int) (utterances: IReadOnlyList<Utterance>) : NGramModel =
+        let struct (model, _) = LanguageModels.Estimate(utterances, PhoneInventory.Arpabet, order)
+        model
+
+    /// The most probable readings of a sound file, the best first, found by a beam search; a language model is optional.
+    let recognizeBest
+        (count: int)
+        (model: SpeechModel)
+        (languageModel: NGramModel option)
+        (path: string)
+        : IReadOnlyList<Reading> =
+        let options =
+            PrefixBeamOptions(Width = max 16 count, Best = count, LanguageModel = Option.toObj languageModel)
+
+        Recognizer(model, Beam = options).Recognize(AudioClip.Read path).Readings

@@ -53,6 +53,48 @@ module Charts =
         |> titled "seconds" "symbol"
         |> sized (160 + 18 * seen.Length)
 
+    // What is this much less probable than the best of its frame, in nats, is left white.
+    let private deepest = -30.0
+
+    /// The lattice of CTC for an utterance whose labels are known: alpha, what can have led to each state; beta, what can still come;
+    /// gamma, the probability of being there. Alpha and beta are natural logarithms relative to the largest of their frame.
+    let lattice (model: SpeechModel) (duration: float) (lattice: CtcLattice) =
+        let times = [| for t in 0 .. lattice.T - 1 -> fst ((model.Times.Span(t, t, duration)).ToTuple()) |]
+        let states = [| 0 .. lattice.States - 1 |]
+
+        let relative (value: int -> int -> float) t s =
+            let top = states |> Seq.map (value t) |> Seq.max
+            let below = value t s - top
+            if below > deepest then Math.Round(below, 1) else nan
+
+        let picture title (scale: StyleParam.Colorscale) value =
+            Chart.Heatmap(
+                zData = [| for s in states -> [| for t in 0 .. lattice.T - 1 -> value t s |] |],
+                X = times,
+                Y = states,
+                ColorScale = scale,
+                ColorBar = ColorBar.init (Title = Title.init (Text = title))
+            )
+            |> Chart.withYAxis (
+                LinearAxis.init (
+                    // The first label at the top, as one reads.
+                    AutoRange = StyleParam.AutoRange.Reversed,
+                    TickVals = states,
+                    TickText = [|
+                        for symbol in lattice.Extended -> if symbol = 0 then "-" else model.Inventory.Symbols[symbol]
+                    |],
+                    TickFont = Font.init (Size = 9.0)
+                )
+            )
+            |> titled "seconds" "label, - is the blank"
+            |> sized (160 + 10 * states.Length)
+
+        [
+            picture "ln alpha" StyleParam.Colorscale.Viridis (relative (fun t s -> lattice.LogAlpha(t, s)))
+            picture "ln beta" StyleParam.Colorscale.Viridis (relative (fun t s -> lattice.LogBeta(t, s)))
+            picture "gamma" StyleParam.Colorscale.Hot (fun t s -> Math.Round(lattice.Gamma(t, s), 3))
+        ]
+
     /// A spectrogram with the recognised phones over it, each from its beginning to its end.
     let spectrogram (clip: AudioClip) (phones: IReadOnlyList<RecognizedPhone>) =
         let picture = Spectrogram.Of clip

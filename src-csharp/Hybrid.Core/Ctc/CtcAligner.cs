@@ -25,7 +25,7 @@ public sealed class CtcAligner(int blank = 0)
     public static long MemoryNeeded(int frames, int labels) =>
         CtcViterbi.Space(frames, labels) * sizeof(double) + CtcViterbi.DecisionSpace(frames, labels) + frames * (long)sizeof(int);
 
-    /// <summary>The best alignment.</summary>
+    /// <summary>The best alignment; one without labels and of log probability -infinity where every alignment meets a probability of 0.</summary>
     /// <param name="logProbs">[T, V].</param>
     /// <param name="labels">What is said, without blanks.</param>
     /// <param name="name">The utterance's name for messages.</param>
@@ -47,6 +47,7 @@ public sealed class CtcAligner(int blank = 0)
         fixed (int* path = states, wanted = &MemoryMarshal.GetReference(labels.AsSpan()))
         fixed (float* scores = logProbs.Data.Span)
             best = new CtcViterbi(memory, made, wanted, labels.Length, logProbs.T, blank).Align(scores, logProbs.V, path);
+        if (double.IsNegativeInfinity(best)) return new CtcAlignment([], best);
         return new CtcAlignment(Spans(states, labels, logProbs), best);
     }
 

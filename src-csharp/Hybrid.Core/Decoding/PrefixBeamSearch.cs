@@ -9,7 +9,12 @@ public sealed class PrefixBeamSearch
     private const int Root = 0;
     private const int PruneTreeAbove = 1 << 16;
 
+    // e to this is still a number, also after a probability has been multiplied with it.
+    private const double LargestLogWeight = 600;
+
     private readonly PrefixBeamOptions options;
+    // Null also where its weight is 0: then not even what it holds for impossible counts.
+    private readonly NGramModel? languageModel;
     private readonly List<float> history = [];
     private readonly PriorityBuffer candidates;
     private readonly Dictionary<int, double[]> languageRows = [];
@@ -30,10 +35,11 @@ public sealed class PrefixBeamSearch
     internal PrefixBeamSearch(PrefixBeamOptions options)
     {
         this.options = options;
+        languageModel = options.LanguageModelWeight == 0 ? null : options.LanguageModel;
         candidates = new PriorityBuffer(options.Width);
         (beam, next) = (new Entry[options.Width], new Entry[options.Width]);
         Array.Fill(placeInBeam, -1);
-        tree[Root] = tree[Root] with { LanguageState = options.LanguageModel?.StartState ?? 0 };
+        tree[Root] = tree[Root] with { LanguageState = languageModel?.StartState ?? 0 };
         beam[0] = new Entry(Root, 1, 0, 1);
         placeInBeam[Root] = 0;
     }
@@ -150,7 +156,7 @@ public sealed class PrefixBeamSearch
     private void CollectExtensions(int place)
     {
         var entry = beam[place];
-        var row = options.LanguageModel is null ? null : LanguageRow(tree[entry.Prefix].LanguageState);
+        var row = languageModel is null ? null : LanguageRow(tree[entry.Prefix].LanguageState);
         var bonus = row is null ? Math.Exp(options.LengthBonus) : 1;
         var most = entry.Total * entry.Weight * (row is null ? bonus : row[symbols]);
         foreach (var symbol in order)
@@ -174,7 +180,7 @@ public sealed class PrefixBeamSearch
         row = new double[symbols + 1];
         foreach (var symbol in order)
         {
-            row[symbol] = Math.Exp(options.LanguageModelWeight * options.LanguageModel!.Next(state, symbol).LogProbability + options.LengthBonus);
+            row[symbol] = Math.Exp(options.LanguageModelWeight * languageModel!.Next(state, symbol).LogProbability + options.LengthBonus);
             row[symbols] = Math.Max(row[symbols], row[symbol]);
         }
         return languageRows[state] = row;
@@ -184,7 +190,7 @@ public sealed class PrefixBeamSearch
     {
         if (children.TryGetValue((prefix, symbol), out var child)) return child;
         child = tree.Count;
-        var (language, state) = options.LanguageModel?.Next(tree[prefix].LanguageState, symbol) ?? (0, 0);
+        var (language, state) = languageModel?.Next(tree[prefix].LanguageState, symbol) ?? (0, 0);
         tree.Add(new Prefix(prefix, symbol, tree[prefix].Length + 1, tree[prefix].Language + language, state));
         children[(prefix, symbol)] = child;
         if (placeInBeam.Length <= child)
@@ -206,16 +212,16 @@ public sealed class PrefixBeamSearch
         logScale += Math.Log(best);
         var reference = LogWeight(beam[0].Prefix);
         for (var i = 0; i < beamCount; i++)
-            beam[i] = new Entry(beam[i].Prefix, beam[i].Blank / best, beam[i].Label / best, Math.Exp(LogWeight(beam[i].Prefix) - reference));
+            beam[i] = new Entry(beam[i].Prefix, beam[i].Blank / best, beam[i].Label / best, Math.Exp(Math.Min(LargestLogWeight, LogWeight(beam[i].Prefix) - reference)));
     }
 
     private double LogWeight(int prefix) =>
-        tree[prefix].Length == 0 ? 0 : (options.LanguageModel is null ? 0 : options.LanguageModelWeight * tree[prefix].Language) + options.LengthBonus * tree[prefix].Length;
+        tree[prefix].Length == 0 ? 0 : (languageModel is null ? 0 : options.LanguageModelWeight * tree[prefix].Language) + options.LengthBonus * tree[prefix].Length;
 
     private (double Acoustic, double Language, double Bonus) Scores(Entry entry)
     {
         var prefix = tree[entry.Prefix];
-        var language = options.LanguageModel is { } model ? options.LanguageModelWeight * (prefix.Language + model.End(prefix.LanguageState)) : 0;
+        var language = languageModel is { } model ? options.LanguageModelWeight * (prefix.Language + model.End(prefix.LanguageState)) : 0;
         return (Math.Min(0, Math.Log(entry.Total) + logScale), language, options.LengthBonus * prefix.Length);
     }
 

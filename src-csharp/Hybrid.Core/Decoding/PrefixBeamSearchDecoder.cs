@@ -3,7 +3,13 @@ namespace Hybrid.Core;
 /// <summary>Settings of <see cref="PrefixBeamSearchDecoder"/>.</summary>
 public sealed record PrefixBeamOptions
 {
-    /// <summary>Prefixes that survive a frame.</summary>
+    /// <summary>The largest width: its entries take some hundred megabytes.</summary>
+    public const int LargestWidth = 1 << 20;
+
+    /// <summary>The largest bonus, in nats per label, up or down: beyond it nothing else would count.</summary>
+    public const double LargestLengthBonus = 100;
+
+    /// <summary>Prefixes that survive a frame, at most <see cref="LargestWidth"/>.</summary>
     public int Width { get; init; } = 16;
 
     /// <summary>Hypotheses to return, at most.</summary>
@@ -18,7 +24,7 @@ public sealed record PrefixBeamOptions
     /// <summary>A model of label sequences; null for none.</summary>
     public NGramModel? LanguageModel { get; init; }
 
-    /// <summary>By what the language model's logarithms are multiplied.</summary>
+    /// <summary>By what the language model's logarithms are multiplied; with 0 it takes no part.</summary>
     public double LanguageModelWeight { get; init; } = 1;
 
     /// <summary>What each label adds to the score, against the language model's preference for few.</summary>
@@ -32,12 +38,12 @@ public sealed record PrefixBeamOptions
     {
         var culture = System.Globalization.CultureInfo.InvariantCulture;
         var problems = new List<string>();
-        if (Width < 1) problems.Add($"beam width is {Width}, must be at least 1");
+        if (Width is < 1 or > LargestWidth) problems.Add($"beam width is {Width}, must be 1 to {LargestWidth}");
         if (Best < 1) problems.Add($"number of hypotheses is {Best}, must be at least 1");
         if (TopSymbols < 0) problems.Add($"number of symbols per frame is {TopSymbols}, must be at least 1, or 0 for all");
         if (ProbabilityMass is not (> 0 and <= 1)) problems.Add(string.Create(culture, $"probability mass is {ProbabilityMass}, must be in (0, 1]"));
         if (!double.IsFinite(LanguageModelWeight) || LanguageModelWeight < 0) problems.Add(string.Create(culture, $"weight of the language model is {LanguageModelWeight}, must not be negative"));
-        if (!double.IsFinite(LengthBonus)) problems.Add(string.Create(culture, $"length bonus is {LengthBonus}, must be finite"));
+        if (!(Math.Abs(LengthBonus) <= LargestLengthBonus)) problems.Add(string.Create(culture, $"length bonus is {LengthBonus}, must be -{LargestLengthBonus} to {LargestLengthBonus}"));
         if (Blank < 0) problems.Add($"blank is {Blank}, must not be negative");
         return problems;
     }
@@ -65,7 +71,7 @@ public sealed class PrefixBeamSearchDecoder
         if (this.options.Validate() is { Count: > 0 } problems) throw new ArgumentException(string.Join("; ", problems), nameof(options));
     }
 
-    /// <summary>The best hypotheses of an utterance, the best first.</summary>
+    /// <summary>The best hypotheses of an utterance, the best first; none where all have probability 0, or a language model forbids them.</summary>
     /// <exception cref="ArgumentException">The blank or the language model does not fit the symbols.</exception>
     public IReadOnlyList<Hypothesis> Decode(LogProbs logProbs)
     {

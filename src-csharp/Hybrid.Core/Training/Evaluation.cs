@@ -13,7 +13,7 @@ public sealed record UtteranceResult(string Id, double Loss, int[] Reference, in
 public sealed record Evaluation(IReadOnlyList<UtteranceResult> Utterances)
 {
     /// <summary>Mean over utterances of loss per label, in nats; utterances that do not fit their frames are left out.</summary>
-    public double Loss { get; } = Utterances.Where(u => double.IsFinite(u.Loss)).Select(u => u.Loss / Math.Max(1, u.Reference.Length)).DefaultIfEmpty(double.NaN).Average();
+    public double Loss { get; init; } = Utterances.Where(u => double.IsFinite(u.Loss)).Select(u => u.Loss / Math.Max(1, u.Reference.Length)).DefaultIfEmpty(double.NaN).Average();
 
     /// <summary>Labels in all references.</summary>
     public int ReferenceLabels { get; } = Utterances.Sum(u => u.Reference.Length);
@@ -35,12 +35,15 @@ public sealed record Evaluation(IReadOnlyList<UtteranceResult> Utterances)
 
     /// <summary>Pairs of reference and hypothesis label taken for each other, most frequent first.</summary>
     public IReadOnlyList<(int Reference, int Hypothesis, int Count)> Confusions() =>
-        [.. Utterances
-            .SelectMany(u => u.Alignment.Steps.Where(s => s.Reference >= 0 && s.Hypothesis >= 0).Select(s => (Reference: u.Reference[s.Reference], Hypothesis: u.Hypothesis[s.Hypothesis])))
-            .Where(pair => pair.Reference != pair.Hypothesis)
-            .GroupBy(pair => pair)
-            .Select(group => (group.Key.Reference, group.Key.Hypothesis, Count: group.Count()))
-            .OrderByDescending(c => c.Count).ThenBy(c => c.Reference).ThenBy(c => c.Hypothesis)];
+        [.. ConfusionTable().Errors.Where(pair => pair.Reference != Core.ConfusionTable.None && pair.Hypothesis != Core.ConfusionTable.None)];
+
+    /// <summary>What was taken for what in all utterances together, labels missed and put in included.</summary>
+    public ConfusionTable ConfusionTable()
+    {
+        var table = new ConfusionTable();
+        foreach (var utterance in Utterances) table.Add(utterance.Reference, utterance.Hypothesis, utterance.Alignment);
+        return table;
+    }
 
     /// <summary>Runs a network over a dataset.</summary>
     /// <param name="network">The network, in evaluation mode.</param>

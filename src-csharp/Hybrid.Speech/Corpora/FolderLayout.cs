@@ -40,7 +40,10 @@ internal sealed class FolderLayout : ICorpusLayout
         return builder.IsEmpty ? null : builder.Build();
     }
 
-    private static (string? Text, IReadOnlyList<string>? Phones) Transcript(string stem)
+    /// <summary>Words and phones beside a sound file, null where there are none.</summary>
+    /// <param name="stem">The sound file's path without its ending.</param>
+    /// <exception cref="FormatException">A transcript is empty or too large for one.</exception>
+    public static (string? Text, IReadOnlyList<string>? Phones) Transcript(string stem)
     {
         var text = Tokens(stem + Words) is { } words ? string.Join(' ', words) : null;
         if (Tokens(stem + Label) is not { } label) return (text, null);

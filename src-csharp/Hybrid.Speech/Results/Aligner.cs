@@ -2,9 +2,17 @@ using Hybrid.Core;
 
 namespace Hybrid.Speech;
 
+/// <summary>What an alignment is going to take, known before it begins.</summary>
+/// <param name="Id">The recording's name.</param>
+/// <param name="DurationSeconds">Length of the recording.</param>
+/// <param name="Phones">Phones to be placed.</param>
+/// <param name="Bytes">Memory for features, probabilities and the search; the sound itself and the network come on top.</param>
+public readonly record struct AlignmentNeed(string Id, double DurationSeconds, int Phones, long Bytes);
+
 /// <summary>
-/// Finds where the phones and words of known transcripts are in recordings (forced alignment): exactly, without a beam. One
-/// aligner serves any number of threads at a time.
+/// Finds where the phones and words of known transcripts are in recordings (forced alignment): exactly, without a beam, in
+/// memory that does not explode with hours (<see cref="Windows"/>, <see cref="CtcAligner"/>). One aligner serves any number of threads
+/// at a time. What becomes of blanks and silence: <see cref="AlignmentTimes"/>.
 /// </summary>
 /// <param name="recognizer">The model, and the threads to use.</param>
 /// <param name="lexicons">Pronunciations, tried in order; those of the built-in words where none is given.</param>
@@ -13,43 +21,76 @@ public sealed class Aligner(Recognizer recognizer, IReadOnlyList<Lexicon>? lexic
     private readonly Pronouncer pronouncer = new(lexicons is { Count: > 0 } ? lexicons : [Lexicon.BuiltIn]);
     private readonly CtcAligner aligner = new();
 
-    /// <summary>Aligns a recording of a corpus with its transcript.</summary>
-    /// <exception cref="FormatException">A word has no pronunciation, or a phone is unknown.</exception>
+    /// <summary>
+    /// Aligns a recording of a corpus with its transcript: its phones where they are given, else those of its words. Words
+    /// are placed too where their phones, pauses aside, are those that are aligned.
+    /// </summary>
+    /// <param name="utterance">Sound or features, and what is said in it.</param>
+    /// <param name="need">Is told what it takes, before it begins.</param>
+    /// <exception cref="FormatException">There is no transcript, a word has no pronunciation, or a phone is unknown; or the features do not fit.</exception>
     /// <exception cref="InfeasibleTargetException">The recording is too short for its transcript.</exception>
     /// <exception cref="AudioFormatException">The recording cannot be read.</exception>
+    /// <exception cref="ArgumentException">The sound's sample rate is outside 8000 to 48000.</exception>
     /// <exception cref="IOException">The recording cannot be read.</exception>
-    public Alignment Align(Utterance utterance)
+    public Alignment Align(Utterance utterance, IProgress<AlignmentNeed>? need = null)
     {
-        var clip = AudioClip.Read(utterance.AudioPath);
-        return utterance.Phones is { } phones ? AlignPhones(utterance.Id, clip, phones) : AlignText(utterance.Id, clip, utterance.Text ?? "");
+        if (utterance.FeaturesPath.Length == 0) return Align(utterance, AudioClip.Read(utterance.AudioPath), need);
+        var phones = SpeechDataset.Transcribe(utterance, pronouncer);
+        var (logProbs, duration) = recognizer.LogProbs(utterance);
+        return Align(utterance, logProbs, duration, phones);
     }
 
     /// <summary>Aligns a recording with words.</summary>
     /// <exception cref="FormatException">A word has no pronunciation; the message names all that have none.</exception>
     /// <exception cref="InfeasibleTargetException">The recording is too short for its words.</exception>
-    public Alignment AlignText(string id, AudioClip clip, string text)
-    {
-        var (words, missing) = pronouncer.Pronounce(text);
-        if (missing.Count > 0) throw new FormatException($"no pronunciation of {string.Join(", ", missing)}: give a lexicon that has {(missing.Count > 1 ? "them" : "it")}");
-        var aligned = AlignPhones(id, clip, [.. words.SelectMany(word => word.Phones)]);
-        var (intervals, place) = (new List<AlignedInterval>(), 0);
-        foreach (var word in words)
-        {
-            var own = aligned.Phones.Skip(place).Take(word.Phones.Count).ToList();
-            place += word.Phones.Count;
-            intervals.Add(new AlignedInterval(word.Spelling, own[0].StartSeconds, own[^1].EndSeconds, own.Average(phone => phone.Confidence)));
-        }
-        return aligned with { Words = intervals };
-    }
+    public Alignment AlignText(string id, AudioClip clip, string text) => Align(new Utterance(id, "", "", "", text, null), clip, null);
 
     /// <summary>Aligns a recording with phones.</summary>
     /// <exception cref="FormatException">A phone is not one of the model's; the message names all that are not.</exception>
     /// <exception cref="InfeasibleTargetException">The recording is too short for its phones.</exception>
-    public Alignment AlignPhones(string id, AudioClip clip, IReadOnlyList<string> phones)
+    public Alignment AlignPhones(string id, AudioClip clip, IReadOnlyList<string> phones) => Align(new Utterance(id, "", "", "", null, phones), clip, null);
+
+    private Alignment Align(Utterance utterance, AudioClip clip, IProgress<AlignmentNeed>? need)
     {
-        var alignment = aligner.Align(recognizer.LogProbs(clip), recognizer.Model.Inventory.Labels(phones), id);
-        var times = AlignmentTimes.Of(alignment.Labels, recognizer.Model.Times, clip.DurationSeconds);
-        var intervals = alignment.Labels.Select((label, i) => new AlignedInterval(phones[i], times[i].StartSeconds, times[i].EndSeconds, label.Confidence));
-        return new Alignment(id, clip.DurationSeconds, [], [.. intervals], alignment.LogProbability);
+        var phones = SpeechDataset.Transcribe(utterance, pronouncer);
+        need?.Report(new AlignmentNeed(utterance.Id, clip.DurationSeconds, phones.Count, BytesNeeded(clip.DurationSeconds, phones.Count)));
+        return Align(utterance, recognizer.LogProbs(clip), clip.DurationSeconds, phones);
+    }
+
+    private Alignment Align(Utterance utterance, LogProbs logProbs, double duration, IReadOnlyList<string> phones)
+    {
+        if (phones.Count == 0) throw new FormatException("its transcript is empty");
+        var found = aligner.Align(logProbs, recognizer.Model.Inventory.Labels(phones), utterance.Id);
+        if (found.Labels.Count < phones.Count) throw new FormatException("the model holds its transcript for impossible");
+        var times = AlignmentTimes.Of(found.Labels, recognizer.Model.Times, duration);
+        AlignedInterval[] intervals = [.. found.Labels.Select((label, i) => new AlignedInterval(phones[i], times[i].StartSeconds, times[i].EndSeconds, label.Confidence))];
+        return new Alignment(utterance.Id, duration, Words(utterance.Text, intervals), intervals, found.LogProbability);
+    }
+
+    /// <summary>The words over their phones; none where their pronunciations are not what was aligned.</summary>
+    private IReadOnlyList<AlignedInterval> Words(string? text, IReadOnlyList<AlignedInterval> phones)
+    {
+        if (text is null) return [];
+        var (words, missing) = pronouncer.Pronounce(text);
+        var spoken = phones.Where(phone => phone.Label != PhoneInventory.Silence).ToList();
+        if (missing.Count > 0 || !words.SelectMany(word => word.Phones).SequenceEqual(spoken.Select(phone => phone.Label))) return [];
+        var (intervals, place) = (new List<AlignedInterval>(words.Count), 0);
+        foreach (var word in words)
+        {
+            var own = spoken.GetRange(place, word.Phones.Count);
+            place += own.Count;
+            intervals.Add(new AlignedInterval(word.Spelling, own[0].StartSeconds, own[^1].EndSeconds, own.Average(phone => phone.Confidence)));
+        }
+        return intervals;
+    }
+
+    private long BytesNeeded(double seconds, int phones)
+    {
+        var model = recognizer.Model;
+        var frames = (int)Math.Min(int.MaxValue, seconds * 1000 / model.Features.HopMilliseconds);
+        // Logits become log probabilities in a second array.
+        return (long)frames * model.Features.Coefficients * sizeof(float)
+            + 2L * model.Network.OutputLength(frames) * model.Inventory.Count * sizeof(float)
+            + CtcAligner.MemoryNeeded(model.Network.OutputLength(frames), phones);
     }
 }

@@ -21,7 +21,11 @@ public static class Ctm
         var text = new StringBuilder();
         var name = NoSpaces(recording);
         foreach (var label in labels)
-            text.Append(CultureInfo.InvariantCulture, $"{name} 1 {label.StartSeconds:F4} {label.EndSeconds - label.StartSeconds:F4} {NoSpaces(label.Label)} {label.Confidence:F4}\n");
+        {
+            // A duration is that between rounded times, so that a label does not reach into the next one.
+            var (start, end) = (Math.Round(label.StartSeconds, 4), Math.Round(label.EndSeconds, 4));
+            text.Append(CultureInfo.InvariantCulture, $"{name} 1 {start:F4} {end - start:F4} {NoSpaces(label.Label)} {label.Confidence:F4}\n");
+        }
         return text.ToString();
     }
 

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Globalization;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
@@ -11,37 +12,61 @@ public static class ResultJson
 {
     private static readonly JsonWriterOptions Options = new() { Indented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    /// <summary>Recognised files: an array of objects with file, duration, log probability and phones.</summary>
+    /// <summary>
+    /// Recognised files: an array of objects with file, duration and hypotheses, the best first: their scores, which are natural
+    /// logarithms, and their phones.
+    /// </summary>
     public static string Recognitions(IEnumerable<(string File, Recognition Result)> results) => Write(json =>
-    {
-        json.WriteStartArray();
-        foreach (var (file, result) in results)
+        WriteArray(json, null, results, item =>
         {
-            json.WriteStartObject();
-            json.WriteString("file", file);
-            json.WriteNumber("durationSeconds", Rounded(result.DurationSeconds));
-            json.WriteNumber("logProbability", Rounded(result.LogProbability));
-            json.WriteStartArray("phones");
-            foreach (var phone in result.Phones)
+            json.WriteString("file", item.File);
+            json.WriteNumber("durationSeconds", Rounded(item.Result.DurationSeconds));
+            WriteArray(json, "hypotheses", item.Result.Readings, reading =>
             {
-                json.WriteStartObject();
-                json.WriteString("phone", phone.Phone);
-                json.WriteNumber("startSeconds", Rounded(phone.StartSeconds));
-                json.WriteNumber("endSeconds", Rounded(phone.EndSeconds));
-                json.WriteNumber("confidence", Rounded(phone.Confidence));
-                json.WriteEndObject();
-            }
-            json.WriteEndArray();
-            json.WriteEndObject();
-        }
-        json.WriteEndArray();
+                WriteNumber(json, "logProbability", reading.LogProbability);
+                WriteNumber(json, "languageModel", reading.LanguageModel);
+                WriteNumber(json, "lengthBonus", reading.LengthBonus);
+                WriteNumber(json, "total", reading.Total);
+                WriteIntervals(json, "phones", "phone", reading.Intervals);
+            });
+        }));
+
+    /// <summary>An alignment: an object with id, duration, log probability, words and phones.</summary>
+    public static string Alignment(Alignment alignment) => Write(json =>
+    {
+        json.WriteStartObject();
+        json.WriteString("id", alignment.Id);
+        json.WriteNumber("durationSeconds", Rounded(alignment.DurationSeconds));
+        WriteNumber(json, "logProbability", alignment.LogProbability);
+        WriteIntervals(json, "words", "word", alignment.Words);
+        WriteIntervals(json, "phones", "phone", alignment.Phones);
+        json.WriteEndObject();
     });
 
-    /// <summary>An evaluation: counts, error rate in percent, loss in nats per label, the worst confusions.</summary>
+    /// <summary>Reads what <see cref="Alignment"/> has written.</summary>
+    /// <exception cref="FormatException">It is no such JSON, or its times make no sense; the message says where.</exception>
+    public static Alignment ReadAlignment(string json)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(json);
+            var root = document.RootElement;
+            var duration = Time(root, "durationSeconds", double.MaxValue);
+            return new Alignment(Text(root, "id"), duration, Intervals(root, "words", "word", duration), Intervals(root, "phones", "phone", duration), Number(root, "logProbability"));
+        }
+        // Asked for what is not there, or is something else, the document says so in one of three ways.
+        catch (Exception error) when (error is JsonException or KeyNotFoundException or InvalidOperationException)
+        {
+            throw new FormatException($"not an alignment as JSON: {error.Message.ReplaceLineEndings(" ")}", error);
+        }
+    }
+
+    /// <summary>An evaluation: counts, error rate in percent, loss in nats per label, and what was taken for what, most frequent first; null stands for a phone missed or put in.</summary>
     /// <param name="evaluation">What was measured.</param>
     /// <param name="inventory">The names of the symbols.</param>
     /// <param name="leftOut">Utterances that could not be used.</param>
-    public static string Evaluation(Evaluation evaluation, PhoneInventory inventory, IReadOnlyList<LeftOut> leftOut) => Write(json =>
+    /// <param name="fold">The name of the fold that was applied.</param>
+    public static string Evaluation(Evaluation evaluation, PhoneInventory inventory, IReadOnlyList<LeftOut> leftOut, string fold = "none") => Write(json =>
     {
         json.WriteStartObject();
         json.WriteNumber("utterances", evaluation.Utterances.Count);
@@ -52,28 +77,65 @@ public static class ResultJson
         json.WriteNumber("deletions", evaluation.Deletions);
         json.WriteNumber("insertions", evaluation.Insertions);
         WriteNumber(json, "loss", evaluation.Loss);
-        json.WriteString("fold", "none");
-        json.WriteStartArray("confusions");
-        foreach (var (reference, hypothesis, count) in evaluation.Confusions().Take(20))
+        json.WriteString("fold", fold);
+        string? Name(int label) => label == ConfusionTable.None ? null : inventory.Symbols[label];
+        WriteArray(json, "confusions", evaluation.ConfusionTable().Errors, error =>
         {
-            json.WriteStartObject();
-            json.WriteString("reference", inventory.Symbols[reference]);
-            json.WriteString("hypothesis", inventory.Symbols[hypothesis]);
-            json.WriteNumber("count", count);
-            json.WriteEndObject();
-        }
-        json.WriteEndArray();
-        json.WriteStartArray("leftOut");
-        foreach (var left in leftOut)
+            json.WriteString("reference", Name(error.Reference));
+            json.WriteString("hypothesis", Name(error.Hypothesis));
+            json.WriteNumber("count", error.Count);
+        });
+        WriteArray(json, "leftOut", leftOut, left =>
         {
-            json.WriteStartObject();
             json.WriteString("id", left.Id);
             json.WriteString("reason", left.Reason);
+        });
+        json.WriteEndObject();
+    });
+
+    private static void WriteArray<TItem>(Utf8JsonWriter json, string? name, IEnumerable<TItem> items, Action<TItem> write)
+    {
+        if (name is not null) json.WritePropertyName(name);
+        json.WriteStartArray();
+        foreach (var item in items)
+        {
+            json.WriteStartObject();
+            write(item);
             json.WriteEndObject();
         }
         json.WriteEndArray();
-        json.WriteEndObject();
-    });
+    }
+
+    private static void WriteIntervals(Utf8JsonWriter json, string name, string label, IEnumerable<AlignedInterval> intervals) =>
+        WriteArray(json, name, intervals, interval =>
+        {
+            json.WriteString(label, interval.Label);
+            json.WriteNumber("startSeconds", Rounded(interval.StartSeconds));
+            json.WriteNumber("endSeconds", Rounded(interval.EndSeconds));
+            json.WriteNumber("confidence", Rounded(interval.Confidence));
+        });
+
+    private static AlignedInterval[] Intervals(JsonElement root, string name, string label, double duration)
+    {
+        var (intervals, before) = (new List<AlignedInterval>(), 0.0);
+        foreach (var element in root.GetProperty(name).EnumerateArray())
+        {
+            var interval = new AlignedInterval(Text(element, label), Time(element, "startSeconds", duration), Time(element, "endSeconds", duration), Number(element, "confidence"));
+            if (interval.StartSeconds < before || interval.EndSeconds < interval.StartSeconds || interval.Confidence is not (>= 0 and <= 1))
+                throw new FormatException(string.Create(CultureInfo.InvariantCulture, $"{name}[{intervals.Count}] runs from {interval.StartSeconds} to {interval.EndSeconds} with confidence {interval.Confidence}, behind {before}"));
+            intervals.Add(interval);
+            before = interval.EndSeconds;
+        }
+        return [.. intervals];
+    }
+
+    private static string Text(JsonElement element, string name) => element.GetProperty(name).GetString() ?? throw new FormatException($"{name} is null");
+
+    // Null stands for negative infinity, which JSON lacks.
+    private static double Number(JsonElement element, string name) => element.GetProperty(name) is { ValueKind: not JsonValueKind.Null } value ? value.GetDouble() : double.NegativeInfinity;
+
+    private static double Time(JsonElement element, string name, double most) =>
+        Number(element, name) is >= 0 and var value && value <= most ? value : throw new FormatException(string.Create(CultureInfo.InvariantCulture, $"{name} is {Number(element, name)}, must be 0 to {most}"));
 
     private static string Write(Action<Utf8JsonWriter> write)
     {
@@ -82,7 +144,7 @@ public static class ResultJson
         return Encoding.UTF8.GetString(buffer.WrittenSpan);
     }
 
-    // JSON has no NaN; a figure that does not exist is null.
+    // JSON has no NaN and no infinity; a figure that does not exist is null.
     private static void WriteNumber(Utf8JsonWriter json, string name, double value)
     {
         if (double.IsFinite(value)) json.WriteNumber(name, Rounded(value));

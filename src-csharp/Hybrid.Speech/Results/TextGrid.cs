@@ -24,6 +24,10 @@ public sealed record TextGrid(double EndSeconds, IReadOnlyList<TextGridTier> Tie
         return new TextGrid(alignment.DurationSeconds, alignment.Words.Count > 0 ? [Tier("words", alignment.Words, alignment.DurationSeconds), phones] : [phones]);
     }
 
+    /// <summary>A tier for each reading of a recognition: phones, phones 2 and so on.</summary>
+    public static TextGrid Of(Recognition recognition) => new(recognition.DurationSeconds,
+        [.. recognition.Readings.Select((reading, i) => Tier(i == 0 ? "phones" : string.Create(CultureInfo.InvariantCulture, $"phones {i + 1}"), reading.Intervals, recognition.DurationSeconds))]);
+
     /// <summary>The text of a file.</summary>
     /// <param name="shortForm">Values alone, one a line, instead of names with values.</param>
     public string Write(bool shortForm = false)

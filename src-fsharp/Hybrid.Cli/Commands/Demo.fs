@@ -19,6 +19,7 @@ let private report path (run: TrainingRun) (recognizer: Recognizer) (evaluation:
     let shown = evaluation.Utterances |> Seq.maxBy (fun u -> if u.Reference.Length <= 25 then u.Reference.Length else 0)
     let utterance = corpus.Utterances |> Seq.find (fun u -> u.Id = shown.Id)
     let clip = AudioClip.Read utterance.AudioPath
+    let logProbs = recognizer.LogProbs clip
 
     Report.write path "Hybrid demo: synthetic speech" [
         Paragraph "The speech on this page comes from Hybrid's own synthesiser. It shows that everything works; it says nothing about recordings of people."
@@ -32,7 +33,13 @@ let private report path (run: TrainingRun) (recognizer: Recognizer) (evaluation:
         Paragraph "Spectrogram with the recognised phones:"
         Picture(Charts.spectrogram clip (recognizer.Recognize clip).Phones)
         Paragraph "Probability of each symbol:"
-        Picture(Charts.posteriors model clip.DurationSeconds (recognizer.LogProbs clip))
+        Picture(Charts.posteriors model clip.DurationSeconds logProbs)
+        Heading "All its alignments at once"
+        Paragraph
+            "CTC does not know which frame says what. It walks through the phones of the transcript with a blank before, between and after them, in every possible way at once. Alpha: what has led to a state so far, relative to the likeliest state of its frame. Beta: what can still come. Gamma, their product: how probable it is to be there, given the whole transcript; training raises these probabilities."
+        yield!
+            Charts.lattice model clip.DurationSeconds (CtcLattice.Of(logProbs, shown.Reference))
+            |> List.map Picture
         Heading "Most frequent confusions"
         Picture(Charts.confusions model.Inventory evaluation)
         Heading "Network"

@@ -8,19 +8,21 @@ open Hybrid.Cli.Arguments
 open Hybrid.Cli.Console
 
 let run (arguments: ParseResults<EvaluateArguments>) =
-    let model = SpeechModel.Load(arguments.GetResult EvaluateArguments.Model)
     let corpus = Corpus.Read(arguments.GetResult EvaluateArguments.Corpus)
+    let utterances = ofSplit corpus (arguments.TryGetResult EvaluateArguments.Split)
+    let fold = arguments.TryGetResult EvaluateArguments.Fold |> Option.map Fold.Find
 
-    let utterances =
-        match arguments.TryGetResult EvaluateArguments.Split with
-        | None -> corpus.Utterances
-        | Some split when corpus.Split(split).Count > 0 -> corpus.Split split
-        | Some split ->
-            let known = String.concat ", " corpus.Splits
-            raise (UserException $"the corpus has no split {split}; it has {known}")
+    let recognizer =
+        loadRecognizer (arguments.GetResult EvaluateArguments.Model) {
+            Beam = arguments.TryGetResult EvaluateArguments.Beam
+            Nbest = None
+            Lm = arguments.TryGetResult EvaluateArguments.Lm
+            LmWeight = arguments.TryGetResult EvaluateArguments.Lm_Weight
+            LengthBonus = arguments.TryGetResult EvaluateArguments.Length_Bonus
+        }
 
+    let model = recognizer.Model
     let lexicons = readLexicons (arguments.GetResults EvaluateArguments.Lexicon |> List.concat)
-    let recognizer = Recognizer model
     let struct (evaluation, unused) = recognizer.Evaluate(utterances, lexicons, interruption.Value)
     let leftOut = [| yield! corpus.LeftOut; yield! unused |]
     reportLeftOut "corpus" leftOut
@@ -29,7 +31,12 @@ let run (arguments: ParseResults<EvaluateArguments>) =
         raise (UserException "nothing of the corpus can be evaluated")
 
     if arguments.Contains EvaluateArguments.Json then
-        printfn "%s" (ResultJson.Evaluation(evaluation, model.Inventory, leftOut))
+        match fold with
+        | None -> printfn "%s" (ResultJson.Evaluation(evaluation, model.Inventory, leftOut))
+        | Some fold ->
+            printfn
+                "%s"
+                (ResultJson.Evaluation(fold.Apply(evaluation, model.Inventory), fold.Inventory, leftOut, fold.Name))
     else
         let results = evaluation.Utterances
         let shown = min (max 0 (arguments.GetResult(EvaluateArguments.Show, 0))) results.Count
@@ -40,7 +47,17 @@ let run (arguments: ParseResults<EvaluateArguments>) =
 
         printfn "%s" (describe evaluation)
 
-        for struct (reference, hypothesis, count) in Seq.truncate 10 (evaluation.Confusions()) do
-            printfn "  %s taken for %s: %d times" model.Inventory.Symbols[reference] model.Inventory.Symbols[hypothesis] count
+        for fold in Option.toList fold do
+            printfn "%s" (describeFolded $"fold {fold.Name}" (fold.Apply(evaluation, model.Inventory)))
 
-    if leftOut.Length > 0 then Outcome.PartlyFailed else Outcome.Done
+        for struct (reference, hypothesis, count) in Seq.truncate 10 (evaluation.Confusions()) do
+            printfn
+                "  %s taken for %s: %d times"
+                model.Inventory.Symbols[reference]
+                model.Inventory.Symbols[hypothesis]
+                count
+
+    if leftOut.Length > 0 then
+        Outcome.PartlyFailed
+    else
+        Outcome.Done

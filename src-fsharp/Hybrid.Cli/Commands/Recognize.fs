@@ -8,16 +8,25 @@ open Hybrid.Speech
 open Hybrid.Cli.Arguments
 open Hybrid.Cli.Console
 
-/// The files that paths stand for: themselves, or the sound files in a folder and those below it.
+/// The files that paths stand for, with the names of their results: themselves, or the sound files in a folder and those below it.
 let private expand (path: string) =
+    let named (root: string) (file: string) = file, string (Path.ChangeExtension(Path.GetRelativePath(root, file), null))
+
     if Directory.Exists path then
-        let sound (file: string) = AudioClip.Extensions |> Seq.exists (fun extension -> file.EndsWith(extension, StringComparison.OrdinalIgnoreCase))
-        Directory.EnumerateFiles(path, "*", SearchOption.AllDirectories) |> Seq.filter sound |> Seq.sortWith (fun a b -> String.CompareOrdinal(a, b)) |> List.ofSeq
+        let sound (file: string) =
+            AudioClip.Extensions
+            |> Seq.exists (fun extension -> file.EndsWith(extension, StringComparison.OrdinalIgnoreCase))
+
+        Directory.EnumerateFiles(path, "*", SearchOption.AllDirectories)
+        |> Seq.filter sound
+        |> Seq.sortWith (fun a b -> String.CompareOrdinal(a, b))
+        |> Seq.map (named path)
+        |> List.ofSeq
     else
-        [ path ]
+        [ path, string (Path.GetFileNameWithoutExtension path) ]
 
 /// A result, or nothing where a file could not be used, which is said.
-let private attempt (name: string) (recognize: unit -> Recognition) =
+let private attempt (name: string) (recognize: unit -> 'result) =
     interruption.Value.ThrowIfCancellationRequested()
 
     try
@@ -37,25 +46,60 @@ let private outcome (results: 'result option list) =
     | failed when failed = results.Length -> Outcome.Failed
     | _ -> Outcome.PartlyFailed
 
-/// The sound files of paths, as text or JSON.
-let private recognizeFiles (recognizer: Recognizer) (json: bool) (paths: string list) =
+/// One file's result as text; with an n-best list, a line for each reading with its place and its score.
+let private lines (file: string) (result: Recognition) =
+    if result.Readings.Count = 1 then
+        $"{file}: {result}\n"
+    else
+        String.concat "" [
+            for i, reading in Seq.indexed result.Readings -> $"{file} {i + 1} {reading.Total:F4}: {reading}\n"
+        ]
+
+/// What comes behind a file's name in this format, and the content: that of one result, or of all.
+let private write format (results: struct (string * Recognition) seq) =
+    let each write = results |> Seq.map (fun (struct (file, result)) -> write file result) |> String.concat ""
+
+    match format with
+    | RecognizeFormat.Text -> ".txt", each lines
+    | RecognizeFormat.Json -> ".json", ResultJson.Recognitions results + "\n"
+    | RecognizeFormat.Ctm ->
+        ".ctm",
+        each (fun file result ->
+            Hybrid.Speech.Ctm.Write(string (Path.GetFileNameWithoutExtension file), result.Readings[0].Intervals))
+    | RecognizeFormat.Textgrid -> ".TextGrid", each (fun _ result -> TextGrid.Of(result).Write())
+
+/// The sound files of paths: into a folder, or to standard output, text as it comes and the rest when all is there.
+let private recognizeFiles (recognizer: Recognizer) format (folder: string option) (paths: string list) =
     let files = paths |> List.collect expand
 
     if files.IsEmpty then
         let kinds = String.concat ", " AudioClip.Extensions
         raise (UserException $"there are no sound files ({kinds}) in the folders given")
 
-    let results = [
-        for file in files do
-            let result = attempt file (fun () -> recognizer.Recognize(AudioClip.Read file))
-            if not json then result |> Option.iter (printfn "%s: %O" file)
-            result |> Option.map (fun result -> struct (file, result))
+    if folder.IsNone && format = RecognizeFormat.Textgrid && files.Length > 1 then
+        raise (UserException "several TextGrids need a folder: give --out FOLDER")
+
+    let results = folder |> Option.map ResultFolder
+
+    let recognized = [
+        for file, name in files do
+            attempt file (fun () ->
+                let path = results |> Option.map _.Take(name)
+                let result = struct (file, recognizer.Recognize(AudioClip.Read file))
+                let ending, content = write format [ result ]
+
+                match path with
+                | Some path -> ResultFolder.Write(path + ending, content)
+                | None when format = RecognizeFormat.Text -> printf "%s" content
+                | None -> ()
+
+                result)
     ]
 
-    if json then
-        printfn "%s" (ResultJson.Recognitions(List.choose id results))
+    if folder.IsNone && format <> RecognizeFormat.Text then
+        printf "%s" (snd (write format (List.choose id recognized)))
 
-    outcome results
+    outcome recognized
 
 /// The utterances of corpora, as the CSV that CMU 11-785 HW3P2 takes.
 let private submit (recognizer: Recognizer) (csv: string) (paths: string list) =
@@ -75,10 +119,28 @@ let private submit (recognizer: Recognizer) (csv: string) (paths: string list) =
     if corpora |> List.exists (fun corpus -> corpus.LeftOut.Count > 0) then Outcome.PartlyFailed else outcome results
 
 let run (arguments: ParseResults<RecognizeArguments>) =
-    let recognizer = Recognizer.Load(arguments.GetResult RecognizeArguments.Model)
+    let recognizer =
+        loadRecognizer (arguments.GetResult RecognizeArguments.Model) {
+            Beam = arguments.TryGetResult RecognizeArguments.Beam
+            Nbest = arguments.TryGetResult RecognizeArguments.Nbest
+            Lm = arguments.TryGetResult RecognizeArguments.Lm
+            LmWeight = arguments.TryGetResult RecognizeArguments.Lm_Weight
+            LengthBonus = arguments.TryGetResult RecognizeArguments.Length_Bonus
+        }
+
     let paths = arguments.GetResult RecognizeArguments.Paths
 
-    match arguments.TryGetResult RecognizeArguments.Submission, arguments.Contains RecognizeArguments.Json with
-    | None, json -> recognizeFiles recognizer json paths
-    | Some csv, false -> submit recognizer csv paths
-    | Some _, true -> raise (UserException "--submission and --json exclude each other: give one of them")
+    let format =
+        match arguments.TryGetResult RecognizeArguments.Format, arguments.Contains RecognizeArguments.Json with
+        | format, false -> format
+        | None, true -> Some RecognizeFormat.Json
+        | Some _, true -> raise (UserException "--format and --json exclude each other: give one of them")
+
+    match
+        arguments.TryGetResult RecognizeArguments.Submission, format, arguments.TryGetResult RecognizeArguments.Out
+    with
+    | None, format, folder -> recognizeFiles recognizer (defaultArg format RecognizeFormat.Text) folder paths
+    | Some csv, None, None -> submit recognizer csv paths
+    | Some _, Some _, _ ->
+        raise (UserException "--submission and --json or --format exclude each other: give one of them")
+    | Some _, None, Some _ -> raise (UserException "--submission names its file: leave --out away")

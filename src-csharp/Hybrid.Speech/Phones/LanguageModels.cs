@@ -1,0 +1,57 @@
+using Hybrid.Core;
+
+namespace Hybrid.Speech;
+
+/// <summary>Models of which phones follow which, for the beam search: estimated from transcripts, kept as ARPA files.</summary>
+public static class LanguageModels
+{
+    /// <summary>Estimates a model from the transcripts of utterances (interpolated Kneser-Ney, <see cref="NGramModel.Estimate"/>).</summary>
+    /// <param name="utterances">Words or phones; the sound is not looked at.</param>
+    /// <param name="inventory">The phones that there are.</param>
+    /// <param name="order">The longest n-grams, 1 to 8.</param>
+    /// <param name="lexicons">Pronunciations, tried in order; those of the built-in words where none is given.</param>
+    /// <returns>The model, and the utterances whose transcripts could not be used.</returns>
+    /// <exception cref="FormatException">No transcript can be used; the message has the first reasons.</exception>
+    public static (NGramModel Model, IReadOnlyList<LeftOut> LeftOut) Estimate(IEnumerable<Utterance> utterances, PhoneInventory inventory, int order, IReadOnlyList<Lexicon>? lexicons = null)
+    {
+        var pronouncer = new Pronouncer(lexicons is { Count: > 0 } ? lexicons : [Lexicon.BuiltIn]);
+        var (sequences, leftOut) = (new List<int[]>(), new List<LeftOut>());
+        foreach (var utterance in utterances)
+        {
+            try
+            {
+                sequences.Add(inventory.Labels(SpeechDataset.Transcribe(utterance, pronouncer)));
+            }
+            catch (FormatException error)
+            {
+                leftOut.Add(new LeftOut(utterance.Id, error.Message));
+            }
+        }
+        if (sequences.Count == 0) throw new FormatException($"there is no transcript to learn from{string.Concat(leftOut.Take(3).Select(left => $"; {left}"))}");
+        return (NGramModel.Estimate(sequences, inventory.Count, order), leftOut);
+    }
+
+    /// <summary>Reads an ARPA file.</summary>
+    /// <exception cref="FormatException">A line is malformed or names a phone that the inventory lacks; the message names file and line.</exception>
+    /// <exception cref="IOException">The file is missing or cannot be read.</exception>
+    public static NGramModel Read(string path, PhoneInventory inventory)
+    {
+        using var text = File.OpenText(path);
+        try
+        {
+            return NGramModel.Read(text, inventory.Symbols);
+        }
+        catch (FormatException error)
+        {
+            throw new FormatException($"{path}: {error.Message}", error);
+        }
+    }
+
+    /// <summary>Writes an ARPA file, as a whole or not at all.</summary>
+    /// <exception cref="IOException">The disk is full or the place is not writable.</exception>
+    public static void Write(string path, NGramModel model, PhoneInventory inventory) => AtomicFile.Write(path, stream =>
+    {
+        using var text = new StreamWriter(stream, leaveOpen: true) { NewLine = "\n" };
+        model.Write(text, inventory.Symbols);
+    });
+}

@@ -1,0 +1,69 @@
+/// `hybrid align`
+module Hybrid.Cli.Commands.Align
+
+open System
+open Argu
+open Hybrid.Speech
+open Hybrid.Cli.Arguments
+open Hybrid.Cli.Console
+
+/// From how many seconds on it is said beforehand what a recording will take.
+let private long = 600.0
+
+let private inputs (arguments: ParseResults<AlignArguments>) =
+    let paths = arguments.TryGetResult AlignArguments.Paths |> Option.defaultValue []
+    let split = arguments.TryGetResult AlignArguments.Split
+
+    match paths, arguments.TryGetResult AlignArguments.Text, arguments.TryGetResult AlignArguments.Corpus with
+    | [], None, Some corpus -> AlignmentInput.Of(corpus, split = Option.toObj split)
+    | _, _, Some _ -> raise (UserException "--corpus stands alone: give sound files or folders in another call")
+    | _ when split.IsSome -> raise (UserException "--split is of no use without --corpus PATH")
+    | [], _, None -> raise (UserException "nothing to align: name sound files, folders, or a corpus with --corpus PATH")
+    | [ path ], (Some _ as text), None -> AlignmentInput.Of(path, text = Option.toObj text)
+    | _, Some _, None -> raise (UserException "--text is for one sound file: put a .txt beside each of several")
+    | paths, None, None -> [|
+        for path in paths do
+            yield! AlignmentInput.Of path
+      |]
+
+let run (arguments: ParseResults<AlignArguments>) =
+    let folder = arguments.GetResult AlignArguments.Out
+
+    let format =
+        match arguments.GetResult(AlignArguments.Format, AlignFormat.Textgrid) with
+        | AlignFormat.Textgrid -> AlignmentFormat.TextGrid
+        | AlignFormat.Textgrid_Short -> AlignmentFormat.TextGridShort
+        | AlignFormat.Ctm -> AlignmentFormat.Ctm
+        | AlignFormat.Json -> AlignmentFormat.Json
+
+    let inputs = inputs arguments
+    let lexicons = readLexicons (arguments.GetResults AlignArguments.Lexicon |> List.concat)
+    let aligner = Aligner(Recognizer.Load(arguments.GetResult AlignArguments.Model), lexicons)
+
+    let need = {
+        new IProgress<AlignmentNeed> with
+            member _.Report need =
+                if need.DurationSeconds >= long then
+                    say
+                        $"{need.Id}: {need.DurationSeconds / 60.0:F0} minutes, {need.Phones} phones; the alignment takes about {need.Bytes >>> 20} MiB besides sound and network"
+    }
+
+    let failed =
+        withProgress "aligning" (fun progress ->
+            let completed = {
+                new IProgress<struct (int * string)> with
+                    member _.Report(struct (place, _)) =
+                        progress.Report(struct (float (place + 1) / float inputs.Count, inputs[place].Id))
+            }
+
+            AlignmentFiles.Write(aligner, inputs, folder, format, completed, need, interruption.Value))
+
+    for left in failed do
+        say $"{left}"
+
+    say $"{inputs.Count - failed.Count} of {inputs.Count} aligned: {folder}"
+
+    if failed.Count > 0 then
+        Outcome.PartlyFailed
+    else
+        Outcome.Done

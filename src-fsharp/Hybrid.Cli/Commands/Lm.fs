@@ -1,0 +1,28 @@
+/// `hybrid lm`
+module Hybrid.Cli.Commands.Lm
+
+open Argu
+open Hybrid.Speech
+open Hybrid.Cli.Arguments
+open Hybrid.Cli.Console
+
+let run (arguments: ParseResults<LmArguments>) =
+    let order, path = arguments.GetResult(LmArguments.Order, 3), arguments.GetResult LmArguments.Out
+
+    if order < 1 || order > 8 then
+        raise (UserException $"--order is {order}, must be 1 to 8")
+
+    let corpus = Corpus.Read(arguments.GetResult LmArguments.Corpus)
+    let utterances = ofSplit corpus (arguments.TryGetResult LmArguments.Split)
+    let lexicons = readLexicons (arguments.GetResults LmArguments.Lexicon |> List.concat)
+    let inventory = PhoneInventory.Arpabet
+    let struct (model, leftOut) = LanguageModels.Estimate(utterances, inventory, order, lexicons)
+    reportLeftOut "corpus" leftOut
+    LanguageModels.Write(path, model, inventory)
+    let counts = [ for length in 1..order -> string (model.Count length) ] |> String.concat ", "
+    say $"n-grams of {utterances.Count - leftOut.Count} transcripts, by length: {counts}: {path}"
+
+    if leftOut.Count > 0 then
+        Outcome.PartlyFailed
+    else
+        Outcome.Done
