@@ -202,7 +202,7 @@ type BenchArguments =
     | [<Unique>] Seconds of time: float
     | [<Unique>] Anchors of folder: string
     | [<Unique>] Json
-    | [<MainCommand; Unique; Last>] Groups of group: string list
+    | [<MainCommand>] Groups of group: string list
 
     interface IArgParserTemplate with
         member a.Usage =

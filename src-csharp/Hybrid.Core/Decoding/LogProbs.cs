@@ -79,6 +79,9 @@ public sealed class LogProbs
         return new LogProbs(AtMostZero(logProbabilities.ToArray()), frames, symbols);
     }
 
+    /// <summary>Takes log probabilities, [T, V], that came out of others of this type.</summary>
+    internal static LogProbs OfChecked(float[] logProbabilities, int frames, int symbols) => new(logProbabilities, frames, symbols);
+
     /// <summary>A probability within the tolerance above 1 counts as 1, so that no score is positive.</summary>
     private static float[] AtMostZero(float[] logs)
     {

@@ -73,12 +73,7 @@ public sealed class PrefixBeamSearchDecoder
 
     /// <summary>The best hypotheses of an utterance, the best first; none where all have probability 0, or a language model forbids them.</summary>
     /// <exception cref="ArgumentException">The blank or the language model does not fit the symbols.</exception>
-    public IReadOnlyList<Hypothesis> Decode(LogProbs logProbs)
-    {
-        var stream = Start();
-        stream.Append(logProbs);
-        return stream.Finish();
-    }
+    public IReadOnlyList<Hypothesis> Decode(LogProbs logProbs) => Start().Decode(logProbs);
 
     /// <summary>Begins an utterance whose frames come bit by bit; the result does not depend on how they are cut.</summary>
     public PrefixBeamSearch Start() => new(options);

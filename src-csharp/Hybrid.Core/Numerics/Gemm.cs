@@ -98,6 +98,13 @@ public static class Gemm
         where TLanes : struct, ILanes<TLanes, R>
     {
         var width = MicroKernel<R, TLanes>.Columns;
+        if (rows == 1 && product.IsPacked)
+        {
+            // A recurrent layer at work on a single utterance: nothing of A is used twice, so that packing it is in vain.
+            var together = MicroKernel<R, TLanes>.RowPanels * width;
+            for (; columns >= together; column += together, columns -= together)
+                MicroKernel<R, TLanes>.RunRow(product.K, product.A + row * product.RowStrideA, (nint)product.ColumnStrideA, product.B + (long)column * product.K, (long)product.K * width, product.C + (long)row * product.StrideC + column, product.Accumulate);
+        }
         var blockA = Scratch<R>.A;
         if (product.K == 0 && !product.Accumulate)
         {

@@ -31,6 +31,31 @@ internal static unsafe class MicroKernel<R, TLanes>
         }
     }
 
+    /// <summary>Panels that <see cref="RunRow"/> takes at once.</summary>
+    public const int RowPanels = 4;
+
+    /// <summary>
+    /// One row of <see cref="RowPanels"/> panels of packed B, each <paramref name="panelStride"/> behind the other: a single row
+    /// in a tile would wait for its own results, these eight registers do not.
+    /// </summary>
+    public static void RunRow(int k, R* a, nint strideA, R* b, long panelStride, R* c, bool accumulate)
+    {
+        R* b0 = b, b1 = b0 + panelStride, b2 = b1 + panelStride, b3 = b2 + panelStride;
+        RowOfPanel c0 = new(c, accumulate), c1 = new(c + Columns, accumulate), c2 = new(c + 2 * Columns, accumulate), c3 = new(c + 3 * Columns, accumulate);
+        for (; k > 0; k--, a += strideA, b0 += Columns, b1 += Columns, b2 += Columns, b3 += Columns)
+        {
+            var broadcast = TLanes.Broadcast(*a);
+            c0.Add(broadcast, b0);
+            c1.Add(broadcast, b1);
+            c2.Add(broadcast, b2);
+            c3.Add(broadcast, b3);
+        }
+        c0.Store(c);
+        c1.Store(c + Columns);
+        c2.Store(c + 2 * Columns);
+        c3.Store(c + 3 * Columns);
+    }
+
     private static void Run12(int k, R* a, R* b, R* c, int strideC, bool accumulate)
     {
         RowPair r0 = new(c, strideC, 0, accumulate), r1 = new(c, strideC, 2, accumulate), r2 = new(c, strideC, 4, accumulate),
@@ -140,6 +165,33 @@ internal static unsafe class MicroKernel<R, TLanes>
             TLanes.Store(c01, p + TLanes.Count);
             TLanes.Store(c10, p + strideC);
             TLanes.Store(c11, p + strideC + TLanes.Count);
+        }
+    }
+
+    /// <summary>One row of one panel.</summary>
+    private struct RowOfPanel
+    {
+        private TLanes c0, c1;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public RowOfPanel(R* c, bool accumulate)
+        {
+            c0 = accumulate ? TLanes.Load(c) : default;
+            c1 = accumulate ? TLanes.Load(c + TLanes.Count) : default;
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public void Add(TLanes a, R* b)
+        {
+            c0 = TLanes.MultiplyAdd(a, TLanes.Load(b), c0);
+            c1 = TLanes.MultiplyAdd(a, TLanes.Load(b + TLanes.Count), c1);
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public readonly void Store(R* c)
+        {
+            TLanes.Store(c0, c);
+            TLanes.Store(c1, c + TLanes.Count);
         }
     }
 }

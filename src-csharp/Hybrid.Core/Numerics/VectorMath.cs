@@ -72,6 +72,25 @@ internal static class VectorMath
             : ((shifted.AsInt64() + Vector512.Create(1023L)) << 52).As<long, R>());
     }
 
+    /// <summary>e^x in double for every x; below the range of normal numbers, 0.</summary>
+    /// <param name="x">Any length.</param>
+    /// <param name="y">The same length or longer.</param>
+    public static void Exp(ReadOnlySpan<float> x, Span<double> y)
+    {
+        Span<float> rest = stackalloc float[Vector256<float>.Count];
+        for (var i = 0; i < x.Length; i += rest.Length)
+        {
+            var isWhole = i + rest.Length <= x.Length;
+            if (!isWhole) x[i..].CopyTo(rest);
+            var (low, high) = Vector256.Widen(Vector256.Create(isWhole ? x[i..] : rest));
+            var wide = Vector512.Create(low, high);
+            var e = Vector512.AndNot(Exp(wide), Vector512.LessThan(wide, Vector512.Create(-708.0)));
+            if (isWhole) e.CopyTo(y[i..]);
+            else
+                for (var j = i; j < x.Length; j++) y[j] = e[j - i];
+        }
+    }
+
     /// <summary>
     /// e^x as mantissa * 2^n for any |x| below 2^20: the mantissa lies between 0.7 and 1.42, n in the low bits of Shifted,
     /// which is n + <see cref="RoundingShift{R}"/>.

@@ -1,3 +1,7 @@
+using System.Numerics.Tensors;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+
 namespace Hybrid.Speech;
 
 /// <summary>
@@ -6,7 +10,8 @@ namespace Hybrid.Speech;
 /// </summary>
 /// <remarks>
 /// All in double: in single precision the rounding of a loud tone drowns the bands that it leaves empty, and coefficients
-/// are off by 2 %.
+/// are off by 2 %. Eight neighbouring frames are computed side by side, one in each lane of a register; a frame's result does
+/// not depend on its lane.
 /// </remarks>
 internal sealed class Mfcc
 {
@@ -38,40 +43,49 @@ internal sealed class Mfcc
     {
         var frames = preset.FrameCount(samples.Length);
         var features = new float[frames * preset.Coefficients];
-        var signal = new double[fftSize];
-        var power = new double[fftSize / 2 + 1];
-        var energies = new double[preset.MelBins];
-        for (var t = 0; t < frames; t++)
+        var signal = new Vector512<double>[fftSize];
+        var power = new Vector512<double>[fftSize / 2 + 1];
+        var energies = new Vector512<double>[preset.MelBins];
+        for (var t = 0; t < frames; t += Vector512<double>.Count)
         {
-            Frame(samples.Slice(t * preset.HopSamples, preset.WindowSamples), signal);
+            var count = Math.Min(Vector512<double>.Count, frames - t);
+            Frames(samples[(t * preset.HopSamples)..], count, signal);
             fft.Power(signal, power);
             for (var m = 0; m < energies.Length; m++)
             {
                 var (first, weights) = filters[m];
-                var energy = 0.0;
-                for (var i = 0; i < weights.Length; i++) energy += weights[i] * power[first + i];
-                energies[m] = Math.Log(Math.Max(energy, EnergyFloor));
+                var sum = Vector512<double>.Zero;
+                for (var i = 0; i < weights.Length; i++) sum += power[first + i] * weights[i];
+                energies[m] = Vector512.Max(sum, Vector512.Create(EnergyFloor));
             }
+            var logarithms = MemoryMarshal.Cast<Vector512<double>, double>(energies.AsSpan());
+            TensorPrimitives.Log(logarithms, logarithms);
             for (var c = 0; c < preset.Coefficients; c++)
             {
-                var sum = 0.0;
-                for (var m = 0; m < energies.Length; m++) sum += cosines[c * energies.Length + m] * energies[m];
-                features[t * preset.Coefficients + c] = (float)sum;
+                var sum = Vector512<double>.Zero;
+                for (var m = 0; m < energies.Length; m++) sum += energies[m] * cosines[c * energies.Length + m];
+                for (var i = 0; i < count; i++) features[(t + i) * preset.Coefficients + c] = (float)sum[i];
             }
         }
         return features;
     }
 
-    private void Frame(ReadOnlySpan<float> samples, Span<double> signal)
+    /// <summary>The first frames of samples, one in each lane: minus mean, pre-emphasised, windowed, filled up with zeros.</summary>
+    private void Frames(ReadOnlySpan<float> samples, int count, Span<Vector512<double>> signal)
     {
-        var mean = 0.0;
-        foreach (var sample in samples) mean += sample;
-        mean /= samples.Length;
-        for (var i = 0; i < samples.Length; i++) signal[i] = (samples[i] - mean) * SampleScale;
-        for (var i = samples.Length - 1; i > 0; i--) signal[i] -= preset.PreEmphasis * signal[i - 1];
-        signal[0] -= preset.PreEmphasis * signal[0];
-        for (var i = 0; i < samples.Length; i++) signal[i] *= window[i];
-        signal[samples.Length..].Clear();
+        var lanes = MemoryMarshal.Cast<Vector512<double>, double>(signal);
+        for (var frame = 0; frame < count; frame++)
+        {
+            var own = samples.Slice(frame * preset.HopSamples, window.Length);
+            for (var i = 0; i < own.Length; i++) lanes[i * Vector512<double>.Count + frame] = own[i];
+        }
+        var sum = Vector512<double>.Zero;
+        foreach (var sample in signal[..window.Length]) sum += sample;
+        var mean = sum * (1.0 / window.Length);
+        var emphasis = preset.PreEmphasis;
+        for (var i = window.Length - 1; i >= 0; i--)
+            signal[i] = (signal[i] - mean - (signal[Math.Max(0, i - 1)] - mean) * emphasis) * (SampleScale * window[i]);
+        signal[window.Length..].Clear();
     }
 
     /// <summary>Triangles that are equally wide on the mel scale 1127 ln(1 + f / 700), weights linear in mel, as in Kaldi.</summary>

@@ -6,7 +6,7 @@ open Hybrid.Speech
 open Hybrid.Tests.Tier
 
 let private recognized phones =
-    Recognition([| for phone in phones -> RecognizedPhone(phone, 0.0, 0.1, 1.0) |], -1.0, 1.0)
+    Recognition([| Reading([| for phone in phones -> RecognizedPhone(phone, 0.0, 0.1, 1.0) |], -1.0) |], 1.0)
 
 [<Tests>]
 let tests =
