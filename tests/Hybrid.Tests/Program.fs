@@ -1,5 +1,6 @@
 module Hybrid.Tests.Program
 
+open System.Runtime.Intrinsics
 open Expecto
 open Expecto.Impl
 open Expecto.Logging
@@ -14,8 +15,31 @@ let private printer =
                     printfn $"{summary.passed.Length} passed, {summary.failed.Length + summary.errored.Length} failed, {summary.ignored.Length} skipped"
                 } }
 
+let private settings = [ CLIArguments.Printer printer; CLIArguments.No_Spinner; CLIArguments.Colours 0; CLIArguments.Verbosity LogLevel.Warn ]
+
+/// What is run without vector instructions, several hundred times slower: results within tolerances, from kernels to layers.
+let private kernels =
+    testList "kernels and gradients" [
+        test "there are no vector instructions" { Expect.isFalse Vector128.IsHardwareAccelerated "--kernels is for DOTNET_EnableHWIntrinsic=0" }
+        GemmTests.gemm
+        VectorMathTests.vectorMath
+        LayerTests.gradients
+        CellTests.steps
+        CellTests.sequences
+        GoldenTests.layers
+        GoldenTests.recurrent
+        GoldenTests.cells
+        GoldenTests.ctc
+        GoldenTests.network
+    ]
+
 [<EntryPoint>]
 let main arguments =
-    Tier.all <- Array.contains "--all" arguments
-    let rest = arguments |> Array.filter ((<>) "--all")
-    runTestsInAssemblyWithCLIArgs [ CLIArguments.Printer printer; CLIArguments.No_Spinner; CLIArguments.Colours 0; CLIArguments.Verbosity LogLevel.Warn ] rest
+    match List.ofArray arguments with
+    | [ "--trained"; name; threads ] ->
+        printfn $"{InstructionSetTests.answer name (int threads)}"
+        0
+    | "--kernels" :: rest -> runTestsWithCLIArgs settings (List.toArray rest) kernels
+    | arguments ->
+        Tier.all <- List.contains "--all" arguments
+        runTestsInAssemblyWithCLIArgs settings (arguments |> List.except [ "--all" ] |> List.toArray)

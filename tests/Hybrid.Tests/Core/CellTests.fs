@@ -126,7 +126,7 @@ let steps =
 
 /// A sequence with states at both ends against central differences of everything that it depends on.
 let private expectStatesCorrect kind bidirectional layers dropout locked layerNorm =
-    let lengths, I, H = [| 5; 3; 1; 4; 0 |], 3, 4
+    let lengths, I, H = [| 7; 3; 1; 4; 0 |], 6, 4
     let layer = Recurrent<float>(kind, I, H, bidirectional, layers, dropout, locked, layerNorm)
     randomizeAll layer.Parameters
     let x = randomBatch 4UL I lengths

@@ -165,25 +165,3 @@ let tests =
             Expect.equal (mixed.Infeasible, alone.Infeasible) (20 - some.Length, 0) "they are counted"
         }
     ]
-
-/// Alone, because it counts what all threads of the process allocate.
-[<Tests>]
-let allocation =
-    testSequenced
-    <| test "trainer: a step allocates nothing after the first of its size, all threads counted" {
-        for threads in [ 1; 2 ] do
-            let trainer = trainer threads 1
-            let batch = LabelledBatch.Read(Toy 20, [| 0..9 |], ThreadTeam 1)
-
-            let allocated steps =
-                let before = GC.GetTotalAllocatedBytes true
-
-                for _ in 1..steps do
-                    trainer.Step(batch, 1e-3) |> ignore
-
-                GC.GetTotalAllocatedBytes true - before
-
-            allocated 50 |> ignore
-            // The runtime itself allocates now and then, while it compiles; a step would do so in every round.
-            Expect.equal (List.min [ for _ in 1..10 -> allocated 20 ]) 0L $"bytes with {threads} threads"
-    }
