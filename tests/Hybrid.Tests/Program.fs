@@ -24,6 +24,7 @@ let private kernels =
         GemmTests.gemm
         VectorMathTests.vectorMath
         LayerTests.gradients
+        LayerTests.losses
         CellTests.steps
         CellTests.sequences
         GoldenTests.layers
@@ -31,6 +32,7 @@ let private kernels =
         GoldenTests.cells
         GoldenTests.ctc
         GoldenTests.network
+        GoldenTests.tiny
     ]
 
 [<EntryPoint>]

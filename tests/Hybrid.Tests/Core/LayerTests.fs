@@ -48,11 +48,58 @@ let gradients =
         gradient "SqueezeExcite" (fun () -> SqueezeExcite<float>(6, 2)) 6
         gradient "Residual, same width" (fun () -> (Networks.block 5).Build<float> 5) 5
         gradient "Residual, another width" (fun () -> (Networks.block 12).Build<float> 5) 5
-        gradient "Residual of dropout alone, without function" (fun () -> ResidualSpec([| DropoutSpec 0.3 |]).Build<float> 3) 3
+        gradient
+            "Residual of dropout alone, without function"
+            (fun () -> ResidualSpec([| DropoutSpec 0.3 |]).Build<float> 3)
+            3
         gradient "LSTM" (fun () -> Recurrent<float>(CellKind.Lstm, 3, 5)) 3
         gradient "BiLSTM" (fun () -> Recurrent<float>(CellKind.Lstm, 3, 5, true)) 3
         gradient "BiLSTM wider than a register" (fun () -> Recurrent<float>(CellKind.Lstm, 2, 9, true)) 2
         gradient "BiGRU wider than a register" (fun () -> Recurrent<float>(CellKind.Gru, 2, 9, true)) 2
+    ]
+
+[<Tests>]
+let losses =
+    testList "gradients of losses" [
+        test "softmax and cross-entropy: the gradient equals central differences" {
+            let logits = randomBatch 3UL 5 lengths
+            let labels = [| for length in lengths -> Array.init length (fun t -> 7 * t % 5) |]
+            let loss () = SoftmaxCrossEntropy.Compute(logits, labels, Workspace(ThreadTeam 1))
+            compare (fun () -> loss().Loss) [ frames "logits" logits (loss().Gradient) ] |> expectSmall
+        }
+
+        test "one of every kind of layer with CTC: gradients equal central differences" {
+            let spec = Networks.everything
+            let network = Network<float> spec
+            randomizeAll network.Parameters
+
+            let statistics = [
+                for p in network.Parameters do
+                    if not p.IsTrainable then
+                        p, Array.copy p.Value
+            ]
+
+            let x = randomBatch 4UL spec.Inputs lengths
+            let labels = [| [| 1; 2; 1 |]; [| 3 |]; [||]; [| 4; 4 |] |]
+            let pass = Pass(Workspace(ThreadTeam 1), true, CounterRandom 5UL)
+
+            let forward () =
+                for p, value in statistics do
+                    value.CopyTo(p.Value, 0)
+
+                pass.Workspace.Reset()
+                CtcLoss(policy = InfeasiblePolicy.Skip).Compute(network.Forward(x, pass), labels, pass.Workspace)
+
+            network.ClearGradients()
+            network.Backward(forward().Gradient, pass)
+
+            compare (fun () -> forward().Loss) [
+                for p in network.Parameters do
+                    if p.IsTrainable then
+                        parameter p
+            ]
+            |> expectSmall
+        }
     ]
 
 [<Tests>]
@@ -69,21 +116,30 @@ let structure =
 
             let all = network.Layers |> Seq.collect paths |> List.ofSeq
 
-            for path in [ "encoder.3"; "encoder.3.body.5"; "encoder.3.body.5.fc.2"; "encoder.3.shortcut"; "encoder.8.dropout_l0"; "decoder.0" ] do
+            for path in
+                [
+                    "encoder.3"
+                    "encoder.3.body.5"
+                    "encoder.3.body.5.fc.2"
+                    "encoder.3.shortcut"
+                    "encoder.8.dropout_l0"
+                    "decoder.0"
+                ] do
                 Expect.contains all path "paths"
 
             Expect.equal (List.distinct all) all "every path is there once"
             let names = [ for p in network.Parameters -> p.Name ]
 
-            for name in [
-                "encoder.3.body.0.weight"
-                "encoder.3.body.1.running_var"
-                "encoder.3.body.5.fc.0.weight"
-                "encoder.3.shortcut.weight"
-                "encoder.8.weight_ih_l1_reverse"
-                "encoder.8.layer_norm_l1.bias"
-                "decoder.0.weight"
-            ] do
+            for name in
+                [
+                    "encoder.3.body.0.weight"
+                    "encoder.3.body.1.running_var"
+                    "encoder.3.body.5.fc.0.weight"
+                    "encoder.3.shortcut.weight"
+                    "encoder.8.weight_ih_l1_reverse"
+                    "encoder.8.layer_norm_l1.bias"
+                    "decoder.0.weight"
+                ] do
                 Expect.contains names name "names"
 
             Expect.equal (List.distinct names) names "every name is there once"
