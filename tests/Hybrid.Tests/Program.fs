@@ -27,6 +27,8 @@ let private kernels =
         LayerTests.losses
         CellTests.steps
         CellTests.sequences
+        CtcTests.ctc
+        ViterbiTests.tests
         GoldenTests.layers
         GoldenTests.recurrent
         GoldenTests.cells

@@ -4,6 +4,7 @@ module Hybrid.Tests.CellTests
 open System
 open System.IO
 open Expecto
+open FsCheck.FSharp
 open Hybrid.Core
 open Hybrid.Tests
 open Hybrid.Tests.GradientCheck
@@ -108,6 +109,26 @@ let steps =
                 Expect.equal (flat current.H) (flat whole.State.H) "the final h"
                 Expect.equal (flat current.C) (flat whole.State.C) "the final c"
             }
+
+            Tier.property
+                $"{kind}: a sequence cut in two, with the states handed on, is the same as in one piece, bit for bit"
+                10
+                (Arb.fromGen (Gen.two (Gen.choose (0, 9))))
+                (fun (first, second) ->
+                    let B, I, H, layers = 3, 4, 6, 2
+                    let sequence = Recurrent<float>(kind, I, H, layers = layers)
+                    randomizeAll sequence.Parameters
+                    let x = randomNumbers 3UL ((first + second) * B * I)
+                    let initial = state kind (layers * B) (randomNumbers 11UL (layers * B * H)) (randomNumbers 12UL (layers * B * H))
+                    let pass = Pass(Workspace(ThreadTeam 1))
+                    let run (x: float[]) initial = sequence.Forward(Batch<float>(Memory x, x.Length / (B * I), B, I), initial, pass)
+                    let whole = run x initial
+                    let head = run x[.. first * B * I - 1] initial
+                    let tail = run x[first * B * I ..] head.State
+                    let outputs = Array.append (head.Sequence.Data.ToArray()) (tail.Sequence.Data.ToArray())
+                    Expect.equal outputs (whole.Sequence.Data.ToArray()) "outputs"
+                    Expect.equal (flat tail.State.H) (flat whole.State.H) "the final h"
+                    Expect.equal (flat tail.State.C) (flat whole.State.C) "the final c")
 
         test "sizes that do not fit are refused" {
             let cell = LstmCell<float>(4, 5)
