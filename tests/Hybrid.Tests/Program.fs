@@ -6,21 +6,31 @@ open Expecto.Impl
 open Expecto.Logging
 
 /// The last line that scripts read: how many passed, failed, were skipped.
-let private printer =
-    { TestPrinters.defaultPrinter with
+let private printer = {
+    TestPrinters.defaultPrinter with
         summary =
             fun config summary ->
                 async {
                     do! TestPrinters.defaultPrinter.summary config summary
-                    printfn $"{summary.passed.Length} passed, {summary.failed.Length + summary.errored.Length} failed, {summary.ignored.Length} skipped"
-                } }
 
-let private settings = [ CLIArguments.Printer printer; CLIArguments.No_Spinner; CLIArguments.Colours 0; CLIArguments.Verbosity LogLevel.Warn ]
+                    printfn
+                        $"{summary.passed.Length} passed, {summary.failed.Length + summary.errored.Length} failed, {summary.ignored.Length} skipped"
+                }
+}
+
+let private settings = [
+    CLIArguments.Printer printer
+    CLIArguments.No_Spinner
+    CLIArguments.Colours 0
+    CLIArguments.Verbosity LogLevel.Warn
+]
 
 /// What is run without vector instructions, several hundred times slower: results within tolerances, from kernels to layers.
 let private kernels =
     testList "kernels and gradients" [
-        test "there are no vector instructions" { Expect.isFalse Vector128.IsHardwareAccelerated "--kernels is for DOTNET_EnableHWIntrinsic=0" }
+        test "there are no vector instructions" {
+            Expect.isFalse Vector128.IsHardwareAccelerated "--kernels is for DOTNET_EnableHWIntrinsic=0"
+        }
         GemmTests.gemm
         VectorMathTests.vectorMath
         LayerTests.gradients
