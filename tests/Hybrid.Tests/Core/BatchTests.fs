@@ -121,5 +121,5 @@ let tests =
                 for size in [ 1; 2; 7 ] do
                     for (name, expected), (_, actual) in
                         Seq.zip whole (gradients network (List.chunkBySize size utterances)) do
-                        Expect.isLessThan (distance actual expected) 1e-5 $"{name} in batches of {size}")
+                        Expect.isBelow (distance actual expected) 1e-5 $"{name} in batches of {size}")
     ]

@@ -318,7 +318,7 @@ let private conformance case =
 /// States are of the order of one and stored in single precision: smaller ones than a hundredth have no four digits.
 let private expectReference name (expected: float[]) actual =
     let place, error = Golden.worst 1e-2 expected actual
-    Expect.isLessThan error 1e-4 $"%s{name}[%d{place}]: expected %.9g{expected[place]}, got %.9g{actual[place]}"
+    Expect.isBelow error 1e-4 $"%s{name}[%d{place}]: expected %.9g{expected[place]}, got %.9g{actual[place]}"
 
 /// A tanh cell, or a layer of them, with the weights of a case.
 let private load (data: Map<string, float[]>) (parameters: Parameter<float> seq) =

@@ -26,7 +26,7 @@ let private expectLearned (words: string, limit) (finished: Finished) =
     Expect.equal finished.ExitCode 0 (string finished)
     let found = Regex.Match(finished.Output, Regex.Escape words + @": ([\d.]+) %")
     Expect.isTrue found.Success $"\"{words}\" is not in\n{finished}"
-    Expect.isLessThan (Double.Parse(found.Groups[1].Value, CultureInfo.InvariantCulture)) limit (string finished)
+    Expect.isBelow (Double.Parse(found.Groups[1].Value, CultureInfo.InvariantCulture)) limit (string finished)
 
 [<Tests>]
 let tests =
