@@ -91,7 +91,7 @@ type Layers =
     static member blstm(hidden: int, ?layers: int, ?dropout: float, ?locked: bool, ?layerNorm: bool) : LayerSpec =
         LstmSpec(hidden, true, ?Layers = layers, ?Dropout = dropout, ?Locked = locked, ?LayerNorm = layerNorm)
 
-    /// Joins each `factor` neighbouring frames into one.
+    /// Joins each `factor` neighbouring frames into one, before a recurrent layer or behind it.
     static member pyramid(factor: int) : LayerSpec = PyramidSpec factor
 
     /// Kaldi's MFCC with a number of coefficients.

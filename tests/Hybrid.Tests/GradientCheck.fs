@@ -13,8 +13,10 @@ type Deviation = {
     Numeric: float
 } with
 
-    /// Relative to the larger magnitude, and to one where both are small.
-    member d.Relative = abs (d.Analytic - d.Numeric) / max 1.0 (max (abs d.Analytic) (abs d.Numeric))
+    /// Relative to the larger magnitude, and to one where both are small. NaN is the largest error, not the smallest.
+    member d.Relative =
+        let error = abs (d.Analytic - d.Numeric) / max 1.0 (max (abs d.Analytic) (abs d.Numeric))
+        if Double.IsNaN error then infinity else error
 
     override d.ToString() =
         $"%s{d.Tensor}[%d{d.Index}]: backward says %.12g{d.Analytic}, central differences say %.12g{d.Numeric}"
@@ -118,7 +120,7 @@ let compare (loss: unit -> float) (variables: Variable list) : Deviation list = 
 /// Fails with the worst place if any gradient is off by more than 1e-7.
 let expectSmall (deviations: Deviation list) =
     for d in deviations do
-        Expect.isLessThan d.Relative 1e-7 (string d)
+        Expect.isBelow d.Relative 1e-7 (string d)
 
 /// The gradients of the input and of every trainable parameter of a layer against central differences.
 let expectCorrect (layer: Layer<float>) (x: Batch<float>) (training: bool) =

@@ -1,21 +1,59 @@
 module Hybrid.Tests.Program
 
+open System.Runtime.Intrinsics
 open Expecto
 open Expecto.Impl
 open Expecto.Logging
 
 /// The last line that scripts read: how many passed, failed, were skipped.
-let private printer =
-    { TestPrinters.defaultPrinter with
+let private printer = {
+    TestPrinters.defaultPrinter with
         summary =
             fun config summary ->
                 async {
                     do! TestPrinters.defaultPrinter.summary config summary
-                    printfn $"{summary.passed.Length} passed, {summary.failed.Length + summary.errored.Length} failed, {summary.ignored.Length} skipped"
-                } }
+
+                    printfn
+                        $"{summary.passed.Length} passed, {summary.failed.Length + summary.errored.Length} failed, {summary.ignored.Length} skipped"
+                }
+}
+
+let private settings = [
+    CLIArguments.Printer printer
+    CLIArguments.No_Spinner
+    CLIArguments.Colours 0
+    CLIArguments.Verbosity LogLevel.Warn
+]
+
+/// What is run without vector instructions, several hundred times slower: results within tolerances, from kernels to layers.
+let private kernels =
+    testList "kernels and gradients" [
+        test "there are no vector instructions" {
+            Expect.isFalse Vector128.IsHardwareAccelerated "--kernels is for DOTNET_EnableHWIntrinsic=0"
+        }
+        GemmTests.gemm
+        VectorMathTests.vectorMath
+        LayerTests.gradients
+        LayerTests.losses
+        CellTests.steps
+        CellTests.sequences
+        CtcTests.ctc
+        ViterbiTests.tests
+        GoldenTests.layers
+        GoldenTests.recurrent
+        GoldenTests.cells
+        GoldenTests.ctc
+        GoldenTests.network
+        GoldenTests.tiny
+    ]
 
 [<EntryPoint>]
 let main arguments =
-    Tier.all <- Array.contains "--all" arguments
-    let rest = arguments |> Array.filter ((<>) "--all")
-    runTestsInAssemblyWithCLIArgs [ CLIArguments.Printer printer; CLIArguments.No_Spinner; CLIArguments.Colours 0; CLIArguments.Verbosity LogLevel.Warn ] rest
+    match List.ofArray arguments with
+    | [ "--trained"; name; threads ] ->
+        printfn $"{InstructionSetTests.answer name (int threads)}"
+        0
+    | "--kernels" :: rest -> runTestsWithCLIArgs settings (List.toArray rest) kernels
+    | arguments ->
+        Tier.all <- List.contains "--all" arguments
+        runTestsInAssemblyWithCLIArgs settings (arguments |> List.except [ "--all" ] |> List.toArray)

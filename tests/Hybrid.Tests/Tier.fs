@@ -4,6 +4,8 @@ module Hybrid.Tests.Tier
 open System
 open System.IO
 open Expecto
+open FsCheck
+open FsCheck.FSharp
 
 /// Whether the long tier runs too: `--all` on the command line.
 let mutable all = false
@@ -11,6 +13,17 @@ let mutable all = false
 /// A test of the long tier.
 let longTest name body =
     testCase name (fun () -> if all then body () else skiptest "only with --all")
+
+/// A property of values that FsCheck draws, `count` of them: the same ones each time in the quick tier, ten times as many and
+/// new ones in the long one. A failure names the seed.
+let property name count (values: Arbitrary<'value>) (holds: 'value -> unit) =
+    testCase name (fun () ->
+        let config =
+            let quiet = Config.QuickThrowOnFailure.WithQuietOnSuccess true
+            if all then quiet.WithMaxTest(10 * count)
+            else quiet.WithMaxTest(count).WithReplay(Some { Rnd = Rnd(1UL, 1UL); Size = None })
+
+        Check.One(config, Prop.forAll values holds))
 
 /// The root of the repository.
 let root =

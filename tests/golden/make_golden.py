@@ -456,6 +456,48 @@ def network():
     write("network", recording.tensors)
 
 
+# The recipe tiny: too many weights to record, so both sides draw them from the same generator
+
+
+class Tiny(nn.Module):
+    def __init__(self):
+        super().__init__()
+        conv, norm = nn.Conv1d(28, 64, 5, stride=2, padding=2), nn.BatchNorm1d(64)
+        first, second = nn.LSTM(64, 96, bidirectional=True), nn.LSTM(192, 96, bidirectional=True)
+        self.encoder = nn.ModuleList([conv, norm, nn.GELU(), first, second])
+        self.decoder = nn.ModuleList([nn.Linear(192, 41)])
+
+    def forward(self, x, lengths):
+        conv, norm, gelu, first, second = self.encoder
+        for run in [convolve(conv), together(norm), each(gelu), packed(first), packed(second), each(self.decoder[0])]:
+            x, lengths = run(x, lengths)
+        return x, lengths
+
+
+def tiny():
+    """Of each gradient, every element in a projection on noise, and some as they are."""
+    torch.manual_seed(10)
+    torch.set_default_dtype(torch.float64)
+    recording = Recording()
+    model = Tiny()
+    for i, p in enumerate(model.parameters()):
+        p.data = 0.3 * noise(p.numel(), i + 1).reshape(p.shape)
+    lengths, labels = [40, 23, 31], [[7, 40, 40, 1], [13], [2, 3, 2, 5, 8]]
+    x = sequences(28, lengths)
+    logits, output_lengths = model(x, lengths)
+    flat, label_lengths = whole(sum(labels, [])), whole([len(t) for t in labels])
+    loss = functional.ctc_loss(functional.log_softmax(logits, dim=2), flat, whole(output_lengths), label_lengths)
+    loss.backward()
+    recording.add("tiny", x=x, lengths=whole(lengths), labels=flat, label_lengths=label_lengths)
+    recording.add("tiny", logits=logits, output_lengths=whole(output_lengths), loss=loss)
+    for i, (name, p) in enumerate(model.named_parameters()):
+        gradient = p.grad.flatten()
+        projection = gradient @ noise(p.numel(), 100 + i)
+        recording.add("tiny", **{f"projection/{name}": projection, f"some/{name}": gradient[:: len(gradient) // 30 + 1]})
+    recording.state("tiny", "after", model.named_buffers())
+    write("tiny", recording.tensors)
+
+
 # Features
 
 
@@ -512,5 +554,5 @@ def mfcc():
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    for record in [layers, blocks, recurrent, cells, ctc, training, network, mfcc]:
+    for record in [layers, blocks, recurrent, cells, ctc, training, network, tiny, mfcc]:
         record()

@@ -28,13 +28,30 @@ public enum ActivationFunction
 public sealed class Activation<R> : Layer<R> where R : unmanaged, IBinaryFloatingPointIeee754<R>
 {
     private readonly ActivationFunction function;
+    private readonly ForwardMap forward;
+    private readonly BackwardMap backward;
 
     /// <summary>An activation between layers of <paramref name="features"/> features.</summary>
     public Activation(ActivationFunction function, int features)
     {
-        if (!Enum.IsDefined(function)) throw new ArgumentOutOfRangeException(nameof(function), function, "no such activation function");
         (this.function, OutputFeatures) = (function, features);
+        (forward, backward) = function switch
+        {
+            ActivationFunction.Relu => Maps<Relu>(),
+            ActivationFunction.Gelu => Maps<Gelu>(),
+            ActivationFunction.Silu => Maps<Silu>(),
+            ActivationFunction.Tanh => Maps<Tanh>(),
+            ActivationFunction.Sigmoid => Maps<Sigmoid>(),
+            _ => throw new ArgumentOutOfRangeException(nameof(function), function, "no such activation function"),
+        };
     }
+
+    private delegate void ForwardMap(ReadOnlyMemory<R> x, Memory<R> y, ThreadTeam team);
+
+    private delegate void BackwardMap(ReadOnlyMemory<R> x, ReadOnlyMemory<R> dy, Memory<R> dx, ThreadTeam team);
+
+    /// <summary>A function, and what its slope at x makes of dy.</summary>
+    private interface IActivation : IFunction<R>, IFunction2<R>;
 
     /// <inheritdoc/>
     public override int OutputFeatures { get; }
@@ -45,14 +62,7 @@ public sealed class Activation<R> : Layer<R> where R : unmanaged, IBinaryFloatin
         RequireFeatures(x, OutputFeatures, "Activation");
         pass.Workspace.Tape<ActivationTape>(this) = new ActivationTape(x);
         var y = x.Like(pass.Workspace, x.F);
-        switch (function)
-        {
-            case ActivationFunction.Relu: Elementwise.Map<R, Relu>(x.Data, y.Data, pass.Workspace.Team); break;
-            case ActivationFunction.Gelu: Elementwise.Map<R, Gelu>(x.Data, y.Data, pass.Workspace.Team); break;
-            case ActivationFunction.Silu: Elementwise.Map<R, Silu>(x.Data, y.Data, pass.Workspace.Team); break;
-            case ActivationFunction.Tanh: Elementwise.Map<R, Tanh>(x.Data, y.Data, pass.Workspace.Team); break;
-            case ActivationFunction.Sigmoid: Elementwise.Map<R, Sigmoid>(x.Data, y.Data, pass.Workspace.Team); break;
-        }
+        forward(x.Data, y.Data, pass.Workspace.Team);
         if (function == ActivationFunction.Sigmoid) y.ClearPadding(); // the others map 0 to 0
         return y;
     }
@@ -62,41 +72,30 @@ public sealed class Activation<R> : Layer<R> where R : unmanaged, IBinaryFloatin
     {
         var x = pass.Workspace.Tape<ActivationTape>(this).X;
         var dx = x.Like(pass.Workspace, x.F);
-        switch (function)
-        {
-            case ActivationFunction.Relu: Elementwise.Map<R, ReluSlope>(x.Data, dy.Data, dx.Data, pass.Workspace.Team); break;
-            case ActivationFunction.Gelu: Elementwise.Map<R, GeluSlope>(x.Data, dy.Data, dx.Data, pass.Workspace.Team); break;
-            case ActivationFunction.Silu: Elementwise.Map<R, SiluSlope>(x.Data, dy.Data, dx.Data, pass.Workspace.Team); break;
-            case ActivationFunction.Tanh: Elementwise.Map<R, TanhSlope>(x.Data, dy.Data, dx.Data, pass.Workspace.Team); break;
-            case ActivationFunction.Sigmoid: Elementwise.Map<R, SigmoidSlope>(x.Data, dy.Data, dx.Data, pass.Workspace.Team); break;
-        }
+        backward(x.Data, dy.Data, dx.Data, pass.Workspace.Team);
         return dx;
     }
+
+    private static (ForwardMap, BackwardMap) Maps<TActivation>() where TActivation : struct, IActivation =>
+        (Elementwise.Map<R, TActivation>, Elementwise.Map<R, TActivation>);
 
     /// <param name="X">The input: B1 to B5.</param>
     private readonly record struct ActivationTape(Batch<R> X);
 
-    private readonly struct Relu : IFunction<R>
+    private readonly struct Relu : IActivation
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static Vector512<R> Invoke(Vector512<R> x) => VectorMath.Relu(x); // F1
-    }
 
-    private readonly struct ReluSlope : IFunction2<R>
-    {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Vector512<R> Invoke(Vector512<R> x, Vector512<R> dy) => // B1
-            dy & Vector512.GreaterThan(x, Vector512<R>.Zero);
+        public static Vector512<R> Invoke(Vector512<R> x, Vector512<R> dy) => dy & Vector512.GreaterThan(x, Vector512<R>.Zero); // B1
     }
 
-    private readonly struct Gelu : IFunction<R>
+    private readonly struct Gelu : IActivation
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static Vector512<R> Invoke(Vector512<R> x) => x * VectorMath.Normal(x).Cumulative; // F2
-    }
 
-    private readonly struct GeluSlope : IFunction2<R>
-    {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static Vector512<R> Invoke(Vector512<R> x, Vector512<R> dy) // B2
         {
@@ -105,14 +104,11 @@ public sealed class Activation<R> : Layer<R> where R : unmanaged, IBinaryFloatin
         }
     }
 
-    private readonly struct Silu : IFunction<R>
+    private readonly struct Silu : IActivation
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static Vector512<R> Invoke(Vector512<R> x) => x * VectorMath.Sigmoid(x); // F3
-    }
 
-    private readonly struct SiluSlope : IFunction2<R>
-    {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static Vector512<R> Invoke(Vector512<R> x, Vector512<R> dy) // B3
         {
@@ -121,14 +117,11 @@ public sealed class Activation<R> : Layer<R> where R : unmanaged, IBinaryFloatin
         }
     }
 
-    private readonly struct Tanh : IFunction<R>
+    private readonly struct Tanh : IActivation
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static Vector512<R> Invoke(Vector512<R> x) => VectorMath.Tanh(x); // F4
-    }
 
-    private readonly struct TanhSlope : IFunction2<R>
-    {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static Vector512<R> Invoke(Vector512<R> x, Vector512<R> dy) // B4
         {
@@ -137,14 +130,11 @@ public sealed class Activation<R> : Layer<R> where R : unmanaged, IBinaryFloatin
         }
     }
 
-    private readonly struct Sigmoid : IFunction<R>
+    private readonly struct Sigmoid : IActivation
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static Vector512<R> Invoke(Vector512<R> x) => VectorMath.Sigmoid(x); // F5
-    }
 
-    private readonly struct SigmoidSlope : IFunction2<R>
-    {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static Vector512<R> Invoke(Vector512<R> x, Vector512<R> dy) // B5
         {

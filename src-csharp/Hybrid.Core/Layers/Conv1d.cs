@@ -66,18 +66,14 @@ public sealed class Conv1d<R> : Layer<R> where R : unmanaged, IBinaryFloatingPoi
         RequireFeatures(x, inputs, "Conv1d");
         var workspace = pass.Workspace;
         workspace.Tape<Conv1dTape>(this) = new Conv1dTape(x);
-        int T = OutputLength(x.T), B = x.B;
-        var lengths = workspace.Rent<int>(B);
-        for (var b = 0; b < B; b++) lengths.Span[b] = OutputLength(x.Lengths.Span[b]);
-        var y = new Batch<R>(workspace.Rent<R>(T * B * OutputFeatures), T, B, OutputFeatures, lengths, x.Keys);
-
+        var y = RentOutput(x, workspace);
         Rows.Fill(y.Matrix, bias.Value);
         for (var j = 0; j < kernel; j++)
         {
-            var (first, count) = FramesOfTap(j, x.T, T);
+            var (first, count) = FramesOfTap(j, x.T, y.T);
             if (count == 0) continue;
             var taken = Gather(x, FrameOf(first, j), count, workspace);
-            var yTap = y.Matrix.SliceRows(first * B, count * B);
+            var yTap = y.Matrix.SliceRows(first * y.B, count * y.B);
             for (var g = 0; g < groups; g++) Gemm.Multiply(Inputs(taken, g), Tap(j, g).Transposed, Outputs(yTap, g), accumulate: true, workspace.Team); // F1
         }
         y.ClearPadding();

@@ -71,6 +71,15 @@ public abstract class Layer<R> where R : unmanaged, IBinaryFloatingPointIeee754<
         MoveBelow(path);
     }
 
+    /// <summary>Room for the output for <paramref name="x"/>; the content is undefined, that beyond the lengths too.</summary>
+    protected Batch<R> RentOutput(Batch<R> x, Workspace workspace)
+    {
+        var T = OutputLength(x.T);
+        var lengths = workspace.Rent<int>(x.B);
+        for (var b = 0; b < x.B; b++) lengths.Span[b] = OutputLength(x.Lengths.Span[b]);
+        return new Batch<R>(workspace.Rent<R>(T * x.B * OutputFeatures), T, x.B, OutputFeatures, lengths, x.Keys);
+    }
+
     /// <summary>Refuses a batch with another number of features than the layer was made for.</summary>
     protected static void RequireFeatures(Batch<R> x, int features, string what)
     {

@@ -32,15 +32,12 @@ public sealed class Pyramid<R> : Layer<R> where R : unmanaged, IBinaryFloatingPo
     public override Batch<R> Forward(Batch<R> x, Pass pass)
     {
         RequireFeatures(x, inputs, "Pyramid");
-        var workspace = pass.Workspace;
-        workspace.Tape<PyramidTape>(this) = new PyramidTape(x);
-        int T = x.T / factor;
-        var lengths = workspace.Rent<int>(x.B);
-        for (var b = 0; b < x.B; b++) lengths.Span[b] = x.Lengths.Span[b] / factor;
-        var y = new Batch<R>(workspace.RentZeroed<R>(T * x.B * OutputFeatures), T, x.B, OutputFeatures, lengths, x.Keys);
+        pass.Workspace.Tape<PyramidTape>(this) = new PyramidTape(x);
+        var y = RentOutput(x, pass.Workspace);
         for (var b = 0; b < x.B; b++)
-            for (var t = 0; t < lengths.Span[b]; t++)
+            for (var t = 0; t < y.Lengths.Span[b]; t++)
                 for (var j = 0; j < factor; j++) x.Row(t * factor + j, b).CopyTo(y.Row(t, b)[(j * inputs)..]); // F1
+        y.ClearPadding();
         return y;
     }
 

@@ -64,8 +64,8 @@ public sealed class Network<R> where R : unmanaged, IBinaryFloatingPointIeee754<
     /// <summary>Multiply-adds for an utterance of <paramref name="frames"/> frames.</summary>
     public long MultiplyAdds(int frames) => encoder.MultiplyAdds(frames) + decoder.MultiplyAdds(encoder.OutputLength(frames));
 
-    /// <summary>[T, B, inputs] to logits, [T', B, symbols].</summary>
-    public Batch<R> Forward(Batch<R> x, Pass pass) => decoder.Forward(encoder.Forward(x, pass), pass);
+    /// <summary>[T, B, inputs] to logits, [T', B, symbols]; what lies beyond an utterance's length does not count.</summary>
+    public Batch<R> Forward(Batch<R> x, Pass pass) => decoder.Forward(encoder.Forward(x.ZeroPadded(pass.Workspace), pass), pass);
 
     /// <summary>Adds to the gradients of all parameters, given the loss's gradient with respect to the logits.</summary>
     public void Backward(Batch<R> dLogits, Pass pass) => encoder.Backward(decoder.Backward(dLogits, pass), pass);
@@ -114,6 +114,7 @@ public sealed class Network<R> where R : unmanaged, IBinaryFloatingPointIeee754<
     /// </summary>
     public string? FirstNonFinite(Batch<R> x, Pass pass)
     {
+        x = x.ZeroPadded(pass.Workspace);
         if (!AllFinite(x.Data.Span)) return "the features";
         foreach (var layer in Layers)
         {

@@ -67,11 +67,30 @@ public readonly struct Batch<R> where R : unmanaged, IBinaryFloatingPointIeee754
     /// <summary>The same utterances and frames with other data.</summary>
     public Batch<R> With(Memory<R> data, int features) => new(data, T, B, features, Lengths, Keys);
 
+    /// <summary>The same with zero beyond each utterance's length: the batch itself where it is so, else a copy.</summary>
+    public Batch<R> ZeroPadded(Workspace workspace)
+    {
+        if (PaddingIsZero()) return this;
+        var copy = Like(workspace, F);
+        Data.CopyTo(copy.Data);
+        copy.ClearPadding();
+        return copy;
+    }
+
     /// <summary>Sets the frames beyond each utterance's length to zero.</summary>
     public void ClearPadding()
     {
         var lengths = Lengths.Span;
         for (var b = 0; b < B; b++)
             for (var t = lengths[b]; t < T; t++) Row(t, b).Clear();
+    }
+
+    private bool PaddingIsZero()
+    {
+        var lengths = Lengths.Span;
+        for (var b = 0; b < B; b++)
+            for (var t = lengths[b]; t < T; t++)
+                if (Row(t, b).ContainsAnyExcept(R.Zero)) return false;
+        return true;
     }
 }

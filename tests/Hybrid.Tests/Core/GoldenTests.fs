@@ -64,7 +64,14 @@ let layers =
             |]
 
             let labels = case.Ints "labels"
-            let rows = SoftmaxCrossEntropy.Compute(MatrixView(Memory(cut logits), labels.Length, logits.F), labels, Workspace(ThreadTeam 1))
+
+            let rows =
+                SoftmaxCrossEntropy.Compute(
+                    MatrixView(Memory(cut logits), labels.Length, logits.F),
+                    labels,
+                    Workspace(ThreadTeam 1)
+                )
+
             recorded.Expect("loss", Memory [| rows.Loss |])
             let expected = logits.With(recorded.Data "gradient", logits.F)
             expectClose tolerance "gradient of rows" (cut expected) (rows.Gradient.Data.ToArray())
@@ -86,7 +93,11 @@ let private states (case: Case) (recorded: Recorded<float>) name =
         MatrixView<float>(recorded.Data key, List.reduce (*) shape / List.last shape, List.last shape)
 
     let h, c = String.Format(name, "h"), String.Format(name, "c")
-    if case.Has c then CellState(view h, view c) else CellState(view h)
+
+    if case.Has c then
+        CellState(view h, view c)
+    else
+        CellState(view h)
 
 let private expectStates (case: Case) (recorded: Recorded<float>) name (state: CellState<float>) =
     let flat (view: MatrixView<float>) =
@@ -144,6 +155,7 @@ let cells =
 
                 // The state between the steps has a gradient of its own and one from the second step.
                 let last = cell.Backward(second, states case recorded "d{0} 2", workspace)
+
                 let add (a: MatrixView<float>) (b: MatrixView<float>) =
                     for i in 0 .. a.Rows - 1 do
                         for j in 0 .. a.Columns - 1 do
@@ -302,3 +314,49 @@ let network =
                 recorded.Expect($"value/{p.Name}", Memory p.Value)
         }
     ]
+
+/// Uniform in [-1, 1): the generator of make_golden.py.
+let private noise count seed =
+    let next (state: uint32) _ =
+        let state = 1664525u * state + 1013904223u
+        float state / 2.0 ** 31.0 - 1.0, state
+
+    Array.mapFold next (uint32 seed) [| 1..count |] |> fst
+
+[<Tests>]
+let tiny =
+    test "the recipe tiny with CTC equals PyTorch" {
+        let case, network = case "tiny" "tiny", Network<float>(Recipes.tiny.Network)
+        let recorded = Recorded<float>(case, tolerance)
+
+        let weights = [
+            for p in network.Parameters do
+                if p.IsTrainable then
+                    p
+        ]
+
+        for i, p in List.indexed weights do
+            (noise p.Length (i + 1) |> Array.map ((*) 0.3)).CopyTo(p.Value, 0)
+            p.MarkChanged()
+
+        let pass = Pass(Workspace(ThreadTeam 2), true)
+        let logits = network.Forward(recorded.Batch("x", "lengths"), pass)
+        Expect.sequenceEqual (logits.Lengths.ToArray()) (case.Ints "output_lengths") "lengths of the output"
+        recorded.Expect("logits", logits.Data)
+        let result = CtcLoss(0, CtcReduction.MeanPerLabel).Compute(logits, case.Labels, pass.Workspace)
+        recorded.Expect("loss", Memory [| result.Loss |])
+        network.Backward(result.Gradient, pass)
+
+        for i, p in List.indexed weights do
+            recorded.Expect(
+                $"some/{p.Name}",
+                Memory [| for j in 0 .. p.Length / 30 + 1 .. p.Length - 1 -> p.Gradient[j] |]
+            )
+
+            let projection = Seq.fold2 (fun sum g n -> sum + g * n) 0.0 p.Gradient (noise p.Length (100 + i))
+            recorded.Expect($"projection/{p.Name}", Memory [| projection |])
+
+        for p in network.Parameters do
+            if not p.IsTrainable then
+                recorded.Expect($"after/{p.Name}", Memory p.Value)
+    }

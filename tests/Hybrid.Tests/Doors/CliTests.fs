@@ -105,7 +105,7 @@ let tests =
                 hybrid folder [ "train"; "--recipe"; "tiny"; "--corpus"; "data"; "--out"; "run"; "--epochs"; "8" ] |> expectSuccess |> ignore
                 let model = "run/model.safetensors"
                 let evaluated = hybrid folder [ "evaluate"; "--model"; model; "--corpus"; "data"; "--split"; "dev"; "--json" ] |> expectSuccess
-                Expect.isLessThan (parse evaluated.Output |> numberOf "per") 60.0 (string evaluated)
+                Expect.isBelow (parse evaluated.Output |> numberOf "per") 60.0 (string evaluated)
                 hybrid folder [ "recognize"; "--model"; model; "--submission"; "out.csv"; "data/test-clean" ] |> expectSuccess |> ignore
 
                 // The same through the engine, letter by letter.

@@ -14,9 +14,13 @@ type Finished = {
 
     override f.ToString() = $"exit code {f.ExitCode}\n--- output\n{f.Output}\n--- errors\n{f.Errors}"
 
-/// Runs `dotnet` with arguments in a folder and waits for its end.
-let dotnet (folder: string) (arguments: string list) =
+/// Runs `dotnet` with variables of the environment and arguments in a folder and waits for its end.
+let dotnetWith (variables: (string * string) list) (folder: string) (arguments: string list) =
     let start = ProcessStartInfo("dotnet", arguments, WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true)
+
+    for name, value in variables do
+        start.Environment[name] <- value
+
     use running = new Process(StartInfo = start)
     let output, errors = StringBuilder(), StringBuilder()
     running.OutputDataReceived.Add(fun line -> if not (isNull line.Data) then output.AppendLine line.Data |> ignore)
@@ -27,6 +31,13 @@ let dotnet (folder: string) (arguments: string list) =
     running.WaitForExit()
     { ExitCode = running.ExitCode; Output = output.ToString(); Errors = errors.ToString() }
 
+/// Runs `dotnet` with arguments in a folder and waits for its end.
+let dotnet folder arguments = dotnetWith [] folder arguments
+
 /// Runs the command line program that was built with the tests.
 let hybrid (folder: string) (arguments: string list) =
     dotnet folder (Path.Combine(AppContext.BaseDirectory, "hybrid.dll") :: arguments)
+
+/// Runs this test program with variables of the environment.
+let tests variables arguments =
+    dotnetWith variables AppContext.BaseDirectory (Path.Combine(AppContext.BaseDirectory, "Hybrid.Tests.dll") :: arguments)

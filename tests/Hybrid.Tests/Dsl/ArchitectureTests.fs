@@ -46,7 +46,8 @@ let private trees =
 [<Tests>]
 let tests =
     testList "architecture" [
-        testProperty "a block of blocks equals its flattening" (Prop.forAll (Arb.fromGen trees) (fun tree -> layersOf (build tree) = flatten tree))
+        Tier.property "a block of blocks equals its flattening" 100 (Arb.fromGen trees) (fun tree ->
+            Expect.equal (layersOf (build tree)) (flatten tree) "layers")
 
         test "if, for, let and fragments work inside blocks" {
             let fragment =

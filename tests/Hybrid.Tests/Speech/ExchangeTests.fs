@@ -54,7 +54,7 @@ let private expectLogits (network: Network<float32>) (case: Case) =
     Expect.sequenceEqual (logits.Lengths.ToArray()) (case.Ints "output_lengths") "lengths of the output"
     let expected, actual = case.Doubles "logits", Array.map float (logits.Data.ToArray())
     let place, error = worst 1.0 expected actual
-    Expect.isLessThan error 1e-5 $"logit {place}: PyTorch says %.9g{expected[place]}, Hybrid %.9g{actual[place]}"
+    Expect.isBelow error 1e-5 $"logit {place}: PyTorch says %.9g{expected[place]}, Hybrid %.9g{actual[place]}"
 
 [<Tests>]
 let tests =

@@ -49,7 +49,7 @@ let private equals (case: Case) =
         let expected = case.Doubles "mfcc"
         Expect.equal features.Length expected.Length "number of features"
         let error, place = worstError preset expected (Array.map float features)
-        Expect.isLessThan error tolerance $"worst error {error}, {place}"
+        Expect.isBelow error tolerance $"worst error {error}, {place}"
     }
 
 let private normalized (preset: FeaturePreset) (samples: float32[]) =

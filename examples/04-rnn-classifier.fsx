@@ -1,0 +1,145 @@
+// Which phoneme was that? A recurrent network reads a few frames and its last state decides. Everything is done by hand:
+// forward, loss, backward through time down to the initial states, and the step of the optimiser.
+// Run it with: dotnet fsi examples/04-rnn-classifier.fsx
+#load "Hybrid.fsx"
+
+open System
+open Hybrid.Core
+
+// Four vowels as a ridge of energy that moves over eight bands: it stays low or high, rises, or falls. No single frame
+// tells all of them apart, so the network has to remember.
+let names = [| "AA"; "IY"; "AY"; "YA" |]
+let ridge = [| 2.0, 2.0; 5.0, 5.0; 2.0, 5.0; 5.0, 2.0 |]
+let bands, hidden, layers, batchSize = 8, 24, 2, 32
+
+/// A batch of random utterances, 8 to 20 frames each, with their labels.
+let speak (random: RandomStream) =
+    let lengths = Array.init batchSize (fun _ -> 8 + random.Below 13)
+    let labels = Array.init batchSize (fun _ -> random.Below names.Length)
+    let frames = Array.max lengths
+    let keys = Array.init batchSize uint64
+
+    let x =
+        Batch<float32>(
+            Memory(Array.zeroCreate (frames * batchSize * bands)),
+            frames,
+            batchSize,
+            bands,
+            Memory lengths,
+            Memory keys
+        )
+
+    for b in 0 .. batchSize - 1 do
+        let first, last = ridge[labels[b]]
+
+        for t in 0 .. lengths[b] - 1 do
+            let center = first + (last - first) * float t / float (lengths[b] - 1)
+
+            for band in 0 .. bands - 1 do
+                x.Row(t, b)[band] <- float32 (exp (-0.5 * (float band - center) ** 2.0) + 0.5 * random.Normal())
+
+    x, labels
+
+let rnn = Recurrent<float32>(CellKind.Rnn, bands, hidden, layers = layers)
+let classifier = Linear<float32>(hidden, names.Length)
+
+// The network may choose the states that it starts from, one for each layer.
+let start = Parameter<float32>.Constant("start", 0.0, layers, hidden)
+let parameters = [| yield! rnn.Parameters; yield! classifier.Parameters; start |]
+let optimizer = AdamW(AdamWSpec(), parameters)
+let workspace = Workspace()
+
+/// The outputs of the upper layer for every frame, and a logit for each vowel from its last states.
+let forward (x: Batch<float32>) (pass: Pass) =
+    let initial = workspace.Rent<float32>(layers * x.B * hidden)
+
+    for row in 0 .. layers * x.B - 1 do // first those of the lower layer
+        start.Value.AsSpan(row / x.B * hidden, hidden).CopyTo(initial.Span.Slice(row * hidden))
+
+    let result = rnn.Forward(x, CellState(MatrixView(initial, layers * x.B, hidden)), pass)
+    let last = result.State.H.SliceRows((layers - 1) * x.B, x.B)
+    result.Sequence, classifier.Forward(Batch<float32>(last.Data, 1, x.B, hidden), pass)
+
+/// The loss of a batch; adds to the gradients of all parameters.
+let forwardAndBackward (x: Batch<float32>) (labels: int[]) =
+    workspace.Reset()
+    let pass = Pass(workspace, Training = true)
+    let outputs, logits = forward x pass
+    let loss = SoftmaxCrossEntropy.Compute(logits.Matrix, ReadOnlySpan labels, workspace)
+    let dLast = classifier.Backward(logits.With(loss.Gradient.Data, names.Length), pass)
+
+    // Nobody looks at the outputs of the frames or at the last states of the lower layer: only the decision counts.
+    let dOutputs = outputs.With(workspace.RentZeroed<float32> outputs.Data.Length, hidden)
+    let dFinal = workspace.RentZeroed<float32>(layers * x.B * hidden)
+    dLast.Data.CopyTo(dFinal.Slice((layers - 1) * x.B * hidden))
+    let gradient = rnn.Backward(dOutputs, CellState(MatrixView(dFinal, layers * x.B, hidden)), pass)
+
+    // All utterances start from the same states, so their gradients add up.
+    let dInitial = gradient.State.H.Data.Span
+
+    for i in 0 .. dInitial.Length - 1 do
+        let place = i / (x.B * hidden) * hidden + i % hidden
+        start.Gradient[place] <- start.Gradient[place] + dInitial[i]
+
+    loss.Loss
+
+let clear () =
+    for p in parameters do
+        p.ClearGradient()
+
+// Is the way back right? A small step of the initial states along their gradient must change the loss by the gradient's length.
+let random = CounterRandom(4UL).Stream()
+let x, labels = speak random
+clear ()
+forwardAndBackward x labels |> ignore
+let direction = Array.copy start.Gradient
+let length = sqrt (Array.sumBy (fun g -> float g * float g) direction)
+
+let moved distance =
+    direction |> Array.iteri (fun i g -> start.Value[i] <- float32 (distance * float g / length))
+    forwardAndBackward x labels
+
+printfn
+    $"slope of the loss at the initial states: {length:F5} by gradients, {(moved 0.1 - moved -0.1) / 0.2:F5} by trying"
+
+moved 0.0 |> ignore
+
+for step in 1..150 do
+    let x, labels = speak random
+    clear ()
+    let loss = forwardAndBackward x labels
+    let norm = GradientNorm.Of parameters
+    optimizer.Step(5e-3, GradientNorm.ClippingScale(norm, 1.0), workspace.Team)
+
+    if step = 1 || step % 25 = 0 then
+        printfn $"step {step}: loss {loss:F3}, norm of the gradient {norm:F3}"
+
+/// Softmax of a row.
+let probabilities (logits: float32[]) =
+    let e = logits |> Array.map (fun v -> exp (v - Array.max logits))
+    e |> Array.map (fun v -> v / Array.sum e)
+
+// What does it believe while it listens? The classifier, applied to the output of every frame; only at the end of an
+// utterance has it ever been asked to be right.
+workspace.Reset()
+let unheard, truth = speak (CounterRandom(5UL).Stream())
+let pass = Pass workspace
+let outputs, logits = forward unheard pass
+let guesses = [| for b in 0 .. batchSize - 1 -> logits.Row(0, b).ToArray() |]
+let beliefs = classifier.Forward(outputs, pass)
+let b = Array.IndexOf(truth, 2)
+printfn $"an {names[truth[b]]}, frame by frame:"
+
+for t in 0..2 .. unheard.Lengths.Span[b] - 1 do
+    let shares =
+        probabilities (beliefs.Row(t, b).ToArray())
+        |> Array.mapi (fun v p -> $"{names[v]} {100f * p, 3:F0} %%")
+
+    printfn $"""  {t, 2}: {String.Join(", ", shares)}"""
+
+let wrong =
+    Seq.zip guesses truth
+    |> Seq.filter (fun (guess, label) -> Array.IndexOf(guess, Array.max guess) <> label)
+    |> Seq.length
+
+printfn $"error on unheard vowels: {100.0 * float wrong / float batchSize:F1} %% (guessing: 75 %%)"

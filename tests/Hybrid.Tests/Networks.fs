@@ -1,0 +1,114 @@
+/// Networks that tests share.
+module Hybrid.Tests.Networks
+
+open System
+open Hybrid.Core
+open Hybrid.Dsl
+
+/// A residual block with a normalisation of every kind.
+let block width =
+    ResidualSpec(
+        [|
+            Conv1dSpec(width, 3)
+            BatchNormSpec()
+            ActivationSpec ActivationFunction.Silu
+            Conv1dSpec(width, 3, Dilation = 2)
+            LayerNormSpec()
+            SqueezeExciteSpec 2
+        |],
+        ActivationFunction.Relu
+    )
+
+/// One of every kind of layer.
+let everything =
+    let layers: LayerSpec list = [
+        MaskingSpec(2, 1)
+        Conv1dSpec(6, 3, Groups = 3)
+        block 6
+        block 8
+        LayerNormSpec()
+        ActivationSpec ActivationFunction.Sigmoid
+        DropoutSpec(0.1, true)
+        PyramidSpec 2
+        GruSpec(5, true, Layers = 2, Dropout = 0.1, LayerNorm = true)
+        RnnSpec 4
+        LstmSpec(5, true)
+    ]
+
+    ModelSpec(3, 6, List.toArray layers, [| LinearSpec 6 |])
+
+/// The same without what depends on the whole batch in training.
+let withoutBatchStatistics =
+    let rec without (layers: LayerSpec seq) : LayerSpec[] = [|
+        for layer in layers do
+            match layer with
+            | :? BatchNormSpec -> ()
+            | :? ResidualSpec as around -> ResidualSpec(without around.Body, around.Activation)
+            | other -> other
+    |]
+
+    ModelSpec(everything.Inputs, everything.Symbols, without everything.Encoder, without everything.Decoder)
+
+/// The recipe hw3p2 with fewer blocks and units.
+let homework =
+    let network =
+        encoderDecoder {
+            features (mfcc 28)
+
+            encoder {
+                mask (time = 5, frequency = 3)
+                conv1d (8, kernel = 7)
+                batchNorm
+                relu
+
+                for width in [ 8; 16 ] do
+                    residual (width, kernel = 3, squeezeExcite = 4)
+                    residual (width, kernel = 3, squeezeExcite = 4)
+
+                blstm 12
+                pyramid 2
+                blstm 12
+                pyramid 2
+            }
+
+            decoder {
+                batchNorm
+                linear 16
+                relu
+                linear 12
+                relu
+                linear phones
+            }
+        }
+
+    network.Network
+
+/// Utterances of random features, with half as many labels as they have frames in the end.
+let batch (spec: ModelSpec) seed lengths =
+    let x = GradientCheck.randomBatch seed spec.Inputs lengths
+
+    let features =
+        Batch<float32>(Memory(Array.map float32 (x.Data.ToArray())), x.T, x.B, x.F, x.Lengths, x.Keys)
+
+    let network = Network<float32> spec
+
+    let labels = [|
+        for length in lengths -> Array.init (network.OutputLength length / 2) (fun i -> 1 + i % (spec.Symbols - 1))
+    |]
+
+    LabelledBatch(features, labels, [| for b in 0 .. lengths.Length - 1 -> $"utterance {b}" |])
+
+/// A trainer of a network with weights of seed 7 that is handed its batches.
+let trainer (spec: ModelSpec) threads =
+    let data = {
+        new IDataset with
+            member _.Count = 1
+            member _.Features = spec.Inputs
+            member _.Id _ = ""
+            member _.Frames _ = 0
+            member _.Labels _ = [||]
+            member _.CopyFeatures(_, _) = ()
+    }
+
+    let schedule = TrainingSpec(7UL, 1, BatchSize(4, 200), AdamWSpec(), CosineRate(), 5.0)
+    Trainer(Network<float32>(spec, 7UL), schedule, data, data, ThreadTeam threads)
