@@ -8,6 +8,28 @@ public static class KernelBenchmarks
 {
     private const int Symbols = 41, CheckedFrames = 40, CheckedElements = 200;
 
+    private static (int T, int B, int S)[] Lattices => [(400, 32, 80), (800, 16, 150), (1600, 64, 195), (200, 64, 40)];
+
+    /// <summary>The sizes that docs/performance.md compares with other libraries.</summary>
+    public static IReadOnlyList<Benchmark> All { get; } =
+    [
+        .. new[] { 256, 512, 1024, 2048 }.Select(size => Product(size, size, size, "NN")),
+        Product(12800, 512, 2048, "NN"),
+        Product(12800, 512, 2048, "NT"),
+        Product(512, 12800, 2048, "TN"),
+        .. new[] { (16, 256, 1024), (32, 256, 1024), (16, 512, 2048), (32, 512, 2048), (64, 512, 2048) }.Select(size => RecurrentProduct(size.Item1, size.Item2, size.Item3)),
+        RecurrentTraining(16, 800, 256, new LstmSpec(256, Bidirectional: true)),
+        RecurrentTraining(32, 400, 512, new LstmSpec(256, Bidirectional: true)),
+        RecurrentTraining(16, 800, 256, new GruSpec(256, Bidirectional: true)),
+        RecurrentInference(1, 800, 256, new LstmSpec(256, Bidirectional: true)),
+        RecurrentInference(1, 800, 256, new GruSpec(256, Bidirectional: true)),
+        Convolution(28, 64, 7),
+        Convolution(64, 128, 3),
+        Convolution(256, 512, 3),
+        .. Lattices.Select(size => Ctc(size.T, size.B, size.S)),
+        .. Lattices.Select(size => Alignment(size.T, size.B, size.S)),
+    ];
+
     /// <summary>C = A B for A [M, K] and B [K, N]; N stands for a factor as it lies, T for one read transposed.</summary>
     public static Benchmark Product(int M, int K, int N, string form) => new("gemm", $"{M}x{K}x{N}_{form}", 2.0 * M * K * N, team =>
     {

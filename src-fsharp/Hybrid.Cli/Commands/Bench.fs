@@ -11,37 +11,6 @@ open Hybrid.Dsl
 open Hybrid.Cli.Arguments
 open Hybrid.Cli.Console
 
-let private products = [
-    for size in [ 256; 512; 1024; 2048 ] do
-        KernelBenchmarks.Product(size, size, size, "NN")
-
-    KernelBenchmarks.Product(12800, 512, 2048, "NN")
-    KernelBenchmarks.Product(12800, 512, 2048, "NT")
-    KernelBenchmarks.Product(512, 12800, 2048, "TN")
-]
-
-let private recurrentProducts = [
-    for rows, depth, columns in [ 16, 256, 1024; 32, 256, 1024; 16, 512, 2048; 32, 512, 2048; 64, 512, 2048 ] do
-        KernelBenchmarks.RecurrentProduct(rows, depth, columns)
-]
-
-let private recurrent = [
-    KernelBenchmarks.RecurrentTraining(16, 800, 256, LstmSpec(256, true))
-    KernelBenchmarks.RecurrentTraining(32, 400, 512, LstmSpec(256, true))
-    KernelBenchmarks.RecurrentTraining(16, 800, 256, GruSpec(256, true))
-    KernelBenchmarks.RecurrentInference(1, 800, 256, LstmSpec(256, true))
-    KernelBenchmarks.RecurrentInference(1, 800, 256, GruSpec(256, true))
-]
-
-let private convolutions = [
-    KernelBenchmarks.Convolution(28, 64, 7)
-    KernelBenchmarks.Convolution(64, 128, 3)
-    KernelBenchmarks.Convolution(256, 512, 3)
-]
-
-/// T, B, S
-let private lattices = [ 400, 32, 80; 800, 16, 150; 1600, 64, 195; 200, 64, 40 ]
-
 /// The utterances of the reference data in `D_decode` below the folder of the anchors, with the labels that must be found; else made up.
 let private beams (anchors: string option) = [
     for frames in [ 400; 800 ] do
@@ -73,16 +42,13 @@ let private steps = [
     SpeechBenchmarks.TrainingStep("hw3p2", Recipes.hw3p2.Network, 8, 800, 100)
 ]
 
-let private all anchors =
-    products
-    @ recurrentProducts
-    @ recurrent
-    @ convolutions
-    @ [ for size in lattices -> KernelBenchmarks.Ctc(size) ]
-    @ [ for size in lattices -> KernelBenchmarks.Alignment size ]
-    @ beams anchors
-    @ [ SpeechBenchmarks.Features 3; SpeechBenchmarks.Features 30 ]
-    @ steps
+let private all anchors = [
+    yield! KernelBenchmarks.All
+    yield! beams anchors
+    SpeechBenchmarks.Features 3
+    SpeechBenchmarks.Features 30
+    yield! steps
+]
 
 let private layers (team: ThreadTeam) =
     for recipe in [ Recipes.small; Recipes.``base`` ] do
