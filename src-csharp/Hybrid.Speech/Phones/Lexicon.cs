@@ -13,6 +13,9 @@ public sealed class Lexicon
     /// <summary>How many words.</summary>
     public int Count => pronunciations.Count;
 
+    /// <summary>The words, spelled in upper case.</summary>
+    public IEnumerable<string> Words => pronunciations.Keys;
+
     /// <summary>
     /// Reads a file of one pronunciation per line: CMUdict (<c>WORD  PH PH</c> with variants <c>WORD(2)</c>), CMUdict with
     /// variant numbers (<c>WORD 1 PH PH</c>), or <c>WORD,PH PH</c>. Stress digits are removed; of several pronunciations the
