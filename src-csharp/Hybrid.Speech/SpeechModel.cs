@@ -57,7 +57,7 @@ public sealed record SpeechModel(Network<float> Network, PhoneInventory Inventor
         }
         catch (Exception error) when (error is FormatException or InvalidSpecException or ArgumentException)
         {
-            throw new FormatException($"{path}: {error.Message}", error);
+            throw new FormatException($"{path}: {(error is InvalidSpecException spec ? string.Join("; ", spec.Problems) : error.Message)}", error);
         }
     }
 

@@ -17,8 +17,7 @@ let private corpus folder =
 
 /// Runs a shell line in a folder, does something while it runs, and waits for its end.
 let private shell (folder: string) (line: string) (meanwhile: Process -> unit) =
-    let start = ProcessStartInfo("/bin/sh", [ "-c"; line ], WorkingDirectory = folder, RedirectStandardError = true, RedirectStandardOutput = true)
-    use running = new Process(StartInfo = start)
+    use running = new Process(StartInfo = Process.prepare "/bin/sh" folder [ "-c"; line ])
     running.Start() |> ignore
     let errors = running.StandardError.ReadToEndAsync()
     let output = running.StandardOutput.ReadToEndAsync()
