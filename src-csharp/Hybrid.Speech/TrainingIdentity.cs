@@ -32,7 +32,7 @@ internal static class TrainingIdentity
             if (old != wanted && key != "name") differences.Add($"{key} was {old}, is {wanted}");
         }
         foreach (var (key, name) in new[] { (TrainKey, "training data"), (DevKey, "dev data"), (LimitKey, "time limit") })
-            if (checkpoint.GetValueOrDefault(key, "unknown") is var old && old != now[key]) differences.Add($"{name}: {old} then, {now[key]} now");
+            if (checkpoint.GetValueOrDefault(key, "unknown") is var old && old != now[key]) differences.Add($"{name}: {Quoted.Unless(old)} then, {now[key]} now");
         return differences;
     }
 

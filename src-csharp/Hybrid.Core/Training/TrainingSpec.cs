@@ -22,8 +22,8 @@ public sealed record PhaseSpec(string Name, int Epochs, TrainingLoss Loss)
     /// <summary>What is wrong with the settings; each a clause naming the value.</summary>
     public IEnumerable<string> Problems()
     {
-        if (Epochs is < 1 or > TrainingSpec.MostEpochs) yield return $"phase \"{Name}\" has {Epochs} epochs, must have {(Epochs < 1 ? "at least 1" : $"at most {TrainingSpec.MostEpochs}")}";
-        if (!Enum.IsDefined(Loss)) yield return $"phase \"{Name}\" has loss {(int)Loss}, which does not exist";
+        if (Epochs is < 1 or > TrainingSpec.MostEpochs) yield return $"phase {Quoted.Text(Name)} has {Epochs} epochs, must have {(Epochs < 1 ? "at least 1" : $"at most {TrainingSpec.MostEpochs}")}";
+        if (!Enum.IsDefined(Loss)) yield return $"phase {Quoted.Text(Name)} has loss {(int)Loss}, which does not exist";
     }
 }
 

@@ -6,8 +6,8 @@ namespace Hybrid.Speech;
 
 public sealed partial record CorpusCheck
 {
-    // A tenth of the length, and one dB: less is never called far.
-    private const double NearLength = 0.1, NearLevel = 1;
+    // As OutlierRule says: read speech, cut to like lengths, is no reason to call a short sentence far.
+    private const double NearRatio = 8, NearDecibels = 15;
 
     /// <summary>
     /// Reads every file of a corpus once, on all processors, and looks up every word. Of an utterance only a few figures are
@@ -43,7 +43,7 @@ public sealed partial record CorpusCheck
             [.. found.Where(one => one.TooShort is not null).Select(one => one.TooShort!)],
             [.. found.Where(one => one.Seconds > 0).GroupBy(one => one.Content).Where(group => group.Count() > 1)
                 .Select(group => new SameSound([.. group.Select(one => one.Id)], [.. group.Select(one => one.Split).Distinct()]))],
-            [.. Far(found, OutlierKind.Length, one => Math.Log(one.Seconds), NearLength, Math.Exp), .. Far(found, OutlierKind.Level, one => one.Decibels, NearLevel, level => level)],
+            [.. Far(found, OutlierKind.Length, one => Math.Log(one.Seconds), Math.Log(NearRatio), Math.Exp), .. Far(found, OutlierKind.Level, one => one.Decibels, NearDecibels, level => level)],
             [.. found.Where(one => one.Speaker.Length > 0).GroupBy(one => one.Speaker, one => one.Split)
                 .Select(group => new SharedSpeaker(group.Key, [.. group.Distinct()])).Where(shared => shared.Splits.Count > 1)]);
     }

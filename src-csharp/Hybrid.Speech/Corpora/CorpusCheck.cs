@@ -84,5 +84,6 @@ public sealed partial record CorpusCheck(
     public const string DevCorpus = "dev corpus";
 
     /// <summary>When an utterance is unlike the others.</summary>
-    public const string OutlierRule = OutlierScore.Rule;
+    public const string OutlierRule =
+        "silent; or more than 3.5 robust standard deviations from the median in the logarithm of the length or in dB of the level, and at least 8 times as long or short, or 15 dB off";
 }

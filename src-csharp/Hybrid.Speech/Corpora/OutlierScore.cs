@@ -6,22 +6,18 @@ namespace Hybrid.Speech;
 /// </summary>
 internal static class OutlierScore
 {
-    /// <summary>The rule in a sentence.</summary>
-    public const string Rule =
-        "silent, or more than 3.5 / 0.6745 times as far from the median as half of the utterances are, in the logarithm of the length or in dB of the level";
-
     // Half of a normal distribution is within 0.6745 standard deviations; 3.5 of these are the authors' limit.
     private const double Limit = 3.5 / 0.6745;
 
-    /// <summary>The places of values that are far from the median; where all are nearly equal, what is near is not far.</summary>
+    /// <summary>The places of values that are far from the median; where most are nearly equal, what is near is not far.</summary>
     /// <param name="values">Minus infinity is far in any case; what is not a number is passed over.</param>
-    /// <param name="near">The least that half of the values are taken to be away from the median.</param>
+    /// <param name="near">What is closer to the median is never far.</param>
     /// <returns>The places in order, and the median.</returns>
     public static (IReadOnlyList<int> Places, double Median) Find(IReadOnlyList<double> values, double near)
     {
         var median = Median(values.Where(double.IsFinite));
-        var away = Math.Max(near, Median(values.Where(double.IsFinite).Select(value => Math.Abs(value - median))));
-        return ([.. Enumerable.Range(0, values.Count).Where(i => double.IsNegativeInfinity(values[i]) || Math.Abs(values[i] - median) > Limit * away)], median);
+        var far = Math.Max(near, Limit * Median(values.Where(double.IsFinite).Select(value => Math.Abs(value - median))));
+        return ([.. Enumerable.Range(0, values.Count).Where(i => double.IsNegativeInfinity(values[i]) || Math.Abs(values[i] - median) > far)], median);
     }
 
     private static double Median(IEnumerable<double> values)

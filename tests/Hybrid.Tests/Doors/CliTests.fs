@@ -60,8 +60,9 @@ let tests =
                     Expect.equal (sets |> List.sumBy Set.count) (Set.unionMany sets).Count "splits are disjoint")
         }
 
-        test "train keeps the best model and the last two checkpoints" {
+        test "train keeps the best model, the last two checkpoints, and features for the next time" {
             let run = Path.Combine(untrained.Value, "run")
+            Expect.isNonEmpty (Directory.GetFiles(cache.Value, "*", SearchOption.AllDirectories)) "features"
 
             for file in [ "model.safetensors"; "checkpoint.safetensors"; "checkpoint.safetensors.previous" ] do
                 Expect.isTrue (File.Exists(Path.Combine(run, file))) file

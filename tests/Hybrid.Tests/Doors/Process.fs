@@ -15,7 +15,7 @@ type Finished = {
     override f.ToString() = $"exit code {f.ExitCode}\n--- output\n{f.Output}\n--- errors\n{f.Errors}"
 
 /// Where programs keep features: not where the user's are.
-let private cache =
+let cache =
     lazy
         (let folder = Directory.CreateTempSubdirectory("hybrid-test-cache-").FullName
          AppDomain.CurrentDomain.ProcessExit.Add(fun _ -> Directory.Delete(folder, true))

@@ -43,6 +43,13 @@ let private lexicons folder =
     File.WriteAllText(path, "HAND HH AE N D\nLAMP L AE M P\n")
     [| Lexicon.Read(path, PhoneInventory.Arpabet) |]
 
+/// Whether a length or a level among many that are nearly equal is called far from them.
+let private isFar clip =
+    withFolder (fun folder ->
+        write folder ({ usual 10 with Clip = clip } :: [ for i in 1..9 -> usual i ])
+        let check = CorpusCheck.Run(Corpus.Read folder, recipe, lexicons = lexicons folder)
+        not (Seq.isEmpty check.Outliers))
+
 let private check (folder: string) = CorpusCheck.Run(Corpus.Read folder, recipe, lexicons = lexicons folder)
 
 let private faulty = [
@@ -109,6 +116,20 @@ let tests =
                 let lengths split = faulty |> List.sumBy (fun line -> if line.Split = split && line.Id <> "broken" && line.Id <> "gone" then line.Clip.DurationSeconds else 0.0)
                 for split in [ "train"; "dev" ] do Expect.floatClose Accuracy.high seconds[split] (lengths split) $"seconds of {split}"
                 Expect.equal [ for split in check.Splits -> split.Name, split.Utterances, split.Usable, split.Speakers ] [ "train", 31, 24, 5; "dev", 3, 3, 2 ] "splits")
+        }
+
+        test "what is near is no outlier, however equal the others are" {
+            for what, clip, far in [
+                "7 times as long", noise 1 7.4 0.1, false
+                "9 times as long", noise 1 9.5 0.1, true
+                "7 times as short", noise 1 0.15 0.1, false
+                "9 times as short", noise 1 0.115 0.1, true
+                "14 dB louder", noise 1 1.0 0.5, false
+                "16 dB louder", noise 1 1.0 0.63, true
+                "14 dB softer", noise 1 1.0 0.02, false
+                "16 dB softer", noise 1 1.0 0.0158, true
+            ] do
+                Expect.equal (isFar clip) far what
         }
 
         test "a corpus without faults has no findings" {

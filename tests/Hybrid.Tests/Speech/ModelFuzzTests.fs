@@ -6,6 +6,7 @@ open System.Collections.Generic
 open System.IO
 open System.Security.Cryptography
 open System.Text
+open System.Text.RegularExpressions
 open Expecto
 open Hybrid.Core
 open Hybrid.Speech
@@ -46,6 +47,16 @@ let private checkpoint =
          trainer.Run() |> ignore
          written (fun path -> Checkpoint.Write(path, trainer, dict [ "hybrid.training.recipe", "{}" ] |> Dictionary)))
 
+/// Text with some numbers, or some bytes, exchanged: numbers keep it well-formed, so that what it says is looked at.
+let private mutateText (random: Random) (text: string) =
+    let numbers = [| "0"; "-1"; "1"; "3"; "1e-300"; "0.5"; "1000"; "1048576"; "1048577"; "2147483647"; "4294967296"; "1e308"; "-0.0"; "null"; "true" |]
+    let rate = random.NextDouble() * 0.2
+
+    if random.Next 3 = 0 then
+        Encoding.UTF8.GetString(mutate random (Encoding.UTF8.GetBytes text))
+    else
+        Regex.Replace(text, @"\b\d+(\.\d+)?\b", (fun m -> if random.NextDouble() < rate then numbers[random.Next numbers.Length] else m.Value))
+
 /// The check sum of a checkpoint: the state as text, then all elements.
 let private seal (metadata: Dictionary<string, string>) (tensors: StoredTensor seq) =
     use hash = IncrementalHash.CreateHash HashAlgorithmName.SHA256
@@ -62,7 +73,7 @@ let private forged (original: Lazy<byte[]>) (random: Random) =
 
     if random.Next 4 > 0 then
         let key = Seq.item (random.Next metadata.Count) metadata.Keys
-        metadata[key] <- Encoding.UTF8.GetString(mutate random (Encoding.UTF8.GetBytes metadata[key]))
+        metadata[key] <- mutateText random metadata[key]
     else
         let i = random.Next tensors.Length
         let tensor = tensors[i]
@@ -115,7 +126,7 @@ let private readMetrics (path: string) =
     let steps = [ for line in File.ReadLines folder.Metrics -> Text.Json.JsonDocument.Parse(line).RootElement.GetProperty("step").GetInt64() ]
     if List.exists (fun step -> step > 1L) steps then failtest $"{steps}"
 
-let private recipe = lazy Encoding.UTF8.GetBytes(Recipe("all", FeaturePreset(), network, training).ToJson())
+let private recipe = lazy Recipe("all", FeaturePreset(), network, training).ToJson()
 
 let private readRecipe (path: string) =
     let recipe = Recipe.FromJson(File.ReadAllText path)
@@ -168,7 +179,7 @@ let tests =
         test "checkpoints" { run (reader "checkpoints" readFolder) 0.05 (fun random -> mutate random checkpoint.Value) }
         test "checkpoints with right check sums" { run (reader "forged checkpoints" readFolder) 0.1 (forged checkpoint) }
         test "metrics of a training folder" { run (reader "metrics" readMetrics) 0.1 (fun random -> mutate random (Encoding.UTF8.GetBytes metrics)) }
-        test "recipes" { run (reader "recipes" readRecipe) 0.1 (fun random -> mutate random recipe.Value) }
+        test "recipes" { run (reader "recipes" readRecipe) 0.1 (fun random -> Encoding.UTF8.GetBytes(mutateText random recipe.Value)) }
         test "lexicons" { run (reader "lexicons" readLexicon) 0.1 (fun random -> mutate random (Encoding.UTF8.GetBytes lexicon)) }
         test "kept features" { Tier.withFolder keptFeatures }
     ]
