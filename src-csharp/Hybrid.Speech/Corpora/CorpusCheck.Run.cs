@@ -37,7 +37,7 @@ public sealed partial record CorpusCheck
         LeftOut[] unread = [.. corpus.LeftOut, .. dev?.LeftOut ?? []];
         return new CorpusCheck(
             Summarize(found),
-            unread.Length + found.Count(one => !one.IsUsable && !one.IsToBeRecognized),
+            unread.Length + found.Count(one => one.IsLeftOut),
             [.. unread, .. found.Where(one => one.Reason is not null).Select(one => new LeftOut(one.Id, one.Reason!))],
             Unknown(found, examiner.Lexicons, cancellation),
             [.. found.Where(one => one.TooShort is not null).Select(one => one.TooShort!)],
@@ -88,7 +88,9 @@ public sealed partial record CorpusCheck
     private sealed record Examined(
         string Split, string Id, string Speaker, bool IsToBeRecognized, double Seconds, double Decibels, UInt128 Content, string? Reason, IReadOnlyList<string> Missing, InfeasibleUtterance? TooShort)
     {
-        public bool IsUsable => Reason is null && Missing.Count == 0 && TooShort is null && !IsToBeRecognized;
+        public bool IsLeftOut => Reason is not null || Missing.Count > 0 || TooShort is not null;
+
+        public bool IsUsable => !IsLeftOut && !IsToBeRecognized;
     }
 
     /// <summary>Looks at one utterance after another, by several threads at a time.</summary>

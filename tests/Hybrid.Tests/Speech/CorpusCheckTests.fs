@@ -200,7 +200,14 @@ let tests =
 
                 // Ten times the subsampling leaves too few frames.
                 let narrow = Recipe("tenths", recipe.Features, ModelSpec(28, 41, [| Conv1dSpec(4, 3, 30) |], [| LinearSpec 41 |]), recipe.Training)
-                Expect.equal (CorpusCheck.Run(corpus, narrow).Infeasible.Count) 9 "infeasible")
+                Expect.equal (CorpusCheck.Run(corpus, narrow).Infeasible.Count) 9 "infeasible"
+
+                // What is to be recognised has to be readable too.
+                let broken = Seq.head (corpus.Split "test")
+                File.WriteAllText(broken.FeaturesPath, "broken")
+                let check = CorpusCheck.Run(corpus, recipe)
+                check.Unusable |> CorpusTests.expectLeftOut [ $"{broken.Id}: {broken.FeaturesPath}: " ]
+                Expect.equal check.LeftOut 1 "left out")
         }
 
         test "as JSON" {
