@@ -28,11 +28,12 @@ public sealed record Recipe(string Name, FeaturePreset Features, ModelSpec Netwo
     {
         try
         {
-            return JsonSerializer.Deserialize(json, RecipeJson.Default.Recipe) ?? throw new FormatException("not a recipe: null");
+            var recipe = JsonSerializer.Deserialize(json, RecipeJson.Default.Recipe);
+            return recipe is { Network.IsComplete: true, Training.IsComplete: true } ? recipe : throw new FormatException("not a recipe: it, or a layer or a phase of it, is null");
         }
         catch (Exception error) when (error is JsonException or NotSupportedException)
         {
-            throw new FormatException($"not a recipe: {error.Message}", error);
+            throw new FormatException($"not a recipe: {Quoted.Message(error)}", error);
         }
     }
 }

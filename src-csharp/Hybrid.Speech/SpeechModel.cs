@@ -57,7 +57,7 @@ public sealed record SpeechModel(Network<float> Network, PhoneInventory Inventor
         }
         catch (Exception error) when (error is FormatException or InvalidSpecException or ArgumentException)
         {
-            throw new FormatException($"{path}: {error.Message}", error);
+            throw new FormatException($"{path}: {(error is InvalidSpecException spec ? string.Join("; ", spec.Problems) : error.Message)}", error);
         }
     }
 
@@ -65,7 +65,7 @@ public sealed record SpeechModel(Network<float> Network, PhoneInventory Inventor
     internal static SpeechModel Build(IReadOnlyDictionary<string, string> metadata, IEnumerable<StoredTensor> tensors)
     {
         string Get(string key) => metadata.TryGetValue(key, out var text) ? text : throw new FormatException($"not a Hybrid model: the metadata lack {key}");
-        if (Get(FormatKey) != ModelFormat) throw new FormatException($"model format \"{Get(FormatKey)}\" is not known, only \"{ModelFormat}\"");
+        if (Get(FormatKey) != ModelFormat) throw new FormatException($"model format {Quoted.Text(Get(FormatKey))} is not known, only \"{ModelFormat}\"");
         var spec = ModelSpec.FromJson(Get(SpecKey));
         var inventory = new PhoneInventory(Get(InventoryKey).Split(' '));
         var features = FeaturePreset.FromJson(Get(FeaturesKey));
@@ -76,7 +76,7 @@ public sealed record SpeechModel(Network<float> Network, PhoneInventory Inventor
     private static void CheckFit(ModelSpec spec, FeaturePreset features, PhoneInventory inventory)
     {
         if (features.Validate() is { Count: > 0 } problems) throw new ArgumentException(string.Join("; ", problems));
-        if (spec.Inputs != features.Coefficients) throw new ArgumentException($"the network takes {spec.Inputs} features per frame, the preset {features.Name} gives {features.Coefficients}");
+        if (spec.Inputs != features.Coefficients) throw new ArgumentException($"the network takes {spec.Inputs} features per frame, the preset {Quoted.Unless(features.Name)} gives {features.Coefficients}");
         if (spec.Symbols != inventory.Count) throw new ArgumentException($"the network tells {spec.Symbols} symbols apart, the inventory has {inventory.Count} (blank included)");
     }
 }

@@ -6,17 +6,18 @@ using Hybrid.Core;
 
 namespace Hybrid.Speech;
 
-/// <summary>What makes a training the same training: its recipe and its data. A checkpoint carries it.</summary>
+/// <summary>What makes a training the same training: its recipe, its data and its time. A checkpoint carries it.</summary>
 internal static class TrainingIdentity
 {
-    private const string RecipeKey = "hybrid.training.recipe", TrainKey = "hybrid.training.data", DevKey = "hybrid.training.devData";
+    private const string RecipeKey = "hybrid.training.recipe", TrainKey = "hybrid.training.data", DevKey = "hybrid.training.devData", LimitKey = "hybrid.training.limit";
 
     /// <summary>The identity as metadata.</summary>
-    public static Dictionary<string, string> Describe(Recipe recipe, IDataset train, IDataset dev) => new()
+    public static Dictionary<string, string> Describe(Recipe recipe, IDataset train, IDataset dev, TimeSpan? limit) => new()
     {
         [RecipeKey] = recipe.ToJson(),
         [TrainKey] = Fingerprint(train),
         [DevKey] = Fingerprint(dev),
+        [LimitKey] = limit is { } time ? string.Create(CultureInfo.InvariantCulture, $"{time.TotalMinutes} minutes") : "none",
     };
 
     /// <summary>What differs between a checkpoint and the training that wants to continue it; each a clause with both values.</summary>
@@ -30,8 +31,8 @@ internal static class TrainingIdentity
             // The name of a recipe changes nothing.
             if (old != wanted && key != "name") differences.Add($"{key} was {old}, is {wanted}");
         }
-        foreach (var (key, name) in new[] { (TrainKey, "training data"), (DevKey, "dev data") })
-            if (checkpoint.GetValueOrDefault(key, "unknown") is var old && old != now[key]) differences.Add($"{name}: {old} then, {now[key]} now");
+        foreach (var (key, name) in new[] { (TrainKey, "training data"), (DevKey, "dev data"), (LimitKey, "time limit") })
+            if (checkpoint.GetValueOrDefault(key, "unknown") is var old && old != now[key]) differences.Add($"{name}: {Quoted.Unless(old)} then, {now[key]} now");
         return differences;
     }
 
@@ -53,8 +54,15 @@ internal static class TrainingIdentity
     private static Dictionary<string, string> Flatten(string json)
     {
         var values = new Dictionary<string, string>();
-        using var document = JsonDocument.Parse(json);
-        Walk(document.RootElement, "");
+        try
+        {
+            using var document = JsonDocument.Parse(json);
+            Walk(document.RootElement, "");
+        }
+        catch (JsonException)
+        {
+            values["recipe"] = "unreadable";
+        }
         return values;
 
         void Walk(JsonElement element, string path)

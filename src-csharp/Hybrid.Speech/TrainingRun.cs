@@ -22,7 +22,6 @@ public sealed class TrainingRun
 {
     private readonly Trainer trainer;
     private readonly SpeechModel model;
-    private readonly Dictionary<string, string> description;
     private StoredTensor[]? bestWeights;
 
     /// <summary>Prepares a training.</summary>
@@ -43,7 +42,6 @@ public sealed class TrainingRun
             if (Infeasible(data).Count() == data.Count)
                 throw new ArgumentException($"no utterance of the {name} data has enough frames for its phones behind the network's subsampling of {model.Times.Stride}; first {Infeasible(data).First()}");
         trainer = new Trainer(model.Network, recipe.Training, train, dev, team);
-        description = TrainingIdentity.Describe(recipe, train, dev);
         (Recipe, Train, Dev) = (recipe, train, dev);
     }
 
@@ -122,7 +120,8 @@ public sealed class TrainingRun
         options ??= new TrainingOptions();
         observer ??= new TrainingObserver();
         var folder = options.Folder is null ? null : new TrainingFolder(options.Folder);
-        if (folder is not null) Begin(folder, options, observer);
+        var description = TrainingIdentity.Describe(Recipe, Train, Dev, options.Limit);
+        if (folder is not null) Begin(folder, options, observer, description);
 
         var (watch, plateau) = (Stopwatch.StartNew(), new PlateauWatch());
         var interval = options.CheckpointInterval ?? TimeSpan.FromMinutes(1);
@@ -158,7 +157,7 @@ public sealed class TrainingRun
         }
     }
 
-    private void Begin(TrainingFolder folder, TrainingOptions options, TrainingObserver observer)
+    private void Begin(TrainingFolder folder, TrainingOptions options, TrainingObserver observer, Dictionary<string, string> description)
     {
         string? notice = null;
         var checkpoint = options.Resume ? Checkpoint.ReadLatest(folder.Checkpoint, out notice) : null;
@@ -170,7 +169,7 @@ public sealed class TrainingRun
         }
         if (notice is not null) observer.Noticed?.Invoke(notice);
         if (TrainingIdentity.Differences(checkpoint.Metadata, description) is { Count: > 0 } differences)
-            throw new FormatException($"{folder.Checkpoint} belongs to another training: {string.Join("; ", differences)}. Give the same recipe and data, or leave --resume out");
+            throw new FormatException($"{folder.Checkpoint} belongs to another training: {string.Join("; ", differences)}. Give the same recipe, data and time, or leave --resume out");
         trainer.Restore(checkpoint);
         folder.KeepMetricsUpTo(trainer.State.Steps);
         var state = trainer.State;

@@ -34,6 +34,22 @@ type SynthArguments =
             | Seed _ -> "voices and sentences follow from it (default: 0)"
             | Layout _ -> "sound files with manifest.jsonl (default), or the features and phones of CMU 11-785 HW3P2"
 
+type CheckDataArguments =
+    | [<Mandatory; Unique>] Corpus of path: string
+    | [<Unique>] Dev of path: string
+    | Lexicon of files: string list
+    | [<Unique>] Recipe of name_or_file: string
+    | [<Unique>] Json
+
+    interface IArgParserTemplate with
+        member a.Usage =
+            match a with
+            | Corpus _ -> "a manifest, or a folder: with manifest.jsonl, of LibriSpeech, of CMU 11-785 HW3P2, or of sound files with transcripts"
+            | Dev _ -> "another corpus, to choose the best model by"
+            | Lexicon _ -> "pronouncing dictionaries, tried in order (default: the built-in words)"
+            | Recipe _ -> "what is to be trained, which decides how many frames an utterance has: a name or a JSON file (default: small)"
+            | Json -> "print one JSON object"
+
 type TrainArguments =
     | [<Mandatory; Unique>] Recipe of name_or_file: string
     | [<Mandatory; Unique>] Corpus of path: string
@@ -217,6 +233,7 @@ type BenchArguments =
 type Verb =
     | [<CliPrefix(CliPrefix.None); SubCommand>] Demo of ParseResults<DemoArguments>
     | [<CliPrefix(CliPrefix.None); SubCommand>] Synth of ParseResults<SynthArguments>
+    | [<CliPrefix(CliPrefix.None); SubCommand>] Check_Data of ParseResults<CheckDataArguments>
     | [<CliPrefix(CliPrefix.None); SubCommand>] Train of ParseResults<TrainArguments>
     | [<CliPrefix(CliPrefix.None); SubCommand>] Evaluate of ParseResults<EvaluateArguments>
     | [<CliPrefix(CliPrefix.None); SubCommand>] Recognize of ParseResults<RecognizeArguments>
@@ -230,6 +247,7 @@ type Verb =
             match v with
             | Demo _ -> "make speech, train on it, recognise unseen speakers: hybrid demo"
             | Synth _ -> "make a corpus of synthetic speech: hybrid synth --out speech --utterances 300 --speakers 30"
+            | Check_Data _ -> "find everything in a corpus that would hurt a training: hybrid check-data --corpus speech"
             | Train _ -> "train a model: hybrid train --recipe small --corpus speech --out run --minutes 20"
             | Evaluate _ -> "measure a model: hybrid evaluate --model run/model.safetensors --corpus speech --split test"
             | Recognize _ -> "phones of sound files: hybrid recognize --model run/model.safetensors a.wav b.wav"

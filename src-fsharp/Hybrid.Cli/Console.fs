@@ -75,6 +75,11 @@ let withProgress (title: string) (work: IProgress<struct (float * string)> -> 'r
                             next <- clock.Elapsed + TimeSpan.FromSeconds 15.0
                             say $"{title} {100.0 * fraction:F0} %% {line}") }
 
+/// For work that reports a fraction alone.
+let fractionOf (progress: IProgress<struct (float * string)>) =
+    { new IProgress<float> with
+        member _.Report fraction = progress.Report(struct (fraction, "")) }
+
 /// The recipe of a name, or of a JSON file.
 let findRecipe (nameOrFile: string) =
     match Recipes.all |> List.tryFind (fun recipe -> recipe.Name = nameOrFile) with

@@ -13,6 +13,7 @@ let private dispatch (arguments: string[]) =
     match parser.ParseCommandLine(arguments).GetSubCommand() with
     | Demo arguments -> Demo.run arguments
     | Synth arguments -> Synth.run arguments
+    | Check_Data arguments -> CheckData.run arguments
     | Train arguments -> Train.run arguments
     | Evaluate arguments -> Evaluate.run arguments
     | Recognize arguments -> Recognize.run arguments

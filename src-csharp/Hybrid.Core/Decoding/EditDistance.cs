@@ -23,9 +23,12 @@ public static class EditDistance
     /// Distance and alignment of two label sequences. Among equally cheap alignments the one is taken that, read from the
     /// end, prefers a match or substitution to a deletion and a deletion to an insertion.
     /// </summary>
+    /// <exception cref="ArgumentException">The table of all pairs of labels would be larger than an array.</exception>
     public static EditAlignment Align(ReadOnlySpan<int> reference, ReadOnlySpan<int> hypothesis)
     {
         int rows = reference.Length + 1, columns = hypothesis.Length + 1;
+        if ((long)rows * columns > Array.MaxLength)
+            throw new ArgumentException($"{reference.Length} labels of the reference and {hypothesis.Length} of the hypothesis are too many to be aligned, at most {Array.MaxLength} pairs: compare them in pieces");
         var cost = new int[rows * columns];
         for (var i = 0; i < rows; i++) cost[i * columns] = i;
         for (var j = 0; j < columns; j++) cost[j] = j;

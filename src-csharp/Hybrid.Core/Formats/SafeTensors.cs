@@ -70,6 +70,8 @@ public sealed record StoredTensor(string Name, TensorType Type, IReadOnlyList<lo
 /// <param name="Tensors">The tensors in the order of the file.</param>
 public sealed record SafeTensors(IReadOnlyDictionary<string, string> Metadata, IReadOnlyList<StoredTensor> Tensors)
 {
+    private const string MetadataName = "__metadata__";
+
     // The format's own limit.
     private const long LargestHeader = 100_000_000;
 
@@ -117,18 +119,23 @@ public sealed record SafeTensors(IReadOnlyDictionary<string, string> Metadata, I
     }
 
     /// <summary>Writes a file as a whole or not at all.</summary>
+    /// <inheritdoc cref="Write(Stream)"/>
+    /// <exception cref="IOException">The disk is full or the place is not writable.</exception>
     public void Write(string path) => AtomicFile.Write(path, Write);
 
     /// <summary>Writes to a stream.</summary>
+    /// <exception cref="ArgumentException">Two tensors have the same name, or one has that of the metadata: no such file could be read.</exception>
     public void Write(Stream stream)
     {
+        if (Tensors.Select(tensor => tensor.Name).Append(MetadataName).CountBy(name => name).FirstOrDefault(pair => pair.Value > 1) is { Key: { } twice })
+            throw new ArgumentException($"two entries of the file would be called {Quoted.Text(twice)}: give every tensor a name of its own");
         using var buffer = new MemoryStream();
         using (var json = new Utf8JsonWriter(buffer))
         {
             json.WriteStartObject();
             if (Metadata.Count > 0)
             {
-                json.WriteStartObject("__metadata__");
+                json.WriteStartObject(MetadataName);
                 foreach (var (key, value) in Metadata) json.WriteString(key, value);
                 json.WriteEndObject();
             }
@@ -167,8 +174,8 @@ public sealed record SafeTensors(IReadOnlyDictionary<string, string> Metadata, I
             var names = new HashSet<string>();
             foreach (var property in document.RootElement.EnumerateObject())
             {
-                if (!names.Add(property.Name)) throw new FormatException($"the header names {property.Name} twice");
-                if (property.Name == "__metadata__")
+                if (!names.Add(property.Name)) throw new FormatException($"the header names {Quoted.Unless(property.Name)} twice");
+                if (property.Name == MetadataName)
                     foreach (var text in property.Value.EnumerateObject()) metadata[text.Name] = text.Value.GetString() ?? "";
                 else entries.Add(ParseEntry(property, dataLength));
             }
@@ -176,7 +183,7 @@ public sealed record SafeTensors(IReadOnlyDictionary<string, string> Metadata, I
         }
         catch (Exception error) when (error is JsonException or InvalidOperationException or KeyNotFoundException or DecoderFallbackException)
         {
-            throw new FormatException($"the header at byte 8 is no safetensors header: {error.Message}", error);
+            throw new FormatException($"the header at byte 8 is no safetensors header: {Quoted.Message(error)}", error);
         }
     }
 
@@ -186,7 +193,7 @@ public sealed record SafeTensors(IReadOnlyDictionary<string, string> Metadata, I
         var end = 0L;
         foreach (var entry in entries.OrderBy(entry => entry.Begin).ThenBy(entry => entry.End))
         {
-            if (entry.Begin != end) throw new FormatException($"tensor {entry.Name} begins at byte {entry.Begin} of the data, where the one before ends at {end}");
+            if (entry.Begin != end) throw new FormatException($"tensor {Quoted.Unless(entry.Name)} begins at byte {entry.Begin} of the data, where the one before ends at {end}");
             end = entry.End;
         }
         if (end != dataLength) throw new FormatException($"the tensors end at byte {end} of {dataLength} bytes of data");
@@ -196,16 +203,16 @@ public sealed record SafeTensors(IReadOnlyDictionary<string, string> Metadata, I
     {
         var type = property.Value.GetProperty("dtype").GetString();
         if (!Enum.TryParse<TensorType>(type, out var parsed) || parsed.ToString() != type)
-            throw new FormatException($"tensor {property.Name} has element type {type}; known are {string.Join(", ", Enum.GetNames<TensorType>())}");
+            throw new FormatException($"tensor {Quoted.Unless(property.Name)} has element type {Quoted.Unless(type ?? "null")}; known are {string.Join(", ", Enum.GetNames<TensorType>())}");
         var offsets = Integers(property, "data_offsets");
         var shape = Integers(property, "shape");
         if (offsets.Length != 2 || offsets[0] < 0 || offsets[1] < offsets[0] || offsets[1] > dataLength || offsets[1] - offsets[0] > Array.MaxLength)
-            throw new FormatException($"tensor {property.Name} lies at {string.Join("..", offsets)} of {dataLength} bytes of data; the file is torn or damaged");
+            throw new FormatException($"tensor {Quoted.Unless(property.Name)} lies at {string.Join("..", offsets)} of {dataLength} bytes of data; the file is torn or damaged");
         Int128 bytes = parsed switch { TensorType.U8 => 1, TensorType.F16 => 2, TensorType.F64 or TensorType.I64 => 8, _ => 4 };
         // Stopped once it is too large, so that the product cannot overflow.
         foreach (var size in shape) bytes = bytes > long.MaxValue ? bytes : bytes * size;
         if (shape.Any(size => size < 0) || bytes != offsets[1] - offsets[0])
-            throw new FormatException($"tensor {property.Name} of shape [{string.Join(", ", shape)}] and type {type} does not fit its {offsets[1] - offsets[0]} bytes");
+            throw new FormatException($"tensor {Quoted.Unless(property.Name)} of shape [{string.Join(", ", shape)}] and type {type} does not fit its {offsets[1] - offsets[0]} bytes");
         return new Entry(property.Name, parsed, shape, offsets[0], offsets[1]);
     }
 
@@ -214,7 +221,7 @@ public sealed record SafeTensors(IReadOnlyDictionary<string, string> Metadata, I
         var array = property.Value.GetProperty(name);
         var integers = new List<long>();
         foreach (var element in array.EnumerateArray())
-            integers.Add(element.TryGetInt64(out var value) ? value : throw new FormatException($"tensor {property.Name}: {name} holds {element.GetRawText()}"));
+            integers.Add(element.TryGetInt64(out var value) ? value : throw new FormatException($"tensor {Quoted.Unless(property.Name)}: {name} holds {Quoted.Unless(element.GetRawText())}"));
         return [.. integers];
     }
 

@@ -32,7 +32,7 @@ public sealed record Conv1dSpec(int Channels, int Kernel, int Stride = 1, int? P
 
     /// <inheritdoc/>
     public override string Describe() =>
-        $"conv1d {Channels}, kernel {Kernel}{(Stride > 1 ? $", stride {Stride}" : "")}{(Dilation > 1 ? $", dilation {Dilation}" : "")}{(Groups > 1 ? $", groups {Groups}" : "")}";
+        $"conv1d {Channels}, kernel {Kernel}{(Stride > 1 ? $", stride {Stride}" : "")}{(Padding is { } padding ? $", padding {padding}" : "")}{(Dilation > 1 ? $", dilation {Dilation}" : "")}{(Groups > 1 ? $", groups {Groups}" : "")}";
 }
 
 /// <summary>A factor for each channel that depends on the whole utterance.</summary>
@@ -68,6 +68,8 @@ public sealed record ResidualSpec(IReadOnlyList<LayerSpec> Body, ActivationFunct
         }
         return Activation is { } function ? problems.Concat(Exists(function, "activation function")) : problems;
     }
+
+    internal override long LayerCount => 1 + Body.Sum(layer => layer.LayerCount);
 
     /// <inheritdoc/>
     public override int OutputFeatures(int inputs) => Body.Aggregate(inputs, (features, layer) => layer.OutputFeatures(features));

@@ -36,6 +36,9 @@ public abstract record LayerSpec
     /// <summary>The layer in a few words, as in summaries.</summary>
     public abstract string Describe();
 
+    /// <summary>How many layers are built from it, those within it included.</summary>
+    internal virtual long LayerCount => 1;
+
     /// <summary>Whether every frame of the output lies where that of the input is.</summary>
     internal virtual bool KeepsFrames => true;
 

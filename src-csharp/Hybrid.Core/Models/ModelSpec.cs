@@ -10,7 +10,11 @@ namespace Hybrid.Core;
 /// <param name="Decoder">Layers that turn the representation into a logit for each symbol.</param>
 public sealed record ModelSpec(int Inputs, int Symbols, IReadOnlyList<LayerSpec> Encoder, IReadOnlyList<LayerSpec> Decoder)
 {
+    // Specs come from files too: a few bytes for each layer of a file must not become kilobytes for each in memory without end.
+    private const int MostLayers = 1000;
+
     /// <summary>All layers in order, with their paths.</summary>
+    [JsonIgnore]
     public IEnumerable<(string Path, LayerSpec Layer)> Layers =>
         Encoder.Select((layer, i) => ($"encoder.{i}", layer)).Concat(Decoder.Select((layer, i) => ($"decoder.{i}", layer)));
 
@@ -20,6 +24,8 @@ public sealed record ModelSpec(int Inputs, int Symbols, IReadOnlyList<LayerSpec>
         var problems = new List<SpecProblem>();
         if (Inputs < 1) problems.Add(new SpecProblem("", $"the network takes {Inputs} features, must be at least 1"));
         if (Symbols < 2) problems.Add(new SpecProblem("", $"the network has {Symbols} symbols, must be at least 2 (blank and one phone)"));
+        if (Encoder.Concat(Decoder).Sum(layer => layer.LayerCount) is > MostLayers and var count)
+            return [.. problems, new SpecProblem("", $"the network has {count} layers, must have at most {MostLayers}")];
         if (!Decoder.Any()) problems.Add(new SpecProblem("", $"the decoder is empty, must end with linear {Symbols}"));
         var features = Inputs;
         problems.AddRange(LayerSpec.Walk("encoder", Encoder, ref features));
@@ -39,18 +45,20 @@ public sealed record ModelSpec(int Inputs, int Symbols, IReadOnlyList<LayerSpec>
         try
         {
             var spec = JsonSerializer.Deserialize(json, SpecJson.Default.ModelSpec);
-            return spec is { Encoder: not null, Decoder: not null } && IsComplete(spec.Encoder) && IsComplete(spec.Decoder)
-                ? spec
-                : throw new FormatException("a network needs \"inputs\", \"symbols\", \"encoder\" and \"decoder\"");
+            return spec?.IsComplete == true ? spec : throw new FormatException("a network needs \"inputs\", \"symbols\", \"encoder\" and \"decoder\", and all their layers");
         }
         catch (Exception error) when (error is JsonException or NotSupportedException)
         {
-            throw new FormatException($"not a network: {error.Message}", error);
+            throw new FormatException($"not a network: {Quoted.Message(error)}", error);
         }
     }
 
-    private static bool IsComplete(IReadOnlyList<LayerSpec?> layers) =>
-        layers.All(layer => layer is not null && (layer is not ResidualSpec residual || IsComplete(residual.Body)));
+    /// <summary>Whether no layer is null, as one may be that JSON does not give.</summary>
+    [JsonIgnore]
+    public bool IsComplete => AreComplete(Encoder) && AreComplete(Decoder);
+
+    private static bool AreComplete(IReadOnlyList<LayerSpec?>? layers) =>
+        layers is not null && layers.All(layer => layer is not null && (layer is not ResidualSpec residual || AreComplete(residual.Body)));
 }
 
 /// <summary>Something wrong with a spec.</summary>

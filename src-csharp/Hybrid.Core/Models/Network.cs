@@ -87,7 +87,7 @@ public sealed class Network<R> where R : unmanaged, IBinaryFloatingPointIeee754<
         {
             unused.Remove(tensor.Name);
             var name = rename?.GetValueOrDefault(tensor.Name) ?? tensor.Name;
-            if (!left.TryAdd(name, tensor)) problems.Add($"{left[name].Name} and {tensor.Name} both stand for {name}");
+            if (!left.TryAdd(name, tensor)) problems.Add($"{Quoted.Unless(left[name].Name)} and {Quoted.Unless(tensor.Name)} both stand for {Quoted.Unless(name)}");
         }
         foreach (var parameter in parameters)
         {
@@ -96,7 +96,7 @@ public sealed class Network<R> where R : unmanaged, IBinaryFloatingPointIeee754<
                 problems.Add($"{parameter} has shape [{string.Join(", ", stored.Shape)}] in the file");
             else found.Add((parameter, stored));
         }
-        problems.AddRange(left.Values.Select(tensor => $"unexpected {tensor.Name}"));
+        problems.AddRange(left.Values.Select(tensor => $"unexpected {Quoted.Unless(tensor.Name)}"));
         problems.AddRange(unused.Select(name => $"nothing to rename is called {name}"));
         if (problems.Count > 0) throw new FormatException($"the tensors do not fit the network: {string.Join("; ", problems)}");
         foreach (var (parameter, stored) in found) parameter.Load(stored);

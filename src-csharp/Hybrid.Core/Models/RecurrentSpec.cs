@@ -23,6 +23,8 @@ public abstract record RecurrentSpec(int Hidden, bool Bidirectional, int Layers,
         if (Locked && Dropout == 0) yield return "the dropout is locked, but has no probability: give one";
     }
 
+    internal override long LayerCount => Math.Max(1, Layers);
+
     /// <inheritdoc/>
     public override int OutputFeatures(int inputs) => Bidirectional ? 2 * Hidden : Hidden;
 

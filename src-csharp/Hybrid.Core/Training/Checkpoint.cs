@@ -39,16 +39,18 @@ public sealed record Checkpoint(IReadOnlyDictionary<string, string> Metadata, Tr
     public static Checkpoint Read(string path)
     {
         var file = SafeTensors.Read(path);
-        if (!file.Metadata.TryGetValue(StateKey, out var json) || !file.Metadata.ContainsKey(StepsKey))
+        if (!file.Metadata.TryGetValue(StateKey, out var json) || !long.TryParse(file.Metadata.GetValueOrDefault(StepsKey), NumberStyles.None, CultureInfo.InvariantCulture, out _))
             throw new FormatException($"{path}: not a checkpoint, the metadata lack {StateKey} or {StepsKey}");
         if (file.Metadata.GetValueOrDefault(HashKey) != Hash(json, file.Tensors)) throw new FormatException($"{path}: the checkpoint is damaged, its checksum does not fit its content");
         try
         {
-            return new Checkpoint(file.Metadata, JsonSerializer.Deserialize(json, StateJson.Default.TrainerState)!, file.Tensors);
+            return JsonSerializer.Deserialize(json, StateJson.Default.TrainerState) is { IsPossible: true } state
+                ? new Checkpoint(file.Metadata, state, file.Tensors)
+                : throw new FormatException($"{path}: not a checkpoint: no training is ever in the state {Quoted.Text(json)}");
         }
         catch (JsonException error)
         {
-            throw new FormatException($"{path}: not a checkpoint: {error.Message}", error);
+            throw new FormatException($"{path}: not a checkpoint: {Quoted.Message(error)}", error);
         }
     }
 

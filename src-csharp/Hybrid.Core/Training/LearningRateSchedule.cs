@@ -98,6 +98,8 @@ public sealed record CosineWarmRestarts(double Period, double Factor = 1, double
     public override IEnumerable<string> Problems()
     {
         foreach (var problem in Positive(Period, "period").Concat(NotNegative(Floor, "floor"))) yield return problem;
+        // Cycles that grow are counted, so there must not be billions of them.
+        if (Factor > 1 && Period is > 0 and < 1e-3) yield return string.Create(System.Globalization.CultureInfo.InvariantCulture, $"period is {Period}, must be at least 0.001 where the factor is not 1");
         if (!(Factor >= 1)) yield return string.Create(System.Globalization.CultureInfo.InvariantCulture, $"factor is {Factor}, must be at least 1");
     }
 }

@@ -61,6 +61,9 @@ public sealed class TrainerState
     /// <summary>The pass with the lowest error rate on the dev set, the first of several; null before the first.</summary>
     [System.Text.Json.Serialization.JsonIgnore]
     public EpochReport? Best => History.MinBy(report => double.IsNaN(report.DevPer) ? double.PositiveInfinity : report.DevPer);
+
+    /// <summary>Whether a training can be here; what a file says may be anything.</summary>
+    internal bool IsPossible => Epoch >= 0 && Batch >= 0 && Steps >= 0 && ElapsedSeconds is >= 0 and < 1e12 && History is not null && !History.Contains(null!) && History.Count == Epoch;
 }
 
 /// <summary>A loss that is not finite; the message names the utterances and the first tensor that is not.</summary>

@@ -22,8 +22,8 @@ public sealed record PhaseSpec(string Name, int Epochs, TrainingLoss Loss)
     /// <summary>What is wrong with the settings; each a clause naming the value.</summary>
     public IEnumerable<string> Problems()
     {
-        if (Epochs < 1) yield return $"phase \"{Name}\" has {Epochs} epochs, must have at least 1";
-        if (!Enum.IsDefined(Loss)) yield return $"phase \"{Name}\" has loss {(int)Loss}, which does not exist";
+        if (Epochs is < 1 or > TrainingSpec.MostEpochs) yield return $"phase {Quoted.Text(Name)} has {Epochs} epochs, must have {(Epochs < 1 ? "at least 1" : $"at most {TrainingSpec.MostEpochs}")}";
+        if (!Enum.IsDefined(Loss)) yield return $"phase {Quoted.Text(Name)} has loss {(int)Loss}, which does not exist";
     }
 }
 
@@ -37,12 +37,15 @@ public sealed record PhaseSpec(string Name, int Epochs, TrainingLoss Loss)
 /// <param name="Phases">Parts with losses of their own, one after the other; CTC over all alignments throughout where null.</param>
 public sealed record TrainingSpec(ulong Seed, int Epochs, BatchSize Batch, AdamWSpec Optimizer, LearningRateSchedule LearningRate, double? ClipGradients = null, IReadOnlyList<PhaseSpec>? Phases = null)
 {
+    /// <summary>The longest training: schedules come from files too, and what is counted in epochs is counted through.</summary>
+    internal const int MostEpochs = 100_000;
+
     /// <summary>The loss at a moment of the training.</summary>
     /// <param name="fraction">Of the whole training that is done, in [0, 1].</param>
     public TrainingLoss LossAt(double fraction)
     {
         if (Phases is not { Count: > 0 }) return TrainingLoss.Ctc;
-        var left = fraction * Phases.Sum(phase => phase.Epochs);
+        var left = fraction * Phases.Sum(phase => (long)phase.Epochs);
         foreach (var phase in Phases)
             if ((left -= phase.Epochs) < 0) return phase.Loss;
         return Phases[^1].Loss;
@@ -52,11 +55,15 @@ public sealed record TrainingSpec(ulong Seed, int Epochs, BatchSize Batch, AdamW
     public IReadOnlyList<string> Validate()
     {
         var problems = new List<string>();
-        if (Epochs < 1) problems.Add($"number of epochs is {Epochs}, must be at least 1");
+        if (Epochs is < 1 or > MostEpochs) problems.Add($"number of epochs is {Epochs}, must be {(Epochs < 1 ? "at least 1" : $"at most {MostEpochs}")}");
         if (ClipGradients is { } limit && !(limit > 0))
             problems.Add(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"gradients are clipped at {limit}, must be positive"));
         return [.. problems, .. Batch.Problems(), .. Optimizer.Problems(), .. LearningRate.Problems(), .. (Phases ?? []).SelectMany(phase => phase.Problems())];
     }
+
+    /// <summary>Whether no phase is null, as one may be that JSON does not give.</summary>
+    [JsonIgnore]
+    public bool IsComplete => Phases?.Contains(null!) != true;
 
     /// <summary>The spec as JSON.</summary>
     public string ToJson() => JsonSerializer.Serialize(this, TrainingJson.Default.TrainingSpec);
@@ -67,11 +74,12 @@ public sealed record TrainingSpec(ulong Seed, int Epochs, BatchSize Batch, AdamW
     {
         try
         {
-            return JsonSerializer.Deserialize(json, TrainingJson.Default.TrainingSpec) ?? throw new FormatException("not a training schedule: null");
+            var spec = JsonSerializer.Deserialize(json, TrainingJson.Default.TrainingSpec);
+            return spec?.IsComplete == true ? spec : throw new FormatException("not a training schedule: it, or a phase of it, is null");
         }
         catch (Exception error) when (error is JsonException or NotSupportedException)
         {
-            throw new FormatException($"not a training schedule: {error.Message}", error);
+            throw new FormatException($"not a training schedule: {Quoted.Message(error)}", error);
         }
     }
 }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Hybrid.Core;
 
 namespace Hybrid.Speech;
 
@@ -33,7 +34,7 @@ internal sealed class ManifestLayout : ICorpusLayout
             // Half a surrogate pair is an invalid operation to System.Text.Json.
             catch (Exception error) when (error is JsonException or FormatException or InvalidOperationException)
             {
-                throw new FormatException($"{manifest}, line {number}: {error.Message}", error);
+                throw new FormatException($"{manifest}, line {number}: {Quoted.Message(error)}", error);
             }
         }
         return utterances.Count > 0 ? new Corpus(utterances) : throw new FormatException($"{manifest}: the corpus is empty");

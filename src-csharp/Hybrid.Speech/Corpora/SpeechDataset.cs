@@ -42,7 +42,7 @@ public sealed class SpeechDataset : IDataset
             {
                 items[i] = new Item(inventory.Labels(Transcribe(utterances[i], pronouncer)), store.Take(utterances[i]));
             }
-            catch (Exception error) when (error is IOException or FormatException or AudioFormatException or ArgumentException or UnauthorizedAccessException)
+            catch (Exception error) when (LeavesOut(error))
             {
                 reasons[i] = error.Message;
             }
@@ -81,6 +81,10 @@ public sealed class SpeechDataset : IDataset
             throw new FormatException($"no pronunciation of {string.Join(", ", missing)}: give a lexicon that has {(missing.Count > 1 ? "them" : "it")}");
         return [.. words.SelectMany(word => word.Phones)];
     }
+
+    /// <summary>Whether a failure leaves its utterance out instead of stopping all.</summary>
+    internal static bool LeavesOut(Exception error) =>
+        error is IOException or FormatException or AudioFormatException or ArgumentException or UnauthorizedAccessException;
 
     private sealed record Item(int[] Labels, StoredFeatures Stored);
 }

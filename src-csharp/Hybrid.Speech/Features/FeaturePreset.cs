@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Hybrid.Core;
 
 namespace Hybrid.Speech;
 
@@ -91,7 +92,7 @@ public sealed record FeaturePreset(
         }
         catch (JsonException error)
         {
-            throw new FormatException($"not a feature preset: {error.Message}", error);
+            throw new FormatException($"not a feature preset: {Quoted.Message(error)}", error);
         }
     }
 }

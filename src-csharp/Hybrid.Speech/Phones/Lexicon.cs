@@ -1,3 +1,5 @@
+using Hybrid.Core;
+
 namespace Hybrid.Speech;
 
 /// <summary>Words with their first pronunciation.</summary>
@@ -12,6 +14,9 @@ public sealed class Lexicon
 
     /// <summary>How many words.</summary>
     public int Count => pronunciations.Count;
+
+    /// <summary>The words, spelled in upper case.</summary>
+    public IEnumerable<string> Words => pronunciations.Keys;
 
     /// <summary>
     /// Reads a file of one pronunciation per line: CMUdict (<c>WORD  PH PH</c> with variants <c>WORD(2)</c>), CMUdict with
@@ -29,9 +34,9 @@ public sealed class Lexicon
             number++;
             if (string.IsNullOrWhiteSpace(line) || line.StartsWith(";;;", StringComparison.Ordinal) || line[0] == '#') continue;
             var (word, phones) = Split(line);
-            if (phones.Length == 0) throw new FormatException($"{path}, line {number}: \"{line}\" has no pronunciation; a line is WORD PH PH or WORD,PH PH");
+            if (phones.Length == 0) throw new FormatException($"{path}, line {number}: {Quoted.Text(line)} has no pronunciation; a line is WORD PH PH or WORD,PH PH");
             if (phones.FirstOrDefault(phone => !inventory.TryGetIndex(phone, out _)) is { } unknown)
-                throw new FormatException($"{path}, line {number}: unknown phone {unknown}; known are {string.Join(" ", inventory.Symbols.Skip(1))}");
+                throw new FormatException($"{path}, line {number}: unknown phone {Quoted.Unless(unknown)}; known are {string.Join(" ", inventory.Symbols.Skip(1))}");
             words.TryAdd(word, phones);
         }
         return words.Count > 0 ? new Lexicon(words) : throw new FormatException($"{path}: no pronunciations");

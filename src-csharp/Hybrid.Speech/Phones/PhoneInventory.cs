@@ -1,4 +1,5 @@
 using System.Collections.Frozen;
+using Hybrid.Core;
 
 namespace Hybrid.Speech;
 
@@ -34,9 +35,9 @@ public sealed class PhoneInventory
     {
         Symbols = ["", .. phones];
         if (Symbols.Skip(1).Any(string.IsNullOrWhiteSpace)) throw new ArgumentException("a phone has no name", nameof(phones));
-        if (Symbols.FirstOrDefault(phone => phone.Any(char.IsWhiteSpace)) is { } spaced) throw new ArgumentException($"phone \"{spaced}\" has a space in its name", nameof(phones));
+        if (Symbols.FirstOrDefault(phone => phone.Any(char.IsWhiteSpace)) is { } spaced) throw new ArgumentException($"phone {Quoted.Text(spaced)} has a space in its name", nameof(phones));
         if (Symbols.GroupBy(phone => phone).FirstOrDefault(group => group.Count() > 1) is { } twice)
-            throw new ArgumentException($"phone {twice.Key} occurs twice", nameof(phones));
+            throw new ArgumentException($"phone {Quoted.Unless(twice.Key)} occurs twice", nameof(phones));
         indices = Symbols.Select((phone, i) => KeyValuePair.Create(phone, i)).ToFrozenDictionary();
     }
 

@@ -85,12 +85,62 @@ public static class ResultJson
             json.WriteString("hypothesis", Name(error.Hypothesis));
             json.WriteNumber("count", error.Count);
         });
-        WriteArray(json, "leftOut", leftOut, left =>
+        WriteLeftOut(json, "leftOut", leftOut);
+        json.WriteEndObject();
+    });
+
+    /// <summary>Everything in a corpus that would hurt a training; lengths in seconds or hours, levels in dB (null for silence).</summary>
+    public static string Check(CorpusCheck check) => Write(json =>
+    {
+        json.WriteStartObject();
+        WriteArray(json, "splits", check.Splits, split =>
         {
-            json.WriteString("id", left.Id);
-            json.WriteString("reason", left.Reason);
+            json.WriteString("name", split.Name);
+            json.WriteNumber("utterances", split.Utterances);
+            json.WriteNumber("usable", split.Usable);
+            json.WriteNumber("speakers", split.Speakers);
+            json.WriteNumber("hours", Rounded(split.Hours));
+        });
+        json.WriteNumber("leftOut", check.LeftOut);
+        WriteLeftOut(json, "unusable", check.Unusable);
+        WriteArray(json, "unknownWords", check.UnknownWords, word =>
+        {
+            json.WriteString("word", word.Word);
+            json.WriteNumber("occurrences", word.Occurrences);
+            json.WriteString("nearest", word.Nearest);
+            WriteTexts(json, "utterances", word.Utterances);
+        });
+        WriteArray(json, "infeasible", check.Infeasible, utterance =>
+        {
+            json.WriteString("id", utterance.Id);
+            json.WriteNumber("framesNeeded", utterance.FramesNeeded);
+            json.WriteNumber("framesAvailable", utterance.FramesAvailable);
+        });
+        WriteArray(json, "duplicates", check.Duplicates, same =>
+        {
+            WriteTexts(json, "ids", same.Ids);
+            WriteTexts(json, "splits", same.Splits);
+        });
+        json.WriteString("outlierRule", CorpusCheck.OutlierRule);
+        WriteArray(json, "outliers", check.Outliers, outlier =>
+        {
+            var unit = outlier.Kind == OutlierKind.Length ? "Seconds" : "Decibels";
+            json.WriteString("id", outlier.Id);
+            WriteNumber(json, $"value{unit}", outlier.Value);
+            WriteNumber(json, $"median{unit}", outlier.Median);
+        });
+        WriteArray(json, "sharedSpeakers", check.SharedSpeakers, shared =>
+        {
+            json.WriteString("speaker", shared.Speaker);
+            WriteTexts(json, "splits", shared.Splits);
         });
         json.WriteEndObject();
+    });
+
+    private static void WriteLeftOut(Utf8JsonWriter json, string name, IEnumerable<LeftOut> leftOut) => WriteArray(json, name, leftOut, left =>
+    {
+        json.WriteString("id", left.Id);
+        json.WriteString("reason", left.Reason);
     });
 
     private static void WriteArray<TItem>(Utf8JsonWriter json, string? name, IEnumerable<TItem> items, Action<TItem> write)
@@ -103,6 +153,13 @@ public static class ResultJson
             write(item);
             json.WriteEndObject();
         }
+        json.WriteEndArray();
+    }
+
+    private static void WriteTexts(Utf8JsonWriter json, string name, IEnumerable<string> texts)
+    {
+        json.WriteStartArray(name);
+        foreach (var text in texts) json.WriteStringValue(text);
         json.WriteEndArray();
     }
 

@@ -23,7 +23,7 @@ let run (arguments: ParseResults<EvaluateArguments>) =
 
     let model = recognizer.Model
     let lexicons = readLexicons (arguments.GetResults EvaluateArguments.Lexicon |> List.concat)
-    let struct (evaluation, unused) = recognizer.Evaluate(utterances, lexicons, interruption.Value)
+    let struct (evaluation, unused) = recognizer.Evaluate(utterances, lexicons, interruption.Value, FeatureCache.Default)
     let leftOut = [| yield! corpus.LeftOut; yield! unused |]
     reportLeftOut "corpus" leftOut
 

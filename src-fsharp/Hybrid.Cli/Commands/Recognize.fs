@@ -37,7 +37,8 @@ let private attempt (name: string) (recognize: unit -> 'result) =
     | :? IOException
     | :? UnauthorizedAccessException
     | :? ArgumentException as error ->
-        say $"{name}: {error.Message}"
+        // Most messages begin with the file.
+        say (if error.Message.Contains name then error.Message else $"{name}: {error.Message}")
         None
 
 let private outcome (results: 'result option list) =

@@ -11,11 +11,7 @@ open Hybrid.Cli.Console
 let make (folder: string) utterances speakers (seed: int) (layout: SyntheticLayout) =
     let corpus =
         withProgress "synthesising" (fun progress ->
-            let told =
-                { new IProgress<float> with
-                    member _.Report fraction = progress.Report(struct (fraction, "")) }
-
-            SyntheticCorpus.Write(folder, utterances, speakers, uint64 seed, told, interruption.Value, layout))
+            SyntheticCorpus.Write(folder, utterances, speakers, uint64 seed, fractionOf progress, interruption.Value, layout))
 
     let splits = corpus.Splits |> Seq.map (fun split -> $"{split} {corpus.Split(split).Count}") |> String.concat ", "
     say $"{corpus.Utterances.Count} utterances of {speakers} synthetic speakers in {folder} ({splits})"

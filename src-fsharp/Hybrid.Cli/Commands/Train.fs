@@ -16,10 +16,8 @@ let private describeData name (data: SpeechDataset) (infeasible: LeftOut seq) =
 /// What a step showed, in one line.
 let private line (p: TrainingProgress) =
     let step = p.Step
-    let infeasible = if step.Infeasible > 0 then $", {step.Infeasible} infeasible" else ""
-
     $"epoch {p.Epoch} step {p.Steps}: loss {step.Loss:F3}, gradient {step.GradientNorm:F2}, blank {100.0 * step.BlankRatio:F0} %%, length {step.MeanOutputLength:F0}, "
-    + $"padding {100.0 * step.PaddingShare:F0} %%{infeasible}, {p.FramesPerSecond / 1000.0:F0}k frames/s, {p.Remaining:``hh\:mm\:ss``} left"
+    + $"padding {100.0 * step.PaddingShare:F0} %%, {step.Infeasible} infeasible, {p.FramesPerSecond / 1000.0:F0}k frames/s, {p.Remaining:``hh\:mm\:ss``} left"
 
 /// Runs a prepared training with its table of epochs and a bar between them.
 let private follow (run: TrainingRun) (options: TrainingOptions) =
@@ -90,7 +88,9 @@ let run (arguments: ParseResults<TrainArguments>) =
     let dev = arguments.TryGetResult TrainArguments.Dev |> Option.map Corpus.Read |> Option.toObj
     let lexicons = readLexicons (arguments.GetResults TrainArguments.Lexicon |> List.concat)
     let team = ThreadTeam threads
-    let run = TrainingRun.Prepare(recipe, corpus, dev, lexicons, team, interruption.Value)
+    let cache = FeatureCache.Default
+    let run = TrainingRun.Prepare(recipe, corpus, dev, lexicons, team, interruption.Value, cache)
+    Option.iter say (Option.ofObj cache.Problem)
     describeData "training" run.Train (run.Infeasible run.Train)
     describeData "dev" run.Dev (run.Infeasible run.Dev)
 

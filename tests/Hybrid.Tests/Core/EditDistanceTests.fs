@@ -55,6 +55,10 @@ let editDistance =
                 Expect.equal (align hypothesis reference).Distance a.Distance $"{name}, the other way round"
                 expectConsistent reference hypothesis a name
         }
+        test "a table larger than an array is refused before memory is taken" {
+            let labels = Array.zeroCreate 50_000
+            Refusal.expectRefusal<System.ArgumentException, _> "50000 labels of the reference and 50000 of the hypothesis" (fun () -> align labels labels)
+        }
         test "steps are consistent on long sequences" {
             let random = CounterRandom(2UL).Stream()
 

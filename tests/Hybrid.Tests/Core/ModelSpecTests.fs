@@ -94,6 +94,19 @@ let tests =
             Expect.equal (parameters back) (parameters spec) "parameters"
         }
 
+        test "JSON holds every layer once; what earlier versions wrote beside them is passed over" {
+            Expect.isFalse (spec.ToJson().Contains "{}") (spec.ToJson())
+            let earlier = spec.ToJson().TrimEnd().TrimEnd('}') + ",\"layers\": [{}, {}]}"
+            Expect.equal (ModelSpec.FromJson(earlier).ToJson()) (spec.ToJson()) "network"
+        }
+
+        test "a network of more layers than any has is refused before they are built" {
+            let many = ModelSpec(6, 5, [| for _ in 1..11 -> LstmSpec(4, Layers = 100) :> LayerSpec |], [| LinearSpec 5 |])
+            Expect.equal [ for problem in many.Validate() -> string problem ] [ "the network has 1101 layers, must have at most 1000" ] "problems"
+            let nested = ModelSpec(6, 5, [| ResidualSpec [| for _ in 1..1000 -> dropout :> LayerSpec |] |], [| LinearSpec 5 |])
+            Expect.equal [ for problem in nested.Validate() -> string problem ] [ "the network has 1002 layers, must have at most 1000" ] "problems"
+        }
+
         test "settings that are not said have their usual values" {
             let json =
                 """{"inputs": 3, "symbols": 5, "encoder": [{"layer": "lstm", "hidden": 4, "bidirectional": true}, {"layer": "dropout", "probability": 0.5}], "decoder": [{"layer": "linear", "outputs": 5}]}"""
@@ -106,6 +119,7 @@ let tests =
                 "an empty place", "[null]"
                 "an empty place in a residual block", """[{"layer": "residual", "body": [null]}]"""
                 "a residual block without body", """[{"layer": "residual", "body": null}]"""
+                "a name that breaks the line", "[{\"layer\": \"linear\\n\"}]"
                 "an unknown layer", """[{"layer": "attention"}]"""
                 "an unknown setting", """[{"layer": "gru", "hidden": 4, "colour": 1}]"""
             ] do

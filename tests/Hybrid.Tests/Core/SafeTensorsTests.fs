@@ -127,6 +127,7 @@ let private headers = [
 
     "tensor a: data_offsets holds 8.5", [ "offset that is no integer", one "\"U8\"" "[8]" "[0,8.5]" ]
     "the header names a twice", [ "the same name twice", "{" + entry "a" "\"U8\"" "[8]" "[0,8]" + ",\"a\":1}" ]
+    "tensor \"a.b\" lies at", [ "a name that breaks the line", "{" + entry "a\\nb" "\"U8\"" "[8]" "[0,9]" + "}" ]
     "tensor b begins at byte 0", [ "two tensors in one place", two "[0,4]" "[0,4]" ]
     "tensor b begins at byte 2", [ "tensors that overlap", two "[4,8]" "[2,6]" ]
     "tensor a begins at byte 4", [ "a gap", one "\"U8\"" "[4]" "[4,8]" ]
@@ -200,6 +201,13 @@ let safeTensors =
             for name in [ "a"; "ab"; "abc"; "abcd"; "ü" ] do
                 let one = SafeTensors(Map.empty, [| StoredTensor.FromDoubles(name, ReadOnlySpan [| 1.0 |], []) |])
                 Expect.equal (BitConverter.ToUInt64(write one, 0) % 8UL) 0UL name
+        }
+        test "names that no reader would take are not written" {
+            let tensor name = StoredTensor.FromSingles(name, ReadOnlySpan [| 1.0f |], [ 1 ])
+
+            for names, said in [ [ "a"; "b"; "a" ], "\"a\""; [ "__metadata__" ], "\"__metadata__\""; [ "x\n"; "x\n" ], "\"x\"" ] do
+                expectRefusal<ArgumentException, _> $"would be called {said}" (fun () ->
+                    write (SafeTensors(Map.empty, [| for name in names -> tensor name |])))
         }
         test "no tensors at all" {
             let nothing = SafeTensors(Map.empty, [||])

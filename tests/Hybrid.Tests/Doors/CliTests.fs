@@ -13,14 +13,16 @@ let private expectSuccess (finished: Finished) =
     finished
 
 /// One sentence on standard error, the exit code, and no stack trace.
-let private expectRefusal (code: int) (parts: string list) (finished: Finished) =
+let private refused (code: int) (parts: string list) (finished: Finished) =
     Expect.equal finished.ExitCode code (string finished)
 
     for part in parts do
         Expect.stringContains finished.Errors part (string finished)
 
     Expect.isFalse (finished.Errors.Contains "   at ") $"a stack trace: {finished}"
+    finished
 
+let private expectRefusal code parts finished = refused code parts finished |> ignore<Finished>
 let private parse (json: string) = JsonDocument.Parse(json).RootElement
 let private numberOf (name: string) (element: JsonElement) = element.GetProperty(name).GetDouble()
 
@@ -58,8 +60,9 @@ let tests =
                     Expect.equal (sets |> List.sumBy Set.count) (Set.unionMany sets).Count "splits are disjoint")
         }
 
-        test "train keeps the best model and the last two checkpoints" {
+        test "train keeps the best model, the last two checkpoints, and features for the next time" {
             let run = Path.Combine(untrained.Value, "run")
+            Expect.isNonEmpty (Directory.GetFiles(cache.Value, "*", SearchOption.AllDirectories)) "features"
 
             for file in [ "model.safetensors"; "checkpoint.safetensors"; "checkpoint.safetensors.previous" ] do
                 Expect.isTrue (File.Exists(Path.Combine(run, file))) file
@@ -134,6 +137,23 @@ let tests =
                 hybrid folder [ "evaluate"; "--model"; model; "--corpus"; "data/test-clean" ] |> expectRefusal 1 [ "it has no transcript"; "nothing of the corpus can be evaluated" ])
         }
 
+        test "check-data says what the engine found; 2 if anything is left out" {
+            let folder = untrained.Value
+            let clean = hybrid folder [ "check-data"; "--corpus"; "speech"; "--recipe"; "tiny" ] |> expectSuccess
+            for part in [ "train: 24 utterances of 8 speakers"; "0 infeasible utterances"; "nothing is left out" ] do Expect.stringContains clean.Output part (string clean)
+
+            withFolder (fun other ->
+                CorpusTests.sound other "a.wav"
+                CorpusTests.text other "a.txt" "HANT"
+                CorpusTests.text other "words.txt" "HAND HH AE N D\n"
+                let arguments = [ "check-data"; "--corpus"; Path.Combine(folder, "speech"); "--dev"; "."; "--lexicon"; "words.txt" ]
+                let faulty = hybrid other arguments |> refused 2 []
+                Expect.stringContains faulty.Output "HANT (x1, first in a): the nearest known word is HAND" (string faulty)
+                let json = (hybrid other (arguments @ [ "--json" ])).Output
+                let check = CorpusCheck.Run(Corpus.Read(Path.Combine(folder, "speech")), Hybrid.Dsl.Recipes.small, Corpus.Read other, [| Lexicon.Read(Path.Combine(other, "words.txt"), PhoneInventory.Arpabet) |])
+                Expect.equal (json.Trim()) (ResultJson.Check check) "JSON")
+        }
+
         test "info prints the parameters of the base recipe" {
             let finished = hybrid root [ "info"; "--recipe"; "base" ] |> expectSuccess
             Expect.stringContains finished.Output "5,053,353" (string finished)
@@ -142,7 +162,7 @@ let tests =
         test "help explains every verb" {
             let finished = hybrid root [ "--help" ] |> expectSuccess
 
-            for verb in [ "demo"; "synth"; "train"; "evaluate"; "recognize"; "info" ] do
+            for verb in [ "demo"; "synth"; "check-data"; "train"; "evaluate"; "recognize"; "info" ] do
                 Expect.stringContains finished.Output verb verb
         }
 
@@ -169,7 +189,11 @@ let tests =
             train "tiny" "missing.jsonl" |> expectRefusal 1 [ "nowhere.wav" ]
             hybrid folder [ "train"; "--recipe"; "tiny"; "--corpus"; "speech"; "--out"; "x"; "--epochs"; "1"; "--minutes"; "1" ] |> expectRefusal 1 [ "--epochs and --minutes" ]
             hybrid folder [ "recognize"; "--model"; "torn.safetensors"; "broken.wav" ] |> expectRefusal 1 [ "torn.safetensors" ]
-            hybrid folder [ "recognize"; "--model"; model; "broken.wav" ] |> expectRefusal 1 [ "broken.wav" ]
+
+            for name in [ "broken.wav"; "nowhere.wav" ] do
+                let finished = hybrid folder [ "recognize"; "--model"; model; name ] |> refused 1 [ name ]
+                Expect.equal (finished.Errors.Split(name).Length - 1) 1 $"the path is said once: {finished}"
+
             let good = Directory.GetFiles(Path.Combine(folder, "speech", "wav"))[0]
             hybrid folder [ "recognize"; "--model"; model; "broken.wav"; good ] |> expectRefusal 2 [ "broken.wav" ]
             hybrid folder [ "evaluate"; "--model"; model; "--corpus"; "speech"; "--split"; "none" ] |> expectRefusal 1 [ "none"; "train" ]

@@ -14,9 +14,22 @@ type Finished = {
 
     override f.ToString() = $"exit code {f.ExitCode}\n--- output\n{f.Output}\n--- errors\n{f.Errors}"
 
+/// Where programs keep features: not where the user's are.
+let cache =
+    lazy
+        (let folder = Directory.CreateTempSubdirectory("hybrid-test-cache-").FullName
+         AppDomain.CurrentDomain.ProcessExit.Add(fun _ -> Directory.Delete(folder, true))
+         folder)
+
+/// A program to start, with arguments, in a folder.
+let prepare (program: string) (folder: string) (arguments: string list) =
+    let start = ProcessStartInfo(program, arguments, WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true)
+    start.Environment["HYBRID_CACHE"] <- cache.Value
+    start
+
 /// Runs `dotnet` with variables of the environment and arguments in a folder and waits for its end.
 let dotnetWith (variables: (string * string) list) (folder: string) (arguments: string list) =
-    let start = ProcessStartInfo("dotnet", arguments, WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true)
+    let start = prepare "dotnet" folder arguments
 
     for name, value in variables do
         start.Environment[name] <- value

@@ -17,8 +17,7 @@ let private corpus folder =
 
 /// Runs a shell line in a folder, does something while it runs, and waits for its end.
 let private shell (folder: string) (line: string) (meanwhile: Process -> unit) =
-    let start = ProcessStartInfo("/bin/sh", [ "-c"; line ], WorkingDirectory = folder, RedirectStandardError = true, RedirectStandardOutput = true)
-    use running = new Process(StartInfo = start)
+    use running = new Process(StartInfo = Process.prepare "/bin/sh" folder [ "-c"; line ])
     running.Start() |> ignore
     let errors = running.StandardError.ReadToEndAsync()
     let output = running.StandardOutput.ReadToEndAsync()
@@ -29,6 +28,13 @@ let private shell (folder: string) (line: string) (meanwhile: Process -> unit) =
 
 let private onUnix body =
     if OperatingSystem.IsWindows() then skiptest "signals and limits of a Unix shell" else body ()
+
+/// Kills a run once it has a checkpoint before its last.
+let private killAfterTwoCheckpoints (path: string) (running: Process) =
+    while not (File.Exists(path + ".previous")) && not running.HasExited do
+        Thread.Sleep 20
+
+    running.Kill true
 
 [<Tests>]
 let tests =
@@ -41,13 +47,7 @@ let tests =
                     // The runtime's own protection of its code pages counts as a large file.
                     let train limit = $"trap '' XFSZ; ulimit -f {limit}; DOTNET_EnableWriteXorExecute=0 exec dotnet {program} train --recipe tiny --corpus speech --out run --epochs 12 --checkpoint-seconds 0.1 --resume"
 
-                    let stop (running: Process) =
-                        while not (File.Exists(path + ".previous")) && not running.HasExited do
-                            Thread.Sleep 20
-
-                        running.Kill true
-
-                    shell folder (train "unlimited") stop |> ignore
+                    shell folder (train "unlimited") (killAfterTwoCheckpoints path) |> ignore
                     // A checkpoint has 4.4 MB; the limit counts blocks of 512 bytes.
                     let code, errors = shell folder (train "6000") ignore
                     Expect.equal code 1 errors
@@ -207,6 +207,36 @@ let kills =
 
                 for name in [ "gradientNorm"; "blankRatio"; "meanOutputLength"; "framesPerSecond"; "paddingShare"; "infeasible"; "learningRate"; "elapsedSeconds" ] do
                     Expect.isTrue (fst (lines[0].TryGetProperty name)) name)
+        }
+
+        test "a training limited by the clock goes on at the time it has spent" {
+            onUnix (fun () ->
+                withFolder (fun folder ->
+                    corpus folder
+                    let path = Path.Combine(folder, "run", "checkpoint.safetensors")
+                    let train = $"exec dotnet {program} train --recipe tiny --corpus speech --out run --minutes 0.05 --checkpoint-seconds 0.1 --resume"
+                    shell folder train (killAfterTwoCheckpoints path) |> ignore
+                    let mutable notice = null
+                    let spent = match Checkpoint.ReadLatest(path, &notice) with null -> failtest "no checkpoint" | found -> found.State.ElapsedSeconds
+                    let code, errors = shell folder train ignore
+                    Expect.equal code 0 errors
+                    Expect.stringContains errors (FormattableString.Invariant $"the schedule goes on at {spent / 60.0:F1} minutes already spent") errors
+
+                    let lines = [ for line in File.ReadLines(Path.Combine(folder, "run", "metrics.jsonl")) -> Text.Json.JsonDocument.Parse(line).RootElement ]
+                    let steps = lines |> List.filter (fun line -> fst (line.TryGetProperty "loss"))
+                    let values (name: string) = [ for step in steps -> step.GetProperty(name).GetDouble() ]
+                    Expect.equal (values "step") [ 1.0 .. float steps.Length ] "steps"
+                    Expect.isGreaterThanOrEqual (List.last (values "elapsedSeconds")) 3.0 "all the time is used"
+                    Expect.equal (values "elapsedSeconds") (List.sort (values "elapsedSeconds")) "time goes on"
+                    // Up in the warm-up and down behind it, once.
+                    let rates = values "learningRate"
+                    let top = List.findIndex ((=) (List.max rates)) rates
+                    Expect.equal rates[..top] (List.sort rates[..top]) "up"
+                    Expect.equal rates[top..] (List.sortDescending rates[top..]) "down"
+
+                    let code, errors = shell folder (train.Replace("0.05", "0.1")) ignore
+                    Expect.equal code 1 errors
+                    Expect.stringContains errors "time limit: 0.05 minutes then, 0.1 minutes now" errors))
         }
 
         test "--overfit learns four utterances by heart" {

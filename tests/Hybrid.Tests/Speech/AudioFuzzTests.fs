@@ -61,21 +61,21 @@ let private read (bytes: byte[]) =
     if clip.SampleRate <= 0 then failtest $"{clip.SampleRate} samples per second"
     if clip.Samples |> Array.exists (Single.IsFinite >> not) then failtest "a sample that is not finite"
 
-let private fuzz =
-    Fuzz.run { Name = "audio"; Read = read; Refuses = (fun error -> error :? AudioFormatException); Allowed = allowed }
+let private fuzz name =
+    Fuzz.run { Name = name; Read = read; Refuses = (fun error -> error :? AudioFormatException); Allowed = allowed }
 
 [<Tests>]
 let tests =
     testList "damaged and forged audio is read or refused" [
-        test "WAV" { fuzz 0.25 (fun random -> mutate random (wav random)) }
-        test "FLAC" { fuzz 0.25 (fun random -> mutate random (encode (FlacRandom.file random 100))) }
-        test "FLAC with right check sums" { fuzz 0.445 forged }
-        test "silence that would fill the memory" { fuzz 0.005 bomb }
+        test "WAV" { fuzz "WAV" 0.25 (fun random -> mutate random (wav random)) }
+        test "FLAC" { fuzz "FLAC" 0.25 (fun random -> mutate random (encode (FlacRandom.file random 100))) }
+        test "FLAC with right check sums" { fuzz "forged FLAC" 0.445 forged }
+        test "silence that would fill the memory" { fuzz "FLAC silence" 0.005 bomb }
 
         test "recordings of LibriSpeech" {
             let folder = Tier.shared "data/librispeech/train-clean-100"
             let files = DirectoryInfo(folder).GetFiles("*.flac", SearchOption.AllDirectories)
             let shortest = files |> Array.sortBy _.Length |> Array.truncate 10 |> Array.map (_.FullName >> File.ReadAllBytes)
-            fuzz 0.05 (fun random -> mutate random shortest[random.Next shortest.Length])
+            fuzz "recordings as FLAC" 0.05 (fun random -> mutate random shortest[random.Next shortest.Length])
         }
     ]

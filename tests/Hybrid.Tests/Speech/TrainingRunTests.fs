@@ -5,6 +5,7 @@ open System.IO
 open Expecto
 open Hybrid.Core
 open Hybrid.Speech
+open Hybrid.Tests
 open Hybrid.Tests.Tier
 
 let private recipe subsampling =
@@ -80,6 +81,12 @@ let tests =
                 let clip = AudioClip(Array.init 16000 (fun _ -> float32 (random.Uniform(-0.1, 0.1))), 16000)
                 let one, two = Recognizer(model).LogProbs clip, Recognizer(back).LogProbs clip
                 Expect.isTrue (one.Data.Span.SequenceEqual two.Data.Span) "log probabilities"
+
+                let stranger = Collections.Generic.Dictionary<string, string>(model.Describe())
+                stranger["hybrid.format"] <- "model\n2"
+                SafeTensors(stranger, Array.ofSeq (model.Network.Save())).Write path
+                Refusal.expectRefusal<FormatException, _> "model format \"model.2\" is not known" (fun () -> SpeechModel.Load path)
+                model.Save path
 
                 let bytes = File.ReadAllBytes path
                 File.WriteAllBytes(path, bytes[.. bytes.Length - 100])

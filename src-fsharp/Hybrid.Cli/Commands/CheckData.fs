@@ -1,0 +1,51 @@
+/// `hybrid check-data`
+module Hybrid.Cli.Commands.CheckData
+
+open System
+open Argu
+open Hybrid.Core
+open Hybrid.Speech
+open Hybrid.Cli.Arguments
+open Hybrid.Cli.Console
+
+let private named (splits: string seq) =
+    splits |> Seq.map (fun split -> if split = "" then "without split" else split) |> String.concat ", "
+
+let private outlier (one: Outlier) =
+    match one.Kind with
+    | OutlierKind.Length -> $"{one.Id}: {one.Value:F2} s, the median is {one.Median:F2} s"
+    | _ when Double.IsNegativeInfinity one.Value -> $"{one.Id}: silent"
+    | _ -> $"{one.Id}: level {one.Value:F1} dB, the median is {one.Median:F1} dB"
+
+/// A number, what it counts, and a line for each; what was not found is said too.
+let private section (title: string) (describe: 'finding -> string) (findings: 'finding seq) =
+    printfn "\n%d %s" (Seq.length findings) title
+
+    for finding in findings do
+        printfn "  %s" (describe finding)
+
+let private print (recipe: Hybrid.Speech.Recipe) (check: CorpusCheck) =
+    for split in check.Splits do
+        printfn $"{named [ split.Name ]}: {split.Utterances} utterances of {split.Speakers} speakers, {split.Hours:F2} hours, {split.Usable} usable"
+
+    check.Unusable |> section "files or transcripts that cannot be used" string
+    check.UnknownWords |> section "words without pronunciation" string
+    check.Infeasible |> section $"infeasible utterances, behind the subsampling of recipe {recipe.Name}" string
+    check.Duplicates |> section "sounds that occur several times" (fun same -> String.Join(", ", same.Ids) + $" (in {named same.Splits})")
+    check.Outliers |> section $"outliers: {CorpusCheck.OutlierRule}" outlier
+    check.SharedSpeakers |> section "speakers of several splits" (fun shared -> $"{shared.Speaker}: {named shared.Splits}")
+    printfn "\n%s" (if check.LeftOut = 0 then "nothing is left out" else $"{check.LeftOut} left out")
+
+let run (arguments: ParseResults<CheckDataArguments>) =
+    let recipe = findRecipe (arguments.GetResult(CheckDataArguments.Recipe, "small"))
+    let corpus = Corpus.Read(arguments.GetResult CheckDataArguments.Corpus)
+    let dev = arguments.TryGetResult CheckDataArguments.Dev |> Option.map Corpus.Read |> Option.toObj
+    let lexicons = readLexicons (arguments.GetResults CheckDataArguments.Lexicon |> List.concat)
+    let check = withProgress "checking" (fun progress -> CorpusCheck.Run(corpus, recipe, dev, lexicons, fractionOf progress, interruption.Value))
+
+    if arguments.Contains CheckDataArguments.Json then
+        printfn "%s" (ResultJson.Check check)
+    else
+        print recipe check
+
+    if check.LeftOut > 0 then Outcome.PartlyFailed else Outcome.Done

@@ -1,0 +1,185 @@
+/// The readers of models, checkpoints, training folders, recipes, lexicons and kept features against damaged and forged files.
+module Hybrid.Tests.ModelFuzzTests
+
+open System
+open System.Collections.Generic
+open System.IO
+open System.Security.Cryptography
+open System.Text
+open System.Text.RegularExpressions
+open Expecto
+open Hybrid.Core
+open Hybrid.Speech
+open Hybrid.Tests
+open Hybrid.Tests.Fuzz
+
+let private network =
+    let body: LayerSpec[] = [| Conv1dSpec(3, 3); BatchNormSpec(); SqueezeExciteSpec 1 |]
+    let encoder: LayerSpec[] = [| MaskingSpec(2, 1); Conv1dSpec(3, 3, 2, 0); ResidualSpec(body, ActivationFunction.Relu); GruSpec(2, true, Layers = 2, Dropout = 0.1, LayerNorm = true); PyramidSpec 2; LstmSpec 2 |]
+    ModelSpec(28, 41, encoder, [| DropoutSpec 0.1; LinearSpec 41 |])
+
+let private training =
+    TrainingSpec(1UL, 3, BatchSize(2, 100), AdamWSpec(), WarmUp(1.0, CosineWarmRestarts(1.0, 2.0)), 5.0, [| PhaseSpec("a", 1, TrainingLoss.Viterbi); PhaseSpec("b", 2, TrainingLoss.Ctc) |])
+
+/// An utterance of twenty frames.
+let private data =
+    { new IDataset with
+        member _.Count = 1
+        member _.Features = 28
+        member _.Id _ = "u"
+        member _.Frames _ = 40
+        member _.Labels _ = [| 1; 2 |]
+        member _.CopyFeatures(_, destination) = for i in 0 .. destination.Length - 1 do destination[i] <- float32 (i % 7) }
+
+let private trainer () = Trainer(Network<float32> network, training, data, data, ThreadTeam 1)
+
+let private written (write: string -> unit) =
+    Tier.withFolder (fun folder ->
+        let path = Path.Combine(folder, "file")
+        write path
+        File.ReadAllBytes path)
+
+let private model = lazy written (SpeechModel.Create(network, FeaturePreset(), PhoneInventory.Arpabet, 1UL).Save)
+
+let private checkpoint =
+    lazy
+        (let trainer = trainer ()
+         trainer.Run() |> ignore
+         written (fun path -> Checkpoint.Write(path, trainer, dict [ "hybrid.training.recipe", "{}" ] |> Dictionary)))
+
+/// Text with some numbers, or some bytes, exchanged: numbers keep it well-formed, so that what it says is looked at.
+let private mutateText (random: Random) (text: string) =
+    let numbers = [| "0"; "-1"; "1"; "3"; "1e-300"; "0.5"; "1000"; "1048576"; "1048577"; "2147483647"; "4294967296"; "1e308"; "-0.0"; "null"; "true" |]
+    let rate = random.NextDouble() * 0.2
+
+    if random.Next 3 = 0 then
+        Encoding.UTF8.GetString(mutate random (Encoding.UTF8.GetBytes text))
+    else
+        Regex.Replace(text, @"\b\d+(\.\d+)?\b", (fun m -> if random.NextDouble() < rate then numbers[random.Next numbers.Length] else m.Value))
+
+/// The check sum of a checkpoint: the state as text, then all elements.
+let private seal (metadata: Dictionary<string, string>) (tensors: StoredTensor seq) =
+    use hash = IncrementalHash.CreateHash HashAlgorithmName.SHA256
+    hash.AppendData(Encoding.UTF8.GetBytes metadata["hybrid.training.state"])
+    for tensor in tensors do hash.AppendData tensor.Bytes.Span
+    metadata["hybrid.training.sha256"] <- Convert.ToHexString(hash.GetHashAndReset())
+
+/// The file of tensors with one text of its metadata damaged, or with a tensor of another name, type or shape; well-formed, and sealed like a checkpoint.
+let private forged (original: Lazy<byte[]>) (random: Random) =
+    use stream = new MemoryStream(original.Value)
+    let file = SafeTensors.Read stream
+    let metadata = Dictionary<string, string> file.Metadata
+    let tensors = Array.ofSeq file.Tensors
+
+    if random.Next 4 > 0 then
+        let key = Seq.item (random.Next metadata.Count) metadata.Keys
+        metadata[key] <- mutateText random metadata[key]
+    else
+        let i = random.Next tensors.Length
+        let tensor = tensors[i]
+
+        tensors[i] <-
+            match random.Next 3 with
+            | 0 -> StoredTensor(Encoding.UTF8.GetString(mutate random (Encoding.UTF8.GetBytes tensor.Name)) + $"{i}", tensor.Type, tensor.Shape, tensor.Bytes)
+            | 1 -> StoredTensor(tensor.Name, TensorType.U8, [| int64 tensor.Bytes.Length |], tensor.Bytes)
+            | _ -> StoredTensor(tensor.Name, tensor.Type, Seq.append tensor.Shape [ 1L ] |> Array.ofSeq, tensor.Bytes)
+
+    if metadata.ContainsKey "hybrid.training.state" then seal metadata tensors
+    use result = new MemoryStream()
+    SafeTensors(metadata, tensors).Write result
+    result.ToArray()
+
+let private refuses (error: exn) = error :? FormatException || error :? IOException
+
+/// Reads a file that is written first.
+let private reader name (read: string -> unit) = {
+    Name = name
+    Read =
+        fun bytes ->
+            Tier.withFolder (fun folder ->
+                let path = Path.Combine(folder, "file")
+                File.WriteAllBytes(path, bytes)
+                read path)
+    Refuses = refuses
+    // The elements once as bytes and once as numbers, headers as JSON; a thousand layers at the most.
+    Allowed = fun length -> 100L * int64 length + 5_000_000L
+}
+
+let private readModel (path: string) =
+    let model = SpeechModel.Load path
+    if model.Network.Parameters |> Seq.exists (fun p -> p.Value.Length <> p.Length) then failtest "weights are missing"
+
+/// What resuming does: the latest or the one before, into a trainer.
+let private readFolder (path: string) =
+    let mutable notice = null
+    match Checkpoint.ReadLatest(path, &notice) with
+    | null -> failtest "nothing was read"
+    | found -> (trainer ()).Restore found
+
+let private metrics =
+    "{\"step\":1,\"epoch\":1,\"loss\":3.5,\"blankRatio\":0.5}\n{\"step\":1,\"epoch\":1,\"devPer\":100}\n{\"step\":2,\"epoch\":2,\"loss\":null}\n"
+
+let private readMetrics (path: string) =
+    let folder = TrainingFolder(string (Path.GetDirectoryName path))
+    File.Move(path, folder.Metrics)
+    folder.KeepMetricsUpTo 1L
+    let steps = [ for line in File.ReadLines folder.Metrics -> Text.Json.JsonDocument.Parse(line).RootElement.GetProperty("step").GetInt64() ]
+    if List.exists (fun step -> step > 1L) steps then failtest $"{steps}"
+
+let private recipe = lazy Recipe("all", FeaturePreset(), network, training).ToJson()
+
+let private readRecipe (path: string) =
+    let recipe = Recipe.FromJson(File.ReadAllText path)
+    let problems = [ yield! recipe.Network.Validate() |> Seq.map string; yield! recipe.Training.Validate(); yield! recipe.Features.Validate() ]
+    // Whatever the recipe says, the learning rate has a value soon.
+    if problems.IsEmpty then recipe.Training.LearningRate.At(1e-3, float recipe.Training.Epochs, float recipe.Training.Epochs) |> ignore
+
+let private lexicon = "HELLO  HH AH0 L OW1\nHELLO(2)  HH EH0 L OW1\nA 1 AH0\nTHAT'S,DH AE T S\n;;; comment\n\u00c9T\u00c9  EH T EH\n"
+
+let private readLexicon (path: string) =
+    let words = Lexicon.Read(path, PhoneInventory.Arpabet)
+    if words.Count = 0 then failtest "no words"
+    for word in words.Words do if not (fst (words.TryGet word)) then failtest word
+    NearestWord([ words ]).Find "HALLO" |> ignore
+
+/// Kept features that are damaged are computed again: what is read is always right.
+let private keptFeatures (folder: string) =
+    let utterance = Utterance("u", Path.Combine(folder, "u.wav"), "", "", null, [| "AA" |])
+    let extractor = FeatureExtractor(FeaturePreset())
+    let place = Path.Combine(folder, "cache")
+
+    let read () =
+        let data = SpeechDataset.Load([| utterance |], extractor, PhoneInventory.Arpabet, Pronouncer [], cache = FeatureCache place)
+        let features = Array.zeroCreate<float32> (data.Frames 0 * data.Features)
+        data.CopyFeatures(0, features)
+        features, data.Hours
+
+    let right = CorpusTests.sound folder "u.wav"; read ()
+    let file = Directory.GetFiles(place, "*", SearchOption.AllDirectories) |> Array.exactlyOne
+
+    let reader =
+        { reader "kept features" ignore with
+            Read =
+                fun bytes ->
+                    File.WriteAllBytes(file, bytes)
+                    if fst (read ()) <> fst right then failtest "other features" }
+
+    run reader 0.1 (let original = File.ReadAllBytes file in fun random -> mutate random original)
+
+let private safeTensors =
+    { reader "safetensors" ignore with
+        Read = fun bytes -> SafeTensors.Read(new MemoryStream(bytes)) |> ignore }
+
+[<Tests>]
+let tests =
+    testList "damaged and forged models, checkpoints, recipes and lexicons are read or refused" [
+        test "safetensors" { run safeTensors 0.2 (fun random -> mutate random model.Value) }
+        test "models" { run (reader "models" readModel) 0.1 (fun random -> mutate random model.Value) }
+        test "models that are well-formed" { run (reader "forged models" readModel) 0.15 (forged model) }
+        test "checkpoints" { run (reader "checkpoints" readFolder) 0.05 (fun random -> mutate random checkpoint.Value) }
+        test "checkpoints with right check sums" { run (reader "forged checkpoints" readFolder) 0.1 (forged checkpoint) }
+        test "metrics of a training folder" { run (reader "metrics" readMetrics) 0.1 (fun random -> mutate random (Encoding.UTF8.GetBytes metrics)) }
+        test "recipes" { run (reader "recipes" readRecipe) 0.1 (fun random -> Encoding.UTF8.GetBytes(mutateText random recipe.Value)) }
+        test "lexicons" { run (reader "lexicons" readLexicon) 0.1 (fun random -> mutate random (Encoding.UTF8.GetBytes lexicon)) }
+        test "kept features" { Tier.withFolder keptFeatures }
+    ]
