@@ -117,13 +117,14 @@ let compare (loss: unit -> float) (variables: Variable list) : Deviation list = 
         ]
 ]
 
-/// Fails with the worst place if any gradient is off by more than 1e-7.
-let expectSmall (deviations: Deviation list) =
+/// Fails with the worst place if any gradient is off by more than 1e-7; what is checked is named as in the ledger.
+let expectSmall name (deviations: Deviation list) =
     for d in deviations do
+        Ledger.note Ledger.CentralDifferences name d.Relative
         Expect.isBelow d.Relative 1e-7 (string d)
 
 /// The gradients of the input and of every trainable parameter of a layer against central differences.
-let expectCorrect (layer: Layer<float>) (x: Batch<float>) (training: bool) =
+let expectCorrect name (layer: Layer<float>) (x: Batch<float>) (training: bool) =
     let workspace = Workspace(ThreadTeam 1)
     let pass = Pass(workspace, training, CounterRandom 5UL)
 
@@ -154,7 +155,7 @@ let expectCorrect (layer: Layer<float>) (x: Batch<float>) (training: bool) =
             if p.IsTrainable then
                 parameter p
     ]
-    |> expectSmall
+    |> expectSmall name
 
 /// Random values for all parameters, so that no starting value hides a mistake; those of statistics are positive.
 let randomizeAll (parameters: Parameter<float> seq) =

@@ -11,10 +11,10 @@ let private lengths = [| 11; 4; 1; 6 |]
 let private gradient name (layer: unit -> Layer<float>) features =
     testList name [
         test $"{name}: gradients equal central differences in training" {
-            expectCorrect (randomize (layer ())) (randomBatch 1UL features lengths) true
+            expectCorrect name (randomize (layer ())) (randomBatch 1UL features lengths) true
         }
         test $"{name}: gradients equal central differences in evaluation" {
-            expectCorrect (randomize (layer ())) (randomBatch 2UL features lengths) false
+            expectCorrect name (randomize (layer ())) (randomBatch 2UL features lengths) false
         }
     ]
 
