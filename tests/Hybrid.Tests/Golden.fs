@@ -33,15 +33,19 @@ type Case(name: string, tensors: Map<string, StoredTensor>) =
         ||> Array.mapFold (fun start length -> (c.Ints "labels")[start .. start + length - 1], start + length)
         |> fst
 
+let private read file =
+    SafeTensors.Read(Path.Combine(AppContext.BaseDirectory, "golden", $"%s{file}.safetensors"))
+
 /// All cases of a file.
 let cases file =
-    let path = Path.Combine(AppContext.BaseDirectory, "golden", $"%s{file}.safetensors")
-
-    SafeTensors.Read(path).Tensors
+    (read file).Tensors
     |> Seq.groupBy (fun tensor -> tensor.Name[.. tensor.Name.IndexOf '/' - 1])
     |> Seq.map (fun (name, tensors) ->
         Case(name, Map [ for tensor in tensors -> tensor.Name[name.Length + 1 ..], tensor ]))
     |> List.ofSeq
+
+/// What was noted with a file.
+let metadata file key = (read file).Metadata[key]
 
 let case file name = cases file |> List.find (fun case -> case.Name = name)
 

@@ -104,7 +104,7 @@ let page () = [
     "This page is written by"
     ""
     "```"
-    "dotnet run -c Release --project tests/Hybrid.Tests -- --all --gradients docs/gradients.md"
+    "dotnet run -c Release --project tests/Hybrid.Tests -- --gradients docs/gradients.md"
     "```"
     ""
     "(without a file name, it is printed only). A dash: this oracle has nothing to compare with, or did not run."

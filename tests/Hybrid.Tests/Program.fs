@@ -1,5 +1,6 @@
 module Hybrid.Tests.Program
 
+open System.IO
 open System.Runtime.Intrinsics
 open Expecto
 open Expecto.Impl
@@ -47,6 +48,39 @@ let private kernels =
         GoldenTests.tiny
     ]
 
+/// Everything that compares gradients.
+let private gradients =
+    testList "gradients" [
+        LayerTests.gradients
+        LayerTests.losses
+        CellTests.steps
+        CellTests.sequences
+        CtcTests.ctc
+        ViterbiTests.tests
+        GoldenTests.layers
+        GoldenTests.recurrent
+        GoldenTests.cells
+        GoldenTests.ctc
+        GoldenTests.network
+        GoldenTests.tiny
+        DiffSharpTests.tests
+        OracleTests.tests
+    ]
+
+/// Compares gradients and prints the table of errors, or writes it where nothing failed.
+let private tabulate path =
+    Tier.all <- true
+    let code = runTestsWithCLIArgs settings [||] gradients
+    Ledger.noteVersion ("PyTorch " + Golden.metadata "layers" "torch" + ", recorded")
+    Ledger.noteVersion (Golden.metadata "diffsharp" "oracle" + ", recorded")
+    let page = String.concat "\n" (Ledger.page ()) + "\n"
+
+    match path with
+    | Some path when code = 0 -> File.WriteAllText(path, page)
+    | _ -> printf "%s" page
+
+    code
+
 [<EntryPoint>]
 let main arguments =
     match List.ofArray arguments with
@@ -54,6 +88,8 @@ let main arguments =
         printfn $"{InstructionSetTests.answer name (int threads)}"
         0
     | "--kernels" :: rest -> runTestsWithCLIArgs settings (List.toArray rest) kernels
+    | [ "--gradients" ] -> tabulate None
+    | [ "--gradients"; path ] -> tabulate (Some path)
     | arguments ->
         Tier.all <- List.contains "--all" arguments
         runTestsInAssemblyWithCLIArgs settings (arguments |> List.except [ "--all" ] |> List.toArray)

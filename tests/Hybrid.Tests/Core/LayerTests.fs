@@ -65,7 +65,8 @@ let losses =
             let logits = randomBatch 3UL 5 lengths
             let labels = [| for length in lengths -> Array.init length (fun t -> 7 * t % 5) |]
             let loss () = SoftmaxCrossEntropy.Compute(logits, labels, Workspace(ThreadTeam 1))
-            compare (fun () -> loss().Loss) [ frames "logits" logits (loss().Gradient) ] |> expectSmall
+            compare (fun () -> loss().Loss) [ frames "logits" logits (loss().Gradient) ]
+            |> expectSmall "crossentropy"
         }
 
         test "one of every kind of layer with CTC: gradients equal central differences" {
@@ -98,7 +99,7 @@ let losses =
                     if p.IsTrainable then
                         parameter p
             ]
-            |> expectSmall
+            |> expectSmall "network"
         }
     ]
 

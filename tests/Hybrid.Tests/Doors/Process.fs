@@ -14,8 +14,9 @@ type Finished = {
 
     override f.ToString() = $"exit code {f.ExitCode}\n--- output\n{f.Output}\n--- errors\n{f.Errors}"
 
-/// Runs `dotnet` with variables of the environment and arguments in a folder and waits for its end.
-let dotnetWith (variables: (string * string) list) (folder: string) (arguments: string list) =
+/// Runs `dotnet` with variables of the environment and arguments in a folder and waits for its end; ends it where that
+/// takes longer than a limit.
+let dotnetWithin (limit: TimeSpan) (variables: (string * string) list) (folder: string) (arguments: string list) =
     let start = ProcessStartInfo("dotnet", arguments, WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true)
 
     for name, value in variables do
@@ -28,8 +29,17 @@ let dotnetWith (variables: (string * string) list) (folder: string) (arguments: 
     running.Start() |> ignore
     running.BeginOutputReadLine()
     running.BeginErrorReadLine()
+
+    if not (running.WaitForExit limit) then
+        running.Kill true
+        errors.AppendLine $"did not end within {limit}" |> ignore
+
+    // Until the last line of output has come, too.
     running.WaitForExit()
     { ExitCode = running.ExitCode; Output = output.ToString(); Errors = errors.ToString() }
+
+/// The same without a limit.
+let dotnetWith variables folder arguments = dotnetWithin Threading.Timeout.InfiniteTimeSpan variables folder arguments
 
 /// Runs `dotnet` with arguments in a folder and waits for its end.
 let dotnet folder arguments = dotnetWith [] folder arguments
