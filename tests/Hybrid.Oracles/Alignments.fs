@@ -4,7 +4,11 @@ module Hybrid.Oracles.Alignments
 /// The sum - `plus` says of what kind, `times` multiplies - over all alignments of labels with frames of the product of
 /// `probability frame symbol`, by the states of Graves et al. (2006): labels with a blank before, between and behind them.
 let sum (plus: 'T -> 'T -> 'T) (times: 'T -> 'T -> 'T) (probability: int -> int -> 'T) blank (labels: int list) frames =
-    let symbols = [| for label in labels do yield! [ blank; label ] done; blank |]
+    let symbols = [|
+        for label in labels do
+            yield! [ blank; label ]
+        blank
+    |]
 
     let add a b =
         match a, b with
@@ -14,7 +18,13 @@ let sum (plus: 'T -> 'T -> 'T) (times: 'T -> 'T -> 'T) (probability: int -> int 
 
     let ways (before: 'T option[]) s =
         let skips = s >= 2 && symbols[s] <> blank && symbols[s] <> symbols[s - 2]
-        [ for back in 0 .. (if skips then 2 else 1) do if s >= back then before[s - back] ] |> List.reduce add
+
+        [
+            for back in 0 .. (if skips then 2 else 1) do
+                if s >= back then
+                    before[s - back]
+        ]
+        |> List.reduce add
 
     let start = [| for s in 0 .. symbols.Length - 1 -> if s <= 1 then Some(probability 0 symbols[s]) else None |]
 

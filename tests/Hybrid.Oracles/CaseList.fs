@@ -62,7 +62,11 @@ let private ofCells = [
         for count in 1..2 do
             let directions = if bidirectional then "both directions" else "one direction"
             recurrent $"Rnn {directions}, {count} layers" (RnnSpec(4, bidirectional, count))
-            recurrent $"ReluRnn {directions}, {count} layers" (RnnSpec(4, bidirectional, count, Nonlinearity = RnnNonlinearity.Relu))
+
+            recurrent
+                $"ReluRnn {directions}, {count} layers"
+                (RnnSpec(4, bidirectional, count, Nonlinearity = RnnNonlinearity.Relu))
+
             recurrent $"Gru {directions}, {count} layers" (GruSpec(4, bidirectional, count))
             recurrent $"Lstm {directions}, {count} layers" (LstmSpec(4, bidirectional, count))
 
@@ -111,18 +115,14 @@ let private narrow: LayerSpec list = [
 
 let private ofNetworks = [
     network "Network as tiny, with fewer units" 5 narrow [ [ 1; 5; 5 ]; [ 2; 3 ]; [] ]
-    network
-        "Network of a residual block, a GRU and a pyramid"
-        3
-        [
-            Layers.residual (4, 3, 2)
-            GruSpec(3, true)
-            PyramidSpec 2
-            LayerNormSpec()
-            ActivationSpec ActivationFunction.Silu
-            LinearSpec 5
-        ]
-        [ [ 1; 4 ]; [ 2 ]; [] ]
+    network "Network of a residual block, a GRU and a pyramid" 3 [
+        Layers.residual (4, 3, 2)
+        GruSpec(3, true)
+        PyramidSpec 2
+        LayerNormSpec()
+        ActivationSpec ActivationFunction.Silu
+        LinearSpec 5
+    ] [ [ 1; 4 ]; [ 2 ]; [] ]
     {
         network "Network tiny" Recipes.tiny.Network.Inputs tiny [ [ 7; 21; 21 ]; [ 40; 1 ]; [ 3 ] ] with
             Recorded = false

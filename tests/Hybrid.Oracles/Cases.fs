@@ -83,8 +83,7 @@ let cell<'R
     | _ -> LstmCell<'R>(inputs, Hidden)
 
 /// The randomness of dropout and masks, the same for whoever asks.
-let private pass () =
-    Pass(Workspace(ThreadTeam 1), true, CounterRandom 5UL)
+let private pass () = Pass(Workspace(ThreadTeam 1), true, CounterRandom 5UL)
 
 let private batch (lengths: int[]) data features =
     let frames, count = Array.max lengths, lengths.Length
@@ -112,7 +111,11 @@ let given case : Tensors =
 
     let numbers (name: string) shape =
         let stream = random.Fork(name).Stream()
-        { Shape = shape; Data = Array.init (List.fold (*) 1 shape) (fun _ -> float (float32 (stream.Normal()))) }
+
+        {
+            Shape = shape
+            Data = Array.init (List.fold (*) 1 shape) (fun _ -> float (float32 (stream.Normal())))
+        }
 
     let frames name lengths features =
         let data = (numbers name [ Array.max lengths; lengths.Length; features ]).Data
@@ -189,8 +192,7 @@ type HybridRun<'R
             yield! view.Data.Slice(i * view.RowStride, view.Columns).ToArray()
     |]
 
-    let ofMatrix name (view: MatrixView<'R>) =
-        ofMemory name [ view.Rows; view.Columns ] (Memory(flat view))
+    let ofMatrix name (view: MatrixView<'R>) = ofMemory name [ view.Rows; view.Columns ] (Memory(flat view))
 
     let ofStates name (state: CellState<'R>) = [
         ofMatrix (String.Format(name, "h")) state.H

@@ -17,11 +17,7 @@ type private Column = {
 }
 
 /// A package with its version, or why it cannot run.
-type private Package = {
-    Name: string
-    Version: Result<string, string>
-    Columns: Column list
-}
+type private Package = { Name: string; Version: Result<string, string>; Columns: Column list }
 
 let private inDouble oracle results = {
     Oracle = oracle
@@ -74,10 +70,20 @@ let private packages = [
 let private agree column case =
     let given = given case
     let expected, actual = column.Results case given, column.Hybrid case given
-    Expect.equal (Seq.sort actual.Keys |> List.ofSeq) (Seq.sort expected.Keys |> List.ofSeq) $"{case.Name}: names of results"
+
+    Expect.equal
+        (Seq.sort actual.Keys |> List.ofSeq)
+        (Seq.sort expected.Keys |> List.ofSeq)
+        $"{case.Name}: names of results"
 
     for KeyValue(name, tensor) in expected do
-        Golden.expectWithin column.Share column.Tolerance (Ledger.note column.Oracle case.Name) $"{case.Name}: {name}" tensor.Data actual[name].Data
+        Golden.expectWithin
+            column.Share
+            column.Tolerance
+            (Ledger.note column.Oracle case.Name)
+            $"{case.Name}: {name}"
+            tensor.Data
+            actual[name].Data
 
 /// One after the other: neither library promises more.
 let private tests =
@@ -130,6 +136,8 @@ let main arguments =
                 printfn $"{package.Name}: {version}"
             | Error reason -> printfn $"{package.Name}: not run: {reason}"
 
-        let code = runTestsWithCLIArgs [ CLIArguments.No_Spinner; CLIArguments.Colours 0 ] (List.toArray rest) tests
+        let code =
+            runTestsWithCLIArgs [ CLIArguments.No_Spinner; CLIArguments.Colours 0 ] (List.toArray rest) tests
+
         ledger |> Option.iter (fun path -> File.WriteAllLines(path, Ledger.lines ()))
         code

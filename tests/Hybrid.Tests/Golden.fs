@@ -33,8 +33,7 @@ type Case(name: string, tensors: Map<string, StoredTensor>) =
         ||> Array.mapFold (fun start length -> (c.Ints "labels")[start .. start + length - 1], start + length)
         |> fst
 
-let private read file =
-    SafeTensors.Read(Path.Combine(AppContext.BaseDirectory, "golden", $"%s{file}.safetensors"))
+let private read file = SafeTensors.Read(Path.Combine(AppContext.BaseDirectory, "golden", $"%s{file}.safetensors"))
 
 /// All cases of a file.
 let cases file =
@@ -63,8 +62,7 @@ let worst floor (expected: float[]) (actual: float[]) =
     place, rank place
 
 /// The largest magnitude of all, and of one.
-let private largest (expected: float[]) =
-    Seq.fold (fun largest x -> max largest (abs x)) 1.0 expected
+let private largest (expected: float[]) = Seq.fold (fun largest x -> max largest (abs x)) 1.0 expected
 
 /// Fails, naming the worst place, if a number is off by more than the tolerance, relative to the larger of itself and a
 /// share of the largest; `note` is told the error.
@@ -83,8 +81,7 @@ let expectWithin share tolerance note name (expected: float[]) (actual: float[])
 let share = 1e-3
 
 /// Fails, naming the worst place, if a number is off by more than the tolerance.
-let expectClose tolerance name expected actual =
-    expectWithin share tolerance ignore name expected actual
+let expectClose tolerance name expected actual = expectWithin share tolerance ignore name expected actual
 
 /// A recorded case in the precision under test; `note` is told the errors.
 type Recorded<'R

@@ -50,13 +50,7 @@ let dot (a: Batch<float>) (b: Batch<float>) =
     sum
 
 /// A tensor that a loss depends on, and the gradient that a backward pass gave for it.
-type Variable = {
-    Name: string
-    Count: int
-    Get: int -> float
-    Set: int -> float -> unit
-    Gradient: float[]
-}
+type Variable = { Name: string; Count: int; Get: int -> float; Set: int -> float -> unit; Gradient: float[] }
 
 /// Numbers that are read anew whenever the loss is computed.
 let variable name (memory: Memory<float>) (gradient: Memory<float>) = {
@@ -108,12 +102,7 @@ let compare (loss: unit -> float) (variables: Variable list) : Deviation list = 
                 let below = loss ()
                 v.Set i value
 
-                {
-                    Tensor = v.Name
-                    Index = i
-                    Analytic = v.Gradient[i]
-                    Numeric = (above - below) / (2.0 * step)
-                }
+                { Tensor = v.Name; Index = i; Analytic = v.Gradient[i]; Numeric = (above - below) / (2.0 * step) }
         ]
 ]
 
@@ -163,7 +152,11 @@ let randomizeAll (parameters: Parameter<float> seq) =
         let random = CounterRandom(9UL).Fork(p.Name).Stream()
 
         for i in 0 .. p.Length - 1 do
-            p.Value[i] <- if p.IsTrainable then random.Uniform(-0.8, 0.8) else random.Uniform(0.5, 1.5)
+            p.Value[i] <-
+                if p.IsTrainable then
+                    random.Uniform(-0.8, 0.8)
+                else
+                    random.Uniform(0.5, 1.5)
 
         p.MarkChanged()
 

@@ -63,11 +63,13 @@ let private rowOf (name: string) =
 let private errors = ConcurrentDictionary<string * Oracle, float>()
 let private versions = ConcurrentDictionary<string, unit>()
 
-/// Notes an error that an oracle has seen; the first word of the name is that of a layer, a cell or a loss.
-let note (oracle: Oracle) name (error: float) =
+let private noteRow row (oracle: Oracle) (error: float) =
     // NaN is the largest error.
     let larger a b = if Double.IsNaN b || b > a then b else a
-    errors.AddOrUpdate((rowOf name, oracle), error, (fun _ before -> larger before error)) |> ignore
+    errors.AddOrUpdate((row, oracle), error, (fun _ before -> larger before error)) |> ignore
+
+/// Notes an error that an oracle has seen; the first word of the name is that of a layer, a cell or a loss.
+let note oracle name error = noteRow (rowOf name) oracle error
 
 /// Notes which version of something ran.
 let noteVersion text = versions[text] <- ()
@@ -88,13 +90,24 @@ let read (lines: string seq) =
         | [| "version"; text |] -> noteVersion text
         | [| "error"; row; oracle; error |] ->
             let oracle = oracles |> List.map fst |> List.find (fun known -> string known = oracle)
-            errors[(row, oracle)] <- Double.Parse(error, CultureInfo.InvariantCulture)
+            noteRow row oracle (Double.Parse(error, CultureInfo.InvariantCulture))
         | _ -> ()
 
 let private processor () =
     let info = "/proc/cpuinfo"
-    let models = if File.Exists info then [ for line in File.ReadLines info do if line.StartsWith "model name" then line[line.IndexOf ':' + 2 ..] ] else []
-    List.tryHead models |> Option.defaultValue (string Runtime.InteropServices.RuntimeInformation.ProcessArchitecture)
+
+    let models =
+        if File.Exists info then
+            [
+                for line in File.ReadLines info do
+                    if line.StartsWith "model name" then
+                        line[line.IndexOf ':' + 2 ..]
+            ]
+        else
+            []
+
+    List.tryHead models
+    |> Option.defaultValue (string Runtime.InteropServices.RuntimeInformation.ProcessArchitecture)
 
 /// The page docs/gradients.md from all notes.
 let page () = [
@@ -123,9 +136,9 @@ let page () = [
         $"| {row} | " + String.concat " | " cells + " |"
 
     ""
-    "Errors are relative to the reference value, or, where that is smaller, to a thousandth of the largest value in its tensor (at least of one); for"
-    "central differences, to the larger of both values and one. Hybrid computes in double everywhere except in the last column. Limits: 1e-7 for"
-    "central differences, 1e-10 in double, 1e-4 in float."
+    "Errors are relative to the reference value, or, where that is smaller, to a thousandth of the largest value in its tensor (at least of one); in"
+    "float, to the largest value itself; for central differences, to the larger of both values and one. Hybrid computes in double everywhere except in"
+    "the last column. Limits: 1e-7 for central differences, 1e-10 in double, 1e-4 in float."
     ""
     "- Central differences: steps of 1e-5 on every input, parameter and initial state (tests/Hybrid.Tests/GradientCheck.fs)."
     "- PyTorch, recorded: float64 values from tests/golden/make_golden.py."
@@ -133,5 +146,7 @@ let page () = [
     "  tests/golden/diffsharp.safetensors, which every test run checks."
     "- TorchSharp: PyTorch's own modules, packed sequences and ctc_loss (tests/Hybrid.Oracles/TorchSharpOracle.fs)."
     ""
-    "Ran with: " + String.concat "; " (Seq.sort versions.Keys) + $"; .NET {Environment.Version}; {processor ()}."
+    "Ran with: "
+    + String.concat "; " (Seq.sort versions.Keys)
+    + $"; .NET {Environment.Version}; {processor ()}."
 ]

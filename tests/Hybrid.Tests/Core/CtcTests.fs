@@ -24,14 +24,22 @@ let ctc =
                             match all.TryFind labels with
                             | Some p ->
                                 let result = compute (CtcLoss()) logits [| Array.ofList labels |]
-                                Expect.floatClose { absolute = 1e-9; relative = 0.0 } result.Loss (-log p) $"T {frames}, labels {labels}"
+
+                                Expect.floatClose
+                                    { absolute = 1e-9; relative = 0.0 }
+                                    result.Loss
+                                    (-log p)
+                                    $"T {frames}, labels {labels}"
                             | None ->
                                 Expect.throwsT<InfeasibleTargetException>
-                                    (fun () -> compute (CtcLoss()) logits [| Array.ofList labels |] |> ignore<CtcResult<float>>)
+                                    (fun () ->
+                                        compute (CtcLoss()) logits [| Array.ofList labels |]
+                                        |> ignore<CtcResult<float>>)
                                     $"T {frames}, labels {labels} do not fit"
         }
 
-        test "gradient equals central differences for unequal lengths, repeats, an empty target, any blank and reduction" {
+        test
+            "gradient equals central differences for unequal lengths, repeats, an empty target, any blank and reduction" {
             for blank in [ 0; 2 ] do
                 let targets = [| [| 1; 1; 3 |]; [||]; [| 3; 1 |]; [| 4 |] |]
 
@@ -40,7 +48,9 @@ let ctc =
                     let logits = randomBatch 3UL 5 [| 7; 3; 2; 1 |]
                     let gradient = (compute loss logits targets).Gradient
 
-                    compare (fun () -> (compute loss logits targets).Loss) [ frames $"logits, {reduction}, blank {blank}" logits gradient ]
+                    compare (fun () -> (compute loss logits targets).Loss) [
+                        frames $"logits, {reduction}, blank {blank}" logits gradient
+                    ]
                     |> expectSmall "ctc"
         }
     ]

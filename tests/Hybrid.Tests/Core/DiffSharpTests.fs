@@ -33,7 +33,14 @@ let tests =
 
                     for KeyValue(name, tensor) in expected do
                         let note = Ledger.note Ledger.DiffSharp case.Name
-                        Golden.expectWithin Golden.share 1e-10 note $"{case.Name}: {name}" tensor.Data results[name].Data
+
+                        Golden.expectWithin
+                            Golden.share
+                            1e-10
+                            note
+                            $"{case.Name}: {name}"
+                            tensor.Data
+                            results[name].Data
                 }
             | None -> ()
     ]

@@ -12,8 +12,7 @@ open Hybrid.Tests.Golden
 let private tolerance = 1e-10
 
 /// A case in double whose errors go into the table of gradients.
-let private noted name (case: Case) =
-    Recorded<float>(case, tolerance, Ledger.note Ledger.PyTorch name)
+let private noted name (case: Case) = Recorded<float>(case, tolerance, Ledger.note Ledger.PyTorch name)
 
 let private build (case: Case) : Layer<float> =
     let s = case.Ints "settings"

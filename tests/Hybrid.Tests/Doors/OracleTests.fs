@@ -20,7 +20,11 @@ let private restoreLimit = TimeSpan.FromMinutes 5.0
 /// The first error that a build reports.
 let private reason (finished: Finished) =
     let said = Regex.Match(string finished, @"(error |did not end)[^\[\r\n]*")
-    if said.Success then said.Value.Trim() else $"exit code {finished.ExitCode}"
+
+    if said.Success then
+        said.Value.Trim()
+    else
+        $"exit code {finished.ExitCode}"
 
 /// Restores as many of the packages as there are; those that are missing, or why none is there.
 let rec private restore missing =
@@ -36,9 +40,12 @@ let rec private restore missing =
                     package
         ]
 
-        if finished.ExitCode = 0 then Ok missing
-        elif more.IsEmpty then Error $"restore failed: {reason finished}"
-        else restore (missing @ more)
+        if finished.ExitCode = 0 then
+            Ok missing
+        elif more.IsEmpty then
+            Error $"restore failed: {reason finished}"
+        else
+            restore (missing @ more)
 
 /// What was restored before lacks these packages.
 let private restored () =
@@ -47,7 +54,11 @@ let private restored () =
     if File.Exists assets then
         let text = File.ReadAllText assets
         let missing = packages |> List.filter (fun package -> not (text.Contains $"\"{package}"))
-        if missing = packages then Error "its packages were not to be had; --all tries again" else Ok missing
+
+        if missing = packages then
+            Error "its packages were not to be had; --all tries again"
+        else
+            Ok missing
     else
         Error "its packages are not restored; --all tries to"
 

@@ -17,15 +17,29 @@ type Finished = {
 /// Runs `dotnet` with variables of the environment and arguments in a folder and waits for its end; ends it where that
 /// takes longer than a limit.
 let dotnetWithin (limit: TimeSpan) (variables: (string * string) list) (folder: string) (arguments: string list) =
-    let start = ProcessStartInfo("dotnet", arguments, WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true)
+    let start =
+        ProcessStartInfo(
+            "dotnet",
+            arguments,
+            WorkingDirectory = folder,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true
+        )
 
     for name, value in variables do
         start.Environment[name] <- value
 
     use running = new Process(StartInfo = start)
     let output, errors = StringBuilder(), StringBuilder()
-    running.OutputDataReceived.Add(fun line -> if not (isNull line.Data) then output.AppendLine line.Data |> ignore)
-    running.ErrorDataReceived.Add(fun line -> if not (isNull line.Data) then errors.AppendLine line.Data |> ignore)
+
+    running.OutputDataReceived.Add(fun line ->
+        if not (isNull line.Data) then
+            output.AppendLine line.Data |> ignore)
+
+    running.ErrorDataReceived.Add(fun line ->
+        if not (isNull line.Data) then
+            errors.AppendLine line.Data |> ignore)
+
     running.Start() |> ignore
     running.BeginOutputReadLine()
     running.BeginErrorReadLine()
@@ -50,4 +64,7 @@ let hybrid (folder: string) (arguments: string list) =
 
 /// Runs this test program with variables of the environment.
 let tests variables arguments =
-    dotnetWith variables AppContext.BaseDirectory (Path.Combine(AppContext.BaseDirectory, "Hybrid.Tests.dll") :: arguments)
+    dotnetWith
+        variables
+        AppContext.BaseDirectory
+        (Path.Combine(AppContext.BaseDirectory, "Hybrid.Tests.dll") :: arguments)
