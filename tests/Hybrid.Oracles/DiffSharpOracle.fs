@@ -32,7 +32,8 @@ let private erf (z: Tensor) =
     let square = z * z
 
     let next (sum: Tensor, term: Tensor) n =
-        let term = term * square * (2.0 / (2.0 * float n + 1.0)) in sum + term, term
+        let term = term * square * (2.0 / (2.0 * float n + 1.0))
+        sum + term, term
 
     let sum, _ = List.fold next (z, z) [ 1..80 ]
     sum * (-square).exp() * (2.0 / sqrt Math.PI)
@@ -82,13 +83,13 @@ let private conv1d (spec: Conv1dSpec) (weight: Tensor) (bias: Tensor) (utterance
                 | None -> sum))
         |> fun groups -> dsharp.cat (groups, 1)
 
-    let count = utterance.Length + 2 * padding - reach
+    let places = utterance.Length + 2 * padding - reach
 
     Array.init
-        (if utterance.Length = 0 || count < 1 then
+        (if utterance.Length = 0 then
              0
          else
-             (count - 1) / spec.Stride + 1)
+             max 0 ((places - 1 + spec.Stride) / spec.Stride))
         frame
 
 /// One step of a cell; the state is h, or h and c.

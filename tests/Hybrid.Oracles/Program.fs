@@ -55,10 +55,10 @@ let private packages = [
             try
                 Ok(TorchSharpOracle.version ())
             with error ->
-                Error $"its native library does not load: {error.GetBaseException().Message.Trim().Split('\n')[0]}"
+                Error $"its native library does not load (tests/Hybrid.Oracles/README.md helps): {error.GetBaseException().Message.Trim().Split('\n')[0]}"
         Columns = [
-            inDouble Ledger.TorchSharpDouble (TorchSharpOracle.results TorchSharp.torch.float64)
-            inFloat Ledger.TorchSharpFloat (TorchSharpOracle.results TorchSharp.torch.float32)
+            inDouble Ledger.TorchSharpDouble (TorchSharpOracle.results TorchSharp.torch.ScalarType.Float64)
+            inFloat Ledger.TorchSharpFloat (TorchSharpOracle.results TorchSharp.torch.ScalarType.Float32)
         ]
 #else
         Version = Error "built without it"

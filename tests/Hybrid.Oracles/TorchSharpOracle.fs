@@ -30,7 +30,6 @@ type private Run(case: Case, given: Tensors, dtype: torch.ScalarType) =
             leaves[name] <- make(value).requires_grad_(name.StartsWith "input/")
 
     member _.Case = case
-    member _.Given = given
     member _.Tensor name = leaves[name]
     member _.Has name = leaves.ContainsKey name
 

@@ -53,7 +53,7 @@ let private restored () =
 
     if File.Exists assets then
         let text = File.ReadAllText assets
-        let missing = packages |> List.filter (fun package -> not (text.Contains $"\"{package}"))
+        let missing = packages |> List.filter (fun package -> not (Regex.IsMatch(text, $"\"{package}[^\"/]*/")))
 
         if missing = packages then
             Error "its packages were not to be had; --all tries again"
