@@ -26,6 +26,22 @@ let private settings = [
     CLIArguments.Verbosity LogLevel.Warn
 ]
 
+/// Gradients of layers, cells and losses against central differences and PyTorch's values.
+let private gradients = [
+    LayerTests.gradients
+    LayerTests.losses
+    CellTests.steps
+    CellTests.sequences
+    CtcTests.ctc
+    ViterbiTests.tests
+    GoldenTests.layers
+    GoldenTests.recurrent
+    GoldenTests.cells
+    GoldenTests.ctc
+    GoldenTests.network
+    GoldenTests.tiny
+]
+
 /// What is run without vector instructions, several hundred times slower: results within tolerances, from kernels to layers.
 let private kernels =
     testList "kernels and gradients" [
@@ -34,43 +50,14 @@ let private kernels =
         }
         GemmTests.gemm
         VectorMathTests.vectorMath
-        LayerTests.gradients
-        LayerTests.losses
-        CellTests.steps
-        CellTests.sequences
-        CtcTests.ctc
-        ViterbiTests.tests
-        GoldenTests.layers
-        GoldenTests.recurrent
-        GoldenTests.cells
-        GoldenTests.ctc
-        GoldenTests.network
-        GoldenTests.tiny
-    ]
-
-/// Everything that compares gradients.
-let private gradients =
-    testList "gradients" [
-        LayerTests.gradients
-        LayerTests.losses
-        CellTests.steps
-        CellTests.sequences
-        CtcTests.ctc
-        ViterbiTests.tests
-        GoldenTests.layers
-        GoldenTests.recurrent
-        GoldenTests.cells
-        GoldenTests.ctc
-        GoldenTests.network
-        GoldenTests.tiny
-        DiffSharpTests.tests
-        OracleTests.tests
+        yield! gradients
     ]
 
 /// Compares gradients and prints the table of errors, or writes it where nothing failed.
 let private tabulate path =
     Tier.all <- true
-    let code = runTestsWithCLIArgs settings [||] gradients
+    let all = testList "gradients" (gradients @ [ DiffSharpTests.tests; OracleTests.tests ])
+    let code = runTestsWithCLIArgs settings [||] all
     Ledger.noteVersion ("PyTorch " + Golden.metadata "layers" "torch" + ", recorded")
     Ledger.noteVersion (Golden.metadata "diffsharp" "oracle" + ", recorded")
     let page = String.concat "\n" (Ledger.page ()) + "\n"
