@@ -33,15 +33,18 @@ type Case(name: string, tensors: Map<string, StoredTensor>) =
         ||> Array.mapFold (fun start length -> (c.Ints "labels")[start .. start + length - 1], start + length)
         |> fst
 
+let private read file = SafeTensors.Read(Path.Combine(AppContext.BaseDirectory, "golden", $"%s{file}.safetensors"))
+
 /// All cases of a file.
 let cases file =
-    let path = Path.Combine(AppContext.BaseDirectory, "golden", $"%s{file}.safetensors")
-
-    SafeTensors.Read(path).Tensors
+    (read file).Tensors
     |> Seq.groupBy (fun tensor -> tensor.Name[.. tensor.Name.IndexOf '/' - 1])
     |> Seq.map (fun (name, tensors) ->
         Case(name, Map [ for tensor in tensors -> tensor.Name[name.Length + 1 ..], tensor ]))
     |> List.ofSeq
+
+/// What was noted with a file.
+let metadata file key = (read file).Metadata[key]
 
 let case file name = cases file |> List.find (fun case -> case.Name = name)
 
@@ -58,26 +61,35 @@ let worst floor (expected: float[]) (actual: float[]) =
     let place = Seq.maxBy rank (seq { 0 .. expected.Length - 1 })
     place, rank place
 
-/// Fails, naming the worst place, if a number is off by more than the tolerance. Numbers below a thousandth of the
-/// largest, or of one, are sums whose terms cancel, and count as that thousandth.
-let expectClose tolerance name (expected: float[]) (actual: float[]) =
+/// The largest magnitude of all, and of one.
+let private largest (expected: float[]) = Seq.fold (fun largest x -> max largest (abs x)) 1.0 expected
+
+/// Fails, naming the worst place, if a number is off by more than the tolerance, relative to the larger of itself and a
+/// share of the largest; `note` is told the error.
+let expectWithin share tolerance note name (expected: float[]) (actual: float[]) =
     Expect.equal actual.Length expected.Length $"%s{name}: number of elements"
 
     if expected.Length > 0 then
-        let floor = 1e-3 * max 1.0 (expected |> Array.map abs |> Array.max)
-        let place, error = worst floor expected actual
+        let place, error = worst (share * largest expected) expected actual
+        note error
 
         if not (error <= tolerance) then
             let values = $"expected %.17g{expected[place]}, got %.17g{actual[place]}"
             failtest $"%s{name}[%d{place}]: {values}, relative error %.3g{error} > %g{tolerance}"
 
-/// A recorded case in the precision under test.
+/// Numbers below a thousandth of the largest are sums whose terms cancel, and count as that thousandth.
+let share = 1e-3
+
+/// Fails, naming the worst place, if a number is off by more than the tolerance.
+let expectClose tolerance name expected actual = expectWithin share tolerance ignore name expected actual
+
+/// A recorded case in the precision under test; `note` is told the errors.
 type Recorded<'R
     when 'R: unmanaged
     and 'R: struct
     and 'R: (new: unit -> 'R)
     and 'R :> ValueType
-    and 'R :> IBinaryFloatingPointIeee754<'R>>(case: Case, tolerance: float) =
+    and 'R :> IBinaryFloatingPointIeee754<'R>>(case: Case, tolerance: float, ?note: float -> unit) =
 
     let reals (key: string) = case.Doubles key |> Array.map (fun x -> 'R.CreateTruncating x)
 
@@ -103,7 +115,7 @@ type Recorded<'R
     member _.Expect(key, actual: Memory<'R>) =
         actual.ToArray()
         |> Array.map Double.CreateTruncating
-        |> expectClose tolerance $"{case.Name}: {key}" (case.Doubles key)
+        |> expectWithin share tolerance (defaultArg note ignore) $"{case.Name}: {key}" (case.Doubles key)
 
     /// Compares the gradients of weights, and running statistics after the pass.
     member r.ExpectParameters(parameters: Parameter<'R> seq) =

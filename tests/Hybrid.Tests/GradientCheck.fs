@@ -50,13 +50,7 @@ let dot (a: Batch<float>) (b: Batch<float>) =
     sum
 
 /// A tensor that a loss depends on, and the gradient that a backward pass gave for it.
-type Variable = {
-    Name: string
-    Count: int
-    Get: int -> float
-    Set: int -> float -> unit
-    Gradient: float[]
-}
+type Variable = { Name: string; Count: int; Get: int -> float; Set: int -> float -> unit; Gradient: float[] }
 
 /// Numbers that are read anew whenever the loss is computed.
 let variable name (memory: Memory<float>) (gradient: Memory<float>) = {
@@ -108,22 +102,18 @@ let compare (loss: unit -> float) (variables: Variable list) : Deviation list = 
                 let below = loss ()
                 v.Set i value
 
-                {
-                    Tensor = v.Name
-                    Index = i
-                    Analytic = v.Gradient[i]
-                    Numeric = (above - below) / (2.0 * step)
-                }
+                { Tensor = v.Name; Index = i; Analytic = v.Gradient[i]; Numeric = (above - below) / (2.0 * step) }
         ]
 ]
 
-/// Fails with the worst place if any gradient is off by more than 1e-7.
-let expectSmall (deviations: Deviation list) =
+/// Fails with the worst place if any gradient is off by more than 1e-7; what is checked is named as in the ledger.
+let expectSmall name (deviations: Deviation list) =
     for d in deviations do
+        Ledger.note Ledger.CentralDifferences name d.Relative
         Expect.isBelow d.Relative 1e-7 (string d)
 
 /// The gradients of the input and of every trainable parameter of a layer against central differences.
-let expectCorrect (layer: Layer<float>) (x: Batch<float>) (training: bool) =
+let expectCorrect name (layer: Layer<float>) (x: Batch<float>) (training: bool) =
     let workspace = Workspace(ThreadTeam 1)
     let pass = Pass(workspace, training, CounterRandom 5UL)
 
@@ -154,7 +144,7 @@ let expectCorrect (layer: Layer<float>) (x: Batch<float>) (training: bool) =
             if p.IsTrainable then
                 parameter p
     ]
-    |> expectSmall
+    |> expectSmall name
 
 /// Random values for all parameters, so that no starting value hides a mistake; those of statistics are positive.
 let randomizeAll (parameters: Parameter<float> seq) =
@@ -162,7 +152,11 @@ let randomizeAll (parameters: Parameter<float> seq) =
         let random = CounterRandom(9UL).Fork(p.Name).Stream()
 
         for i in 0 .. p.Length - 1 do
-            p.Value[i] <- if p.IsTrainable then random.Uniform(-0.8, 0.8) else random.Uniform(0.5, 1.5)
+            p.Value[i] <-
+                if p.IsTrainable then
+                    random.Uniform(-0.8, 0.8)
+                else
+                    random.Uniform(0.5, 1.5)
 
         p.MarkChanged()
 

@@ -1,5 +1,6 @@
 module Hybrid.Tests.Program
 
+open System.IO
 open System.Runtime.Intrinsics
 open Expecto
 open Expecto.Impl
@@ -25,6 +26,22 @@ let private settings = [
     CLIArguments.Verbosity LogLevel.Warn
 ]
 
+/// Gradients of layers, cells and losses against central differences and PyTorch's values.
+let private gradients = [
+    LayerTests.gradients
+    LayerTests.losses
+    CellTests.steps
+    CellTests.sequences
+    CtcTests.ctc
+    ViterbiTests.tests
+    GoldenTests.layers
+    GoldenTests.recurrent
+    GoldenTests.cells
+    GoldenTests.ctc
+    GoldenTests.network
+    GoldenTests.tiny
+]
+
 /// What is run without vector instructions, several hundred times slower: results within tolerances, from kernels to layers.
 let private kernels =
     testList "kernels and gradients" [
@@ -33,19 +50,23 @@ let private kernels =
         }
         GemmTests.gemm
         VectorMathTests.vectorMath
-        LayerTests.gradients
-        LayerTests.losses
-        CellTests.steps
-        CellTests.sequences
-        CtcTests.ctc
-        ViterbiTests.tests
-        GoldenTests.layers
-        GoldenTests.recurrent
-        GoldenTests.cells
-        GoldenTests.ctc
-        GoldenTests.network
-        GoldenTests.tiny
+        yield! gradients
     ]
+
+/// Compares gradients and prints the table of errors, or writes it where nothing failed.
+let private tabulate path =
+    Tier.all <- true
+    let all = testList "gradients" (gradients @ [ DiffSharpTests.tests; OracleTests.tests ])
+    let code = runTestsWithCLIArgs settings [||] all
+    Ledger.noteVersion ("PyTorch " + Golden.metadata "layers" "torch" + ", recorded")
+    Ledger.noteVersion (Golden.metadata "diffsharp" "oracle" + ", recorded")
+    let page = String.concat "\n" (Ledger.page ()) + "\n"
+
+    match path with
+    | Some path when code = 0 -> File.WriteAllText(path, page)
+    | _ -> printf "%s" page
+
+    code
 
 [<EntryPoint>]
 let main arguments =
@@ -54,6 +75,8 @@ let main arguments =
         printfn $"{InstructionSetTests.answer name (int threads)}"
         0
     | "--kernels" :: rest -> runTestsWithCLIArgs settings (List.toArray rest) kernels
+    | [ "--gradients" ] -> tabulate None
+    | [ "--gradients"; path ] -> tabulate (Some path)
     | arguments ->
         Tier.all <- List.contains "--all" arguments
         runTestsInAssemblyWithCLIArgs settings (arguments |> List.except [ "--all" ] |> List.toArray)

@@ -94,7 +94,7 @@ let steps =
                     for p in cell.Parameters do
                         parameter p
                 ]
-                |> expectSmall
+                |> expectSmall $"{kind}Cell"
             }
 
             test $"{kind}: the steps of a cell are those of a sequence, bit for bit" {
@@ -216,7 +216,7 @@ let private expectStatesCorrect kind bidirectional layers dropout locked layerNo
         for p in layer.Parameters do
             parameter p
     ]
-    |> expectSmall
+    |> expectSmall $"{kind}"
 
 /// The outputs of one utterance.
 let private outputs (y: Batch<float>) b = [|

@@ -11,6 +11,9 @@ open Hybrid.Tests.Golden
 // Both sides compute in double; what remains is the order of sums.
 let private tolerance = 1e-10
 
+/// A case in double whose errors go into the table of gradients.
+let private noted name (case: Case) = Recorded<float>(case, tolerance, Ledger.note Ledger.PyTorch name)
+
 let private build (case: Case) : Layer<float> =
     let s = case.Ints "settings"
 
@@ -37,7 +40,7 @@ let layers =
     testList "layers equal PyTorch" [
         for case in cases "layers" @ List.filter _.Has("dx") (cases "blocks") do
             test case.Name {
-                let layer, recorded = build case, Recorded<float>(case, tolerance)
+                let layer, recorded = build case, noted case.Name case
                 recorded.Load layer.Parameters
                 let pass = Pass(Workspace(ThreadTeam 1), not (case.Name.EndsWith "evaluation"))
                 let y = layer.Forward(recorded.Batch("x", "lengths"), pass)
@@ -50,7 +53,7 @@ let layers =
 
         test "softmax and cross-entropy, per frame and per row" {
             let case = case "blocks" "crossentropy"
-            let recorded = Recorded<float>(case, tolerance)
+            let recorded = noted case.Name case
             let logits = recorded.Batch("logits", "lengths")
             let frames = SoftmaxCrossEntropy.Compute(logits, case.Labels, Workspace(ThreadTeam 1))
             recorded.Expect("loss", Memory [| frames.Loss |])
@@ -116,7 +119,7 @@ let recurrent =
     testList "recurrent networks equal PyTorch's on packed sequences, with states at both ends" [
         for case in cases "recurrent" ->
             test case.Name {
-                let s, recorded = case.Ints "settings", Recorded<float>(case, tolerance)
+                let s, recorded = case.Ints "settings", noted case.Name case
                 let layer = Recurrent<float>(kindOf case, s[0], s[1], (s[2] = 1), s[3])
                 recorded.Load layer.Parameters
                 let pass = Pass(Workspace(ThreadTeam 1), true)
@@ -136,7 +139,7 @@ let cells =
     testList "cells equal PyTorch's over two steps" [
         for case in cases "cells" ->
             test case.Name {
-                let s, recorded = case.Ints "settings", Recorded<float>(case, tolerance)
+                let s, recorded = case.Ints "settings", noted $"{kindOf case}Cell" case
 
                 let cell: Cell<float> =
                     match kindOf case with
@@ -181,7 +184,7 @@ let ctc =
                 if case.Has $"{reduction}/loss" then
                     test $"{case.Name}, {reduction}" {
                         let loss = CtcLoss((case.Ints "blank")[0], reduction, InfeasiblePolicy.Skip)
-                        let recorded = Recorded<float>(case, tolerance)
+                        let recorded = noted "ctc" case
                         let logits = recorded.Batch("logits", "lengths")
                         let result = loss.Compute(logits, case.Labels, Workspace(ThreadTeam 1))
 
@@ -279,9 +282,8 @@ let private spec =
 
     ModelSpec(5, 6, List.toArray layers, [| LinearSpec 6 |])
 
-let private trainOnce (network: Network<_>) tolerance =
+let private trainOnce (network: Network<_>) (recorded: Recorded<_>) tolerance =
     let case = case "network" "network"
-    let recorded = Recorded<_>(case, tolerance)
     recorded.Load network.Parameters
     let workspace = Workspace(ThreadTeam 2)
     let pass = Pass(workspace, true)
@@ -297,8 +299,8 @@ let private trainOnce (network: Network<_>) tolerance =
 [<Tests>]
 let network =
     testList "a whole network equals PyTorch" [
-        test "in double" { trainOnce (Network<float> spec) tolerance }
-        test "in float" { trainOnce (Network<float32> spec) 1e-4 }
+        test "in double" { trainOnce (Network<float> spec) (noted "network" (case "network" "network")) tolerance }
+        test "in float" { trainOnce (Network<float32> spec) (Recorded<float32>(case "network" "network", 1e-4)) 1e-4 }
         test "takes its weights from PyTorch's names and shapes" {
             let case = case "network" "network"
 
@@ -327,7 +329,7 @@ let private noise count seed =
 let tiny =
     test "the recipe tiny with CTC equals PyTorch" {
         let case, network = case "tiny" "tiny", Network<float>(Recipes.tiny.Network)
-        let recorded = Recorded<float>(case, tolerance)
+        let recorded = noted "network" case
 
         let weights = [
             for p in network.Parameters do

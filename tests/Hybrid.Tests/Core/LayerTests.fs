@@ -11,10 +11,10 @@ let private lengths = [| 11; 4; 1; 6 |]
 let private gradient name (layer: unit -> Layer<float>) features =
     testList name [
         test $"{name}: gradients equal central differences in training" {
-            expectCorrect (randomize (layer ())) (randomBatch 1UL features lengths) true
+            expectCorrect name (randomize (layer ())) (randomBatch 1UL features lengths) true
         }
         test $"{name}: gradients equal central differences in evaluation" {
-            expectCorrect (randomize (layer ())) (randomBatch 2UL features lengths) false
+            expectCorrect name (randomize (layer ())) (randomBatch 2UL features lengths) false
         }
     ]
 
@@ -65,7 +65,8 @@ let losses =
             let logits = randomBatch 3UL 5 lengths
             let labels = [| for length in lengths -> Array.init length (fun t -> 7 * t % 5) |]
             let loss () = SoftmaxCrossEntropy.Compute(logits, labels, Workspace(ThreadTeam 1))
-            compare (fun () -> loss().Loss) [ frames "logits" logits (loss().Gradient) ] |> expectSmall
+            compare (fun () -> loss().Loss) [ frames "logits" logits (loss().Gradient) ]
+            |> expectSmall "crossentropy"
         }
 
         test "one of every kind of layer with CTC: gradients equal central differences" {
@@ -98,7 +99,7 @@ let losses =
                     if p.IsTrainable then
                         parameter p
             ]
-            |> expectSmall
+            |> expectSmall "network"
         }
     ]
 

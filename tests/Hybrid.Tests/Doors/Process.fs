@@ -27,8 +27,9 @@ let prepare (program: string) (folder: string) (arguments: string list) =
     start.Environment["HYBRID_CACHE"] <- cache.Value
     start
 
-/// Runs `dotnet` with variables of the environment and arguments in a folder and waits for its end.
-let dotnetWith (variables: (string * string) list) (folder: string) (arguments: string list) =
+/// Runs `dotnet` with variables of the environment and arguments in a folder and waits for its end; ends it where that
+/// takes longer than a limit.
+let dotnetWithin (limit: TimeSpan) (variables: (string * string) list) (folder: string) (arguments: string list) =
     let start = prepare "dotnet" folder arguments
 
     for name, value in variables do
@@ -36,13 +37,29 @@ let dotnetWith (variables: (string * string) list) (folder: string) (arguments: 
 
     use running = new Process(StartInfo = start)
     let output, errors = StringBuilder(), StringBuilder()
-    running.OutputDataReceived.Add(fun line -> if not (isNull line.Data) then output.AppendLine line.Data |> ignore)
-    running.ErrorDataReceived.Add(fun line -> if not (isNull line.Data) then errors.AppendLine line.Data |> ignore)
+
+    running.OutputDataReceived.Add(fun line ->
+        if not (isNull line.Data) then
+            output.AppendLine line.Data |> ignore)
+
+    running.ErrorDataReceived.Add(fun line ->
+        if not (isNull line.Data) then
+            errors.AppendLine line.Data |> ignore)
+
     running.Start() |> ignore
     running.BeginOutputReadLine()
     running.BeginErrorReadLine()
+
+    if not (running.WaitForExit limit) then
+        running.Kill true
+        errors.AppendLine $"did not end within {limit}" |> ignore
+
+    // Until the last line of output has come, too.
     running.WaitForExit()
     { ExitCode = running.ExitCode; Output = output.ToString(); Errors = errors.ToString() }
+
+/// The same without a limit.
+let dotnetWith variables folder arguments = dotnetWithin Threading.Timeout.InfiniteTimeSpan variables folder arguments
 
 /// Runs `dotnet` with arguments in a folder and waits for its end.
 let dotnet folder arguments = dotnetWith [] folder arguments
@@ -53,4 +70,7 @@ let hybrid (folder: string) (arguments: string list) =
 
 /// Runs this test program with variables of the environment.
 let tests variables arguments =
-    dotnetWith variables AppContext.BaseDirectory (Path.Combine(AppContext.BaseDirectory, "Hybrid.Tests.dll") :: arguments)
+    dotnetWith
+        variables
+        AppContext.BaseDirectory
+        (Path.Combine(AppContext.BaseDirectory, "Hybrid.Tests.dll") :: arguments)

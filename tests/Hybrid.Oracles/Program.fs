@@ -1,0 +1,143 @@
+module Hybrid.Oracles.Program
+
+open System
+open System.IO
+open Expecto
+open Hybrid.Core
+open Hybrid.Tests
+open Hybrid.Tests.Cases
+
+/// What an oracle and Hybrid compute in one precision, and how far apart they may be (see Golden.expectWithin).
+type private Column = {
+    Oracle: Ledger.Oracle
+    Results: Case -> Tensors -> Tensors
+    Hybrid: Case -> Tensors -> Tensors
+    Share: float
+    Tolerance: float
+}
+
+/// A package with its version, or why it cannot run.
+type private Package = { Name: string; Version: Result<string, string>; Columns: Column list }
+
+let private inDouble oracle results = {
+    Oracle = oracle
+    Results = results
+    Hybrid = fun case given -> HybridRun<float>(case, given).Results
+    Share = Golden.share
+    Tolerance = 1e-10
+}
+
+// Sums in single precision, such as the gradient of a bias in front of a batch normalization, which is zero, lose as many
+// digits as their terms are larger: errors are relative to the largest value of a tensor.
+let private inFloat oracle results = {
+    Oracle = oracle
+    Results = results
+    Hybrid = fun case given -> HybridRun<float32>(case, given).Results
+    Share = 1.0
+    Tolerance = 1e-4
+}
+
+let private packages = [
+    {
+        Name = "DiffSharp"
+#if DIFFSHARP
+        Version = Ok DiffSharpOracle.Version
+        Columns = [ inDouble Ledger.DiffSharp DiffSharpOracle.results ]
+#else
+        Version = Error "built without it"
+        Columns = []
+#endif
+    }
+    {
+        Name = "TorchSharp"
+#if TORCHSHARP
+        Version =
+            try
+                Ok(TorchSharpOracle.version ())
+            with error ->
+                Error $"its native library does not load (tests/Hybrid.Oracles/README.md helps): {error.GetBaseException().Message.Trim().Split('\n')[0]}"
+        Columns = [
+            inDouble Ledger.TorchSharpDouble (TorchSharpOracle.results TorchSharp.torch.ScalarType.Float64)
+            inFloat Ledger.TorchSharpFloat (TorchSharpOracle.results TorchSharp.torch.ScalarType.Float32)
+        ]
+#else
+        Version = Error "built without it"
+        Columns = []
+#endif
+    }
+]
+
+let private agree column case =
+    let given = given case
+    let expected, actual = column.Results case given, column.Hybrid case given
+
+    Expect.equal
+        (Seq.sort actual.Keys |> List.ofSeq)
+        (Seq.sort expected.Keys |> List.ofSeq)
+        $"{case.Name}: names of results"
+
+    for KeyValue(name, tensor) in expected do
+        Golden.expectWithin
+            column.Share
+            column.Tolerance
+            (Ledger.note column.Oracle case.Name)
+            $"{case.Name}: {name}"
+            tensor.Data
+            actual[name].Data
+
+/// One after the other: neither library promises more.
+let private tests =
+    testSequenced
+    <| testList "oracles" [
+        for package in packages do
+            if package.Version.IsOk then
+                for column in package.Columns do
+                    testList $"{column.Oracle}" [
+                        for case in CaseList.all do
+                            testCase case.Name (fun () -> agree column case)
+                    ]
+    ]
+
+/// What DiffSharp is given and answers, as tensors named by case.
+let private record (path: string) =
+    match packages |> List.find (fun package -> package.Name = "DiffSharp") with
+    | { Version = Ok version; Columns = [ column ] } ->
+        let tensors = [|
+            for case in CaseList.all do
+                if case.Recorded then
+                    let given = given case
+
+                    for KeyValue(name, tensor) in Seq.append given (column.Results case given) do
+                        StoredTensor.FromDoubles($"{case.Name}/{name}", tensor.Data, tensor.Shape)
+        |]
+
+        let origin = dict [ "program", "tests/Hybrid.Oracles --record"; "oracle", version ]
+        SafeTensors(Collections.Generic.Dictionary<string, string> origin, tensors).Write path
+        printfn $"{path}: {tensors.Length} tensors, {FileInfo(path).Length} bytes"
+        0
+    | _ ->
+        eprintfn "DiffSharp is needed to record"
+        1
+
+[<EntryPoint>]
+let main arguments =
+    match List.ofArray arguments with
+    | [ "--record"; path ] -> record path
+    | arguments ->
+        let ledger, rest =
+            match arguments with
+            | "--ledger" :: path :: rest -> Some path, rest
+            | rest -> None, rest
+
+        for package in packages do
+            match package.Version with
+            | Ok version ->
+                Ledger.noteVersion version
+                printfn $"{package.Name}: {version}"
+            | Error reason -> printfn $"{package.Name}: not run: {reason}"
+
+        let code =
+            runTestsWithCLIArgs [ CLIArguments.No_Spinner; CLIArguments.Colours 0 ] (List.toArray rest) tests
+
+        ledger |> Option.iter (fun path -> File.WriteAllLines(path, Ledger.lines ()))
+        code
