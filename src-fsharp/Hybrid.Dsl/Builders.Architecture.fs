@@ -29,26 +29,31 @@ type IArchitecturePart = interface end
 /// `features (mfcc 28)`
 type FeatureDeclaration =
     | FeatureDeclaration of preset: FeaturePreset * line: int
+
     interface IArchitecturePart
 
 /// The layers between features and representation.
 type EncoderBlock =
     | EncoderBlock of PlacedLayer list
+
     interface IArchitecturePart
 
 /// The layers between representation and logits.
 type DecoderBlock =
     | DecoderBlock of PlacedLayer list
+
     interface IArchitecturePart
 
 /// An encoder and the decoder behind it.
 type EncoderAndDecoder =
     | EncoderAndDecoder of EncoderBlock * DecoderBlock
+
     interface IArchitecturePart
 
 /// All that an architecture consists of.
 type CompleteArchitecture =
     | CompleteArchitecture of FeatureDeclaration * EncoderBlock * DecoderBlock
+
     interface IArchitecturePart
 
 /// `encoder { ... }`
@@ -73,7 +78,12 @@ module internal Sentences =
     let NoDecoder = "decoder is missing: end the network with decoder { linear phones }"
 
     [<Literal>]
-    let Order = "a network has features, then one encoder, then one decoder: put them in this order, each once"
+    let LayerOutside =
+        "a layer stands outside encoder and decoder: move it into encoder { ... } or decoder { ... }"
+
+    [<Literal>]
+    let Order =
+        "a network has features, then one encoder, then one decoder: put them in this order, each once"
 
 /// `encoderDecoder { ... }`: features, an encoder and a decoder; that all are there, the compiler sees. When the block ends,
 /// shapes are walked and all mistakes reported together.
@@ -81,16 +91,23 @@ type EncoderDecoderBuilder() =
     member _.Yield(part: FeatureDeclaration) = part
     member _.Yield(part: EncoderBlock) = part
     member _.Yield(part: DecoderBlock) = part
+
+    [<CompilerMessage(Sentences.LayerOutside, 10001, IsError = true)>]
+    member _.Yield(_: LayerSpec) = EncoderBlock []
+
     member _.Delay(parts: unit -> 'parts) = parts ()
     member _.Combine(encoder: EncoderBlock, decoder: DecoderBlock) = EncoderAndDecoder(encoder, decoder)
 
-    member _.Combine(features: FeatureDeclaration, EncoderAndDecoder(encoder, decoder)) = CompleteArchitecture(features, encoder, decoder)
+    member _.Combine(features: FeatureDeclaration, EncoderAndDecoder(encoder, decoder)) =
+        CompleteArchitecture(features, encoder, decoder)
 
     [<CompilerMessage(Sentences.NoDecoder, 10001, IsError = true)>]
-    member _.Combine(features: FeatureDeclaration, encoder: EncoderBlock) = CompleteArchitecture(features, encoder, DecoderBlock [])
+    member _.Combine(features: FeatureDeclaration, encoder: EncoderBlock) =
+        CompleteArchitecture(features, encoder, DecoderBlock [])
 
     [<CompilerMessage(Sentences.NoEncoder, 10001, IsError = true)>]
-    member _.Combine(features: FeatureDeclaration, decoder: DecoderBlock) = CompleteArchitecture(features, EncoderBlock [], decoder)
+    member _.Combine(features: FeatureDeclaration, decoder: DecoderBlock) =
+        CompleteArchitecture(features, EncoderBlock [], decoder)
 
     [<CompilerMessage(Sentences.Order, 10001, IsError = true)>]
     member _.Combine(_: IArchitecturePart, _: IArchitecturePart) =
@@ -103,12 +120,19 @@ type EncoderDecoderBuilder() =
     member _.Run(_: IArchitecturePart) : Hybrid.Dsl.Architecture = invalidOp Sentences.Order
 
     member _.Run
-        (CompleteArchitecture(FeatureDeclaration(preset, line), EncoderBlock encoder, DecoderBlock decoder), [<CallerFilePath; Optional; DefaultParameterValue("")>] file: string)
-        : Hybrid.Dsl.Architecture
-        =
+        (
+            CompleteArchitecture(FeatureDeclaration(preset, line), EncoderBlock encoder, DecoderBlock decoder),
+            [<CallerFilePath; Optional; DefaultParameterValue("")>] file: string
+        ) : Hybrid.Dsl.Architecture =
         let specs layers = [| for placed in layers -> placed.Layer |] :> IReadOnlyList<LayerSpec>
         let network = ModelSpec(preset.Coefficients, phones, specs encoder, specs decoder)
-        let lines = dict (Seq.zip (network.Layers |> Seq.map (fun struct (path, _) -> path)) [ for placed in encoder @ decoder -> placed.Line ])
+
+        let lines =
+            dict (
+                Seq.zip (network.Layers |> Seq.map (fun struct (path, _) -> path)) [
+                    for placed in encoder @ decoder -> placed.Line
+                ]
+            )
 
         let mistakes = [
             for problem in preset.Validate() -> { Line = line; Message = $"features: {problem}" }
@@ -121,13 +145,21 @@ type EncoderDecoderBuilder() =
         if mistakes.IsEmpty then
             { Features = preset; Network = network }
         else
-            raise (DeclarationException("the network", file, mistakes, Shapes.table network))
+            // Shapes help where a layer is wrong.
+            let help =
+                if network.Validate().Count > 0 then
+                    Shapes.table network
+                else
+                    ""
+
+            raise (DeclarationException("the network", file, mistakes, help))
 
 /// How sound becomes feature vectors.
 [<AutoOpen; AbstractClass; Sealed>]
 type FeatureWords =
     /// How sound becomes feature vectors: `mfcc 28`, or `given 28` where they come with the corpus.
-    static member features(preset: FeaturePreset, [<CallerLineNumber; Optional; DefaultParameterValue(0)>] line: int) = FeatureDeclaration(preset, line)
+    static member features(preset: FeaturePreset, [<CallerLineNumber; Optional; DefaultParameterValue(0)>] line: int) =
+        FeatureDeclaration(preset, line)
 
 /// The blocks of an architecture.
 [<AutoOpen>]

@@ -35,24 +35,48 @@ type Architecture = {
 
     override a.GetHashCode() = a.Text.GetHashCode StringComparison.Ordinal
 
+/// A training that has ended.
+type TrainingResult = {
+    /// The model that was best on the dev data.
+    Model: SpeechModel
+    /// What every epoch brought.
+    History: IReadOnlyList<EpochReport>
+}
+
 /// Something wrong in a declaration: where, and what to do.
 type Mistake = {
     Line: int
     Message: string
 } with
 
-    override m.ToString() = if m.Line > 0 then $"line {m.Line}: {m.Message}" else m.Message
+    override m.ToString() =
+        if m.Line > 0 then
+            $"line {m.Line}: {m.Message}"
+        else
+            m.Message
 
 /// A declaration has mistakes; the message lists all of them, and what else helps to find them.
 type DeclarationException(what: string, file: string, mistakes: Mistake list, help: string) =
     inherit
         Exception(
             String.concat Environment.NewLine [
-                let where = if String.IsNullOrEmpty file then "" else $" in {Path.GetFileName file}"
-                let count = if mistakes.Length = 1 then "1 mistake" else $"{mistakes.Length} mistakes"
+                let where =
+                    if String.IsNullOrEmpty file then
+                        ""
+                    else
+                        $" in {Path.GetFileName file}"
+
+                let count =
+                    if mistakes.Length = 1 then
+                        "1 mistake"
+                    else
+                        $"{mistakes.Length} mistakes"
+
                 $"{what}{where} has {count}"
+
                 for mistake in mistakes do
                     $"  {mistake}"
+
                 if help <> "" then
                     help
             ]
@@ -66,7 +90,12 @@ module internal Table =
     /// Cells in columns, those of the columns named aligned to the right.
     let text (right: Set<int>) (rows: string list list) =
         let widths = rows |> List.transpose |> List.map (List.map String.length >> List.max)
-        let cell i (text: string) = if right.Contains i then text.PadLeft widths[i] else text.PadRight widths[i]
+
+        let cell i (text: string) =
+            if right.Contains i then
+                text.PadLeft widths[i]
+            else
+                text.PadRight widths[i]
 
         rows
         |> List.map (fun row -> (row |> List.mapi cell |> String.concat "  ").TrimEnd())

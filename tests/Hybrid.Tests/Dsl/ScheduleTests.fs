@@ -49,8 +49,17 @@ let tests =
                 }
 
             Expect.equal schedule.Epochs 8 "epochs"
-            let losses = [ for f in [ 0.0; 0.24; 0.26; 1.0 ] -> let struct (phase, _, _) = schedule.PhaseAt f in (nonNull phase).Loss ]
-            Expect.equal losses [ TrainingLoss.Viterbi; TrainingLoss.Viterbi; TrainingLoss.Ctc; TrainingLoss.Ctc ] "losses"
+
+            let losses = [
+                for f in [ 0.0; 0.24; 0.26; 1.0 ] ->
+                    let struct (phase, _, _) = schedule.PhaseAt f in (nonNull phase).Loss
+            ]
+
+            Expect.equal
+                losses
+                [ TrainingLoss.Viterbi; TrainingLoss.Viterbi; TrainingLoss.Ctc; TrainingLoss.Ctc ]
+                "losses"
+
             Expect.equal (TrainingSpec.FromJson(schedule.ToJson()).ToJson()) (schedule.ToJson()) "JSON"
 
             let message =
@@ -75,12 +84,21 @@ let tests =
                     seed 5
                     batchSize 8
                     optimizer (sgd (learningRate = 0.1, momentum = 0.9, nesterov = true))
-                    learningRate (sequence ([ 1.0, constant; 2.0, scaled (0.5, exponential 0.9) ], reduceOnPlateau (patience = 2)))
+
+                    learningRate (
+                        sequence ([ 1.0, constant; 2.0, scaled (0.5, exponential 0.9) ], reduceOnPlateau (patience = 2))
+                    )
+
                     clipGradients 5.0
                     averageWeights (ema 0.99)
                     augment (mask (time = 20, frequency = 4))
-                    phase "first" 2<epochs> (viterbi |> withoutAugmentation |> withLearningRate (step (every = 1.0)))
-                    phase "rest" 8<epochs> (ctc |> withFrozen [ "encoder.0" ] |> withAugmentation (mask (time = 40, frequency = 8)))
+                    phase "first" 2<epochs> (viterbi |> withoutAugmentation |> withLearningRate (step 1.0))
+
+                    phase
+                        "rest"
+                        8<epochs>
+                        (ctc |> withFrozen [ "encoder.0" ] |> withAugmentation (mask (time = 40, frequency = 8)))
+
                     stopEarly 3<epochs>
                     decodeWith (prefixBeam 4)
                     checkpointEvery 0.5<minutes>
@@ -91,10 +109,27 @@ let tests =
                 PhaseSpec("rest", 8, TrainingLoss.Ctc, null, MaskingSpec(40, 8), [| "encoder.0" |])
             |]
 
-            let rates = SequenceRate([| RatePart(1.0, ConstantRate()); RatePart(2.0, ScaledRate(0.5, ExponentialRate 0.9)) |], ReduceOnPlateau(Patience = 2))
+            let rates =
+                SequenceRate(
+                    [| RatePart(1.0, ConstantRate()); RatePart(2.0, ScaledRate(0.5, ExponentialRate 0.9)) |],
+                    ReduceOnPlateau(Patience = 2)
+                )
 
             let expected =
-                TrainingSpec(5UL, 10, BatchSize(8, Int32.MaxValue), SgdSpec(0.1, 0.9, true), rates, 5.0, phases, MaskingSpec(20, 4), AveragingSpec 0.99, 3, PrefixBeamDecoding 4, 0.5)
+                TrainingSpec(
+                    5UL,
+                    10,
+                    BatchSize(8, Int32.MaxValue),
+                    SgdSpec(0.1, 0.9, true),
+                    rates,
+                    5.0,
+                    phases,
+                    MaskingSpec(20, 4),
+                    AveragingSpec 0.99,
+                    3,
+                    PrefixBeamDecoding 4,
+                    0.5
+                )
 
             Expect.equal (all.ToJson()) (expected.ToJson()) "spec"
             Expect.equal (TrainingSpec.FromJson(all.ToJson()).ToJson()) (all.ToJson()) "through JSON"
