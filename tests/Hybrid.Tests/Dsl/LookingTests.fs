@@ -151,7 +151,7 @@ let tests =
                 "weight [2, 2], 0.5 to 0.5, mean 0.5: 0.5, 0.5, 0.5, 0.5"
             ]
 
-            expectParts "Hybrid.Core.LogProbs.FromProbabilities([| 0.75f; 0.25f; 0.1f; 0.9f |], 2, 2)" [
+            expectParts "Hybrid.Core.LogProbs.FromProbabilities(System.ReadOnlySpan [| 0.75f; 0.25f; 0.1f; 0.9f |], 2, 2)" [
                 "log probabilities [T 2, V 2], best symbol of each frame: 0 1"
             ]
 
