@@ -46,7 +46,7 @@ let classifier = Linear<float32>(hidden, names.Length)
 // The network may choose the states that it starts from, one for each layer.
 let start = Parameter<float32>.Constant("start", 0.0, layers, hidden)
 let parameters = [| yield! rnn.Parameters; yield! classifier.Parameters; start |]
-let optimizer = AdamW(AdamWSpec(), parameters)
+let optimizer = AdamWSpec().Build parameters
 let workspace = Workspace()
 
 /// The outputs of the upper layer for every frame, and a logit for each vowel from its last states.

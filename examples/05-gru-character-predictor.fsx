@@ -27,7 +27,7 @@ let symbol stream t = symbols[stream * streamLength + t]
 let cell = GruCell<float32>(V, hidden)
 let projection = Linear<float32>(hidden, V)
 let parameters = [| yield! cell.Parameters; yield! projection.Parameters |]
-let optimizer = AdamW(AdamWSpec(), parameters)
+let optimizer = AdamWSpec().Build parameters
 let workspace = Workspace()
 let state data = CellState(MatrixView<float32>(data, streams, hidden))
 

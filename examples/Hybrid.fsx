@@ -4,3 +4,4 @@
 #r "Hybrid.Speech.dll"
 #r "Hybrid.Dsl.dll"
 #r "Plotly.NET.dll"
+#load "../src-fsharp/Hybrid.Dsl/Hybrid.Dsl.fsx"

@@ -34,7 +34,7 @@ internal sealed class GruCharacterPredictor
         var random = new CounterRandom(6).Stream();
         var text = string.Concat(Enumerable.Range(0, 600).Select(_ => Sentence(random)));
         var model = new GruCharacterPredictor(text);
-        var optimizer = new AdamW(new AdamWSpec(), model.parameters);
+        var optimizer = new AdamWSpec().Build(model.parameters);
         var most = model.symbols.CountBy(symbol => symbol).Max(pair => pair.Value);
         Console.WriteLine($"{model.alphabet.Length} characters; always guessing the commonest is wrong in {100 - 100.0 * most / text.Length:F1} %");
         var error = 1.0;

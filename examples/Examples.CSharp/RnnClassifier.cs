@@ -27,7 +27,7 @@ internal sealed class RnnClassifier
     public static void Run()
     {
         var model = new RnnClassifier();
-        var optimizer = new AdamW(new AdamWSpec(), model.parameters);
+        var optimizer = new AdamWSpec().Build(model.parameters);
         var random = new CounterRandom(4).Stream();
         for (var step = 1; step <= 150; step++)
         {

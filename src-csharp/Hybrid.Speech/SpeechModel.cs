@@ -34,7 +34,10 @@ public sealed record SpeechModel(Network<float> Network, PhoneInventory Inventor
     }
 
     /// <summary>Writes the file as a whole or not at all.</summary>
-    public void Save(string path) => new SafeTensors(Describe(), [.. Network.Save()]).Write(path);
+    public void Save(string path) => Save(path, [.. Network.Save()]);
+
+    /// <summary>Writes the file with other weights than those of <see cref="Network"/>.</summary>
+    internal void Save(string path, IReadOnlyList<StoredTensor> weights) => new SafeTensors(Describe(), weights).Write(path);
 
     /// <summary>The model's description, as it stands in the file's metadata.</summary>
     public Dictionary<string, string> Describe() => new()

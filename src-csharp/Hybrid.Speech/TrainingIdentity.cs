@@ -28,8 +28,8 @@ internal static class TrainingIdentity
         foreach (var key in before.Keys.Union(after.Keys).Order(StringComparer.Ordinal))
         {
             string old = before.GetValueOrDefault(key, "nothing"), wanted = after.GetValueOrDefault(key, "nothing");
-            // The name of a recipe changes nothing.
-            if (old != wanted && key != "name") differences.Add($"{key} was {old}, is {wanted}");
+            // The name of a recipe changes nothing, nor does how often checkpoints are written.
+            if (old != wanted && key is not ("name" or "training.checkpointMinutes")) differences.Add($"{key} was {old}, is {wanted}");
         }
         foreach (var (key, name) in new[] { (TrainKey, "training data"), (DevKey, "dev data"), (LimitKey, "time limit") })
             if (checkpoint.GetValueOrDefault(key, "unknown") is var old && old != now[key]) differences.Add($"{name}: {Quoted.Unless(old)} then, {now[key]} now");

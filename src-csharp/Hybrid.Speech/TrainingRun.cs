@@ -7,7 +7,7 @@ namespace Hybrid.Speech;
 /// <param name="Folder">Where the best model, checkpoints and metrics go; null to keep nothing.</param>
 /// <param name="Limit">The time over which to stretch the schedule; null to run the recipe's epochs.</param>
 /// <param name="Resume">Whether to continue from the folder's checkpoint, if there is one.</param>
-/// <param name="CheckpointInterval">The longest time between two checkpoints; one minute where null.</param>
+/// <param name="CheckpointInterval">The longest time between two checkpoints; the recipe's where null.</param>
 /// <param name="EnoughPer">An error rate on the dev data, in percent, at which to stop; null to go on to the end.</param>
 public sealed record TrainingOptions(string? Folder = null, TimeSpan? Limit = null, bool Resume = false, TimeSpan? CheckpointInterval = null, double? EnoughPer = null);
 
@@ -69,7 +69,7 @@ public sealed class TrainingRun
 
     /// <summary>
     /// A training that learns the first <paramref name="utterances"/> feasible utterances by heart and is judged by the same:
-    /// masks and dropout are left out, the learning rate stays constant after a warm-up. A network that cannot do this cannot
+    /// masks, dropout and phases are left out, the learning rate stays constant after a warm-up. A network that cannot do this cannot
     /// learn more.
     /// </summary>
     /// <param name="utterances">How many.</param>
@@ -79,7 +79,7 @@ public sealed class TrainingRun
     {
         static IReadOnlyList<LayerSpec> Plain(IEnumerable<LayerSpec> layers) => [.. layers.Where(layer => layer is not (MaskingSpec or DropoutSpec))];
         var network = Recipe.Network with { Encoder = Plain(Recipe.Network.Encoder), Decoder = Plain(Recipe.Network.Decoder) };
-        var schedule = Recipe.Training with { Epochs = epochs, Batch = Recipe.Training.Batch with { Utterances = Math.Min(utterances, 4) }, LearningRate = new WarmUp(5, new ConstantRate()) };
+        var schedule = Recipe.Training with { Epochs = epochs, Batch = Recipe.Training.Batch with { Utterances = Math.Min(utterances, 4) }, LearningRate = new WarmUp(5, new ConstantRate()), Phases = null, Augmentation = null, Averaging = null, Patience = null };
         var impossible = Infeasible(Train).Select(left => left.Id).ToHashSet();
         var few = Train.Where(id => !impossible.Contains(id)).Take(utterances);
         return new TrainingRun(Recipe with { Network = network, Training = schedule }, model.Inventory, few, few, team);
@@ -124,7 +124,7 @@ public sealed class TrainingRun
         if (folder is not null) Begin(folder, options, observer, description);
 
         var (watch, plateau) = (Stopwatch.StartNew(), new PlateauWatch());
-        var interval = options.CheckpointInterval ?? TimeSpan.FromMinutes(1);
+        var interval = options.CheckpointInterval ?? TimeSpan.FromMinutes(Recipe.Training.CheckpointMinutes ?? 1);
         try
         {
             trainer.Run(options.Limit, Stepped, EpochEnded, options.EnoughPer, cancellation);
@@ -184,7 +184,7 @@ public sealed class TrainingRun
     private void KeepBest(TrainingFolder? folder)
     {
         if (History.Count == 0 || !ReferenceEquals(History[^1], trainer.State.Best)) return;
-        bestWeights = [.. model.Network.Save()];
-        if (folder is not null) model.Save(folder.Model);
+        bestWeights = [.. trainer.JudgedWeights()];
+        if (folder is not null) model.Save(folder.Model, bestWeights);
     }
 }

@@ -1,27 +1,78 @@
 namespace Hybrid.Dsl
 
+open System
 open System.Collections.Generic
+open System.Text.Json
+open System.Text.Json.Nodes
 open Hybrid.Core
 open Hybrid.Speech
-
-/// A training that has ended.
-type TrainingResult = {
-    /// The model that was best on the dev data.
-    Model: SpeechModel
-    /// What every epoch brought.
-    History: IReadOnlyList<EpochReport>
-}
 
 /// What one does with architectures, schedules and sound.
 [<AutoOpen>]
 module Api =
+    /// What a network consists of: for each layer the shape of its output for ten seconds of audio, parameters, multiply-adds per
+    /// second of audio, and the subsampling up to it. `printfn $"{summary network}"` prints the table.
+    let summary (architecture: Architecture) = Summary.Of architecture
+
+    /// The figure of a network as SVG.
+    let diagram (architecture: Architecture) : string = Diagram.svg architecture
+
+    /// What tells a second architecture from a first, a sentence for each difference; empty where they are the same.
+    let diff (before: Architecture) (after: Architecture) : string list = Difference.between before after
+
+    /// An architecture as JSON: features and network.
+    let toJson (architecture: Architecture) : string =
+        let json = JsonObject()
+        json["features"] <- JsonNode.Parse(architecture.Features.ToJson())
+        json["network"] <- JsonNode.Parse(architecture.Network.ToJson())
+        json.ToJsonString(JsonSerializerOptions(WriteIndented = true))
+
+    /// Reads what `toJson` wrote. Raises a FormatException where the text is no architecture, a DeclarationException where the
+    /// architecture has mistakes.
+    let ofJson (json: string) : Architecture =
+        let root =
+            try
+                JsonNode.Parse json
+            with :? JsonException as error ->
+                raise (FormatException($"not an architecture: {error.Message}", error))
+
+        match root with
+        | :? JsonObject as json when json.Count = 2 && json.ContainsKey "features" && json.ContainsKey "network" ->
+            let text (name: string) =
+                match json[name] with
+                | null -> "null"
+                | node -> node.ToJsonString()
+
+            let preset, network = FeaturePreset.FromJson(text "features"), ModelSpec.FromJson(text "network")
+
+            let mistakes = [
+                for problem in preset.Validate() do
+                    { Line = 0; Message = $"features: {problem}" }
+                for problem in network.Validate() do
+                    { Line = 0; Message = $"{problem}" }
+                if preset.Coefficients <> network.Inputs then
+                    {
+                        Line = 0
+                        Message =
+                            $"the network takes {network.Inputs} features, there are {preset.Coefficients}: give both the same"
+                    }
+            ]
+
+            if mistakes.IsEmpty then
+                { Features = preset; Network = network }
+            else
+                raise (DeclarationException("the network", "", mistakes, Shapes.table network))
+        | _ -> raise (FormatException "not an architecture: \"features\" and \"network\" are what belongs into it")
+
     /// Writes a corpus of synthetic speech into a folder; sizes and seed make it the same again.
     let synthesize (folder: string) (utterances: int) (speakers: int) (seed: int) =
         SyntheticCorpus.Write(folder, utterances, speakers, uint64 seed)
 
     /// Trains a network on a corpus; words are looked up among the built-in ones.
     let train (architecture: Architecture) (schedule: TrainingSpec) (corpus: Corpus) : TrainingResult =
-        let run = TrainingRun.Prepare(Recipe("script", architecture.Features, architecture.Network, schedule), corpus)
+        let run =
+            TrainingRun.Prepare(Recipe("script", architecture.Features, architecture.Network, schedule), corpus)
+
         let model = run.Run()
         { Model = model; History = run.History }
 

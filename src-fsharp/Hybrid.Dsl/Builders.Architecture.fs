@@ -23,11 +23,38 @@ type StackBuilder() =
                 yield! layers
         ]
 
+/// A part of an architecture.
+type IArchitecturePart = interface end
+
+/// `features (mfcc 28)`
+type FeatureDeclaration =
+    | FeatureDeclaration of preset: FeaturePreset * line: int
+
+    interface IArchitecturePart
+
 /// The layers between features and representation.
-type EncoderBlock = EncoderBlock of PlacedLayer list
+type EncoderBlock =
+    | EncoderBlock of PlacedLayer list
+
+    interface IArchitecturePart
 
 /// The layers between representation and logits.
-type DecoderBlock = DecoderBlock of PlacedLayer list
+type DecoderBlock =
+    | DecoderBlock of PlacedLayer list
+
+    interface IArchitecturePart
+
+/// An encoder and the decoder behind it.
+type EncoderAndDecoder =
+    | EncoderAndDecoder of EncoderBlock * DecoderBlock
+
+    interface IArchitecturePart
+
+/// All that an architecture consists of.
+type CompleteArchitecture =
+    | CompleteArchitecture of FeatureDeclaration * EncoderBlock * DecoderBlock
+
+    interface IArchitecturePart
 
 /// `encoder { ... }`
 type EncoderBuilder() =
@@ -39,66 +66,100 @@ type DecoderBuilder() =
     inherit StackBuilder()
     member _.Run(Block layers) = DecoderBlock layers
 
-/// `features (mfcc 28)`
-type FeatureDeclaration = FeatureDeclaration of FeaturePreset
+/// What the compiler says of an architecture whose parts are not complete or not in order.
+module internal Sentences =
+    [<Literal>]
+    let NoFeatures = "features is missing: begin the network with features (mfcc 28)"
 
-/// What stands in `encoderDecoder { ... }`.
-type ArchitecturePart =
-    | FeaturePart of FeaturePreset
-    | EncoderPart of PlacedLayer list
-    | DecoderPart of PlacedLayer list
+    [<Literal>]
+    let NoEncoder = "encoder is missing: write encoder { ... } between features and decoder"
 
-/// `encoderDecoder { ... }`: features, an encoder and a decoder, each once. When the block ends, shapes are walked and all
-/// mistakes reported together.
+    [<Literal>]
+    let NoDecoder = "decoder is missing: end the network with decoder { linear phones }"
+
+    [<Literal>]
+    let LayerOutside =
+        "a layer stands outside encoder and decoder: move it into encoder { ... } or decoder { ... }"
+
+    [<Literal>]
+    let Order =
+        "a network has features, then one encoder, then one decoder: put them in this order, each once"
+
+/// `encoderDecoder { ... }`: features, an encoder and a decoder; that all are there, the compiler sees. When the block ends,
+/// shapes are walked and all mistakes reported together.
 type EncoderDecoderBuilder() =
-    /// Each part once; how often it stands there otherwise, as a mistake with its remedy.
-    static let single name example (parts: (int * 'part) list) =
-        match parts with
-        | [ _, part ] -> Ok part
-        | [] -> Error { Line = 0; Message = $"{name} is missing: write {example}" }
-        | _ -> Error { Line = fst (List.last parts); Message = $"{name} stands here {parts.Length} times: keep one" }
+    member _.Yield(part: FeatureDeclaration) = part
+    member _.Yield(part: EncoderBlock) = part
+    member _.Yield(part: DecoderBlock) = part
 
-    member _.Yield(FeatureDeclaration preset, [<CallerLineNumber; Optional; DefaultParameterValue(0)>] line: int) =
-        [ line, FeaturePart preset ]
+    [<CompilerMessage(Sentences.LayerOutside, 10001, IsError = true)>]
+    member _.Yield(_: LayerSpec) = EncoderBlock []
 
-    member _.Yield(EncoderBlock layers, [<CallerLineNumber; Optional; DefaultParameterValue(0)>] line: int) =
-        [ line, EncoderPart layers ]
+    member _.Delay(parts: unit -> 'parts) = parts ()
+    member _.Combine(encoder: EncoderBlock, decoder: DecoderBlock) = EncoderAndDecoder(encoder, decoder)
 
-    member _.Yield(DecoderBlock layers, [<CallerLineNumber; Optional; DefaultParameterValue(0)>] line: int) =
-        [ line, DecoderPart layers ]
+    member _.Combine(features: FeatureDeclaration, EncoderAndDecoder(encoder, decoder)) =
+        CompleteArchitecture(features, encoder, decoder)
 
-    member _.Zero() : (int * ArchitecturePart) list = []
-    member _.Combine(first: (int * ArchitecturePart) list, second: (int * ArchitecturePart) list) = first @ second
-    member _.Delay(parts: unit -> (int * ArchitecturePart) list) = parts ()
+    [<CompilerMessage(Sentences.NoDecoder, 10001, IsError = true)>]
+    member _.Combine(features: FeatureDeclaration, encoder: EncoderBlock) =
+        CompleteArchitecture(features, encoder, DecoderBlock [])
 
-    member _.Run(parts: (int * ArchitecturePart) list) : Hybrid.Dsl.Architecture =
-        let features = parts |> List.choose (function line, FeaturePart preset -> Some(line, preset) | _ -> None) |> single "features" "features (mfcc 28)"
-        let encoder = parts |> List.choose (function line, EncoderPart layers -> Some(line, layers) | _ -> None) |> single "encoder" "encoder { ... }"
-        let decoder = parts |> List.choose (function line, DecoderPart layers -> Some(line, layers) | _ -> None) |> single "decoder" "decoder { ... }"
+    [<CompilerMessage(Sentences.NoEncoder, 10001, IsError = true)>]
+    member _.Combine(features: FeatureDeclaration, decoder: DecoderBlock) =
+        CompleteArchitecture(features, EncoderBlock [], decoder)
 
-        match features, encoder, decoder with
-        | Ok preset, Ok encoder, Ok decoder ->
-            let specs layers = [| for placed in layers -> placed.Layer |] :> IReadOnlyList<LayerSpec>
-            let network = ModelSpec(preset.Coefficients, phones, specs encoder, specs decoder)
-            let lines = dict (Seq.zip (network.Layers |> Seq.map (fun struct (path, _) -> path)) [ for placed in encoder @ decoder -> placed.Line ])
+    [<CompilerMessage(Sentences.Order, 10001, IsError = true)>]
+    member _.Combine(_: IArchitecturePart, _: IArchitecturePart) =
+        CompleteArchitecture(FeatureDeclaration(FeaturePreset(), 0), EncoderBlock [], DecoderBlock [])
 
-            let mistakes = [
-                for problem in preset.Validate() -> { Line = 0; Message = $"features: {problem}" }
-                for problem in network.Validate() ->
-                    match lines.TryGetValue problem.Path with
-                    | true, line -> { Line = line; Message = $"{problem}" }
-                    | _ -> { Line = 0; Message = $"{problem}" }
-            ]
+    [<CompilerMessage(Sentences.NoFeatures, 10001, IsError = true)>]
+    member _.Run(_: EncoderAndDecoder) : Hybrid.Dsl.Architecture = invalidOp Sentences.NoFeatures
 
-            if mistakes.IsEmpty then { Features = preset; Network = network } else raise (DeclarationException("the network", mistakes))
-        | _ ->
-            let mistakes = [
-                match features with Error m -> m | Ok _ -> ()
-                match encoder with Error m -> m | Ok _ -> ()
-                match decoder with Error m -> m | Ok _ -> ()
-            ]
+    [<CompilerMessage(Sentences.Order, 10001, IsError = true)>]
+    member _.Run(_: IArchitecturePart) : Hybrid.Dsl.Architecture = invalidOp Sentences.Order
 
-            raise (DeclarationException("the network", mistakes))
+    member _.Run
+        (
+            CompleteArchitecture(FeatureDeclaration(preset, line), EncoderBlock encoder, DecoderBlock decoder),
+            [<CallerFilePath; Optional; DefaultParameterValue("")>] file: string
+        ) : Hybrid.Dsl.Architecture =
+        let specs layers = [| for placed in layers -> placed.Layer |] :> IReadOnlyList<LayerSpec>
+        let network = ModelSpec(preset.Coefficients, phones, specs encoder, specs decoder)
+
+        let lines =
+            dict (
+                Seq.zip (network.Layers |> Seq.map (fun struct (path, _) -> path)) [
+                    for placed in encoder @ decoder -> placed.Line
+                ]
+            )
+
+        let mistakes = [
+            for problem in preset.Validate() -> { Line = line; Message = $"features: {problem}" }
+            for problem in network.Validate() ->
+                match lines.TryGetValue problem.Path with
+                | true, line -> { Line = line; Message = $"{problem}" }
+                | _ -> { Line = 0; Message = $"{problem}" }
+        ]
+
+        if mistakes.IsEmpty then
+            { Features = preset; Network = network }
+        else
+            // Shapes help where a layer is wrong.
+            let help =
+                if network.Validate().Count > 0 then
+                    Shapes.table network
+                else
+                    ""
+
+            raise (DeclarationException("the network", file, mistakes, help))
+
+/// How sound becomes feature vectors.
+[<AutoOpen; AbstractClass; Sealed>]
+type FeatureWords =
+    /// How sound becomes feature vectors: `mfcc 28`, or `given 28` where they come with the corpus.
+    static member features(preset: FeaturePreset, [<CallerLineNumber; Optional; DefaultParameterValue(0)>] line: int) =
+        FeatureDeclaration(preset, line)
 
 /// The blocks of an architecture.
 [<AutoOpen>]
@@ -111,9 +172,6 @@ module ArchitectureBuilders =
 
     /// The layers between representation and logits.
     let decoder = DecoderBuilder()
-
-    /// How sound becomes feature vectors.
-    let features preset = FeatureDeclaration preset
 
     /// A network: features, an encoder and a decoder.
     let encoderDecoder = EncoderDecoderBuilder()

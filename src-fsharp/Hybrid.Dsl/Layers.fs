@@ -1,20 +1,36 @@
 namespace Hybrid.Dsl
 
-open System
 open Hybrid.Core
 open Hybrid.Speech
 
-/// The words of an architecture: what stands in `encoder { ... }` and `decoder { ... }`. Each gives a layer as data.
+/// The words of an architecture: what stands in `encoder { ... }` and `decoder { ... }`. Each gives a layer as data. Where two
+/// numbers could be swapped, all but the first are given by their names.
 [<AutoOpen; AbstractClass; Sealed>]
 type Layers =
     /// A projection of every frame to a number of outputs.
     static member linear(outputs: int, ?bias: bool) : LayerSpec = LinearSpec(outputs, defaultArg bias true)
 
-    /// A convolution over time; `kernel` frames are seen, `stride` frames lie from one output frame to the next, `padding`
+    /// A convolution over time; `kernel` frames are seen, 3 unless given, `stride` frames lie from one output frame to the next, `padding`
     /// frames of zeros stand before and after, (kernel - 1) * dilation / 2 unless given; `dilation` frames lie from one that is
     /// seen to the next; channels are cut into `groups` that do not see each other.
-    static member conv1d(channels: int, kernel: int, ?stride: int, ?padding: int, ?dilation: int, ?groups: int) : LayerSpec =
-        Conv1dSpec(channels, kernel, ?Stride = stride, ?Padding = padding, ?Dilation = dilation, ?Groups = groups)
+    static member conv1d
+        (
+            channels: int,
+            ?_byName: ``setting with its name``,
+            ?kernel: int,
+            ?stride: int,
+            ?padding: int,
+            ?dilation: int,
+            ?groups: int
+        ) : LayerSpec =
+        Conv1dSpec(
+            channels,
+            defaultArg kernel 3,
+            ?Stride = stride,
+            ?Padding = padding,
+            ?Dilation = dilation,
+            ?Groups = groups
+        )
 
     /// A factor for each channel from the mean of the utterance, through a hidden layer with one unit for `reduction` channels.
     static member squeezeExcite(?reduction: int) : LayerSpec = SqueezeExciteSpec(?Reduction = reduction)
@@ -22,8 +38,14 @@ type Layers =
     /// Two convolutions of `width` channels with batch normalisation, ReLU between them and, if `squeezeExcite` gives a
     /// reduction, squeeze and excitation behind them; the input - through a convolution of one frame where it has another
     /// width - is added, and ReLU follows.
-    static member residual(width: int, ?kernel: int, ?squeezeExcite: int) : LayerSpec =
-        let convolution = [ Layers.conv1d (width, defaultArg kernel 3); Layers.batchNorm ]
+    static member residual
+        (
+            width: int,
+            ?_byName: ``setting with its name``,
+            ?kernel: int,
+            ?squeezeExcite: int
+        ) : LayerSpec =
+        let convolution = [ Layers.conv1d (width, ?kernel = kernel); Layers.batchNorm ]
         let excitation = [ for reduction in Option.toList squeezeExcite -> Layers.squeezeExcite reduction ]
         ResidualSpec(List.toArray (convolution @ [ Layers.relu ] @ convolution @ excitation), ActivationFunction.Relu)
 
@@ -61,34 +83,125 @@ type Layers =
 
     /// In training, random stretches of up to `time` frames and bands of up to `frequency` features are zero; one of each
     /// per utterance unless `timeCount` and `frequencyCount` say otherwise.
-    static member mask(time: int, frequency: int, ?timeCount: int, ?frequencyCount: int) : LayerSpec =
-        MaskingSpec(time, frequency, defaultArg timeCount 1, defaultArg frequencyCount 1)
+    static member mask
+        (
+            ?_byName: ``setting with its name``,
+            ?time: int,
+            ?frequency: int,
+            ?timeCount: int,
+            ?frequencyCount: int
+        ) : MaskingSpec =
+        MaskingSpec(defaultArg time 0, defaultArg frequency 0, defaultArg timeCount 1, defaultArg frequencyCount 1)
 
     // In all recurrent layers there may be `dropout` between several `layers`, `locked` if all frames of an utterance are to
-    // share one mask, and the output of every layer is normalised with `layerNorm = true`.
+    // share one mask, the output of every layer is normalised with `layerNorm = true`, and `bidirectional = true` makes `lstm`
+    // a `blstm`.
 
     /// Simple recurrent units forwards in time, with tanh unless `nonlinearity` says otherwise.
-    static member rnn(hidden: int, ?layers: int, ?dropout: float, ?locked: bool, ?layerNorm: bool, ?nonlinearity: RnnNonlinearity) : LayerSpec =
-        RnnSpec(hidden, false, ?Layers = layers, ?Dropout = dropout, ?Locked = locked, ?LayerNorm = layerNorm, ?Nonlinearity = nonlinearity)
+    static member rnn
+        (
+            hidden: int,
+            ?_byName: ``setting with its name``,
+            ?layers: int,
+            ?dropout: float,
+            ?locked: bool,
+            ?layerNorm: bool,
+            ?nonlinearity: RnnNonlinearity,
+            ?bidirectional: bool
+        ) : LayerSpec =
+        RnnSpec(
+            hidden,
+            defaultArg bidirectional false,
+            ?Layers = layers,
+            ?Dropout = dropout,
+            ?Locked = locked,
+            ?LayerNorm = layerNorm,
+            ?Nonlinearity = nonlinearity
+        )
 
     /// Simple recurrent units in both directions, `hidden` of them in each.
-    static member brnn(hidden: int, ?layers: int, ?dropout: float, ?locked: bool, ?layerNorm: bool, ?nonlinearity: RnnNonlinearity) : LayerSpec =
-        RnnSpec(hidden, true, ?Layers = layers, ?Dropout = dropout, ?Locked = locked, ?LayerNorm = layerNorm, ?Nonlinearity = nonlinearity)
+    static member brnn
+        (
+            hidden: int,
+            ?_byName: ``setting with its name``,
+            ?layers: int,
+            ?dropout: float,
+            ?locked: bool,
+            ?layerNorm: bool,
+            ?nonlinearity: RnnNonlinearity
+        ) : LayerSpec =
+        RnnSpec(
+            hidden,
+            true,
+            ?Layers = layers,
+            ?Dropout = dropout,
+            ?Locked = locked,
+            ?LayerNorm = layerNorm,
+            ?Nonlinearity = nonlinearity
+        )
 
     /// Gated recurrent units forwards in time.
-    static member gru(hidden: int, ?layers: int, ?dropout: float, ?locked: bool, ?layerNorm: bool) : LayerSpec =
-        GruSpec(hidden, false, ?Layers = layers, ?Dropout = dropout, ?Locked = locked, ?LayerNorm = layerNorm)
+    static member gru
+        (
+            hidden: int,
+            ?_byName: ``setting with its name``,
+            ?layers: int,
+            ?dropout: float,
+            ?locked: bool,
+            ?layerNorm: bool,
+            ?bidirectional: bool
+        ) : LayerSpec =
+        GruSpec(
+            hidden,
+            defaultArg bidirectional false,
+            ?Layers = layers,
+            ?Dropout = dropout,
+            ?Locked = locked,
+            ?LayerNorm = layerNorm
+        )
 
     /// Gated recurrent units in both directions, `hidden` of them in each.
-    static member bgru(hidden: int, ?layers: int, ?dropout: float, ?locked: bool, ?layerNorm: bool) : LayerSpec =
+    static member bgru
+        (
+            hidden: int,
+            ?_byName: ``setting with its name``,
+            ?layers: int,
+            ?dropout: float,
+            ?locked: bool,
+            ?layerNorm: bool
+        ) : LayerSpec =
         GruSpec(hidden, true, ?Layers = layers, ?Dropout = dropout, ?Locked = locked, ?LayerNorm = layerNorm)
 
     /// An LSTM forwards in time.
-    static member lstm(hidden: int, ?layers: int, ?dropout: float, ?locked: bool, ?layerNorm: bool) : LayerSpec =
-        LstmSpec(hidden, false, ?Layers = layers, ?Dropout = dropout, ?Locked = locked, ?LayerNorm = layerNorm)
+    static member lstm
+        (
+            hidden: int,
+            ?_byName: ``setting with its name``,
+            ?layers: int,
+            ?dropout: float,
+            ?locked: bool,
+            ?layerNorm: bool,
+            ?bidirectional: bool
+        ) : LayerSpec =
+        LstmSpec(
+            hidden,
+            defaultArg bidirectional false,
+            ?Layers = layers,
+            ?Dropout = dropout,
+            ?Locked = locked,
+            ?LayerNorm = layerNorm
+        )
 
     /// Two LSTMs side by side, one forwards and one backwards in time, with `hidden` units each.
-    static member blstm(hidden: int, ?layers: int, ?dropout: float, ?locked: bool, ?layerNorm: bool) : LayerSpec =
+    static member blstm
+        (
+            hidden: int,
+            ?_byName: ``setting with its name``,
+            ?layers: int,
+            ?dropout: float,
+            ?locked: bool,
+            ?layerNorm: bool
+        ) : LayerSpec =
         LstmSpec(hidden, true, ?Layers = layers, ?Dropout = dropout, ?Locked = locked, ?LayerNorm = layerNorm)
 
     /// Joins each `factor` neighbouring frames into one, before a recurrent layer or behind it.

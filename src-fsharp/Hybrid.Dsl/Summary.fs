@@ -2,36 +2,96 @@ namespace Hybrid.Dsl
 
 open System
 open System.Globalization
-open System.Numerics
 open Hybrid.Core
 open Hybrid.Speech
 
-/// What a network consists of, as a table.
-module Summary =
-    let private thousands (number: int64) = number.ToString("N0", CultureInfo.InvariantCulture)
+/// A layer in numbers.
+type SummaryRow = {
+    /// Where it stands, such as `encoder.2`.
+    Path: string
+    Layer: LayerSpec
+    /// Frames of its output for the summary's seconds of audio.
+    Frames: int
+    /// Features per frame of its output.
+    Features: int
+    /// Numbers that training moves.
+    Parameters: int64
+    MultiplyAddsPerSecond: int64
+    /// Frames of the features for one frame of its output.
+    Subsampling: int
+}
 
-    /// Layers with the shape of their output for ten seconds of audio, parameters and multiply-adds per second of audio.
-    let text (features: FeaturePreset) (network: Network<float32>) =
+/// What a network consists of, layer by layer; its text is a table.
+type Summary = {
+    Preset: FeaturePreset
+    /// Of audio, for which frames and multiply-adds are counted.
+    Seconds: int
+    Rows: SummaryRow list
+} with
+
+    /// The summary of a network for ten seconds of audio.
+    static member Of(architecture: Architecture) =
         let seconds = 10
-        let frames = features.FrameCount(seconds * features.SampleRate)
+        let network = Network<float32>(architecture.Network)
 
         let rows, _ =
-            ((frames, network.Spec.Inputs), Seq.zip network.Spec.Layers network.Layers)
-            ||> Seq.mapFold (fun (frames, _) (struct (path, spec), layer) ->
-                let output = layer.OutputLength frames, layer.OutputFeatures
-                let parameters = layer.Parameters |> Seq.filter _.IsTrainable |> Seq.sumBy (fun p -> int64 p.Length)
-                [ path; spec.Describe(); $"[{fst output}, {snd output}]"; thousands parameters; thousands (layer.MultiplyAdds frames / int64 seconds) ], output)
+            ((architecture.Features.FrameCount(seconds * architecture.Features.SampleRate), 1),
+             Seq.zip network.Spec.Layers network.Layers)
+            ||> Seq.mapFold (fun (frames, subsampling) (struct (path, spec), layer) ->
+                let struct (stride, _) = layer.Centers
 
-        let header = [ "layer"; "what"; $"output for {seconds} s"; "parameters"; "multiply-adds per second" ]
-        let input = [ "features"; $"{features.Name}, {features.Coefficients} coefficients"; $"[{frames}, {network.Spec.Inputs}]"; ""; "" ]
-        let total = [ "total"; $"subsampling {network.Centers.ToTuple() |> fst}"; ""; thousands network.ParameterCount; thousands (network.MultiplyAdds frames / int64 seconds) ]
-        let table = header :: input :: List.ofSeq rows @ [ total ]
-        let widths = table |> List.transpose |> List.map (fun column -> column |> List.map String.length |> List.max)
+                let row = {
+                    Path = path
+                    Layer = spec
+                    Frames = layer.OutputLength frames
+                    Features = layer.OutputFeatures
+                    Parameters = layer.Parameters |> Seq.filter _.IsTrainable |> Seq.sumBy (fun p -> int64 p.Length)
+                    MultiplyAddsPerSecond = layer.MultiplyAdds frames / int64 seconds
+                    Subsampling = subsampling * stride
+                }
 
-        table
-        |> List.map (fun row ->
-            List.zip row widths
-            |> List.mapi (fun i (cell, width) -> if i < 3 then cell.PadRight width else cell.PadLeft width)
-            |> String.concat "  "
-            |> fun line -> line.TrimEnd())
-        |> String.concat Environment.NewLine
+                row, (row.Frames, row.Subsampling))
+
+        { Preset = architecture.Features; Seconds = seconds; Rows = List.ofSeq rows }
+
+    /// Numbers that training moves.
+    member s.Parameters = s.Rows |> List.sumBy _.Parameters
+
+    member s.MultiplyAddsPerSecond = s.Rows |> List.sumBy _.MultiplyAddsPerSecond
+
+    /// Frames of the features for one frame of the output.
+    member s.Subsampling = s.Rows |> List.tryLast |> Option.map _.Subsampling |> Option.defaultValue 1
+
+    override s.ToString() =
+        let number (n: int64) = n.ToString("N0", CultureInfo.InvariantCulture)
+        let frames = s.Preset.FrameCount(s.Seconds * s.Preset.SampleRate)
+
+        [
+            [
+                "layer"
+                "what"
+                $"output for {s.Seconds} s"
+                "subsampling"
+                "parameters"
+                "multiply-adds per second"
+            ]
+            [
+                "features"
+                $"{s.Preset.Name}, {s.Preset.Coefficients} coefficients"
+                $"[{frames}, {s.Preset.Coefficients}]"
+                "1"
+                ""
+                ""
+            ]
+            for row in s.Rows do
+                [
+                    row.Path
+                    Shapes.describe row.Layer
+                    $"[{row.Frames}, {row.Features}]"
+                    $"{row.Subsampling}"
+                    number row.Parameters
+                    number row.MultiplyAddsPerSecond
+                ]
+            [ "total"; ""; ""; $"{s.Subsampling}"; number s.Parameters; number s.MultiplyAddsPerSecond ]
+        ]
+        |> Table.text (Set [ 3; 4; 5 ])

@@ -1,8 +1,16 @@
 namespace Hybrid.Dsl
 
 open System
+open System.Collections.Generic
+open System.IO
 open Hybrid.Core
 open Hybrid.Speech
+
+/// Stands where a number without its name would: `conv1d (64, 7)` does not compile, `conv1d (64, kernel = 7)` does.
+type ``setting with its name`` = private | Never
+
+/// Stands behind the last value of a keyword, so that `seed 1 2` does not compile.
+type ``nothing more`` = private | Never
 
 /// A layer where it stands in the source.
 type PlacedLayer = { Layer: LayerSpec; Line: int }
@@ -11,9 +19,28 @@ type PlacedLayer = { Layer: LayerSpec; Line: int }
 type Block = Block of PlacedLayer list
 
 /// A declared network with the features that it takes.
+[<CustomEquality; NoComparison>]
 type Architecture = {
     Features: FeaturePreset
     Network: ModelSpec
+} with
+
+    /// Layers lie in arrays, which compare by place in memory; their JSON says whether they are the same.
+    member private a.Text = a.Features.ToJson() + a.Network.ToJson()
+
+    override a.Equals other =
+        match other with
+        | :? Architecture as other -> a.Text = other.Text
+        | _ -> false
+
+    override a.GetHashCode() = a.Text.GetHashCode StringComparison.Ordinal
+
+/// A training that has ended.
+type TrainingResult = {
+    /// The model that was best on the dev data.
+    Model: SpeechModel
+    /// What every epoch brought.
+    History: IReadOnlyList<EpochReport>
 }
 
 /// Something wrong in a declaration: where, and what to do.
@@ -22,11 +49,54 @@ type Mistake = {
     Message: string
 } with
 
-    override m.ToString() = if m.Line > 0 then $"line {m.Line}: {m.Message}" else m.Message
+    override m.ToString() =
+        if m.Line > 0 then
+            $"line {m.Line}: {m.Message}"
+        else
+            m.Message
 
-/// A declaration has mistakes; the message lists all of them.
-type DeclarationException(what: string, mistakes: Mistake list) =
-    inherit Exception($"{what} has {mistakes.Length} " + (if mistakes.Length = 1 then "mistake" else "mistakes") + Environment.NewLine + String.Join(Environment.NewLine, mistakes |> List.map (fun m -> $"  {m}")))
+/// A declaration has mistakes; the message lists all of them, and what else helps to find them.
+type DeclarationException(what: string, file: string, mistakes: Mistake list, help: string) =
+    inherit
+        Exception(
+            String.concat Environment.NewLine [
+                let where =
+                    if String.IsNullOrEmpty file then
+                        ""
+                    else
+                        $" in {Path.GetFileName file}"
+
+                let count =
+                    if mistakes.Length = 1 then
+                        "1 mistake"
+                    else
+                        $"{mistakes.Length} mistakes"
+
+                $"{what}{where} has {count}"
+
+                for mistake in mistakes do
+                    $"  {mistake}"
+
+                if help <> "" then
+                    help
+            ]
+        )
 
     /// Every mistake, in the order of the source.
     member _.Mistakes = mistakes
+
+/// Tables of text.
+module internal Table =
+    /// Cells in columns, those of the columns named aligned to the right.
+    let text (right: Set<int>) (rows: string list list) =
+        let widths = rows |> List.transpose |> List.map (List.map String.length >> List.max)
+
+        let cell i (text: string) =
+            if right.Contains i then
+                text.PadLeft widths[i]
+            else
+                text.PadRight widths[i]
+
+        rows
+        |> List.map (fun row -> (row |> List.mapi cell |> String.concat "  ").TrimEnd())
+        |> String.concat Environment.NewLine

@@ -73,7 +73,7 @@ let private differences (page: string) (sources: string list) =
 let documentation =
     testList "documentation" [
         test "every tag in code is an equation of its page, and the reverse" {
-            let rooms = [ for room in [ "Layers"; "Cells"; "Ctc" ] -> $"src-csharp/Hybrid.Core/{room}" ]
+            let rooms = [ for room in [ "Layers"; "Cells"; "Ctc"; "Training" ] -> $"src-csharp/Hybrid.Core/{room}" ]
             let sources = rooms |> List.collect (files [ ".cs" ])
             let byPage = sources |> List.groupBy pageOf |> Map.ofList
             let pages = rooms |> List.collect (files [ ".md" ]) |> List.append (List.ofSeq byPage.Keys)

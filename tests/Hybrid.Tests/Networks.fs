@@ -99,7 +99,7 @@ let batch (spec: ModelSpec) seed lengths =
     LabelledBatch(features, labels, [| for b in 0 .. lengths.Length - 1 -> $"utterance {b}" |])
 
 /// A trainer of a network with weights of seed 7 that is handed its batches.
-let trainer (spec: ModelSpec) threads =
+let trainerBy (schedule: TrainingSpec) (spec: ModelSpec) threads =
     let data = {
         new IDataset with
             member _.Count = 1
@@ -110,5 +110,8 @@ let trainer (spec: ModelSpec) threads =
             member _.CopyFeatures(_, _) = ()
     }
 
-    let schedule = TrainingSpec(7UL, 1, BatchSize(4, 200), AdamWSpec(), CosineRate(), 5.0)
     Trainer(Network<float32>(spec, 7UL), schedule, data, data, ThreadTeam threads)
+
+/// The same with a simple schedule.
+let trainer =
+    trainerBy (TrainingSpec(7UL, 1, BatchSize(4, 200), AdamWSpec(), CosineRate(), 5.0))

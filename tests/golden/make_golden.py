@@ -349,21 +349,45 @@ def ctc():
 # Training
 
 
-def adamw(recording):
+def trajectories(recording):
+    """Parameters after each of seven steps with given gradients, for every optimiser."""
     generator = torch.Generator().manual_seed(3)
     start = [torch.randn(shape, generator=generator, dtype=torch.float32) for shape in [(5, 7), (33,)]]
     gradients = [[torch.randn(p.shape, generator=generator, dtype=torch.float32) * 10.0**-step for p in start] for step in range(7)]
-    recording.add("adamw", **{f"start/{i}": p for i, p in enumerate(start)})
-    for dtype in (torch.float32, torch.float64):
-        parameters = [nn.Parameter(p.clone().to(dtype)) for p in start]
-        optimizer = torch.optim.AdamW(parameters, lr=2e-3, weight_decay=0.05)
-        for step, own in enumerate(gradients):
-            for i, (p, g) in enumerate(zip(parameters, own)):
-                p.grad = g.to(dtype)
-                recording.add("adamw", **{f"gradient/{step}/{i}": g})
-            optimizer.step()
-            for i, p in enumerate(parameters):
-                recording.add("adamw", **{f"{TYPES[dtype]}/{step}/{i}": p})
+    recording.add("optimizers", **{f"start/{i}": p for i, p in enumerate(start)})
+    recording.add("optimizers", **{f"gradient/{step}/{i}": g for step, own in enumerate(gradients) for i, g in enumerate(own)})
+    optim = torch.optim
+    for name, make in {
+        "sgd": lambda p: optim.SGD(p, lr=0.05, weight_decay=0.1),
+        "momentum": lambda p: optim.SGD(p, lr=0.05, momentum=0.9),
+        "nesterov": lambda p: optim.SGD(p, lr=0.05, momentum=0.8, nesterov=True, weight_decay=0.1),
+        "adam": lambda p: optim.Adam(p, lr=2e-3, weight_decay=0.05, betas=(0.8, 0.99), eps=1e-6),
+        "adamw": lambda p: optim.AdamW(p, lr=2e-3, weight_decay=0.05),
+    }.items():
+        for dtype in (torch.float32, torch.float64):
+            parameters = [nn.Parameter(p.clone().to(dtype)) for p in start]
+            optimizer = make(parameters)
+            for step, own in enumerate(gradients):
+                for p, g in zip(parameters, own):
+                    p.grad = g.to(dtype)
+                optimizer.step()
+                recording.add(name, **{f"{TYPES[dtype]}/{step}/{i}": p.clone() for i, p in enumerate(parameters)})
+
+
+def averaging(recording):
+    """The moving average of a batch norm's weights and running statistics over updates; the first call only copies."""
+    torch.manual_seed(6)
+    module = nn.BatchNorm1d(19)
+    mean = lambda old, new, n: (lambda decay: decay * old + (1 - decay) * new)(min(0.6, n / (9 + n)))
+    average = torch.optim.swa_utils.AveragedModel(module, avg_fn=mean, use_buffers=True)
+    for update in range(13):
+        names = ["weight", "bias", "running_mean", "running_var"]
+        if update > 0:
+            for name in names:
+                getattr(module, name).data = torch.randn(19, dtype=torch.float32).double()
+        average.update_parameters(module)
+        recording.add("average", **{f"value/{update}/{name}": getattr(module, name).float() for name in names})
+        recording.add("average", **{f"average/{update}/{name}": getattr(average.module, name).clone() for name in names})
 
 
 def clipping(recording):
@@ -402,13 +426,25 @@ def schedules(recording):
     curve("restarts of equal length", equal, [i / 8 for i in range(8 * 13)], lambda s, epoch: s.step(epoch))
     curve("cosine", lambda o: kinds.CosineAnnealingLR(o, T_max=20, eta_min=floor), range(21), lambda s, _: s.step())
     # A rise from zero over four epochs, from its first epoch on: PyTorch's does not begin at zero.
+    curve("step", lambda o: kinds.StepLR(o, step_size=4, gamma=0.3), range(21), lambda s, _: s.step())
+    curve("exponential", lambda o: kinds.ExponentialLR(o, gamma=0.9), range(21), lambda s, _: s.step())
+    # PyTorch's way up ends one step early: at 0.3 * 101 - 1 of 100.
+    cycle = lambda o: kinds.OneCycleLR(o, max_lr=rate, total_steps=101, pct_start=0.3, div_factor=20, final_div_factor=500, cycle_momentum=False)
+    curve("one cycle", cycle, range(101), lambda s, _: s.step())
+    parts = lambda o: kinds.SequentialLR(o, [kinds.ExponentialLR(o, 0.8), kinds.CosineAnnealingLR(o, 8, floor), kinds.StepLR(o, 3, 0.5)], [5, 12])
+    curve("sequence", parts, range(21), lambda s, _: s.step())
+    errors = [90, 80, 80, 80, 81, 79.9999, 70, 71, 71, 71, 71, 71, 71, 71, 71, 60, 61, 61, 61, 61, 61, 61, 61]
+    recording.add("schedule", errors=torch.tensor(errors, dtype=torch.float64))
+    plateau = lambda o: kinds.ReduceLROnPlateau(o, factor=0.3, patience=2, cooldown=1, min_lr=1e-4)
+    curve("plateau", plateau, range(len(errors) + 1), lambda s, epoch: s.step(errors[epoch - 1]))
     curve("rise", lambda o: kinds.LinearLR(o, start_factor=0.25, total_iters=3), range(1, 9), lambda s, _: s.step())
 
 
 def training():
     torch.set_default_dtype(torch.float64)
     recording = Recording()
-    adamw(recording)
+    trajectories(recording)
+    averaging(recording)
     clipping(recording)
     schedules(recording)
     write("training", recording.tensors)

@@ -29,6 +29,9 @@ public abstract class Layer<R> where R : unmanaged, IBinaryFloatingPointIeee754<
     /// <summary>The stable place in the network, such as <c>encoder.2</c>; empty for a layer outside a network.</summary>
     public string Path { get; private set; } = "";
 
+    /// <summary>Whether the layer, one of a network's, stays as it is for now: it runs as in evaluation, and its parameters do not move.</summary>
+    public bool IsFrozen { get; internal set; }
+
     /// <summary>The layers that this one is made of.</summary>
     public IReadOnlyList<Layer<R>> Children => children;
 
@@ -63,6 +66,9 @@ public abstract class Layer<R> where R : unmanaged, IBinaryFloatingPointIeee754<
         children.Add(child);
         return child;
     }
+
+    /// <summary>The pass as this layer is to see it.</summary>
+    internal Pass In(Pass pass) => IsFrozen ? pass with { Training = false } : pass;
 
     /// <summary>Puts the layer and all in it below a path.</summary>
     internal void Place(string path)

@@ -56,6 +56,9 @@ public sealed class Parameter<R> where R : unmanaged, IBinaryFloatingPointIeee75
     /// <summary>Whether optimisers move it.</summary>
     public bool IsTrainable { get; }
 
+    /// <summary>Whether optimisers leave it alone for now; so they do with all of a frozen layer.</summary>
+    public bool IsFrozen { get; internal set; }
+
     /// <summary>How many elements.</summary>
     public int Length { get; }
 

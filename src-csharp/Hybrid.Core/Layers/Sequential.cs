@@ -44,14 +44,14 @@ public sealed class Sequential<R> : Layer<R> where R : unmanaged, IBinaryFloatin
     public override Batch<R> Forward(Batch<R> x, Pass pass)
     {
         RequireFeatures(x, inputs, "Sequential");
-        foreach (var layer in layers) x = layer.Forward(x, pass);
+        foreach (var layer in layers) x = layer.Forward(x, layer.In(pass));
         return x;
     }
 
     /// <inheritdoc/>
     public override Batch<R> Backward(Batch<R> dy, Pass pass)
     {
-        for (var i = layers.Length - 1; i >= 0; i--) dy = layers[i].Backward(dy, pass);
+        for (var i = layers.Length - 1; i >= 0; i--) dy = layers[i].Backward(dy, layers[i].In(pass));
         return dy;
     }
 }

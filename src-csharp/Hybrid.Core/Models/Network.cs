@@ -102,6 +102,19 @@ public sealed class Network<R> where R : unmanaged, IBinaryFloatingPointIeee754<
         foreach (var (parameter, stored) in found) parameter.Load(stored);
     }
 
+    /// <summary>Whether a layer is, or lies in, what a path names.</summary>
+    internal static bool IsWithin(string layer, string path) => layer == path || layer.StartsWith(path + '.', StringComparison.Ordinal);
+
+    /// <summary>Freezes the layers that are, or lie in, what the paths name; all others move again.</summary>
+    internal void Freeze(IReadOnlyList<string> paths)
+    {
+        foreach (var layer in Layers)
+        {
+            layer.IsFrozen = paths.Any(path => IsWithin(layer.Path, path));
+            foreach (var parameter in layer.Parameters) parameter.IsFrozen = layer.IsFrozen;
+        }
+    }
+
     /// <summary>Sets all gradients to zero.</summary>
     public void ClearGradients()
     {

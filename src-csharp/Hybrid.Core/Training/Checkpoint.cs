@@ -6,14 +6,13 @@ using System.Text.Json.Serialization;
 
 namespace Hybrid.Core;
 
-/// <summary>A training on disk: weights, the optimiser's memory, and where the training is.</summary>
+/// <summary>A training on disk: weights, the optimiser's memory, the average of weights, and where the training is.</summary>
 /// <param name="Metadata">What the writer said of network and data.</param>
 /// <param name="State">Where the training is.</param>
 /// <param name="Tensors">Everything that has numbers.</param>
 public sealed record Checkpoint(IReadOnlyDictionary<string, string> Metadata, TrainerState State, IReadOnlyList<StoredTensor> Tensors)
 {
     private const string StateKey = "hybrid.training.state", StepsKey = "hybrid.training.optimizerSteps", HashKey = "hybrid.training.sha256";
-    private const string MemoryPrefix = "adamw.";
 
     /// <summary>Writes a trainer's state as a whole or not at all; the file that stood there becomes the previous one.</summary>
     /// <param name="path">The file.</param>
@@ -22,7 +21,7 @@ public sealed record Checkpoint(IReadOnlyDictionary<string, string> Metadata, Tr
     /// <exception cref="IOException">The file cannot be written; the one before stays usable.</exception>
     public static void Write(string path, Trainer trainer, IReadOnlyDictionary<string, string> description)
     {
-        StoredTensor[] tensors = [.. trainer.Network.Save(), .. trainer.Optimizer.Save()];
+        StoredTensor[] tensors = [.. trainer.Network.Save(), .. trainer.Optimizer.Save(), .. trainer.Average?.Save() ?? []];
         var metadata = new Dictionary<string, string>(description)
         {
             [StateKey] = JsonSerializer.Serialize(trainer.State, StateJson.Default.TrainerState),
@@ -88,12 +87,17 @@ public sealed record Checkpoint(IReadOnlyDictionary<string, string> Metadata, Tr
     }
 
     /// <summary>The weights and running statistics among the tensors.</summary>
-    public IEnumerable<StoredTensor> Weights => Tensors.Where(tensor => !tensor.Name.StartsWith(MemoryPrefix, StringComparison.Ordinal));
+    public IEnumerable<StoredTensor> Weights => Tensors.Where(tensor => 
+        !tensor.Name.StartsWith(Optimizer.Prefix, StringComparison.Ordinal) && !tensor.Name.StartsWith(WeightAverage.Prefix, StringComparison.Ordinal));
 
-    /// <summary>Gives an optimiser its memory back.</summary>
+    /// <summary>Gives an optimiser its memory back, and an average, where there is one, its numbers.</summary>
     /// <exception cref="FormatException">A tensor is missing or has another size.</exception>
-    public void Restore(AdamW optimizer) =>
-        optimizer.Load(Tensors.ToDictionary(tensor => tensor.Name), long.Parse(Metadata[StepsKey], CultureInfo.InvariantCulture));
+    public void Restore(Optimizer optimizer, WeightAverage? average)
+    {
+        var tensors = Tensors.ToDictionary(tensor => tensor.Name);
+        optimizer.Load(tensors, long.Parse(Metadata[StepsKey], CultureInfo.InvariantCulture));
+        average?.Load(tensors);
+    }
 }
 
 /// <summary>JSON of a trainer's state, generated at compile time.</summary>

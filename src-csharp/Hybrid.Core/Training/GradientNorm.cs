@@ -6,12 +6,12 @@ namespace Hybrid.Core;
 /// <summary>The length of the gradient of all parameters as one vector.</summary>
 public static class GradientNorm
 {
-    /// <summary>The Euclidean norm; sums run in one order in double precision, whatever the machine.</summary>
+    /// <summary>The Euclidean norm; sums run in one order in double precision, whatever the machine; frozen parameters do not count.</summary>
     public static double Of(IReadOnlyList<Parameter<float>> parameters)
     {
         var sum = 0.0;
         for (var i = 0; i < parameters.Count; i++)
-            if (parameters[i].IsTrainable) sum += SumOfSquares(parameters[i].Gradient);
+            if (parameters[i] is { IsTrainable: true, IsFrozen: false }) sum += SumOfSquares(parameters[i].Gradient);
         return Math.Sqrt(sum);
     }
 

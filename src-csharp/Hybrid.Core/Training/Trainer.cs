@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.InteropServices;
 
 namespace Hybrid.Core;
 
@@ -64,6 +65,9 @@ public sealed class TrainerState
 
     /// <summary>Whether a training can be here; what a file says may be anything.</summary>
     internal bool IsPossible => Epoch >= 0 && Batch >= 0 && Steps >= 0 && ElapsedSeconds is >= 0 and < 1e12 && History is not null && !History.Contains(null!) && History.Count == Epoch;
+
+    /// <summary>Whether so many passes, or more, have gone by since the best; never where null.</summary>
+    internal bool IsStuck(int? patience) => Best is { } best && Epoch - best.Epoch >= patience;
 }
 
 /// <summary>A loss that is not finite; the message names the utterances and the first tensor that is not.</summary>
@@ -82,10 +86,14 @@ public sealed class Trainer
 {
     private readonly TrainingSpec spec;
     private readonly IDataset train, dev;
+    private readonly Func<LogProbs, Hypothesis> decode;
+    private readonly List<Judgement> judged = [];
     private readonly Workspace workspace;
     private readonly CtcLoss ctc = new(reduction: CtcReduction.MeanPerLabel, policy: InfeasiblePolicy.Skip);
     private readonly ViterbiLoss viterbi = new(reduction: CtcReduction.MeanPerLabel, policy: InfeasiblePolicy.Skip);
     private readonly CounterRandom random;
+    private PhaseSpec? phase;
+    private Masking<float>? augmentation;
 
     /// <summary>A trainer.</summary>
     /// <param name="network">The network whose weights move.</param>
@@ -96,41 +104,47 @@ public sealed class Trainer
     /// <exception cref="ArgumentException">The spec has mistakes or a dataset does not fit the network.</exception>
     public Trainer(Network<float> network, TrainingSpec spec, IDataset train, IDataset dev, ThreadTeam? team = null)
     {
-        if (spec.Validate() is { Count: > 0 } problems) throw new ArgumentException(string.Join("; ", problems), nameof(spec));
+        if (spec.Validate(network.Spec) is { Count: > 0 } problems) throw new ArgumentException(string.Join("; ", problems), nameof(spec));
         if (train.Count == 0) throw new ArgumentException("there is nothing to train on", nameof(train));
         foreach (var data in new[] { train, dev })
             if (data.Features != network.Spec.Inputs) throw new ArgumentException($"the network takes {network.Spec.Inputs} features per frame, the data have {data.Features}");
         (Network, this.spec, this.train, this.dev) = (network, spec, train, dev);
         workspace = new Workspace(team);
         random = new CounterRandom(spec.Seed);
-        Optimizer = new AdamW(spec.Optimizer, network.Parameters);
+        Optimizer = spec.Optimizer.Build(network.Parameters);
+        Average = spec.Averaging is null ? null : new WeightAverage(spec.Averaging, network);
+        decode = (spec.Decoding ?? new GreedyDecoding()).Build();
+        Enter(spec.PhaseAt(0).Phase);
     }
 
     /// <summary>The network whose weights move.</summary>
     public Network<float> Network { get; }
 
     /// <summary>The optimiser with its memory.</summary>
-    public AdamW Optimizer { get; }
+    public Optimizer Optimizer { get; }
+
+    /// <summary>The average of the weights; null where the spec wants none.</summary>
+    public WeightAverage? Average { get; }
+
+    /// <summary>The weights that are judged, and belong into a model: the average where there is one, else the network's.</summary>
+    public IEnumerable<StoredTensor> JudgedWeights() => Average?.Weights() ?? Network.Save();
 
     /// <summary>Where the training is.</summary>
     public TrainerState State { get; private set; } = new();
-
-    /// <summary>Log probabilities to hypothesis, for judging on the dev set.</summary>
-    public Func<LogProbs, Hypothesis> Decode { get; init; } = new GreedyDecoder().Decode;
 
     /// <summary>Takes up a training where a checkpoint left it.</summary>
     /// <exception cref="FormatException">The checkpoint's tensors do not fit the network.</exception>
     public void Restore(Checkpoint checkpoint)
     {
         Network.Load(checkpoint.Weights);
-        checkpoint.Restore(Optimizer);
+        checkpoint.Restore(Optimizer, Average);
         State = checkpoint.State;
     }
 
     /// <summary>Trains to the end of the schedule, or of the time.</summary>
     /// <param name="limit">The time over which to stretch the schedule; null to run the epochs of the spec.</param>
     /// <param name="stepped">Is told of every step.</param>
-    /// <param name="epochEnded">Is told of every pass; the weights are those that were judged.</param>
+    /// <param name="epochEnded">Is told of every pass; <see cref="JudgedWeights"/> are those that were judged.</param>
     /// <param name="enoughPer">An error rate on the dev set, in percent, at which to stop; null to go on to the end.</param>
     /// <param name="cancellation">Stops between steps.</param>
     /// <exception cref="TrainingDivergedException">A loss is not finite.</exception>
@@ -138,7 +152,9 @@ public sealed class Trainer
     public IReadOnlyList<EpochReport> Run(TimeSpan? limit = null, Action<TrainingProgress>? stepped = null, Action<EpochReport>? epochEnded = null, double? enoughPer = null, CancellationToken cancellation = default)
     {
         var (clock, before) = (Stopwatch.StartNew(), State.ElapsedSeconds);
-        while (Fraction(limit, 0, 1) < 1)
+        judged.Clear();
+        foreach (var report in State.History) Note(report, limit);
+        while (Fraction(limit, 0, 1) < 1 && !State.IsStuck(spec.Patience))
         {
             var batches = BatchPlan.Shuffled(train, spec.Batch, random.Fork("order").Fork((ulong)State.Epoch));
             while (State.Batch < batches.Count && Fraction(limit, State.Batch, batches.Count) is var fraction and < 1)
@@ -147,7 +163,7 @@ public sealed class Trainer
                 var batch = LabelledBatch.Read(train, batches[State.Batch], workspace.Team);
                 var begin = clock.Elapsed;
                 var rate = LearningRate(fraction);
-                var step = Step(batch, rate, spec.LossAt(fraction));
+                var step = Step(batch, rate, spec.PhaseAt(fraction).Phase);
                 State.Batch++;
                 State.LossSum += step.Loss;
                 State.ElapsedSeconds = before + clock.Elapsed.TotalSeconds;
@@ -155,12 +171,13 @@ public sealed class Trainer
                     TimeSpan.FromSeconds(State.ElapsedSeconds), step.Frames / (clock.Elapsed - begin).TotalSeconds));
             }
             var lastRate = LearningRate(Fraction(limit, State.Batch, batches.Count));
-            var judged = Evaluation.Run(Network, dev, spec.Batch, Decode, workspace, cancellation);
+            var result = Judge(cancellation);
             var trainLoss = State.LossSum / Math.Max(1, State.Batch);
             (State.Epoch, State.Batch, State.LossSum) = (State.Epoch + 1, 0, 0);
             State.ElapsedSeconds = before + clock.Elapsed.TotalSeconds;
-            var report = new EpochReport(State.Epoch, State.Steps, trainLoss, judged.Loss, judged.Per, judged.AverageDistance, lastRate, State.ElapsedSeconds);
+            var report = new EpochReport(State.Epoch, State.Steps, trainLoss, result.Loss, result.Per, result.AverageDistance, lastRate, State.ElapsedSeconds);
             State.History.Add(report);
+            Note(report, limit);
             epochEnded?.Invoke(report);
             if (report.DevPer <= enoughPer) break;
         }
@@ -168,13 +185,18 @@ public sealed class Trainer
     }
 
     /// <summary>One update of all weights; after the first of its size it allocates nothing.</summary>
-    public StepReport Step(LabelledBatch batch, double learningRate, TrainingLoss minimized = TrainingLoss.Ctc)
+    /// <param name="batch">What to learn from.</param>
+    /// <param name="learningRate">Step size.</param>
+    /// <param name="phase">What is different in this part of the training; all as in the spec where null.</param>
+    public StepReport Step(LabelledBatch batch, double learningRate, PhaseSpec? phase = null)
     {
-        SequenceLoss loss = minimized == TrainingLoss.Viterbi ? viterbi : ctc;
+        if (!ReferenceEquals(phase, this.phase)) Enter(phase);
+        SequenceLoss loss = phase?.Loss == TrainingLoss.Viterbi ? viterbi : ctc;
         workspace.Reset();
         var pass = new Pass(workspace, Training: true, random.Fork("steps").Fork((ulong)State.Steps));
         Network.ClearGradients();
-        var logits = Network.Forward(batch.Features, pass);
+        var features = augmentation?.Forward(batch.Features, pass) ?? batch.Features;
+        var logits = Network.Forward(features, pass);
         var result = loss.Compute(logits, batch.Labels, workspace, batch.Ids);
         if (!double.IsFinite(result.Loss))
         {
@@ -187,12 +209,39 @@ public sealed class Trainer
         if (!double.IsFinite(norm)) throw new TrainingDivergedException(result.Loss, batch.Ids, "the gradients");
         Optimizer.Step(learningRate, GradientNorm.ClippingScale(norm, spec.ClipGradients), workspace.Team);
         State.Steps++;
+        Average?.Update(State.Steps, workspace.Team);
         var frames = 0;
         foreach (var length in batch.Features.Lengths.Span) frames += length;
         return new StepReport(result.Loss, norm, blankRatio, outputLength, result.Skipped, frames, 1 - (double)frames / Math.Max(1, batch.Features.Rows));
     }
 
-    private double LearningRate(double fraction) => spec.LearningRate.At(spec.Optimizer.LearningRate, fraction * spec.Epochs, spec.Epochs);
+    /// <summary>Begins to train as a phase says.</summary>
+    private void Enter(PhaseSpec? next)
+    {
+        phase = next;
+        Network.Freeze(next?.Frozen ?? []);
+        var masks = next?.Augmentation ?? spec.Augmentation;
+        augmentation = masks is { Time: > 0 } or { Frequency: > 0 } ? (Masking<float>)masks.Build<float>(train.Features) : null;
+        augmentation?.Place("augmentation");
+    }
+
+    private Evaluation Judge(CancellationToken cancellation)
+    {
+        Average?.Exchange();
+        try
+        {
+            return Evaluation.Run(Network, dev, spec.Batch, decode, workspace, cancellation);
+        }
+        finally
+        {
+            Average?.Exchange();
+        }
+    }
+
+    private void Note(EpochReport report, TimeSpan? limit) =>
+        judged.Add(new Judgement(limit is { } time ? report.ElapsedSeconds / time.TotalSeconds * spec.Epochs : report.Epoch, report.DevPer));
+
+    private double LearningRate(double fraction) => spec.LearningRateAt(fraction, CollectionsMarshal.AsSpan(judged));
 
     private double Fraction(TimeSpan? limit, int batch, int batches) => limit is { } time
         ? Math.Min(1, State.ElapsedSeconds / time.TotalSeconds)

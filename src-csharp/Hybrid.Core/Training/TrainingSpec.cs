@@ -13,17 +13,61 @@ public enum TrainingLoss
     Viterbi,
 }
 
-/// <summary>A part of a training with its own loss.</summary>
+/// <summary>How what the network puts out becomes labels, when a training is judged.</summary>
+[JsonPolymorphic(TypeDiscriminatorPropertyName = "decoding")]
+[JsonDerivedType(typeof(GreedyDecoding), "greedy")]
+[JsonDerivedType(typeof(PrefixBeamDecoding), "prefixBeam")]
+public abstract record DecodingSpec
+{
+    /// <summary>What is wrong with the settings; each a clause naming the value.</summary>
+    public abstract IEnumerable<string> Problems();
+
+    /// <summary>Log probabilities to the best hypothesis; several threads may call it.</summary>
+    public abstract Func<LogProbs, Hypothesis> Build();
+}
+
+/// <summary>The most probable symbol of every frame, <see cref="GreedyDecoder"/>.</summary>
+public sealed record GreedyDecoding : DecodingSpec
+{
+    /// <inheritdoc/>
+    public override IEnumerable<string> Problems() => [];
+
+    /// <inheritdoc/>
+    public override Func<LogProbs, Hypothesis> Build() => new GreedyDecoder().Decode;
+}
+
+/// <summary>Prefix beam search, <see cref="PrefixBeamSearchDecoder"/>.</summary>
+/// <param name="Width">Prefixes that survive a frame.</param>
+public sealed record PrefixBeamDecoding(int Width = 16) : DecodingSpec
+{
+    /// <inheritdoc/>
+    public override IEnumerable<string> Problems() => Clause.AtLeast(1, Width, "beam width");
+
+    /// <inheritdoc/>
+    public override Func<LogProbs, Hypothesis> Build()
+    {
+        var decoder = new PrefixBeamSearchDecoder(new PrefixBeamOptions { Width = Width });
+        return logProbs => decoder.Decode(logProbs)[0];
+    }
+}
+
+/// <summary>A part of a training, with what is different in it.</summary>
 /// <param name="Name">What it is called in messages.</param>
 /// <param name="Epochs">Its length; phases share the whole in proportion.</param>
 /// <param name="Loss">What is minimised.</param>
-public sealed record PhaseSpec(string Name, int Epochs, TrainingLoss Loss)
+/// <param name="LearningRate">A schedule of its own, from the phase's beginning to its end; that of the whole goes on where null.</param>
+/// <param name="Augmentation">Masks of its own; those of the whole where null, none where their widths are 0.</param>
+/// <param name="Frozen">
+/// Paths of layers that stay as they are, such as <c>encoder</c> or <c>decoder.2</c>: weights and running statistics do not
+/// move, dropout and masks among them do not act. None where null.
+/// </param>
+public sealed record PhaseSpec(string Name, int Epochs, TrainingLoss Loss, LearningRateSchedule? LearningRate = null, MaskingSpec? Augmentation = null, IReadOnlyList<string>? Frozen = null)
 {
     /// <summary>What is wrong with the settings; each a clause naming the value.</summary>
     public IEnumerable<string> Problems()
     {
-        if (Epochs is < 1 or > TrainingSpec.MostEpochs) yield return $"phase {Quoted.Text(Name)} has {Epochs} epochs, must have {(Epochs < 1 ? "at least 1" : $"at most {TrainingSpec.MostEpochs}")}";
-        if (!Enum.IsDefined(Loss)) yield return $"phase {Quoted.Text(Name)} has loss {(int)Loss}, which does not exist";
+        foreach (var problem in Clause.AtLeast(1, Epochs, "number of epochs", TrainingSpec.MostEpochs).Concat(LearningRate?.Problems() ?? []).Concat(Augmentation?.Problems(int.MaxValue) ?? [])) yield return $"phase {Quoted.Text(Name)}: {problem}";
+        if (!Enum.IsDefined(Loss)) yield return $"phase {Quoted.Text(Name)}: loss {(int)Loss} does not exist";
     }
 }
 
@@ -34,31 +78,83 @@ public sealed record PhaseSpec(string Name, int Epochs, TrainingLoss Loss)
 /// <param name="Optimizer">How weights move.</param>
 /// <param name="LearningRate">How the step size changes.</param>
 /// <param name="ClipGradients">The longest gradient, as a Euclidean norm over all parameters; null for no limit.</param>
-/// <param name="Phases">Parts with losses of their own, one after the other; CTC over all alignments throughout where null.</param>
-public sealed record TrainingSpec(ulong Seed, int Epochs, BatchSize Batch, AdamWSpec Optimizer, LearningRateSchedule LearningRate, double? ClipGradients = null, IReadOnlyList<PhaseSpec>? Phases = null)
+/// <param name="Phases">Parts that differ in something, one after the other; one, with CTC over all alignments, where null.</param>
+/// <param name="Augmentation">Masks over the features that the network is trained on; none where null.</param>
+/// <param name="Averaging">The average of weights that is judged and kept; the weights themselves where null.</param>
+/// <param name="Patience">Passes without a new lowest error rate on the dev set after which the training ends; it goes on to its end where null.</param>
+/// <param name="Decoding">How dev utterances are decoded to choose the best model; greedily where null.</param>
+/// <param name="CheckpointMinutes">The longest time between two checkpoints; one minute where null. It changes nothing else.</param>
+public sealed record TrainingSpec(
+    ulong Seed, int Epochs, BatchSize Batch, OptimizerSpec Optimizer, LearningRateSchedule LearningRate, double? ClipGradients = null, IReadOnlyList<PhaseSpec>? Phases = null,
+    MaskingSpec? Augmentation = null, AveragingSpec? Averaging = null, int? Patience = null, DecodingSpec? Decoding = null, double? CheckpointMinutes = null)
 {
     /// <summary>The longest training: schedules come from files too, and what is counted in epochs is counted through.</summary>
     internal const int MostEpochs = 100_000;
 
-    /// <summary>The loss at a moment of the training.</summary>
+    /// <summary>Where in the phases a moment of the training is.</summary>
     /// <param name="fraction">Of the whole training that is done, in [0, 1].</param>
-    public TrainingLoss LossAt(double fraction)
+    /// <returns>The phase, null where there is none, and the epochs in which it begins and ends.</returns>
+    public (PhaseSpec? Phase, double Start, double End) PhaseAt(double fraction)
     {
-        if (Phases is not { Count: > 0 }) return TrainingLoss.Ctc;
-        var left = fraction * Phases.Sum(phase => (long)phase.Epochs);
-        foreach (var phase in Phases)
-            if ((left -= phase.Epochs) < 0) return phase.Loss;
-        return Phases[^1].Loss;
+        if (Phases is not { Count: > 0 }) return (null, 0, Epochs);
+        var (sum, before) = (0.0, 0.0);
+        for (var i = 0; i < Phases.Count; i++) sum += Phases[i].Epochs;
+        var share = Epochs / sum;
+        for (var i = 0; i < Phases.Count - 1; before += Phases[i++].Epochs)
+            if (fraction * sum < before + Phases[i].Epochs) return (Phases[i], before * share, (before + Phases[i].Epochs) * share);
+        return (Phases[^1], before * share, Epochs);
     }
 
-    /// <summary>Everything that is wrong; each a clause naming the value.</summary>
-    public IReadOnlyList<string> Validate()
+    /// <summary>The learning rate at a moment of the training.</summary>
+    /// <param name="fraction">Of the whole training that is done, in [0, 1].</param>
+    /// <param name="judged">The passes so far, in order.</param>
+    public double LearningRateAt(double fraction, ReadOnlySpan<Judgement> judged)
     {
-        var problems = new List<string>();
-        if (Epochs is < 1 or > MostEpochs) problems.Add($"number of epochs is {Epochs}, must be {(Epochs < 1 ? "at least 1" : $"at most {MostEpochs}")}");
-        if (ClipGradients is { } limit && !(limit > 0))
-            problems.Add(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"gradients are clipped at {limit}, must be positive"));
-        return [.. problems, .. Batch.Problems(), .. Optimizer.Problems(), .. LearningRate.Problems(), .. (Phases ?? []).SelectMany(phase => phase.Problems())];
+        var (phase, start, end) = PhaseAt(fraction);
+        return phase?.LearningRate is { } own
+            ? LearningRateSchedule.Later(own, start, Optimizer.LearningRate, fraction * Epochs, end, judged)
+            : LearningRate.At(Optimizer.LearningRate, fraction * Epochs, Epochs, judged);
+    }
+
+    /// <summary>Everything that is wrong, each with the setting that it is in.</summary>
+    public IReadOnlyList<SpecProblem> Validate()
+    {
+        var problems = new List<SpecProblem>();
+        Add("epochs", Clause.AtLeast(1, Epochs, "number of epochs", MostEpochs));
+        Add("batch", Batch.Problems());
+        Add("optimizer", Optimizer.Problems());
+        Add("learningRate", LearningRate.Problems());
+        Add("clipGradients", ClipGradients is { } limit ? Clause.Positive(limit, "longest gradient") : []);
+        foreach (var (i, phase) in (Phases ?? []).Index()) Add($"phases.{i}", phase.Problems());
+        Add("augmentation", Augmentation?.Problems(int.MaxValue) ?? []);
+        Add("averaging", Averaging?.Problems() ?? []);
+        Add("patience", Patience is { } patience ? Clause.AtLeast(1, patience, "patience in epochs") : []);
+        Add("decoding", Decoding?.Problems() ?? []);
+        Add("checkpointMinutes", CheckpointMinutes is { } minutes ? Clause.Positive(minutes, "minutes between checkpoints") : []);
+        return problems;
+
+        void Add(string path, IEnumerable<string> own) => problems.AddRange(own.Select(problem => new SpecProblem(path, problem)));
+    }
+
+    /// <summary>Everything that is wrong, and what does not fit a network.</summary>
+    public IReadOnlyList<SpecProblem> Validate(ModelSpec network)
+    {
+        var problems = new List<SpecProblem>(Validate());
+        var layers = network.Layers.Select(layer => layer.Path).ToList();
+        Masks("augmentation", Augmentation);
+        foreach (var (i, phase) in (Phases ?? []).Index())
+        {
+            Masks($"phases.{i}", phase.Augmentation);
+            var unknown = (phase.Frozen ?? []).Where(path => !layers.Any(layer => Network<float>.IsWithin(layer, path))).Select(path => $"\"{path}\"").ToList();
+            if (unknown.Count > 0)
+                problems.Add(new SpecProblem($"phases.{i}", $"phase {Quoted.Text(phase.Name)} freezes {string.Join(", ", unknown)}, but the layers are {string.Join(", ", layers)}: name one of them, encoder or decoder"));
+        }
+        return problems;
+
+        void Masks(string path, MaskingSpec? masks)
+        {
+            if (masks?.Frequency > network.Inputs) problems.Add(new SpecProblem(path, $"masks are up to {masks.Frequency} features wide, there are only {network.Inputs}"));
+        }
     }
 
     /// <summary>Whether no phase is null, as one may be that JSON does not give.</summary>

@@ -43,7 +43,7 @@ let private report path (run: TrainingRun) (recognizer: Recognizer) (evaluation:
         Heading "Most frequent confusions"
         Picture(Charts.confusions model.Inventory evaluation)
         Heading "Network"
-        Verbatim(Summary.text model.Features model.Network)
+        Verbatim(string (summary { Features = model.Features; Network = model.Network.Spec }))
     ]
 
 let run (arguments: ParseResults<DemoArguments>) =

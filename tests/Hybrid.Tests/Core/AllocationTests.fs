@@ -32,6 +32,28 @@ let tests =
                     Expect.equal (allocated (fun () -> trainer.Step(batch, 1e-3) |> ignore)) 0L "bytes"
                 }
 
+                test $"{name}: nor does one with momentum, masks, frozen layers and averaged weights, with {threads} threads" {
+                    let phase =
+                        PhaseSpec("all", 1, TrainingLoss.Viterbi, ReduceOnPlateau(), Frozen = [| "encoder.0" |])
+
+                    let schedule =
+                        TrainingSpec(
+                            7UL,
+                            1,
+                            BatchSize(4, 200),
+                            SgdSpec(0.1, 0.9),
+                            ConstantRate(),
+                            5.0,
+                            [| phase |],
+                            MaskingSpec(2, 1),
+                            AveragingSpec()
+                        )
+
+                    let batch = Networks.batch spec 1UL [| 12; 9; 31; 20 |]
+                    let trainer = Networks.trainerBy schedule spec threads
+                    Expect.equal (allocated (fun () -> trainer.Step(batch, 1e-3, phase) |> ignore)) 0L "bytes"
+                }
+
                 test $"{name}: a forward pass in evaluation allocates nothing with {threads} threads" {
                     let network, workspace = Network<float32>(spec, 7UL), Workspace(ThreadTeam threads)
                     let batch = Networks.batch spec 1UL [| 12; 9; 31; 20 |]

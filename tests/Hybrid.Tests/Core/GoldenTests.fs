@@ -29,7 +29,7 @@ let private build (case: Case) : Layer<float> =
     | "sigmoid" -> Activation<float>(ActivationFunction.Sigmoid, s[0])
     | "layernorm" -> LayerNorm<float>(s[0])
     | "squeezeexcite" -> SqueezeExcite<float>(s[0], s[1])
-    | "residual" -> (Layers.residual (s[1], s[2], s[3])).Build<float>(s[0])
+    | "residual" -> (Layers.residual (s[1], kernel = s[2], squeezeExcite = s[3])).Build<float>(s[0])
     | "lstm"
     | "blstm" -> Recurrent<float>(CellKind.Lstm, s[0], s[1], s[2] = 1)
     | "logsoftmax" -> LogSoftmax<float>(s[0])
@@ -206,44 +206,92 @@ let private setGradients (case: Case) kind (parameters: Parameter<float32> list)
     for p in parameters do
         case.Tensor($"{kind}/{p.Name}").ToSingles().CopyTo(p.Gradient, 0)
 
+let private optimizers: (string * OptimizerSpec) list = [
+    "sgd", SgdSpec(0.05, WeightDecay = 0.1)
+    "momentum", SgdSpec(0.05, 0.9)
+    "nesterov", SgdSpec(0.05, 0.8, true, 0.1)
+    "adam", AdamSpec(2e-3, 0.05, 0.8, 0.99, 1e-6)
+    "adamw", AdamWSpec(2e-3, 0.05)
+]
+
+/// PyTorch's cosine in a sequence has a length of its own, here eight epochs, of which seven come to pass.
+let private cosineOfEight: LearningRateSchedule = CosineWarmRestarts(8.0, 1.0, 1e-5)
+
 [<Tests>]
 let training =
     testList "training equals PyTorch" [
-        test "AdamW over seven steps" {
-            let case = case "training" "adamw"
-            // Single precision keeps seven digits; PyTorch's own two precisions differ by as much.
-            let recorded = Recorded<float32>(case, 1e-6)
-            let parameters = parameters case "start"
-
-            for p in parameters do
-                case.Tensor($"start/{p.Name}").ToSingles().CopyTo(p.Value, 0)
-
-            let optimizer = AdamW(AdamWSpec(WeightDecay = 0.05), parameters)
-
-            for step in 0..6 do
-                setGradients case $"gradient/{step}" parameters
-                optimizer.Step(2e-3, 1.0, ThreadTeam 1)
+        for name, spec in optimizers do
+            test $"{name} over seven steps" {
+                let given = case "training" "optimizers"
+                // Weights of the order of one end up near zero with seven digits of theirs, as PyTorch's do in single precision.
+                let recorded = Recorded<float32>(case "training" name, 5e-6)
+                let parameters = parameters given "start"
 
                 for p in parameters do
-                    for precision in [ "F32"; "F64" ] do
-                        recorded.Expect($"{precision}/{step}/{p.Name}", Memory p.Value)
-        }
-        test "AdamW scales gradients before anything else" {
-            let case = case "training" "adamw"
+                    given.Tensor($"start/{p.Name}").ToSingles().CopyTo(p.Value, 0)
 
-            let after scale =
-                let parameters = parameters case "start"
-                let optimizer = AdamW(AdamWSpec(), parameters)
-                setGradients case "gradient/0" parameters
+                let optimizer = spec.Build parameters
 
-                for p in parameters do
-                    for i in 0 .. p.Gradient.Length - 1 do
-                        p.Gradient[i] <- p.Gradient[i] / float32 scale
+                for step in 0..6 do
+                    setGradients given $"gradient/{step}" parameters
+                    optimizer.Step(spec.LearningRate, 1.0, ThreadTeam 1)
 
-                optimizer.Step(2e-3, scale, ThreadTeam 1)
-                [ for p in parameters -> p.Value ]
+                    for p in parameters do
+                        for precision in [ "F32"; "F64" ] do
+                            recorded.Expect($"{precision}/{step}/{p.Name}", Memory p.Value)
+            }
 
-            Expect.equal (after 0.25) (after 1.0) "a quarter of four times the gradient"
+            test $"{name} scales gradients before anything else, and passes over what is frozen" {
+                let given = case "training" "optimizers"
+
+                let after scale =
+                    let parameters = parameters given "start"
+                    let optimizer = spec.Build parameters
+                    setGradients given "gradient/0" parameters
+                    parameters[1].IsFrozen <- true
+
+                    for p in parameters do
+                        for i in 0 .. p.Gradient.Length - 1 do
+                            p.Gradient[i] <- p.Gradient[i] / float32 scale
+
+                    optimizer.Step(2e-3, scale, ThreadTeam 1)
+                    [ for p in parameters -> p.Value ]
+
+                let moved = after 1.0
+                Expect.equal (after 0.25) moved "a quarter of four times the gradient"
+                Expect.allEqual moved[1] 0f "frozen"
+                Expect.isTrue (Array.exists ((<>) 0f) moved[0]) "not frozen"
+            }
+        test "moving average of weights and running statistics" {
+            let case = case "training" "average"
+            let network = Network<float32>(ModelSpec(19, 19, [| BatchNormSpec() |], [| LinearSpec 19 |]))
+            let named name = network.Parameters |> Seq.find (fun p -> p.Name = $"encoder.0.{name}")
+
+            let take update =
+                for name in case.Names $"value/{update}" do
+                    let p = named name
+                    case.Tensor($"value/{update}/{name}").ToSingles().CopyTo(p.Value, 0)
+                    p.MarkChanged()
+
+                (named "num_batches_tracked").Value[0] <- float32 update
+
+            take 0
+            let average = WeightAverage(AveragingSpec 0.6, network)
+            let recorded = Recorded<float32>(case, 5e-6)
+
+            for update in 1..12 do
+                take update
+                average.Update(int64 update, ThreadTeam 2)
+                average.Exchange()
+
+                for name in case.Names $"average/{update}" do
+                    recorded.Expect($"average/{update}/{name}", Memory (named name).Value)
+
+                Expect.equal (named "num_batches_tracked").Value[0] (float32 update) "the count is taken over"
+                average.Exchange()
+
+                for name in case.Names $"value/{update}" do
+                    recorded.Expect($"value/{update}/{name}", Memory (named name).Value)
         }
         test "norm of the gradient and clipping" {
             let case = case "training" "clipping"
@@ -268,6 +316,20 @@ let training =
         curve "restarts of equal length" (CosineWarmRestarts(3.0)) 13.0
         curve "cosine" (CosineRate 1e-5) 20.0
         curve "rise" (WarmUp(4.0, ConstantRate())) 10.0
+        curve "step" (StepRate(4.0, 0.3)) 20.0
+        curve "exponential" (ExponentialRate 0.9) 20.0
+        curve "one cycle" (OneCycle(0.293, 20.0, 500.0)) 100.0
+        curve "sequence" (SequenceRate([| RatePart(5.0, ExponentialRate 0.8); RatePart(7.0, cosineOfEight) |], StepRate(3.0, 0.5))) 20.0
+
+        test "learning rate: plateau" {
+            let recorded = case "training" "schedule"
+            let errors = recorded.Doubles "errors"
+            let judged = [| for i, error in Seq.indexed errors -> Judgement(float (i + 1), error) |]
+            let schedule = ReduceOnPlateau(0.3, 2, 1e-4, 1, 1e-4)
+            let rows = recorded.Doubles "plateau" |> Array.chunkBySize 2
+            let rates = [| for row in rows -> schedule.At(2e-3, row[0], float errors.Length, ReadOnlySpan(judged, 0, int row[0])) |]
+            expectClose tolerance "plateau" [| for row in rows -> row[1] |] rates
+        }
     ]
 
 let private spec =

@@ -19,6 +19,15 @@ let private schedules: LearningRateSchedule list = [
     WarmUp(3.0, ConstantRate())
     WarmUp(2.5, CosineRate 1e-5)
     WarmUp(1.0, WarmUp(1.0, CosineWarmRestarts(7.0, 1.5, 1e-5)))
+    ScaledRate(0.1, CosineRate())
+    StepRate(7.0, 0.5)
+    StepRate 1e-300
+    ExponentialRate 0.9
+    OneCycle()
+    OneCycle(1.0, 1.0, 1.0)
+    ReduceOnPlateau()
+    SequenceRate([| RatePart(5.0, ConstantRate()); RatePart(2.5, OneCycle 0.4) |], WarmUp(1.0, CosineRate()))
+    SequenceRate([||], ConstantRate())
 ]
 
 let private at (schedule: LearningRateSchedule) epoch = schedule.At(rate, epoch, epochs)
@@ -99,6 +108,43 @@ let schedules' =
                 (problems (CosineWarmRestarts(nan, nan)))
                 [ "period is NaN, must be positive"; "factor is NaN, must be at least 1" ]
                 "NaN"
+
+            let wrong: (LearningRateSchedule * string list) list = [
+                ScaledRate(0.0, StepRate(0.0, 2.0)), [ "factor is 0, must be in (0, 1]"; "epochs between steps is 0, must be positive"; "factor is 2, must be in (0, 1]" ]
+                ExponentialRate -1.0, [ "factor is -1, must be in (0, 1]" ]
+                OneCycle(0.0, 0.5, infinity), [ "rise is 0, must be in (0, 1]"; "start divisor is 0.5, must be at least 1"; "end divisor is Infinity, must be at least 1" ]
+                ReduceOnPlateau(1.5, -1, 1.0, -2, -1.0),
+                [
+                    "factor is 1.5, must be in (0, 1]"
+                    "patience is -1, must not be negative"
+                    "threshold is 1, must be in [0, 1)"
+                    "cooldown is -2, must not be negative"
+                    "floor is -1, must not be negative"
+                ]
+                SequenceRate([| RatePart(0.0, ExponentialRate 0.0) |], CosineRate nan),
+                [ "length of a part is 0, must be positive"; "factor is 0, must be in (0, 1]"; "floor is NaN, must not be negative" ]
+            ]
+
+            for schedule, expected in wrong do
+                Expect.equal (problems schedule) expected $"{schedule}"
+        }
+        test "parts of a sequence see their own time, and their own judgements" {
+            let plateau = ReduceOnPlateau(0.5, 0)
+            let schedule = SequenceRate([| RatePart(3.0, plateau); RatePart(4.0, CosineRate()) |], plateau)
+            let judged = [| for epoch in 1..10 -> Judgement(float epoch, 50.0) |]
+            let at epoch = schedule.At(rate, epoch, 10.0, ReadOnlySpan(judged, 0, int epoch))
+            // The first judgement of each part sets the mark, every further one is a step.
+            close (at 1.5) rate "first judgement"
+            close (at 2.5) (rate / 2.0) "second judgement"
+            close (at 5.0) (rate / 2.0) "half of the cosine"
+            close (at 8.5) rate "the last part begins anew"
+            close (at 10.0) (rate / 4.0) "and goes on"
+        }
+        test "one cycle rises from and falls to shares of the rate" {
+            let schedule = OneCycle(0.3, 10.0, 100.0)
+            close (at schedule 0.0) (rate / 10.0) "at the beginning"
+            close (at schedule 9.0) rate "at the top"
+            close (at schedule 30.0) (rate / 1000.0) "at the end"
         }
         test "text that is no schedule is a FormatException" {
             let unknown = (spec (ConstantRate())).ToJson().Replace("constant", "sawtooth")

@@ -100,6 +100,111 @@ let tests =
                 Expect.equal (second.State.History |> Seq.map _.DevLoss |> List.ofSeq) (whole.State.History |> Seq.map _.DevLoss |> List.ofSeq) "history")
         }
 
+        test "phases of every kind, masks, averaging and a plateau: the same weights with any threads, and when continued from a checkpoint" {
+            let masks = MaskingSpec(2, 1)
+
+            let phases = [|
+                PhaseSpec("hard", 1, TrainingLoss.Viterbi, WarmUp(0.5, ConstantRate()))
+                PhaseSpec("frozen", 2, TrainingLoss.Ctc, null, MaskingSpec(0, 0), [| "encoder.1"; "decoder" |])
+                PhaseSpec("rest", 3, TrainingLoss.Ctc)
+            |]
+
+            let rich =
+                TrainingSpec(7UL, 6, BatchSize(4, 200), SgdSpec(0.2, 0.9), ReduceOnPlateau(0.5, 0), 5.0, phases, masks, AveragingSpec 0.9, Decoding = PrefixBeamDecoding 3)
+
+            let rich threads = Trainer(Network<float32>(spec, 7UL), rich, Toy 20, Toy 6, ThreadTeam threads)
+            let judged (trainer: Trainer) = [| for tensor in trainer.JudgedWeights() do yield! tensor.ToSingles() |]
+
+            let history (trainer: Trainer) = [ for report in trainer.State.History -> report.TrainLoss, report.DevLoss, report.DevPer, report.LearningRate ]
+            let whole = rich 1
+            whole.Run() |> ignore
+            Expect.isGreaterThan (history whole |> List.map (fun (_, _, _, rate) -> rate) |> List.distinct).Length 1 "the rate falls"
+
+            for threads in [ 2; 8 ] do
+                let again = rich threads
+                again.Run() |> ignore
+                Expect.equal (weights again) (weights whole) $"{threads} threads"
+
+            Tier.withFolder (fun folder ->
+                // In the middle of each phase, and at the end of the first.
+                for steps in [ 3L; 5L; 12L; 22L ] do
+                    let first = rich 2
+                    use stop = new CancellationTokenSource()
+                    let path = IO.Path.Combine(folder, $"{steps}")
+                    let stepped (p: TrainingProgress) = if p.Steps = steps then stop.Cancel()
+                    Expect.throwsT<OperationCanceledException> (fun () -> first.Run(stepped = stepped, cancellation = stop.Token) |> ignore) "stopped"
+                    Checkpoint.Write(path, first, Collections.Generic.Dictionary())
+                    let second = rich 2
+                    second.Restore(Checkpoint.Read path)
+                    second.Run() |> ignore
+                    Expect.equal (weights second) (weights whole) $"weights, stopped after {steps}"
+                    Expect.equal (judged second) (judged whole) $"average, stopped after {steps}"
+                    Expect.equal (history second) (history whole) $"history, stopped after {steps}")
+        }
+
+        test "a phase freezes layers: weights and running statistics stay, in momentum and decay too, all else moves" {
+            let trainer = Trainer(Network<float32>(spec, 7UL), TrainingSpec(7UL, 1, BatchSize(4, 200), AdamWSpec(2e-2, 0.1), ConstantRate()), Toy 20, Toy 6)
+            let batch = LabelledBatch.Read(Toy 20, [| 0..3 |], ThreadTeam 1)
+            let values () = Map [ for p in trainer.Network.Parameters -> p.Name, Array.copy p.Value ]
+            trainer.Step(batch, 1e-2) |> ignore
+            let before = values ()
+            let phase = PhaseSpec("frozen", 1, TrainingLoss.Ctc, Frozen = [| "encoder.0"; "encoder.1" |])
+            trainer.Step(batch, 1e-2, phase) |> ignore
+            let frozen (name: string) = name.StartsWith "encoder.0." || name.StartsWith "encoder.1."
+
+            for KeyValue(name, value) in values () do
+                Expect.equal (value = before[name]) (frozen name) name
+
+            let during = values ()
+            trainer.Step(batch, 1e-2) |> ignore
+
+            for KeyValue(name, value) in values () do
+                Expect.notEqual value during[name] $"{name} moves again"
+        }
+
+        test "masks of the schedule act in training, not where a phase is without" {
+            let train (masks: MaskingSpec | null) (phase: PhaseSpec | null) =
+                let trainer = Trainer(Network<float32>(spec, 7UL), TrainingSpec(7UL, 1, BatchSize(4, 200), AdamWSpec(), ConstantRate(), Augmentation = masks), Toy 20, Toy 6)
+                (trainer.Step(LabelledBatch.Read(Toy 20, [| 0..3 |], ThreadTeam 1), 1e-2, phase)).Loss
+
+            let phase masks = PhaseSpec("", 1, TrainingLoss.Ctc, Augmentation = masks)
+            let masks, none = MaskingSpec(6, 3), MaskingSpec(0, 0)
+            Expect.notEqual (train masks null) (train null null) "masked"
+            Expect.equal (train masks (phase none)) (train null null) "masked, but not in the phase"
+            Expect.equal (train null (phase masks)) (train masks null) "masked in the phase"
+        }
+
+        test "an average is what is judged and kept, and the weights go on by themselves" {
+            let run (averaging: AveragingSpec | null) =
+                let trainer = Trainer(Network<float32>(spec, 7UL), TrainingSpec(7UL, 3, BatchSize(4, 200), AdamWSpec(2e-2), ConstantRate(), Averaging = averaging), Toy 20, Toy 6)
+                trainer.Run() |> ignore
+                trainer
+
+            let plain, averaged = run null, run (AveragingSpec 0.9)
+            Expect.equal (weights averaged) (weights plain) "training does not know of the average"
+            let kept = Network<float32>(spec, averaged.JudgedWeights())
+            let greedy = GreedyDecoder()
+            let judge network = Evaluation.Run(network, Toy 6, BatchSize(4, 200), (fun logProbs -> greedy.Decode logProbs), Workspace(ThreadTeam 1))
+            Expect.equal (judge kept |> _.Loss) averaged.State.History[2].DevLoss "loss of the kept weights"
+            Expect.equal (judge plain.Network |> _.Loss) plain.State.History[2].DevLoss "loss without average"
+            Expect.notEqual averaged.State.History[2].DevLoss plain.State.History[2].DevLoss "the average is another network"
+        }
+
+        test "ends when nothing has become better for as many passes as its patience, also when continued" {
+            // A rate so small that no judgement differs from the first.
+            let trainer = Trainer(Network<float32>(spec, 7UL), TrainingSpec(7UL, 50, BatchSize(4, 200), AdamWSpec(1e-12), ConstantRate(), Patience = 3), Toy 20, Toy 6)
+            Expect.equal (trainer.Run().Count) 4 "the best and three more"
+            Expect.equal (trainer.Run().Count) 4 "no further"
+        }
+
+        test "what does not fit the network is refused with what there is" {
+            let phases = [| PhaseSpec("late", 1, TrainingLoss.Ctc, Augmentation = MaskingSpec(2, 9), Frozen = [| "encoder.1"; "encoder.11"; "dec" |]) |]
+            let wrong = TrainingSpec(7UL, 1, BatchSize(4, 200), AdamWSpec(), ConstantRate(), Phases = phases)
+            let error = Expect.throwsC (fun () -> Trainer(Network<float32>(spec, 7UL), wrong, Toy 20, Toy 6) |> ignore) id
+            Expect.stringContains error.Message "phase \"late\" freezes \"encoder.11\", \"dec\", but the layers are encoder.0, encoder.1, encoder.2, encoder.3, encoder.4, decoder.0" ""
+            Expect.stringContains error.Message "masks are up to 9 features wide, there are only 5" ""
+        }
+
         test "stops at a loss that is not finite and names the utterances and the first tensor" {
             let data = Toy(8, spoil = 5)
             let trainer = Trainer(Network<float32>(spec, 7UL), schedule 1, data, Toy 6)

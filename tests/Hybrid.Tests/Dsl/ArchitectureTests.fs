@@ -133,6 +133,7 @@ let tests =
                 GruSpec(8, true, LayerNorm = true)
                 LstmSpec 8
                 LstmSpec(8, true, Layers = 3)
+                LstmSpec(8, true)
                 Conv1dSpec(6, 5, 2, 1, 3, 2)
                 SqueezeExciteSpec 4
                 LayerNormSpec()
@@ -150,6 +151,7 @@ let tests =
                     bgru (8, layerNorm = true)
                     lstm 8
                     blstm (8, layers = 3)
+                    lstm (8, bidirectional = true)
                     conv1d (6, kernel = 5, stride = 2, padding = 1, dilation = 3, groups = 2)
                     squeezeExcite 4
                     layerNorm
@@ -180,19 +182,6 @@ let tests =
             Expect.equal (described own) "residual (layer norm; bgru 8)" "any layers"
         }
 
-        test "missing and repeated parts are reported together" {
-            let message =
-                messageOf (fun () ->
-                    encoderDecoder {
-                        encoder { relu }
-                        encoder { relu }
-                    })
-
-            Expect.stringContains message "features is missing: write features (mfcc 28)" message
-            Expect.stringContains message "encoder stands here 2 times: keep one" message
-            Expect.stringContains message "decoder is missing: write decoder { ... }" message
-        }
-
         test "a network must end with one output for each symbol" {
             let message =
                 messageOf (fun () ->
@@ -203,64 +192,5 @@ let tests =
                     })
 
             Expect.stringContains message "linear 40: the network ends with 40 outputs for 41 symbols, must end with linear 41" message
-        }
-
-        test "a schedule takes its settings in any order and refuses a second one" {
-            let one =
-                training {
-                    epochs 3
-                    seed 5
-                }
-
-            let two =
-                training {
-                    seed 5
-                    epochs 3
-                }
-
-            Expect.equal (one.ToJson()) (two.ToJson()) "order"
-
-            let message =
-                try
-                    training {
-                        seed 1
-                        epochs 0
-                        seed 2
-                    }
-                    |> ignore
-
-                    failtest "accepted"
-                with :? DeclarationException as error ->
-                    error.Message
-
-            Expect.stringContains message "seed stands here 2 times: keep one" message
-            Expect.stringContains message "number of epochs is 0, must be at least 1" message
-        }
-
-        test "phases change the loss and make up the whole training" {
-            let schedule =
-                training {
-                    phase "hard alignments" 2<epochs> viterbi
-                    phase "all alignments" 6<epochs> ctc
-                }
-
-            Expect.equal schedule.Epochs 8 "epochs"
-            Expect.equal [ for f in [ 0.0; 0.24; 0.26; 1.0 ] -> schedule.LossAt f ] [ viterbi; viterbi; ctc; ctc ] "losses"
-            Expect.equal (TrainingSpec.FromJson(schedule.ToJson()).ToJson()) (schedule.ToJson()) "JSON"
-
-            let message =
-                try
-                    training {
-                        epochs 3
-                        phase "none" 0<epochs> ctc
-                    }
-                    |> ignore
-
-                    failtest "accepted"
-                with :? DeclarationException as error ->
-                    error.Message
-
-            Expect.stringContains message "leave epochs out" message
-            Expect.stringContains message "phase \"none\" has 0 epochs, must have at least 1" message
         }
     ]

@@ -1,0 +1,77 @@
+using System.Runtime.Intrinsics;
+
+namespace Hybrid.Core;
+
+/// <summary>Adam (Kingma and Ba 2015), as PyTorch's: weight decay is part of the gradient.</summary>
+/// <param name="LearningRate">Step size, before the schedule.</param>
+/// <param name="WeightDecay">What of a weight is added to its gradient.</param>
+/// <param name="Beta1">Memory of the mean gradient.</param>
+/// <param name="Beta2">Memory of the mean squared gradient.</param>
+/// <param name="Epsilon">Added to the root of the mean squared gradient.</param>
+public sealed record AdamSpec(double LearningRate = 1e-3, double WeightDecay = 0, double Beta1 = 0.9, double Beta2 = 0.999, double Epsilon = 1e-8) : OptimizerSpec(LearningRate)
+{
+    /// <inheritdoc/>
+    public override IEnumerable<string> Problems() => base.Problems().Concat(Adam.Problems(WeightDecay, Beta1, Beta2, Epsilon));
+
+    /// <inheritdoc/>
+    public override Optimizer Build(IEnumerable<Parameter<float>> parameters) => new Adam(parameters, WeightDecay, Beta1, Beta2, Epsilon, decoupled: false);
+}
+
+/// <summary>Adam with decoupled weight decay (Loshchilov and Hutter 2019), as PyTorch's AdamW.</summary>
+/// <param name="LearningRate">Step size, before the schedule.</param>
+/// <param name="WeightDecay">Share of a weight that decays per unit of learning rate.</param>
+/// <param name="Beta1">Memory of the mean gradient.</param>
+/// <param name="Beta2">Memory of the mean squared gradient.</param>
+/// <param name="Epsilon">Added to the root of the mean squared gradient.</param>
+public sealed record AdamWSpec(double LearningRate = 1e-3, double WeightDecay = 1e-2, double Beta1 = 0.9, double Beta2 = 0.999, double Epsilon = 1e-8) : OptimizerSpec(LearningRate)
+{
+    /// <inheritdoc/>
+    public override IEnumerable<string> Problems() => base.Problems().Concat(Adam.Problems(WeightDecay, Beta1, Beta2, Epsilon));
+
+    /// <inheritdoc/>
+    public override Optimizer Build(IEnumerable<Parameter<float>> parameters) => new Adam(parameters, WeightDecay, Beta1, Beta2, Epsilon, decoupled: true);
+}
+
+/// <summary>Adam, with weight decay as part of the gradient or decoupled from it. Derivation: Optimizer.md.</summary>
+internal sealed class Adam(IEnumerable<Parameter<float>> parameters, double weightDecay, double beta1, double beta2, double epsilon, bool decoupled)
+    : Optimizer(parameters, "mean", "square")
+{
+    private float decay1, new1, decay2, new2, scale, penalty, keep, step, squareCorrection, small;
+
+    public static IEnumerable<string> Problems(double weightDecay, double beta1, double beta2, double epsilon) =>
+        Clause.NotNegative(weightDecay, "weight decay").Concat(Clause.BelowOne(beta1, "beta1")).Concat(Clause.BelowOne(beta2, "beta2")).Concat(Clause.Positive(epsilon, "epsilon"));
+
+    private protected override void Prepare(double learningRate, double gradientScale)
+    {
+        // 1 - beta is subtracted in double: in float, 1 - 0.999 is off by 1e-5.
+        (decay1, new1, decay2, new2) = ((float)beta1, (float)(1 - beta1), (float)beta2, (float)(1 - beta2));
+        (scale, small) = ((float)gradientScale, (float)epsilon);
+        (penalty, keep) = decoupled ? (0f, (float)(1 - learningRate * weightDecay)) : ((float)weightDecay, 1f);
+        step = (float)(learningRate / (1 - Math.Pow(beta1, Steps)));
+        squareCorrection = (float)(1 / Math.Sqrt(1 - Math.Pow(beta2, Steps)));
+    }
+
+    private protected override void Apply(Span<float> value, ReadOnlySpan<float> gradient, Span<float> mean, Span<float> square)
+    {
+        var width = Vector512<float>.Count;
+        var i = 0;
+        for (; i <= value.Length - width; i += width)
+        {
+            var w = Vector512.Create<float>(value[i..]);
+            var g = VectorMath.MultiplyAdd(w, Vector512.Create(penalty), Vector512.Create(gradient[i..]) * scale); // F1
+            var m = VectorMath.MultiplyAdd(Vector512.Create<float>(mean[i..]), Vector512.Create(decay1), g * new1); // F2
+            var s = VectorMath.MultiplyAdd(Vector512.Create<float>(square[i..]), Vector512.Create(decay2), g * g * new2); // F3
+            var root = VectorMath.MultiplyAdd(Vector512.Sqrt(s), Vector512.Create(squareCorrection), Vector512.Create(small)); // F4
+            m.CopyTo(mean[i..]);
+            s.CopyTo(square[i..]);
+            (w * keep - m * step / root).CopyTo(value[i..]); // F5
+        }
+        for (; i < value.Length; i++)
+        {
+            var g = MathF.FusedMultiplyAdd(value[i], penalty, gradient[i] * scale);
+            mean[i] = MathF.FusedMultiplyAdd(mean[i], decay1, g * new1);
+            square[i] = MathF.FusedMultiplyAdd(square[i], decay2, g * g * new2);
+            value[i] = value[i] * keep - mean[i] * step / MathF.FusedMultiplyAdd(MathF.Sqrt(square[i]), squareCorrection, small);
+        }
+    }
+}

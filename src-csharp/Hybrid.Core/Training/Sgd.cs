@@ -1,0 +1,58 @@
+using System.Runtime.Intrinsics;
+
+namespace Hybrid.Core;
+
+/// <summary>Stochastic gradient descent with momentum (Polyak 1964; Nesterov 1983 in the form of Sutskever et al. 2013), as PyTorch's SGD.</summary>
+/// <param name="LearningRate">Step size, before the schedule.</param>
+/// <param name="Momentum">What stays of the velocity from one step to the next.</param>
+/// <param name="Nesterov">Whether the velocity is applied in advance.</param>
+/// <param name="WeightDecay">What of a weight is added to its gradient.</param>
+public sealed record SgdSpec(double LearningRate = 1e-2, double Momentum = 0, bool Nesterov = false, double WeightDecay = 0) : OptimizerSpec(LearningRate)
+{
+    /// <inheritdoc/>
+    public override IEnumerable<string> Problems()
+    {
+        foreach (var problem in base.Problems().Concat(Clause.BelowOne(Momentum, "momentum")).Concat(Clause.NotNegative(WeightDecay, "weight decay"))) yield return problem;
+        if (Nesterov && Momentum == 0) yield return "nesterov needs a velocity, but momentum is 0: give a momentum such as 0.9";
+    }
+
+    /// <inheritdoc/>
+    public override Optimizer Build(IEnumerable<Parameter<float>> parameters) => new Sgd(this, parameters);
+}
+
+/// <summary>Stochastic gradient descent; nothing is remembered where there is no momentum. Derivation: Optimizer.md.</summary>
+internal sealed class Sgd(SgdSpec spec, IEnumerable<Parameter<float>> parameters) : Optimizer(parameters, spec.Momentum > 0 ? ["velocity"] : [])
+{
+    private readonly float momentum = (float)spec.Momentum, penalty = (float)spec.WeightDecay;
+    private float scale, step;
+
+    private protected override void Prepare(double learningRate, double gradientScale) => (scale, step) = ((float)gradientScale, (float)learningRate);
+
+    private protected override void Apply(Span<float> value, ReadOnlySpan<float> gradient, Span<float> velocity, Span<float> unused)
+    {
+        var width = Vector512<float>.Count;
+        var i = 0;
+        for (; i <= value.Length - width; i += width)
+        {
+            var w = Vector512.Create<float>(value[i..]);
+            var g = VectorMath.MultiplyAdd(w, Vector512.Create(penalty), Vector512.Create(gradient[i..]) * scale); // F1
+            if (!velocity.IsEmpty)
+            {
+                var v = VectorMath.MultiplyAdd(Vector512.Create<float>(velocity[i..]), Vector512.Create(momentum), g); // F6
+                v.CopyTo(velocity[i..]);
+                g = spec.Nesterov ? VectorMath.MultiplyAdd(v, Vector512.Create(momentum), g) : v; // F7
+            }
+            VectorMath.MultiplyAdd(g, Vector512.Create(-step), w).CopyTo(value[i..]); // F8
+        }
+        for (; i < value.Length; i++)
+        {
+            var g = MathF.FusedMultiplyAdd(value[i], penalty, gradient[i] * scale);
+            if (!velocity.IsEmpty)
+            {
+                velocity[i] = MathF.FusedMultiplyAdd(velocity[i], momentum, g);
+                g = spec.Nesterov ? MathF.FusedMultiplyAdd(velocity[i], momentum, g) : velocity[i];
+            }
+            value[i] = MathF.FusedMultiplyAdd(g, -step, value[i]);
+        }
+    }
+}

@@ -1,0 +1,136 @@
+namespace Hybrid.Dsl
+
+open System
+open System.Globalization
+open Hybrid.Core
+open Hybrid.Speech
+
+/// Values in a few lines of text. FSI prints them so, once `Hybrid.Dsl.fsx` is loaded.
+module Show =
+    let private fixedPoint (digits: int) (x: float) = x.ToString($"F{digits}", CultureInfo.InvariantCulture)
+    let private short (x: float) = x.ToString("G4", CultureInfo.InvariantCulture)
+    let private lines (texts: string list) = String.Join(Environment.NewLine, texts)
+
+    /// An architecture: its layers with shapes, parameters and multiply-adds.
+    let architecture (architecture: Architecture) = string (Summary.Of architecture)
+
+    /// A network, as its architecture without features.
+    let network (network: Network<float32>) =
+        lines [
+            $"network, {network.Spec.Inputs} features to {network.Spec.Symbols} symbols, {network.ParameterCount} parameters"
+            Shapes.table network.Spec
+        ]
+
+    /// Shape, range, mean and the first numbers.
+    let private numbers (name: string) (shape: string) (values: float[]) =
+        let first = values |> Seq.truncate 6 |> Seq.map short |> String.concat ", "
+        let more = if values.Length > 6 then ", ..." else ""
+
+        let range =
+            if values.Length = 0 then
+                ""
+            else
+                $", {short (Array.min values)} to {short (Array.max values)}, mean {short (Array.average values)}"
+
+        $"{name} [{shape}]{range}: {first}{more}"
+
+    /// A batch of feature sequences, [T, B, F].
+    let batch (batch: Batch<float32>) =
+        let lengths = String.Join(", ", batch.Lengths.ToArray())
+
+        numbers "batch" $"T {batch.T}, B {batch.B}, F {batch.F}" (batch.Data.ToArray() |> Array.map float)
+        + $"; lengths {lengths}"
+
+    /// A parameter of a network.
+    let parameter (parameter: Parameter<float32>) =
+        numbers parameter.Name (String.Join(", ", parameter.Shape)) (parameter.Value |> Array.map float)
+
+    /// A tensor of a file.
+    let tensor (tensor: StoredTensor) = numbers tensor.Name (String.Join(", ", tensor.Shape)) (tensor.ToDoubles())
+
+    /// Log probabilities, [T, V], and their best path.
+    let logProbs (logProbs: LogProbs) =
+        let best = [
+            for t in 0 .. logProbs.T - 1 -> let row = logProbs[t].ToArray() in Array.IndexOf(row, Array.max row)
+        ]
+
+        let first = best |> List.truncate 40 |> List.map string |> String.concat " "
+        let more = if best.Length > 40 then " ..." else ""
+        $"log probabilities [T {logProbs.T}, V {logProbs.V}], best symbol of each frame: {first}{more}"
+
+    /// A training: a line for every epoch, and the best.
+    let result (result: TrainingResult) =
+        lines [
+            [ [ "epoch"; "updates"; "train loss"; "dev loss"; "dev PER %"; "learning rate" ] ]
+            @ [
+                for report in result.History ->
+                    [
+                        $"{report.Epoch}"
+                        $"{report.Steps}"
+                        fixedPoint 3 report.TrainLoss
+                        fixedPoint 3 report.DevLoss
+                        fixedPoint 2 report.DevPer
+                        short report.LearningRate
+                    ]
+            ]
+            |> Table.text (Set [ 0..5 ])
+            let best =
+                result.History
+                |> Seq.minBy (fun report ->
+                    if Double.IsNaN report.DevPer then
+                        infinity
+                    else
+                        report.DevPer)
+
+            $"best: epoch {best.Epoch}, dev PER {fixedPoint 2 best.DevPer} %%"
+        ]
+
+    /// A hypothesis: its symbols with the frames they stand for, and its scores.
+    let hypothesis (hypothesis: Hypothesis) =
+        let labels =
+            [ for label in hypothesis.Labels -> $"{label.Symbol}@{label.Start}-{label.End}" ]
+            |> String.concat " "
+
+        let parts =
+            $"acoustic {short hypothesis.Acoustic}, language model {short hypothesis.LanguageModel}, length {short hypothesis.LengthBonus}"
+
+        $"{hypothesis.Labels.Count} labels, log probability {short hypothesis.Total} ({parts}): {labels}"
+
+    let private interval (label: string) (start: float) (finish: float) (confidence: float) = [
+        fixedPoint 2 start
+        fixedPoint 2 finish
+        label
+        fixedPoint 2 confidence
+    ]
+
+    /// A recognition: phones with seconds and confidences.
+    let recognition (recognition: Recognition) =
+        lines [
+            $"{recognition.Phones.Count} phones in {fixedPoint 2 recognition.DurationSeconds} s: {recognition}"
+            [ "from s"; "to s"; "phone"; "confidence" ]
+            :: [
+                for phone in recognition.Phones ->
+                    interval phone.Phone phone.StartSeconds phone.EndSeconds phone.Confidence
+            ]
+            |> Table.text (Set [ 0; 1; 3 ])
+        ]
+
+    /// An alignment: words and phones with seconds and confidences.
+    let alignment (alignment: Alignment) =
+        let rows kind (intervals: AlignedInterval seq) = [
+            for i in intervals -> kind :: interval i.Label i.StartSeconds i.EndSeconds i.Confidence
+        ]
+
+        lines [
+            $"{alignment.Id}, {fixedPoint 2 alignment.DurationSeconds} s, log probability {short alignment.LogProbability}"
+            [ ""; "from s"; "to s"; "label"; "confidence" ] :: rows "word" alignment.Words
+            @ rows "phone" alignment.Phones
+            |> Table.text (Set [ 1; 2; 4 ])
+        ]
+
+    /// An evaluation: error rate, kinds of errors and distance.
+    let evaluation (evaluation: Evaluation) =
+        let errors =
+            $"{evaluation.Substitutions} substitutions, {evaluation.Deletions} deletions, {evaluation.Insertions} insertions"
+
+        $"PER {fixedPoint 2 evaluation.Per} %% of {evaluation.ReferenceLabels} phones in {evaluation.Utterances.Count} utterances ({errors}), {fixedPoint 2 evaluation.AverageDistance} errors per utterance"

@@ -1,0 +1,174 @@
+/// Looking at networks and results: summary, printers, JSON, differences, figure.
+module Hybrid.Tests.LookingTests
+
+open System
+open System.IO
+open System.Xml.Linq
+open Expecto
+open Hybrid.Core
+open Hybrid.Speech
+open Hybrid.Dsl
+
+let private architecture (recipe: Hybrid.Speech.Recipe) = { Features = recipe.Features; Network = recipe.Network }
+
+let private network width =
+    encoderDecoder {
+        features (mfcc 28)
+
+        encoder {
+            conv1d (8, kernel = 3, stride = 2)
+            relu
+            blstm width
+            pyramid 2
+        }
+
+        decoder { linear phones }
+    }
+
+[<Tests>]
+let tests =
+    testList "looking" [
+        test "a summary counts as counted by hand" {
+            let summary = summary (network 5)
+            // 10 s are 998 frames of 25 ms every 10 ms; kernel 3 with padding 1 and stride 2 leaves 499, pyramid 249.
+            Expect.equal
+                [ for row in summary.Rows -> row.Frames, row.Features, row.Subsampling ]
+                [ 499, 8, 2; 499, 8, 2; 499, 10, 2; 249, 20, 4; 249, 41, 4 ]
+                "shapes"
+
+            let lstm = 2 * (4 * 5 * 8 + 4 * 5 * 5 + 2 * 4 * 5)
+
+            Expect.equal
+                [ for row in summary.Rows -> row.Parameters ]
+                [ 28L * 8L * 3L + 8L; 0L; int64 lstm; 0L; 20L * 41L + 41L ]
+                "parameters"
+
+            let recurrent = 499L * 2L * 4L * 5L * (8L + 5L)
+
+            Expect.equal
+                [ for row in summary.Rows -> row.MultiplyAddsPerSecond ]
+                [ 499L * 28L * 8L * 3L / 10L; 0L; recurrent / 10L; 0L; 249L * 20L * 41L / 10L ]
+                "multiply-adds"
+
+            Expect.equal summary.Subsampling 4 "subsampling"
+            let lines = (string summary).Split Environment.NewLine
+            Expect.equal lines.Length 8 "a header, the features, five layers, a total"
+            Expect.stringContains lines[4] "encoder.2  blstm 5" "a layer"
+        }
+
+        test "architectures survive their JSON, and other text is refused" {
+            for recipe in Recipes.all do
+                let one = architecture recipe
+                Expect.equal (ofJson (toJson one)) one recipe.Name
+
+            for text in
+                [
+                    ""
+                    "null"
+                    "{}"
+                    "[]"
+                    toJson (network 5) |> _.Replace("blstm", "lstm x").Replace("\"lstm\"", "\"elsetm\"")
+                ] do
+                Expect.throwsT<FormatException> (fun () -> ofJson text |> ignore) text
+
+            let wrong = (toJson (network 5)).Replace("\"factor\": 2", "\"factor\": 1")
+
+            Refusal.expectRefusal<DeclarationException, _>
+                "encoder.3: pyramid 1: factor is 1, must be at least 2"
+                (fun () -> ofJson wrong)
+        }
+
+        test "a difference names what is gone, new and changed" {
+            Expect.isEmpty (diff (network 5) (network 5)) "none"
+
+            let other =
+                encoderDecoder {
+                    features (mfcc 40)
+
+                    encoder {
+                        conv1d (8, kernel = 3, stride = 2)
+                        blstm 6
+                        dropout 0.1
+                        pyramid 2
+                    }
+
+                    decoder { linear phones }
+                }
+
+            Expect.equal
+                (diff (network 5) other)
+                [
+                    "features.coefficients: 28 -> 40"
+                    "encoder.1: relu is gone"
+                    "encoder.1: blstm 5 -> blstm 6"
+                    "encoder.2: dropout 0.1 is new"
+                ]
+                "differences"
+        }
+
+        test "a figure is SVG with every layer in it, and the README's is that of hw3p2" {
+            for recipe in Recipes.all do
+                let svg = diagram (architecture recipe)
+                XDocument.Parse svg |> ignore
+
+                for struct (_, layer) in recipe.Network.Layers do
+                    match layer with
+                    | :? RecurrentSpec
+                    | :? PyramidSpec
+                    | :? LinearSpec -> Expect.stringContains svg (layer.Describe()) recipe.Name
+                    | _ -> ()
+
+            let committed = Path.Combine(Tier.root, "docs", "hw3p2.svg")
+
+            Expect.equal
+                (diagram (architecture Recipes.hw3p2))
+                (File.ReadAllText committed)
+                "docs/hw3p2.svg: write it anew with diagram"
+        }
+
+        test "FSI prints networks, tensors, results, hypotheses and alignments for people" {
+            let expectParts (expression: string) (parts: string list) =
+                let text = Scripts.printed expression
+
+                for part in parts do
+                    Expect.stringContains text part expression
+
+            expectParts "{ Features = Recipes.tiny.Features; Network = Recipes.tiny.Network }" [
+                "encoder.3  blstm 96"
+                "multiply-adds per second"
+            ]
+
+            expectParts "Hybrid.Core.Network<float32>(Recipes.tiny.Network)" [
+                "28 features to 41 symbols"
+                "[T/2, 192]"
+            ]
+
+            expectParts "Hybrid.Core.Batch<float32>(System.Memory [| 1f; 2f; 3f; 4f |], 2, 1, 2)" [
+                "batch [T 2, B 1, F 2], 1 to 4, mean 2.5: 1, 2, 3, 4; lengths 2"
+            ]
+
+            expectParts "Hybrid.Core.Parameter<float32>.Constant(\"weight\", 0.5, 2, 2)" [
+                "weight [2, 2], 0.5 to 0.5, mean 0.5: 0.5, 0.5, 0.5, 0.5"
+            ]
+
+            expectParts "Hybrid.Core.LogProbs.FromProbabilities(System.ReadOnlySpan [| 0.75f; 0.25f; 0.1f; 0.9f |], 2, 2)" [
+                "log probabilities [T 2, V 2], best symbol of each frame: 0 1"
+            ]
+
+            expectParts "Hybrid.Core.Hypothesis([| Hybrid.Core.LabelSpan(7, 3, 5, 0.9) |], -1.5)" [
+                "1 labels, log probability -1.5 (acoustic -1.5, language model 0, length 0): 7@3-5"
+            ]
+
+            expectParts
+                "Hybrid.Speech.Alignment(\"a1\", 1.5, [| Hybrid.Speech.AlignedInterval(\"HI\", 0.1, 0.5, 0.8) |], [| Hybrid.Speech.AlignedInterval(\"HH\", 0.1, 0.2, 0.75) |], -3.0)"
+                [
+                    "a1, 1.50 s, log probability -3"
+                    "word     0.10  0.50  HI           0.80"
+                    "phone    0.10  0.20  HH           0.75"
+                ]
+
+            expectParts
+                "{ Model = Hybrid.Speech.SpeechModel.Create(Recipes.tiny.Network, Recipes.tiny.Features, Hybrid.Speech.PhoneInventory.Arpabet, 1UL); History = [| Hybrid.Core.EpochReport(1, 10L, 3.0, 2.5, 80.0, 9.0, 1e-3, 5.0) |] }"
+                [ "1       10       3.000     2.500      80.00          0.001"; "best: epoch 1, dev PER 80.00 %" ]
+        }
+    ]

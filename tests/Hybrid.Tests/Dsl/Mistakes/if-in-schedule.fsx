@@ -1,0 +1,7 @@
+let quick = true
+
+let schedule =
+    training {
+        seed 1
+        if quick then epochs 2
+    }

@@ -1,0 +1,4 @@
+let schedule =
+    training {
+        augment (dropout 0.1)
+    }

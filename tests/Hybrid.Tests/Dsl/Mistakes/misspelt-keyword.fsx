@@ -1,0 +1,5 @@
+let schedule =
+    training {
+        seed 1
+        epoch 20
+    }

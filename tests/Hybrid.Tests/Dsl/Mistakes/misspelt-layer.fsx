@@ -1,0 +1,10 @@
+let network =
+    encoderDecoder {
+        features (mfcc 28)
+
+        encoder {
+            blsmt 256
+        }
+
+        decoder { linear phones }
+    }

@@ -1,0 +1,5 @@
+let network =
+    encoderDecoder {
+        features (mfcc 28)
+        decoder { linear phones }
+    }

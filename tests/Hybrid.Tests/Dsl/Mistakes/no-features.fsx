@@ -1,0 +1,5 @@
+let network =
+    encoderDecoder {
+        encoder { blstm 64 }
+        decoder { linear phones }
+    }

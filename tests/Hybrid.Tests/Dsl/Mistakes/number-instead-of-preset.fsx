@@ -1,0 +1,10 @@
+let network =
+    encoderDecoder {
+        features 28
+
+        encoder {
+            blstm 64
+        }
+
+        decoder { linear phones }
+    }

@@ -1,0 +1,4 @@
+let schedule =
+    training {
+        phase "first" 2 viterbi
+    }

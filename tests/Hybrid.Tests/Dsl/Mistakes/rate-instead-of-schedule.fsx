@@ -1,0 +1,4 @@
+let schedule =
+    training {
+        learningRate 1e-3
+    }
