@@ -40,8 +40,8 @@ let private ofLayers = [
     layers "BatchNorm1d" 5 [ BatchNormSpec() ]
     layers "LayerNorm" 5 [ LayerNormSpec() ]
     layers "SqueezeExcite" 6 [ SqueezeExciteSpec 2 ]
-    layers "Residual, same width" 4 [ Layers.residual (4, 3, 2) ]
-    layers "Residual, another width" 3 [ Layers.residual (4, 3, 2) ]
+    layers "Residual, same width" 4 [ Layers.residual (4, kernel = 3, squeezeExcite = 2) ]
+    layers "Residual, another width" 3 [ Layers.residual (4, kernel = 3, squeezeExcite = 2) ]
     for name, activation in activations do
         layers name 5 [ ActivationSpec activation ]
     layers "Dropout" 6 [ DropoutSpec 0.4 ]
@@ -116,7 +116,7 @@ let private narrow: LayerSpec list = [
 let private ofNetworks = [
     network "Network as tiny, with fewer units" 5 narrow [ [ 1; 5; 5 ]; [ 2; 3 ]; [] ]
     network "Network of a residual block, a GRU and a pyramid" 3 [
-        Layers.residual (4, 3, 2)
+        Layers.residual (4, kernel = 3, squeezeExcite = 2)
         GruSpec(3, true)
         PyramidSpec 2
         LayerNormSpec()

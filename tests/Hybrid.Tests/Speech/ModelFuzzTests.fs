@@ -130,9 +130,9 @@ let private recipe = lazy Recipe("all", FeaturePreset(), network, training).ToJs
 
 let private readRecipe (path: string) =
     let recipe = Recipe.FromJson(File.ReadAllText path)
-    let problems = [ yield! recipe.Network.Validate() |> Seq.map string; yield! recipe.Training.Validate(); yield! recipe.Features.Validate() ]
+    let problems = [ yield! recipe.Network.Validate() |> Seq.map string; yield! recipe.Training.Validate() |> Seq.map string; yield! recipe.Features.Validate() ]
     // Whatever the recipe says, the learning rate has a value soon.
-    if problems.IsEmpty then recipe.Training.LearningRate.At(1e-3, float recipe.Training.Epochs, float recipe.Training.Epochs) |> ignore
+    if problems.IsEmpty then recipe.Training.LearningRateAt(1.0, ReadOnlySpan.Empty) |> ignore
 
 let private lexicon = "HELLO  HH AH0 L OW1\nHELLO(2)  HH EH0 L OW1\nA 1 AH0\nTHAT'S,DH AE T S\n;;; comment\n\u00c9T\u00c9  EH T EH\n"
 
