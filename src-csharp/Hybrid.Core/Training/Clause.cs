@@ -9,8 +9,8 @@ internal static class Clause
 
     public static IEnumerable<string> NotNegative(double value, string what) => Unless(value >= 0 && double.IsFinite(value), value, what, "must not be negative");
 
-    public static IEnumerable<string> AtLeast(double least, double value, string what, double most = double.MaxValue) =>
-        Unless(value >= least, value, what, string.Create(CultureInfo.InvariantCulture, $"must be at least {least}"))
+    public static IEnumerable<string> AtLeast(double least, double value, string what, double most = double.PositiveInfinity) =>
+        Unless(value >= least && double.IsFinite(value), value, what, string.Create(CultureInfo.InvariantCulture, $"must be at least {least}"))
             .Concat(Unless(!(value > most), value, what, string.Create(CultureInfo.InvariantCulture, $"must be at most {most}")));
 
     /// <summary>For shares that keep something of what was: 1 would keep all for ever.</summary>
