@@ -111,101 +111,127 @@ internal readonly unsafe ref struct CtcRecursion
     /// <summary>Softmax of one frame: of every symbol, then of the label of each label state. False if it is not finite.</summary>
     private bool Emit<R>(R* logits) where R : unmanaged, IBinaryFloatingPointIeee754<R>
     {
-        double* symbolMantissa = mantissa + Symbols;
-        long* symbolExponent = exponent + Symbols;
-        var largest = R.NegativeInfinity;
-        for (var v = 0; v < V; v++) largest = R.Max(largest, logits[v]); // NaN wins
-        if (!R.IsFinite(largest)) return false;
-        var offset = double.CreateTruncating(largest);
-        for (var v = 0; v < V; v++)
-            symbolMantissa[v] = Math.Max(double.CreateTruncating(logits[v]) - offset, -1e6);
-        for (var v = V; v < RoundUp(V); v++) symbolMantissa[v] = -1e6;
+        // Pointers of its own in each method: through the fields, every store would have them read anew.
+        double* symbols = mantissa + Symbols, emissions = mantissa + Emissions;
+        long* symbolExponents = exponent + Symbols, emissionExponents = exponent + Emissions;
+        int* wanted = labels;
+        var (symbolCount, padded, states) = (V, RoundUp(V), S);
+        for (var v = 0; v < symbolCount; v++) symbols[v] = double.CreateTruncating(logits[v]);
+        for (var v = symbolCount; v < padded; v++) symbols[v] = double.NegativeInfinity;
+
+        var (infinity, below) = (Vector512.Create(double.PositiveInfinity), Vector512.Create(double.NegativeInfinity));
+        var (largest, isNumber) = (below, Vector512<double>.AllBitsSet);
+        for (var v = 0; v < padded; v += Lanes)
+        {
+            var x = Vector512.Load(symbols + v);
+            largest = Vector512.Max(largest, x);
+            isNumber &= Vector512.LessThan(x, infinity);
+        }
+        var offset = double.NegativeInfinity;
+        for (var i = 0; i < Lanes; i++) offset = Math.Max(offset, largest[i]);
+        if (isNumber.AsInt64() != Vector512<long>.AllBitsSet || double.IsNegativeInfinity(offset)) return false;
 
         var sums = Vector512<double>.Zero;
         var magic = VectorMath.RoundingShift<double>();
-        for (var v = 0; v < V; v += Lanes)
+        var (offsets, least, zero) = (Vector512.Create(offset), Vector512.Create(-1e6), Vector512.Create(ZeroExponent));
+        for (var v = 0; v < padded; v += Lanes)
         {
-            var (m, shifted) = VectorMath.ExpParts(Vector512.Load(symbolMantissa + v));
+            var x = Vector512.Load(symbols + v);
+            var (m, shifted) = VectorMath.ExpParts(Vector512.Max(x - offsets, least));
             var e = shifted.AsInt64() - magic.AsInt64();
-            m.Store(symbolMantissa + v);
-            e.Store(symbolExponent + v);
+            m.Store(symbols + v);
             sums += m * PowerOfTwo(e);
+            Vector512.ConditionalSelect(Vector512.Equals(x, below).AsInt64(), zero, e).Store(symbolExponents + v);
         }
-        var inverse = 1 / SumInOrder(sums);
-        for (var v = 0; v < V; v++)
+        var inverse = Vector512.Create(1 / SumInOrder(sums));
+        for (var v = 0; v < padded; v += Lanes) (Vector512.Load(symbols + v) * inverse).Store(symbols + v); // F1
+        for (var i = 0; i < states; i++)
         {
-            symbolMantissa[v] *= inverse; // F1
-            if (R.IsNegativeInfinity(logits[v])) symbolExponent[v] = ZeroExponent;
-        }
-        for (var i = 0; i < S; i++)
-        {
-            mantissa[Emissions + i] = symbolMantissa[labels[i]];
-            exponent[Emissions + i] = symbolExponent[labels[i]];
+            var label = wanted[i];
+            emissions[i] = symbols[label];
+            emissionExponents[i] = symbolExponents[label];
         }
         return true;
     }
 
     private void Forward(int t, int blank)
     {
-        long before = Alpha(t - 1), now = Alpha(t);
-        var blankMantissa = Vector512.Create(mantissa[Symbols + blank]);
-        var blankExponent = Vector512.Create(exponent[Symbols + blank]);
-        for (var i = 0; i < RoundUp(S + 1); i += Lanes)
+        Row before = At(Alpha(t - 1)), now = At(Alpha(t)), labelsBefore = At(Alpha(t - 1) + width), labelsNow = At(Alpha(t) + width + 1), emissions = At(Emissions);
+        var skips = exponent + Skips;
+        var (blankMantissa, blankExponent) = (Vector512.Create(mantissa[Symbols + blank]), Vector512.Create(exponent[Symbols + blank]));
+        var count = RoundUp(S + 1);
+        for (var i = 0; i < count; i += Lanes)
         {
             // Place i of the labels is label i - 1: the one before blank i.
-            Number b = Load(before + i), l = Load(before + width + i + 1), lBefore = Load(before + width + i);
-            Store(now + i, Times(Sum(b, lBefore), blankMantissa, blankExponent)); // F3
-            var skip = new Number(lBefore.Mantissa, lBefore.Exponent + Vector512.Load(exponent + Skips + i));
-            Store(now + width + i + 1, Times(Sum(Sum(l, b), skip), Vector512.Load(mantissa + Emissions + i), Vector512.Load(exponent + Emissions + i))); // F4
+            Number b = before.Load(i), l = labelsBefore.Load(i + 1), lBefore = labelsBefore.Load(i);
+            now.Store(i, Times(Sum(b, lBefore), blankMantissa, blankExponent)); // F3
+            var skip = new Number(lBefore.Mantissa, lBefore.Exponent + Vector512.Load(skips + i));
+            var emission = emissions.Load(i);
+            labelsNow.Store(i, Times(Sum(Sum(l, b), skip), emission.Mantissa, emission.Exponent)); // F4
         }
     }
 
     private void Backward<R>(int t, int blank, double total, long totalExponent, R* gradient, double scale) where R : unmanaged, IBinaryFloatingPointIeee754<R>
     {
         // later holds beta of t + 1 times the emission there; now gets the same of t.
-        long later = Beta((t + 1) & 1), now = Beta(t & 1), alpha = Alpha(t);
-        var blankMantissa = Vector512.Create(mantissa[Symbols + blank]);
-        var blankExponent = Vector512.Create(exponent[Symbols + blank]);
+        Row later = At(Beta((t + 1) & 1)), laterLabels = At(Beta((t + 1) & 1) + width + 1), now = At(Beta(t & 1)), nowLabels = At(Beta(t & 1) + width + 1);
+        Row alpha = At(Alpha(t)), alphaLabels = At(Alpha(t) + width + 1), emissions = At(Emissions), symbols = At(Symbols);
+        long* skips = exponent + Skips;
+        int* wanted = labels;
+        var (states, symbolCount) = (S, V);
+        var (blankMantissa, blankExponent) = (Vector512.Create(symbols.Mantissa[blank]), Vector512.Create(symbols.Exponent[blank]));
         var inverseTotal = Vector512.Create(1 / total);
         var totalExponents = Vector512.Create(totalExponent);
         var blankOccupancy = Vector512<double>.Zero;
-        Span<double> occupancy = new(mantissa + Symbols, V);
-        for (var i = 0; i < RoundUp(S + 1); i += Lanes)
+        var count = RoundUp(states + 1);
+        for (var i = 0; i < count; i += Lanes)
         {
-            Number b = Load(later + i), l = Load(later + width + i + 1);
-            Number bNext = Load(later + i + 1), lNext = Load(later + width + i + 2);
+            Number b = later.Load(i), l = laterLabels.Load(i);
+            Number bNext = later.Load(i + 1), lNext = laterLabels.Load(i + 1);
             var betaBlank = Sum(b, l); // B2
-            var skip = new Number(lNext.Mantissa, lNext.Exponent + Vector512.Load(exponent + Skips + i + 1));
+            var skip = new Number(lNext.Mantissa, lNext.Exponent + Vector512.Load(skips + i + 1));
             var betaLabel = Sum(Sum(l, bNext), skip); // B3
 
-            blankOccupancy += Occupancy(Load(alpha + i), betaBlank, inverseTotal, totalExponents); // B4
-            var labelOccupancy = Occupancy(Load(alpha + width + i + 1), betaLabel, inverseTotal, totalExponents);
+            blankOccupancy += Occupancy(alpha.Load(i), betaBlank, inverseTotal, totalExponents); // B4
+            var labelOccupancy = Occupancy(alphaLabels.Load(i), betaLabel, inverseTotal, totalExponents);
 
-            Store(now + i, Times(betaBlank, blankMantissa, blankExponent));
-            Store(now + width + i + 1, Times(betaLabel, Vector512.Load(mantissa + Emissions + i), Vector512.Load(exponent + Emissions + i)));
-            labelOccupancy.Store(mantissa + alpha + width + i + 1); // alpha is not needed any more
+            now.Store(i, Times(betaBlank, blankMantissa, blankExponent));
+            var emission = emissions.Load(i);
+            nowLabels.Store(i, Times(betaLabel, emission.Mantissa, emission.Exponent));
+            labelOccupancy.Store(alphaLabels.Mantissa + i); // alpha is not needed any more
         }
         // B5: softmax minus occupancy. From here on the symbols' places hold plain numbers.
-        for (var v = Symbols; v < Symbols + V; v += Lanes) (Vector512.Load(mantissa + v) * PowerOfTwo(Vector512.Load(exponent + v))).Store(mantissa + v);
+        var occupancy = symbols.Mantissa;
+        for (var v = 0; v < symbolCount; v += Lanes) (Vector512.Load(occupancy + v) * PowerOfTwo(Vector512.Load(symbols.Exponent + v))).Store(occupancy + v);
         occupancy[blank] -= SumInOrder(blankOccupancy);
-        for (var i = 0; i < S; i++) occupancy[labels[i]] -= mantissa[alpha + width + i + 1];
-        for (var v = 0; v < V; v++) gradient[v] = R.CreateTruncating(scale * occupancy[v]);
+        var occupied = alphaLabels.Mantissa;
+        for (var i = 0; i < states; i++) occupancy[wanted[i]] -= occupied[i];
+        for (var v = 0; v < symbolCount; v++) gradient[v] = R.CreateTruncating(scale * occupancy[v]);
+    }
+
+    private Row At(long start) => new(mantissa + start, exponent + start);
+
+    /// <summary>Numbers side by side.</summary>
+    private readonly struct Row(double* mantissa, long* exponent)
+    {
+        public readonly double* Mantissa = mantissa;
+        public readonly long* Exponent = exponent;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public Number Load(int place) => new(Vector512.Load(Mantissa + place), Vector512.Load(Exponent + place));
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public void Store(int place, Number number)
+        {
+            number.Mantissa.Store(Mantissa + place);
+            number.Exponent.Store(Exponent + place);
+        }
     }
 
     private readonly struct Number(Vector512<double> mantissa, Vector512<long> exponent)
     {
         public readonly Vector512<double> Mantissa = mantissa;
         public readonly Vector512<long> Exponent = exponent;
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private Number Load(long place) => new(Vector512.Load(mantissa + place), Vector512.Load(exponent + place));
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void Store(long place, Number number)
-    {
-        number.Mantissa.Store(mantissa + place);
-        number.Exponent.Store(exponent + place);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

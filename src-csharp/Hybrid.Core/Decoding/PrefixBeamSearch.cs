@@ -25,7 +25,7 @@ public sealed class PrefixBeamSearch
     private int beamCount = 1;
     private long scale; // probabilities are those of the beam times 2 to this
     private int symbols = -1, step;
-    private double[] probabilities = [];
+    private double[] probabilities = [], ranked = [];
     private int[] likely = [];
 
     // For each entry and symbol, the latest step in which the entry's prefix with this symbol was in the beam itself.
@@ -87,7 +87,7 @@ public sealed class PrefixBeamSearch
         if (options.Blank >= count) throw new ArgumentException($"blank {options.Blank} is not one of {count} symbols");
         if (options.LanguageModel is { } model && model.Symbols != count) throw new ArgumentException($"the language model knows {model.Symbols} symbols, the frames have {count}");
         symbols = count;
-        probabilities = new double[count];
+        (probabilities, ranked) = (new double[count], new double[count]);
         likely = new int[count];
     }
 
@@ -106,20 +106,25 @@ public sealed class PrefixBeamSearch
         if (tree.IsLarge) PruneTree();
     }
 
-    /// <summary>Sets to zero the probabilities of symbols that the options leave out.</summary>
+    /// <summary>Sets to zero the probabilities of symbols that the options leave out; of equal ones the smaller symbols stay.</summary>
     private void DropUnlikely()
     {
-        var limit = options.TopSymbols > 0 ? Math.Min(options.TopSymbols, symbols) : symbols;
-        var count = 0;
-        for (var symbol = 0; symbol < symbols; symbol++) count = Insert(symbol, count, limit);
-        var mass = 0.0;
-        for (var i = 0; i < count; i++)
+        var (limit, count) = (options.TopSymbols > 0 ? Math.Min(options.TopSymbols, symbols) : symbols, 0);
+        var largest = ranked.AsSpan(0, limit);
+        foreach (var probability in probabilities)
         {
-            if (mass >= options.ProbabilityMass) count = i;
-            mass += probabilities[likely[i]];
+            if (count == limit && probability <= largest[limit - 1]) continue;
+            var place = count < limit ? count++ : limit - 1;
+            for (; place > 0 && largest[place - 1] < probability; place--) largest[place] = largest[place - 1];
+            largest[place] = probability;
         }
+        var mass = 0.0;
+        for (var i = 0; i < count; mass += largest[i++])
+            if (mass >= options.ProbabilityMass) count = i;
+        var least = largest[count - 1];
+        var equals = count - largest[..count].IndexOf(least);
         for (var symbol = 0; symbol < symbols; symbol++)
-            if (!likely.AsSpan(0, count).Contains(symbol)) probabilities[symbol] = 0;
+            if (probabilities[symbol] < least || probabilities[symbol] == least && equals-- <= 0) probabilities[symbol] = 0;
     }
 
     /// <summary>What every entry has after the frame without growing (S1, S2), and which entries are children of others.</summary>
@@ -148,18 +153,13 @@ public sealed class PrefixBeamSearch
     {
         var (count, threshold) = (0, candidates.Threshold);
         for (var symbol = 0; symbol < symbols; symbol++)
-            if (probabilities[symbol] > 0 && most * probabilities[symbol] >= threshold && symbol != options.Blank) count = Insert(symbol, count, symbols);
+        {
+            if (!(probabilities[symbol] > 0 && most * probabilities[symbol] >= threshold) || symbol == options.Blank) continue;
+            var place = count++;
+            for (; place > 0 && probabilities[symbol] > probabilities[likely[place - 1]]; place--) likely[place] = likely[place - 1];
+            likely[place] = symbol;
+        }
         return count;
-    }
-
-    /// <summary>Puts a symbol where it belongs among the first <paramref name="count"/> likely ones; returns how many there are then.</summary>
-    private int Insert(int symbol, int count, int limit)
-    {
-        var place = count;
-        for (; place > 0 && probabilities[symbol] > probabilities[likely[place - 1]]; place--)
-            if (place < limit) likely[place] = likely[place - 1];
-        if (place < limit) likely[place] = symbol;
-        return Math.Min(count + 1, limit);
     }
 
     private void CollectExtensions(int place, int count)
