@@ -26,10 +26,11 @@ public sealed class BeamSearchDecoder
     /// <summary>A decoder.</summary>
     /// <param name="width">Entries that survive a frame.</param>
     /// <param name="blank">Index of the blank symbol.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The width is not 1 to <see cref="PrefixBeamOptions.LargestWidth"/>, or the blank is negative.</exception>
     public BeamSearchDecoder(int width, int blank = 0)
     {
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(width);
-        ArgumentOutOfRangeException.ThrowIfNegative(blank);
+        if (width is < 1 or > PrefixBeamOptions.LargestWidth) throw new ArgumentOutOfRangeException(nameof(width), $"the width is {width}, must be 1 to {PrefixBeamOptions.LargestWidth}");
+        if (blank < 0) throw new ArgumentOutOfRangeException(nameof(blank), $"the blank is {blank}, must not be negative");
         (this.width, this.blank) = (width, blank);
     }
 

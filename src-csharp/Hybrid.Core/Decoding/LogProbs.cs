@@ -91,8 +91,8 @@ public sealed class LogProbs
 
     private static void CheckSize(ReadOnlySpan<float> data, int frames, int symbols, string what)
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(frames);
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(symbols);
+        if (frames < 0) throw new ArgumentOutOfRangeException(nameof(frames), $"{what}: there are {frames} frames, must not be negative");
+        if (symbols < 1) throw new ArgumentOutOfRangeException(nameof(symbols), $"{what}: there are {symbols} symbols, must be at least 1");
         if (data.Length != (long)frames * symbols)
             throw new ArgumentException($"{what}: [T, V] = [{frames}, {symbols}] needs {(long)frames * symbols} numbers, not {data.Length}");
     }

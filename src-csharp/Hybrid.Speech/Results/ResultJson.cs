@@ -57,7 +57,7 @@ public static class ResultJson
         // Asked for what is not there, or is something else, the document says so in one of three ways.
         catch (Exception error) when (error is JsonException or KeyNotFoundException or InvalidOperationException)
         {
-            throw new FormatException($"not an alignment as JSON: {error.Message.ReplaceLineEndings(" ")}", error);
+            throw new FormatException($"not an alignment as JSON: {Quoted.Message(error)}", error);
         }
     }
 
