@@ -20,6 +20,9 @@ public sealed class NGramModel
 
     private const string Unknown = "<unk>";
 
+    // Each symbol gets an entry, seen or not; no inventory of phones or letters is larger.
+    private const int MostSymbols = 1 << 16;
+
     // ARPA writes impossible events, such as <s> after something, with this logarithm.
     private const double NeverLog10 = -99;
 
@@ -110,14 +113,14 @@ public sealed class NGramModel
     /// with one discount n1 / (n1 + 2 n2) for each length). Derivation: NGramModel.md.
     /// </summary>
     /// <param name="sequences">Label sequences.</param>
-    /// <param name="symbols">Symbols that there are.</param>
+    /// <param name="symbols">Symbols that there are, 1 to 65 536.</param>
     /// <param name="order">The longest n-grams, 1 to 8.</param>
     /// <param name="blank">Index of the blank, which gets no probability.</param>
-    /// <exception cref="ArgumentException">There are no sequences, or a label is out of range.</exception>
+    /// <exception cref="ArgumentException">There are no sequences, or a label, the order or the number of symbols is out of range.</exception>
     public static NGramModel Estimate(IEnumerable<int[]> sequences, int symbols, int order, int blank = 0)
     {
         if (order is < 1 or > 8) throw new ArgumentOutOfRangeException(nameof(order), $"the order is {order}, must be 1 to 8");
-        if (symbols < 1) throw new ArgumentOutOfRangeException(nameof(symbols), $"there are {symbols} symbols, must be at least 1");
+        if (symbols is < 1 or > MostSymbols) throw new ArgumentOutOfRangeException(nameof(symbols), $"there are {symbols} symbols, must be 1 to {MostSymbols}");
         var model = new NGramModel(symbols, order);
         new KneserNey(model, blank).Fill(sequences);
         model.Finish();

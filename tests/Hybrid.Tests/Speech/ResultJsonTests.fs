@@ -28,7 +28,7 @@ let tests =
         }
 
         test "evaluations fit the schema, and their confusions have what was missed and put in" {
-            let json = ResultJson.Evaluation(evaluation, PhoneInventory.Arpabet, [| LeftOut("c", "why") |], "arpabet-39")
+            let json = ResultJson.Evaluation(evaluation, PhoneInventory.Arpabet, [| LeftOut("c", "why") |], Fold.Find "arpabet-39")
             Schema.expectValid "evaluation" json
             Schema.expectValid "evaluation" (ResultJson.Evaluation(Evaluation [||], PhoneInventory.Arpabet, [||]))
             for part in [ "\"fold\": \"arpabet-39\""; "\"reference\": null"; "\"hypothesis\": null" ] do

@@ -18,7 +18,11 @@ let private isType (value: JsonElement) name =
     | "integer", JsonValueKind.Number -> value.GetDouble() = floor (value.GetDouble())
     | _ -> false
 
-let private strings (element: JsonElement) = if element.ValueKind = JsonValueKind.String then [ string (element.GetString()) ] else [ for e in element.EnumerateArray() -> string (e.GetString()) ]
+let private strings (element: JsonElement) =
+    if element.ValueKind = JsonValueKind.String then
+        [ string (element.GetString()) ]
+    else
+        [ for e in element.EnumerateArray() -> string (e.GetString()) ]
 
 /// What is wrong with a value, each with its path.
 let rec private problems (path: string) (rules: JsonElement) (value: JsonElement) : string list = [
@@ -34,6 +38,7 @@ let rec private problems (path: string) (rules: JsonElement) (value: JsonElement
         | "$ref" -> yield! problems path (schema.Value.GetProperty("$defs").GetProperty((string (expected.GetString())).Replace("#/$defs/", ""))) value
         | "anyOf" -> if not (expected.EnumerateArray() |> Seq.exists (fun rules -> (problems path rules value).IsEmpty)) then $"{path}: fits no alternative"
         | "type" -> if not (strings expected |> List.exists (isType value)) then $"{path}: {value.ValueKind} is not {expected}"
+        | "enum" -> if not (strings expected |> List.exists (fun s -> value.ValueKind = JsonValueKind.String && value.GetString() = s)) then $"{path}: {value} is not among {expected}"
         | "required" ->
             if value.ValueKind = JsonValueKind.Object then
                 for name in strings expected do
