@@ -20,9 +20,6 @@ public sealed class NGramModel
 
     private const string Unknown = "<unk>";
 
-    // Each symbol gets an entry, seen or not; no inventory of phones or letters is larger.
-    private const int MostSymbols = 1 << 16;
-
     // ARPA writes impossible events, such as <s> after something, with this logarithm.
     private const double NeverLog10 = -99;
 
@@ -120,7 +117,7 @@ public sealed class NGramModel
     public static NGramModel Estimate(IEnumerable<int[]> sequences, int symbols, int order, int blank = 0)
     {
         if (order is < 1 or > 8) throw new ArgumentOutOfRangeException(nameof(order), $"the order is {order}, must be 1 to 8");
-        if (symbols is < 1 or > MostSymbols) throw new ArgumentOutOfRangeException(nameof(symbols), $"there are {symbols} symbols, must be 1 to {MostSymbols}");
+        if (symbols is < 1 or > LogProbs.MostSymbols) throw new ArgumentOutOfRangeException(nameof(symbols), $"there are {symbols} symbols, must be 1 to {LogProbs.MostSymbols}");
         var model = new NGramModel(symbols, order);
         new KneserNey(model, blank).Fill(sequences);
         model.Finish();
