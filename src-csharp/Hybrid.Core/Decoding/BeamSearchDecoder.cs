@@ -2,7 +2,7 @@ namespace Hybrid.Core;
 
 /// <summary>A label sequence with the probability that a search has collected for it.</summary>
 /// <param name="Labels">The labels.</param>
-/// <param name="LogProbability">Its natural logarithm.</param>
+/// <param name="LogProbability">Its natural logarithm, at most 0.</param>
 public sealed record ScoredLabels(IReadOnlyList<int> Labels, double LogProbability);
 
 /// <summary>
@@ -107,7 +107,7 @@ public sealed class BeamSearchDecoder
         }
         var merged = new Entries<TScale>();
         foreach (var entry in beam) merged.Add(entry.Labels, true, entry.Score);
-        return [.. merged.All.OrderByDescending(entry => entry.Score).Select(entry => new ScoredLabels(entry.Labels.ToArray(), TScale.ToLog(entry.Score)))];
+        return [.. merged.All.OrderByDescending(entry => entry.Score).Select(entry => new ScoredLabels(entry.Labels.ToArray(), Math.Min(0, TScale.ToLog(entry.Score))))];
     }
 
     private readonly record struct Entry(Labels Labels, bool EndsInBlank, double Score);
