@@ -34,7 +34,7 @@ public abstract class SequenceLoss
 
     private protected SequenceLoss(int blank, CtcReduction reduction, InfeasiblePolicy policy)
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(blank);
+        if (blank < 0) throw new ArgumentOutOfRangeException(nameof(blank), $"the blank is {blank}, must not be negative");
         (Blank, Reduction, this.policy) = (blank, reduction, policy);
     }
 

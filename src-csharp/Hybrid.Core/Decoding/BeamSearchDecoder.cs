@@ -2,7 +2,7 @@ namespace Hybrid.Core;
 
 /// <summary>A label sequence with the probability that a search has collected for it.</summary>
 /// <param name="Labels">The labels.</param>
-/// <param name="LogProbability">Its natural logarithm.</param>
+/// <param name="LogProbability">Its natural logarithm, at most 0.</param>
 public sealed record ScoredLabels(IReadOnlyList<int> Labels, double LogProbability);
 
 /// <summary>
@@ -26,10 +26,11 @@ public sealed class BeamSearchDecoder
     /// <summary>A decoder.</summary>
     /// <param name="width">Entries that survive a frame.</param>
     /// <param name="blank">Index of the blank symbol.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The width is not 1 to <see cref="PrefixBeamOptions.LargestWidth"/>, or the blank is negative.</exception>
     public BeamSearchDecoder(int width, int blank = 0)
     {
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(width);
-        ArgumentOutOfRangeException.ThrowIfNegative(blank);
+        if (width is < 1 or > PrefixBeamOptions.LargestWidth) throw new ArgumentOutOfRangeException(nameof(width), $"the width is {width}, must be 1 to {PrefixBeamOptions.LargestWidth}");
+        if (blank < 0) throw new ArgumentOutOfRangeException(nameof(blank), $"the blank is {blank}, must not be negative");
         (this.width, this.blank) = (width, blank);
     }
 
@@ -106,7 +107,7 @@ public sealed class BeamSearchDecoder
         }
         var merged = new Entries<TScale>();
         foreach (var entry in beam) merged.Add(entry.Labels, true, entry.Score);
-        return [.. merged.All.OrderByDescending(entry => entry.Score).Select(entry => new ScoredLabels(entry.Labels.ToArray(), TScale.ToLog(entry.Score)))];
+        return [.. merged.All.OrderByDescending(entry => entry.Score).Select(entry => new ScoredLabels(entry.Labels.ToArray(), Math.Min(0, TScale.ToLog(entry.Score))))];
     }
 
     private readonly record struct Entry(Labels Labels, bool EndsInBlank, double Score);

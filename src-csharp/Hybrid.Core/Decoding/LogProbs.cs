@@ -12,6 +12,9 @@ public sealed class LogProbs
     // Single-precision log-softmax of 41 symbols is off by about 1e-6; logarithms taken twice or never, by far more.
     private const double Tolerance = 1e-3;
 
+    /// <summary>The most symbols: searches set up something for each, whether there are frames or not.</summary>
+    public const int MostSymbols = 1 << 16;
+
     private readonly float[] data;
 
     private LogProbs(float[] data, int frames, int symbols) => (this.data, T, V) = (data, frames, symbols);
@@ -91,8 +94,8 @@ public sealed class LogProbs
 
     private static void CheckSize(ReadOnlySpan<float> data, int frames, int symbols, string what)
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(frames);
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(symbols);
+        if (frames < 0) throw new ArgumentOutOfRangeException(nameof(frames), $"{what}: there are {frames} frames, must not be negative");
+        if (symbols is < 1 or > MostSymbols) throw new ArgumentOutOfRangeException(nameof(symbols), $"{what}: there are {symbols} symbols, must be 1 to {MostSymbols}");
         if (data.Length != (long)frames * symbols)
             throw new ArgumentException($"{what}: [T, V] = [{frames}, {symbols}] needs {(long)frames * symbols} numbers, not {data.Length}");
     }

@@ -23,6 +23,9 @@ public sealed class NGramModel
     // ARPA writes impossible events, such as <s> after something, with this logarithm.
     private const double NeverLog10 = -99;
 
+    // Back-off weights beyond this would only overflow; those of real models are within a few powers of ten.
+    private const double LargestBackoffLog10 = 99;
+
     // Nodes of the tree of all n-grams; node 0 is the empty one. suffix: the n-gram without its first token.
     private readonly List<Node> nodes = [new Node(0, 0, 0, 0)];
     private readonly Dictionary<(int Node, int Token), int> children = [];
@@ -107,13 +110,14 @@ public sealed class NGramModel
     /// with one discount n1 / (n1 + 2 n2) for each length). Derivation: NGramModel.md.
     /// </summary>
     /// <param name="sequences">Label sequences.</param>
-    /// <param name="symbols">Symbols that there are.</param>
+    /// <param name="symbols">Symbols that there are, 1 to 65 536.</param>
     /// <param name="order">The longest n-grams, 1 to 8.</param>
     /// <param name="blank">Index of the blank, which gets no probability.</param>
-    /// <exception cref="ArgumentException">There are no sequences, or a label is out of range.</exception>
+    /// <exception cref="ArgumentException">There are no sequences, or a label, the order or the number of symbols is out of range.</exception>
     public static NGramModel Estimate(IEnumerable<int[]> sequences, int symbols, int order, int blank = 0)
     {
-        if (order is < 1 or > 8) throw new ArgumentOutOfRangeException(nameof(order), order, "the order is 1 to 8");
+        if (order is < 1 or > 8) throw new ArgumentOutOfRangeException(nameof(order), $"the order is {order}, must be 1 to 8");
+        if (symbols is < 1 or > LogProbs.MostSymbols) throw new ArgumentOutOfRangeException(nameof(symbols), $"there are {symbols} symbols, must be 1 to {LogProbs.MostSymbols}");
         var model = new NGramModel(symbols, order);
         new KneserNey(model, blank).Fill(sequences);
         model.Finish();
@@ -195,7 +199,7 @@ public sealed class NGramModel
             for (; head is not null && head.StartsWith("ngram ", StringComparison.Ordinal); head = Line())
             {
                 var parts = head[6..].Split('=');
-                if (parts.Length != 2 || Whole(parts[0]) != promised.Count + 1) throw Bad($"\"{head}\" is not \"ngram {promised.Count + 1}=COUNT\"");
+                if (parts.Length != 2 || Whole(parts[0]) != promised.Count + 1) throw Bad($"{Quoted.Text(head)} is not \"ngram {promised.Count + 1}=COUNT\"");
                 promised.Add(Whole(parts[1]));
             }
             if (promised.Count is 0 or > LongestOrder) throw Bad($"the model has {promised.Count} lengths of n-grams, must have 1 to {LongestOrder}");
@@ -203,10 +207,10 @@ public sealed class NGramModel
             var model = new NGramModel(symbols.Count, promised.Count);
             for (var length = 1; length <= promised.Count; length++, head = Line())
             {
-                if (head != $"\\{length.ToString(CultureInfo.InvariantCulture)}-grams:") throw Bad($"\"{head}\" stands where \\{length}-grams: is due");
+                if (head != $"\\{length.ToString(CultureInfo.InvariantCulture)}-grams:") throw Bad($"{Quoted.Text(head ?? "")} stands where \\{length}-grams: is due");
                 for (var i = 0; i < promised[length - 1]; i++) ReadNGram(model, length);
             }
-            if (head != "\\end\\") throw Bad($"\"{head}\" stands where \\end\\ is due: there are more n-grams than promised");
+            if (head != "\\end\\") throw Bad($"{Quoted.Text(head ?? "")} stands where \\end\\ is due: there are more n-grams than promised");
             model.Finish();
             return model;
         }
@@ -215,22 +219,24 @@ public sealed class NGramModel
         {
             var line = Line() ?? throw Bad("the text ends before \\end\\: it is torn");
             var fields = line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
-            if (fields.Length != length + 1 && fields.Length != length + 2) throw Bad($"\"{line}\" is not a probability, {length} token{(length > 1 ? "s" : "")} and perhaps a back-off weight");
+            if (fields.Length != length + 1 && fields.Length != length + 2) throw Bad($"{Quoted.Text(line)} is not a probability, {length} token{(length > 1 ? "s" : "")} and perhaps a back-off weight");
             var ids = new int[length];
             for (var i = 0; i < length; i++)
             {
                 if (fields[i + 1] == Unknown) return; // no label is unknown here
-                if (!tokens.TryGetValue(fields[i + 1], out ids[i])) throw Bad($"unknown symbol {fields[i + 1]}; known are {string.Join(" ", symbols.Where(name => name.Length > 0))}");
+                if (!tokens.TryGetValue(fields[i + 1], out ids[i])) throw Bad($"unknown symbol {Quoted.Text(fields[i + 1])}; known are {string.Join(" ", symbols.Where(name => name.Length > 0))}");
             }
             var log10 = Number(fields[0]);
             if (log10 > 0) throw Bad($"the logarithm of a probability is {fields[0]}, must not be positive");
+            var backoff = fields.Length == length + 2 ? Number(fields[^1]) : 0;
+            if (Math.Abs(backoff) > LargestBackoffLog10) throw Bad(string.Create(CultureInfo.InvariantCulture, $"the back-off weight is {fields[^1]}, must be {-LargestBackoffLog10} to {LargestBackoffLog10}"));
             try
             {
-                model.Add(ids, log10 <= NeverLog10 ? double.NegativeInfinity : log10 * Math.Log(10), fields.Length == length + 2 ? Number(fields[^1]) * Math.Log(10) : 0);
+                model.Add(ids, log10 <= NeverLog10 ? double.NegativeInfinity : log10 * Math.Log(10), backoff * Math.Log(10));
             }
             catch (FormatException error)
             {
-                throw Bad($"the n-gram \"{line}\" cannot be used: {error.Message}");
+                throw Bad($"the n-gram {Quoted.Text(line)} cannot be used: {error.Message}");
             }
         }
 

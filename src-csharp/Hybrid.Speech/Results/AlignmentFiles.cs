@@ -66,7 +66,7 @@ public static class AlignmentFiles
             action();
             return null;
         }
-        catch (Exception error) when (error is FormatException or AudioFormatException or InfeasibleTargetException or IOException or UnauthorizedAccessException or ArgumentException)
+        catch (Exception error) when (error is FormatException or AudioFormatException or InfeasibleTargetException or IOException or UnauthorizedAccessException or ArgumentException or InvalidOperationException)
         {
             return error.Message;
         }

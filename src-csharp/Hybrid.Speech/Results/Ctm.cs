@@ -38,7 +38,7 @@ public static class Ctm
         {
             if (string.IsNullOrWhiteSpace(line) || line.StartsWith(";;", StringComparison.Ordinal)) continue;
             var fields = line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
-            if (fields.Length is not (5 or 6)) throw new FormatException($"line {number}: \"{line}\" is not recording, channel, start, duration, label and perhaps confidence");
+            if (fields.Length is not (5 or 6)) throw new FormatException($"line {number}: {Core.Quoted.Text(line)} is not recording, channel, start, duration, label and perhaps confidence");
             double Number(int i, double most) =>
                 double.TryParse(fields[i], NumberStyles.Float, CultureInfo.InvariantCulture, out var value) && value >= 0 && value <= most
                     ? value

@@ -57,27 +57,31 @@ public static class ResultJson
         // Asked for what is not there, or is something else, the document says so in one of three ways.
         catch (Exception error) when (error is JsonException or KeyNotFoundException or InvalidOperationException)
         {
-            throw new FormatException($"not an alignment as JSON: {error.Message.ReplaceLineEndings(" ")}", error);
+            throw new FormatException($"not an alignment as JSON: {Quoted.Message(error)}", error);
         }
     }
 
-    /// <summary>An evaluation: counts, error rate in percent, loss in nats per label, and what was taken for what, most frequent first; null stands for a phone missed or put in.</summary>
+    /// <summary>
+    /// An evaluation: counts, error rate in percent, loss in nats per label, and what was taken for what, most frequent first; null
+    /// stands for a phone missed or put in.
+    /// </summary>
     /// <param name="evaluation">What was measured.</param>
     /// <param name="inventory">The names of the symbols.</param>
     /// <param name="leftOut">Utterances that could not be used.</param>
-    /// <param name="fold">The name of the fold that was applied.</param>
-    public static string Evaluation(Evaluation evaluation, PhoneInventory inventory, IReadOnlyList<LeftOut> leftOut, string fold = "none") => Write(json =>
+    /// <param name="fold">Gives the figures after folding too; null for none.</param>
+    /// <exception cref="FormatException">The fold says nothing of a phone.</exception>
+    public static string Evaluation(Evaluation evaluation, PhoneInventory inventory, IReadOnlyList<LeftOut> leftOut, Fold? fold = null) => Write(json =>
     {
         json.WriteStartObject();
         json.WriteNumber("utterances", evaluation.Utterances.Count);
-        json.WriteNumber("referencePhones", evaluation.ReferenceLabels);
-        WriteNumber(json, "per", evaluation.Per);
-        WriteNumber(json, "averageDistance", evaluation.AverageDistance);
-        json.WriteNumber("substitutions", evaluation.Substitutions);
-        json.WriteNumber("deletions", evaluation.Deletions);
-        json.WriteNumber("insertions", evaluation.Insertions);
+        WriteFigures(json, evaluation, "none");
         WriteNumber(json, "loss", evaluation.Loss);
-        json.WriteString("fold", fold);
+        if (fold is not null)
+        {
+            json.WriteStartObject("folded");
+            WriteFigures(json, fold.Apply(evaluation, inventory), fold.Name);
+            json.WriteEndObject();
+        }
         string? Name(int label) => label == ConfusionTable.None ? null : inventory.Symbols[label];
         WriteArray(json, "confusions", evaluation.ConfusionTable().Errors, error =>
         {
@@ -142,6 +146,17 @@ public static class ResultJson
         json.WriteString("id", left.Id);
         json.WriteString("reason", left.Reason);
     });
+
+    private static void WriteFigures(Utf8JsonWriter json, Evaluation evaluation, string fold)
+    {
+        json.WriteString("fold", fold);
+        json.WriteNumber("referencePhones", evaluation.ReferenceLabels);
+        WriteNumber(json, "per", evaluation.Per);
+        WriteNumber(json, "averageDistance", evaluation.AverageDistance);
+        json.WriteNumber("substitutions", evaluation.Substitutions);
+        json.WriteNumber("deletions", evaluation.Deletions);
+        json.WriteNumber("insertions", evaluation.Insertions);
+    }
 
     private static void WriteArray<TItem>(Utf8JsonWriter json, string? name, IEnumerable<TItem> items, Action<TItem> write)
     {

@@ -102,7 +102,7 @@ public sealed record TextGrid(double EndSeconds, IReadOnlyList<TextGridTier> Tie
             for (var t = 0; t < tiers.Length; t++)
             {
                 var kind = Text("the class of a tier");
-                Require(kind == "IntervalTier", $"a tier is a {kind}; only interval tiers are read");
+                Require(kind == "IntervalTier", $"a tier is a {Core.Quoted.Text(kind)}; only interval tiers are read");
                 var name = Text("the name of a tier");
                 Value("xmin of a tier");
                 Value("xmax of a tier");

@@ -31,12 +31,7 @@ let run (arguments: ParseResults<EvaluateArguments>) =
         raise (UserException "nothing of the corpus can be evaluated")
 
     if arguments.Contains EvaluateArguments.Json then
-        match fold with
-        | None -> printfn "%s" (ResultJson.Evaluation(evaluation, model.Inventory, leftOut))
-        | Some fold ->
-            printfn
-                "%s"
-                (ResultJson.Evaluation(fold.Apply(evaluation, model.Inventory), fold.Inventory, leftOut, fold.Name))
+        printfn "%s" (ResultJson.Evaluation(evaluation, model.Inventory, leftOut, Option.toObj fold))
     else
         let results = evaluation.Utterances
         let shown = min (max 0 (arguments.GetResult(EvaluateArguments.Show, 0))) results.Count

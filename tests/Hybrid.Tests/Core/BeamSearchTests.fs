@@ -144,19 +144,31 @@ let prefix =
             Expect.equal [ for h in withModel -> labelsOf h, h.Total ] [ for h in (prefixBeam 8 8).Decode posteriors -> labelsOf h, h.Total ] "hypotheses"
         }
 
+        test "labels that a language model forbids are not found, unless its weight is 0" {
+            let text = "\\data\\\nngram 1=3\n\n\\1-grams:\n-99\t<s>\n-0.3\ta\n-0.3\t</s>\n\n\\end\\\n"
+            let model = NGramModel.Read(new StringReader(text), [| ""; "a"; "b" |])
+            let posteriors = LogProbs.FromProbabilities(ReadOnlySpan [| 0.1f; 0.2f; 0.7f; 0.1f; 0.2f; 0.7f |], 2, 3)
+            let search weight = PrefixBeamSearchDecoder(PrefixBeamOptions(Best = 9, LanguageModel = model, LanguageModelWeight = weight)).Decode posteriors
+            Expect.equal (set [ for h in search 1.0 -> labelsOf h ]) (set [ []; [ 1 ] ]) "a alone, or nothing"
+            Expect.equal (firstOf (search 0.0)) [ 2 ] "without the model"
+            // Only b is possible in the sound, and b is forbidden.
+            let certain = LogProbs.FromProbabilities(ReadOnlySpan [| 0f; 0f; 1f |], 1, 3)
+            Expect.isEmpty (PrefixBeamSearchDecoder(PrefixBeamOptions(LanguageModel = model)).Decode certain) "nothing is left"
+        }
+
         test "any way of cutting the frames gives the offline result, with many streams at once" {
             let model = NGramModel.Estimate([ [| 1; 2; 3; 3 |]; [| 4; 2; 1 |] ], 6, 3)
             let decoder = PrefixBeamSearchDecoder(PrefixBeamOptions(Width = 6, Best = 3, LanguageModel = model, LengthBonus = 0.5))
-            let inputs = [| for seed in 1UL .. 50UL -> logProbs (randomRows seed 40 6) |]
+            let inputs = [| for seed in 1UL .. 1000UL -> logProbs (randomRows seed 12 6) |]
             let cut (p: LogProbs) first count = LogProbs.FromLogProbabilities(p.Data.Span.Slice(first * p.V, count * p.V), count, p.V)
             let shown (hypotheses: Hypothesis seq) = [ for h in hypotheses -> labelsOf h, h.Acoustic, h.LanguageModel, List.ofSeq h.Labels ]
             let expected = [| for p in inputs -> shown (decoder.Decode p) |]
 
-            for size in [ 1; 3; 40 ] do
+            for size in [ 1; 5; 12 ] do
                 let streams = [| for _ in inputs -> decoder.Start() |]
-                for first in 0..size..39 do
+                for first in 0..size..11 do
                     for i in 0 .. inputs.Length - 1 do
-                        streams[i].Append(cut inputs[i] first (min size (40 - first)))
+                        streams[i].Append(cut inputs[i] first (min size (12 - first)))
                 for i in 0 .. inputs.Length - 1 do
                     Expect.equal (shown (streams[i].Finish())) expected[i] $"input {i} in pieces of {size}"
         }
@@ -189,6 +201,8 @@ let prefix =
                 Expect.stringContains error.Message part error.Message
 
             let decode (options: PrefixBeamOptions) = PrefixBeamSearchDecoder(options).Decode(logProbs (randomRows 1UL 3 4)) |> ignore
+            refused "beam width is 2147483647, must be 1 to 1048576" (fun () -> decode (PrefixBeamOptions(Width = Int32.MaxValue)))
+            refused "length bonus is 1E+30" (fun () -> decode (PrefixBeamOptions(LengthBonus = 1e30)))
             refused "beam width is 0" (fun () -> decode (PrefixBeamOptions(Width = 0)))
             refused "number of hypotheses is -1" (fun () -> decode (PrefixBeamOptions(Best = -1)))
             refused "probability mass is 2" (fun () -> decode (PrefixBeamOptions(ProbabilityMass = 2.0)))

@@ -67,6 +67,8 @@ let tests =
             compare 2000 300 12 30.0 2UL 1e-5
             compare 1600 150 9 3000.0 3UL 1e-5
             compare 20000 400 5 5.0 4UL 1e-4
+            // Normal numbers times 2500: some reach 1e4.
+            compare 20000 40 5 2500.0 5UL 1e-4
         }
 
         test "the reference's alpha, beta, gamma, divergence and gradient" {

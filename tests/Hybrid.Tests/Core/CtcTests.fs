@@ -5,6 +5,7 @@ open Expecto
 open Hybrid.Core
 open Hybrid.Tests.GradientCheck
 open Hybrid.Tests.BruteForce
+open Hybrid.Tests.Refusal
 
 let private compute (loss: CtcLoss) (logits: Batch<float>) targets =
     loss.Compute(logits, targets, Workspace(ThreadTeam 1))
@@ -12,9 +13,9 @@ let private compute (loss: CtcLoss) (logits: Batch<float>) targets =
 [<Tests>]
 let ctc =
     testList "CTC loss" [
-        test "equals the enumeration of all paths for all T <= 5, S <= 3, V <= 4" {
+        test "equals the enumeration of all paths for all T <= 6, S <= 3, V <= 4" {
             for symbols in 2..4 do
-                for frames in 1..5 do
+                for frames in 1..6 do
                     let logits = randomBatch (uint64 (symbols * 10 + frames)) symbols [| frames |]
                     let rows = [| for t in 0 .. frames - 1 -> softmax (logits.Row(t, 0).ToArray()) |]
                     let all = enumerate rows
@@ -52,5 +53,84 @@ let ctc =
                         frames $"logits, {reduction}, blank {blank}" logits gradient
                     ]
                     |> expectSmall "ctc"
+        }
+
+        test "no frames: no labels cost nothing, labels do not fit; no labels: every frame is blank" {
+            let nothing = compute (CtcLoss()) (randomBatch 1UL 3 [| 0 |]) [| [||] |]
+            Expect.equal nothing.Loss 0.0 "no frames, no labels"
+            expectRefusal<InfeasibleTargetException, _> "needs 1 frames, has 0" (fun () -> compute (CtcLoss()) (randomBatch 1UL 3 [| 0 |]) [| [| 1 |] |])
+            let logits = randomBatch 2UL 4 [| 5 |]
+            let expected = -List.sum [ for t in 0..4 -> log ((softmax (logits.Row(t, 0).ToArray())).[0]) ]
+            Expect.floatClose Accuracy.high (compute (CtcLoss()) logits [| [||] |]).Loss expected "no labels"
+        }
+
+        test "exactly as many frames as needed leave one alignment" {
+            // 1 1 2 needs a blank between the equal labels: 1 - 1 2.
+            let logits = randomBatch 3UL 3 [| 4 |]
+            let expected = -List.sum [ for t, symbol in List.indexed [ 1; 0; 1; 2 ] -> log ((softmax (logits.Row(t, 0).ToArray())).[symbol]) ]
+            Expect.floatClose Accuracy.high (compute (CtcLoss()) logits [| [| 1; 1; 2 |] |]).Loss expected "loss"
+        }
+
+        test "labels that do not fit are refused with utterance, need and remedy, or left out" {
+            // 80 labels, three of them repeats of their neighbours.
+            let labels = Array.init 80 (fun i -> if i < 4 then 1 else 1 + (i + 1) % 2)
+            Expect.equal (CtcFeasibility.Repeats(ReadOnlySpan labels)) 3 "repeats"
+            let logits = randomBatch 4UL 3 [| 82; 3 |]
+            let names = [| "lecture"; "word" |]
+
+            Expect.equal
+                (messageOf<InfeasibleTargetException, _> (fun () -> CtcLoss().Compute(logits, [| labels; [| 2 |] |], Workspace(ThreadTeam 1), names)))
+                "utterance lecture needs 83 frames, has 82 (80 labels + 3 repeats): use less subsampling or a shorter text"
+                "message"
+
+            for reduction in Enum.GetValues<CtcReduction>() do
+                let result = compute (CtcLoss(0, reduction, InfeasiblePolicy.Skip)) logits [| labels; [| 2 |] |]
+                let alone = compute (CtcLoss(0, reduction)) (Batch<float>(Memory [| for t in 0..2 do yield! logits.Row(t, 1).ToArray() |], 3, 1, 3)) [| [| 2 |] |]
+                Expect.equal result.Skipped 1 "counted"
+                Expect.equal result.Loss alone.Loss $"{reduction}: in no mean"
+                Expect.isTrue (Double.IsNaN result.Losses.Span[0]) "no loss of its own"
+
+                for t in 0..81 do
+                    Expect.all (result.Gradient.Row(t, 0).ToArray()) (fun g -> g = 0.0) $"{reduction}: gradient of frame {t}"
+        }
+
+        test "the blank or what is no symbol among the labels is refused with its position" {
+            let logits = randomBatch 5UL 4 [| 9; 9 |]
+
+            for blank, labels, part in
+                [
+                    0, [| 1; 0 |], "utterance 1: the blank, 0, stands at position 1 of the labels"
+                    2, [| 1; 3; 2 |], "utterance 1: the blank, 2, stands at position 2 of the labels"
+                    0, [| 4 |], "utterance 1: label 4 at position 0 is not in 0..3"
+                    0, [| 1; -1 |], "utterance 1: label -1 at position 1 is not in 0..3"
+                    4, [| 1 |], "blank 4 is not one of 4 symbols"
+                ] do
+                expectRefusal<ArgumentException, _> part (fun () -> compute (CtcLoss blank) logits [| [| 1 |]; labels |])
+        }
+
+        test "each frame's gradient sums to zero, and reductions scale loss and gradient alike" {
+            let logits = randomBatch 6UL 5 [| 12; 7; 9 |]
+            let targets = [| [| 1; 2; 2; 4 |]; [| 3 |]; [||] |]
+            let sum = compute (CtcLoss(0, CtcReduction.Sum)) logits targets
+            let mean = compute (CtcLoss(0, CtcReduction.MeanPerUtterance)) logits targets
+            Expect.floatClose Accuracy.high (3.0 * mean.Loss) sum.Loss "loss"
+
+            for b in 0..2 do
+                for t in 0..11 do
+                    let row = sum.Gradient.Row(t, b).ToArray()
+                    Expect.isLessThan (abs (Array.sum row)) 1e-12 $"frame {t} of utterance {b}"
+                    for v in 0..4 do
+                        Expect.floatClose { absolute = 1e-14; relative = 1e-12 } (3.0 * mean.Gradient.Row(t, b)[v]) row[v] $"frame {t} of utterance {b}, symbol {v}"
+        }
+
+        test "logits that are no numbers give no number, and no gradient" {
+            for bad in [ nan; infinity ] do
+                let logits = randomBatch 7UL 3 [| 4; 4 |]
+                logits.Row(2, 0)[1] <- bad
+                let result = compute (CtcLoss()) logits [| [| 1 |]; [| 2 |] |]
+                Expect.isTrue (Double.IsNaN result.Losses.Span[0]) $"{bad}"
+                Expect.isTrue (Double.IsFinite result.Losses.Span[1]) "the other utterance is untouched"
+                for t in 0..3 do
+                    Expect.all (result.Gradient.Row(t, 0).ToArray()) (fun g -> g = 0.0) $"{bad}, frame {t}"
         }
     ]

@@ -108,4 +108,17 @@ let editDistance =
             // Deleting at one end and inserting at the other costs 2, whichever way.
             Expect.equal (steps "abab" "baba") [ -1, 0; 0, 1; 1, 2; 2, 3; 3, -1 ] "the deletion at the end"
         }
+
+        test "the confusion table counts pairs, deletions and insertions" {
+            let table = ConfusionTable()
+
+            for reference, hypothesis in [ "kitten", "sitting"; "kit", "sit"; "ab", "b" ] do
+                let r, h = letters reference, letters hypothesis
+                table.Add(r, h, align r h)
+
+            let none = ConfusionTable.None
+            Expect.equal [ for struct (r, h, n) in table.Errors -> r, h, n ] [ int 'k', int 's', 2; none, int 'g', 1; int 'a', none, 1; int 'e', int 'i', 1 ] "errors, most frequent first"
+            Expect.equal (table[int 't', int 't']) 3 "right labels"
+            Expect.equal (table[int 'x', int 't']) 0 "what never happened"
+        }
     ]

@@ -67,4 +67,24 @@ let greedy =
                     (fun () -> GreedyDecoder(blank).Decode(path [ 0 ]) |> ignore<Hypothesis>)
                     $"blank {blank}"
         }
+        test "a batch of any lengths gives what each utterance gives alone, in order" {
+            let random = CounterRandom(5UL).Stream()
+
+            let batch = [|
+                for _ in 1..40 ->
+                    let frames = random.Below 60
+                    LogProbs.FromLogits(ReadOnlySpan(Array.init (frames * 5) (fun _ -> float32 (2.0 * random.Normal()))), frames, 5)
+            |]
+
+            for threads in [ 1; 4 ] do
+                let together = GreedyDecoder(2).Decode(batch, ThreadTeam threads)
+                Expect.equal together.Count 40 "one each"
+
+                for i in 0..39 do
+                    let alone = GreedyDecoder(2).Decode batch[i]
+                    Expect.equal (List.ofSeq together[i].Labels, together[i].Acoustic) (List.ofSeq alone.Labels, alone.Acoustic) $"utterance {i}, {threads} threads"
+        }
+        test "an utterance of a batch that does not fit is refused" {
+            Expect.throwsT<ArgumentException> (fun () -> GreedyDecoder(2).Decode [| path [ 0 ]; LogProbs.FromLogits(ReadOnlySpan [| 0f; 1f |], 1, 2) |] |> ignore) "blank 2 of 2 symbols"
+        }
     ]

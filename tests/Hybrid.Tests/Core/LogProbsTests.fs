@@ -90,12 +90,13 @@ let logProbs =
             for name, make in constructors do
                 Expect.equal (make [||] 0 3).T 0 name
                 expectRefusal<ArgumentOutOfRangeException, _> "symbols" (fun () -> make [||] 3 0)
+                expectRefusal<ArgumentOutOfRangeException, _> "must be 1 to 65536" (fun () -> make [||] 0 Int32.MaxValue)
                 expectRefusal<ArgumentOutOfRangeException, _> "frames" (fun () -> make [||] -1 3)
         }
         test "another size than T times V is refused with both" {
             for name, make in constructors do
                 refused $"{name}: [T, V] = [2, 2] needs 4 numbers, not 3" (fun () -> make [| 1.0f; 2.0f; 3.0f |] 2 2)
-                refused "[65536, 65537] needs 4295032832 numbers" (fun () -> make [| 1.0f |] 65536 65537)
+                refused "[65537, 65536] needs 4295032832 numbers" (fun () -> make [| 1.0f |] 65537 65536)
         }
         test "logits that are not finite are refused with their frame" {
             for bad, text in [ nanf, "NaN"; infinityf, "Infinity"; -infinityf, "-Infinity" ] do

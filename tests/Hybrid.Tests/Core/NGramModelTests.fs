@@ -151,12 +151,13 @@ let tests =
 
             refused [ "not an ARPA model" ] ""
             refused [ "not an ARPA model" ] "hello\nworld"
-            refused [ "line 11"; "unknown symbol q"; "a b c" ] (small.Replace("-0.9\tc", "-0.9\tq"))
+            refused [ "line 11"; "unknown symbol \"q\""; "a b c" ] (small.Replace("-0.9\tc", "-0.9\tq"))
             refused [ "line 10"; "must not be positive" ] (small.Replace("-0.8\tb", "0.8\tb"))
             refused [ "occurs twice" ] (small.Replace("-0.9\tc", "-0.9\tb"))
             refused [ "its history is no n-gram" ] (small.Replace("-0.2\t<s> a b", "-0.2\tc c b"))
             refused [ "is no number" ] (small.Replace("-0.8\tb", "x\tb"))
             refused [ "\\2-grams: is due" ] (small.Replace("\\2-grams:", "\\4-grams:"))
+            refused [ "line 9"; "back-off weight is 1e300" ] (small.Replace("\ta\t-0.2", "\ta\t1e300"))
             refused [ "torn" ] (small.Substring(0, small.IndexOf "-0.45"))
             refused [ "more n-grams than promised" ] (small.Replace("ngram 3=1", "ngram 3=0"))
             refused [ "ngram 3=" ] (small.Replace("ngram 3=1", "ngram 5=1"))

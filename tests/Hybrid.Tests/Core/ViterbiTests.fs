@@ -51,9 +51,9 @@ let private plain (rows: float32[][]) (labels: int[]) =
 [<Tests>]
 let tests =
     testList "best alignment" [
-        test "is the best of all paths for all T <= 5, S <= 3, V <= 4" {
+        test "is the best of all paths for all T <= 6, S <= 3, V <= 4" {
             for symbols in 2..4 do
-                for frames in 1..5 do
+                for frames in 1..6 do
                     let posteriors = logProbs (randomRows (uint64 (10 * symbols + frames)) frames symbols)
                     let all = paths (rowsOf posteriors) |> List.groupBy (fst >> collapse) |> Map.ofList
 
@@ -147,5 +147,31 @@ let tests =
             Expect.equal [ for span in alignment.Labels -> span.Symbol, span.Start, span.End ] spans "spans"
             for span in alignment.Labels do
                 Expect.isTrue (span.Confidence > 0.99 && span.Confidence <= 1.0) $"{span}"
+        }
+
+        longTest "two hours of 10 ms frames with 60 000 phones take less than 2 GB" (fun () ->
+            let random = CounterRandom(9UL).Stream()
+            let S, frames, V = 60000, 720000, 41
+            let labels = Array.init S (fun _ -> 1 + random.Below(V - 1))
+            let planted = Array.zeroCreate frames
+            for i in 0 .. S - 1 do
+                planted[12 * i + 2 + random.Below 8] <- labels[i]
+
+            let probabilities = Array.create (frames * V) (0.1f / 40f)
+            for t in 0 .. frames - 1 do
+                probabilities[t * V + planted[t]] <- 0.9f
+
+            let posteriors = LogProbs.FromProbabilities(ReadOnlySpan probabilities, frames, V)
+            let before = GC.GetAllocatedBytesForCurrentThread()
+            let alignment = CtcAligner().Align(posteriors, labels)
+            let allocated = GC.GetAllocatedBytesForCurrentThread() - before
+            printfn $"two hours: {allocated >>> 20} MiB, announced {CtcAligner.MemoryNeeded(frames, S) >>> 20} MiB"
+            Expect.isLessThan (allocated + int64 (frames * V * sizeof<float32>)) (2L <<< 30) "bytes, log probabilities included"
+            Expect.isTrue (pathOf frames alignment = List.ofArray planted) "alignment")
+
+        test "where every alignment meets a probability of 0 there is none" {
+            let posteriors = LogProbs.FromProbabilities(ReadOnlySpan [| 0.5f; 0.5f; 0f; 1f; 0f; 0f |], 2, 3)
+            let alignment = CtcAligner().Align(posteriors, [| 2 |])
+            Expect.equal (alignment.Labels.Count, alignment.LogProbability) (0, -infinity) "no labels, probability 0"
         }
     ]

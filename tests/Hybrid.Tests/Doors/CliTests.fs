@@ -4,7 +4,9 @@ open System
 open System.IO
 open System.Text.Json
 open Expecto
+open Hybrid.Core
 open Hybrid.Speech
+open Hybrid.Tests
 open Hybrid.Tests.Tier
 open Hybrid.Tests.Process
 
@@ -46,7 +48,9 @@ let tests =
                 let model, page = Path.Combine(folder, "here", "model.safetensors"), Path.Combine(folder, "here", "report.html")
                 let html = File.ReadAllText page
                 Expect.isFalse (html.Contains "src=\"http") "the page loads nothing from elsewhere"
-                Expect.isGreaterThan (html.Split("Plotly.newPlot").Length) 5 "the page has its charts"
+                Expect.isGreaterThan (html.Split("Plotly.newPlot").Length) 8 "the page has its charts"
+                for title in [ "ln alpha"; "ln beta"; "gamma" ] do
+                    Expect.stringContains html title "the lattice is among them"
                 let speech = Path.Combine(folder, "here", "speech")
                 let evaluated = hybrid folder [ "evaluate"; "--model"; model; "--corpus"; speech; "--split"; "test"; "--json" ] |> expectSuccess
                 Expect.isLessThanOrEqual (parse evaluated.Output |> numberOf "per") 15.0 (string evaluated)
@@ -100,6 +104,50 @@ let tests =
             Expect.equal (text.Trim()) ($"{file}: {recognition}".Trim()) "text"
             let json = (hybrid folder [ "recognize"; "--model"; "run/model.safetensors"; "--json"; file ] |> expectSuccess).Output
             Expect.equal (json.Trim()) (ResultJson.Recognitions [| struct (file, recognition) |]) "JSON"
+        }
+
+        test "align, lm, recognize and evaluate with a beam agree with the engine, in every format" {
+            let folder = untrained.Value
+            let model, split = "run/model.safetensors", [ "--corpus"; "speech"; "--split"; "test" ]
+            let inside parts = Path.Combine(folder :: parts |> List.toArray)
+            let corpus = Corpus.Read(inside [ "speech" ])
+            let test = corpus.Split "test"
+            let utterance = test[0]
+            let file = Path.GetRelativePath(folder, utterance.AudioPath)
+            hybrid folder ([ "lm"; "--out"; "phones.arpa"; "--order"; "2" ] @ [ "--corpus"; "speech" ]) |> expectSuccess |> ignore
+            let languageModel = LanguageModels.Read(inside [ "phones.arpa" ], PhoneInventory.Arpabet)
+            Expect.equal (languageModel.Order, languageModel.Count 1) (2, 42) "40 phones and both ends"
+
+            let recognizer = Recognizer(SpeechModel.Load(inside [ "run"; "model.safetensors" ]), Beam = PrefixBeamOptions(Width = 9, Best = 3, LanguageModel = languageModel, LanguageModelWeight = 0.5, LengthBonus = 0.25))
+            let expected = recognizer.Recognize(AudioClip.Read utterance.AudioPath)
+            let recognize rest = (hybrid folder ([ "recognize"; "--model"; model; "--beam"; "9"; "--nbest"; "3"; "--lm"; "phones.arpa"; "--lm-weight"; "0.5"; "--length-bonus"; "0.25"; file ] @ rest) |> expectSuccess).Output.ReplaceLineEndings "\n"
+            let json = ResultJson.Recognitions [| struct (file, expected) |]
+            Expect.equal ((recognize [ "--format"; "json" ]).Trim()) json "JSON"
+            Schema.expectValid "recognitions" json
+            Expect.equal (recognize []) (String.concat "" [ for i, r in Seq.indexed expected.Readings -> $"{file} {i + 1} {r.Total:F4}: {r}\n" ]) "text"
+            Expect.equal (recognize [ "--format"; "ctm" ]) (Ctm.Write(utterance.Id, expected.Readings[0].Intervals)) "CTM"
+            Expect.equal (recognize [ "--format"; "textgrid" ]) (TextGrid.Of(expected).Write()) "TextGrid"
+            Expect.equal (recognize [ "--format"; "textgrid"; "--out"; "grids" ]) "" "nothing on standard output"
+            Expect.equal (File.ReadAllText(inside [ "grids"; utterance.Id + ".TextGrid" ])) (TextGrid.Of(expected).Write()) "TextGrid in a folder"
+
+            let struct (figures, _) = Recognizer(recognizer.Model, Beam = PrefixBeamOptions(Width = 9, LanguageModel = languageModel)).Evaluate test
+            let evaluated = (hybrid folder ([ "evaluate"; "--model"; model; "--beam"; "9"; "--lm"; "phones.arpa"; "--fold"; "arpabet-39"; "--json" ] @ split) |> expectSuccess).Output
+            Expect.equal (evaluated.ReplaceLineEndings("\n").Trim()) (ResultJson.Evaluation(figures, PhoneInventory.Arpabet, [||], Fold.Find "arpabet-39")) "evaluation"
+            Schema.expectValid "evaluation" evaluated
+
+            let aligner = Aligner recognizer
+            hybrid folder ([ "align"; "--model"; model; "--out"; "aligned"; "--format"; "json" ] @ split) |> expectSuccess |> ignore
+            for u in test do
+                let written = File.ReadAllText(inside [ "aligned"; u.Id + ".json" ])
+                Expect.equal written (ResultJson.Alignment(aligner.Align u)) u.Id
+                Schema.expectValid "alignment" written
+
+            hybrid folder [ "align"; "--model"; model; file; "--text"; string utterance.Text; "--out"; "one" ] |> expectSuccess |> ignore
+            Expect.equal (File.ReadAllText(inside [ "one"; utterance.Id + ".TextGrid" ])) (TextGrid.Of(aligner.AlignText(utterance.Id, AudioClip.Read utterance.AudioPath, string utterance.Text)).Write()) "one file"
+            // One of two fails and is named; the other is written.
+            let partly = hybrid folder [ "align"; "--model"; model; "--out"; "two"; "--format"; "ctm"; file; "speech" ]
+            partly |> expectRefusal 2 [ $"{utterance.Id}: {file} has no transcript"; "30 of 31 aligned" ]
+            Expect.equal (Directory.GetFiles(inside [ "two" ], "*.words.ctm").Length) 30 "files"
         }
 
         test "a synthetic HW3P2 folder trains, evaluates and yields the CSV that is handed in" {
@@ -162,7 +210,7 @@ let tests =
         test "help explains every verb" {
             let finished = hybrid root [ "--help" ] |> expectSuccess
 
-            for verb in [ "demo"; "synth"; "check-data"; "train"; "evaluate"; "recognize"; "info" ] do
+            for verb in [ "demo"; "synth"; "check-data"; "train"; "evaluate"; "recognize"; "align"; "lm"; "info" ] do
                 Expect.stringContains finished.Output verb verb
         }
 
@@ -184,6 +232,18 @@ let tests =
             train "spec.json" "speech" |> expectRefusal 1 [ "spec.json" ]
             train "tiny" "nowhere" |> expectRefusal 1 [ "nowhere"; "LibriSpeech" ]
             hybrid folder [ "recognize"; "--model"; model; "--json"; "--submission"; "x.csv"; "speech" ] |> expectRefusal 1 [ "--submission and --json" ]
+            hybrid folder [ "recognize"; "--model"; model; "--json"; "--format"; "ctm"; "speech" ] |> expectRefusal 1 [ "--format and --json" ]
+            hybrid folder [ "recognize"; "--model"; model; "--beam"; "3"; "--nbest"; "4"; "speech" ] |> expectRefusal 1 [ "--nbest is 4"; "--beam, 3" ]
+            hybrid folder [ "recognize"; "--model"; model; "--beam"; "0"; "speech" ] |> expectRefusal 1 [ "beam width is 0" ]
+            hybrid folder [ "recognize"; "--model"; model; "--lm"; "nowhere.arpa"; "speech" ] |> expectRefusal 1 [ "nowhere.arpa" ]
+            hybrid folder [ "recognize"; "--model"; model; "--lm"; "line.jsonl"; "speech" ] |> expectRefusal 1 [ "line.jsonl"; "not an ARPA model" ]
+            hybrid folder [ "recognize"; "--model"; model; "--format"; "textgrid"; "speech" ] |> expectRefusal 1 [ "--out FOLDER" ]
+            hybrid folder [ "align"; "--model"; model; "--out"; "x" ] |> expectRefusal 1 [ "nothing to align" ]
+            hybrid folder [ "align"; "--model"; model; "--out"; "x"; "--corpus"; "speech"; "broken.wav" ] |> expectRefusal 1 [ "--corpus stands alone" ]
+            hybrid folder [ "align"; "--model"; model; "--out"; "x"; "a.wav"; "b.wav"; "--text"; "hope" ] |> expectRefusal 1 [ "--text is for one sound file" ]
+            hybrid folder [ "align"; "--model"; model; "--out"; "x"; "nowhere.wav" ] |> expectRefusal 2 [ "nowhere.wav"; "0 of 1 aligned" ]
+            hybrid folder [ "lm"; "--corpus"; "speech"; "--out"; "x.arpa"; "--order"; "9" ] |> expectRefusal 1 [ "--order is 9" ]
+            hybrid folder [ "evaluate"; "--model"; model; "--corpus"; "speech"; "--fold"; "none" ] |> expectRefusal 1 [ "no fold and no file named none" ]
             train "tiny" "empty.jsonl" |> expectRefusal 1 [ "empty.jsonl"; "empty" ]
             train "tiny" "line.jsonl" |> expectRefusal 1 [ "line.jsonl"; "line 1"; "audio" ]
             train "tiny" "missing.jsonl" |> expectRefusal 1 [ "nowhere.wav" ]

@@ -15,6 +15,7 @@ let private vowels, private characters =
 
 /// Every numbered script runs as it stands.
 let private scripts = [
+    "02-align.fsx", ("boundaries more than 50 ms off", 25.0)
     "03-declare-and-train.fsx", ("PER on unseen speakers", 60.0)
     "04-rnn-classifier.fsx", vowels
     "05-gru-character-predictor.fsx", characters

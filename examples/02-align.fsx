@@ -1,0 +1,75 @@
+// Align synthetic speech, whose phone boundaries are known, with its phones, and measure how far the boundaries are off.
+// Run it with: dotnet fsi examples/02-align.fsx
+// Or with a model and a corpus of your own making: dotnet fsi examples/02-align.fsx hybrid-demo/model.safetensors hybrid-demo/speech test
+#load "Hybrid.fsx"
+
+open System.Collections.Generic
+open System.IO
+open System.Text.Json
+open Hybrid.Speech
+open Hybrid.Dsl
+
+let small =
+    encoderDecoder {
+        features (mfcc 28)
+
+        encoder {
+            conv1d (48, kernel = 5, stride = 2)
+            batchNorm
+            relu
+            blstm 64
+        }
+
+        decoder { linear phones }
+    }
+
+let brief =
+    training {
+        seed 11785
+        epochs 6
+        batchSize 4
+        optimizer (adamW (learningRate = 6e-3, weightDecay = 1e-2))
+        learningRate (warmUp (0.5, cosine (floor = 1e-5)))
+        clipGradients 5.0
+    }
+
+let model, folder, split =
+    match fsi.CommandLineArgs with
+    | [| _; model; folder; split |] -> SpeechModel.Load model, folder, split
+    | _ ->
+        let folder = Path.Combine(Path.GetTempPath(), "hybrid-example-02")
+        (train small brief (synthesize folder 400 40 1)).Model, folder, "test"
+
+/// The boundaries that the synthesiser wrote into its manifest: where each phone begins and ends, pauses aside.
+let known =
+    let utterances = Dictionary<string, (float * float)[]>()
+
+    for line in File.ReadLines(Path.Combine(folder, "manifest.jsonl")) do
+        let utterance = JsonDocument.Parse(line).RootElement
+
+        utterances[string (utterance.GetProperty "id")] <-
+            [| for segment in utterance.GetProperty("segments").EnumerateArray() do
+                   if string (segment.GetProperty "phone") <> PhoneInventory.Silence then
+                       segment.GetProperty("startSeconds").GetDouble(), segment.GetProperty("endSeconds").GetDouble() |]
+
+    utterances
+
+let aligner = Aligner(Recognizer model)
+
+let errors =
+    [| for utterance in (Corpus.Read folder).Split split do
+           let aligned = aligner.Align utterance
+
+           for phone, (start, finish) in Seq.zip aligned.Phones known[utterance.Id] do
+               1000.0 * abs (phone.StartSeconds - start)
+               1000.0 * abs (phone.EndSeconds - finish) |]
+    |> Array.sort
+
+let percentile p = errors[int (float (errors.Length - 1) * p)]
+printfn $"{errors.Length} boundaries: median error {percentile 0.5:F1} ms, 90th percentile {percentile 0.9:F1} ms"
+printfn $"boundaries more than 50 ms off: {100.0 * float (errors |> Array.filter (fun e -> e > 50.0)).Length / float errors.Length:F1} %%"
+
+let shown = (Corpus.Read folder).Split(split)[0]
+
+for word in (aligner.Align shown).Words do
+    printfn $"{word.StartSeconds:F2} {word.EndSeconds:F2} {word.Label} ({word.Confidence:F2})"
