@@ -210,6 +210,12 @@ type Layers =
     /// Kaldi's MFCC with a number of coefficients.
     static member mfcc(coefficients: int) : FeaturePreset = FeaturePreset.Mfcc coefficients
 
+    /// The MFCC of torchaudio.transforms, with its defaults but for the number of coefficients.
+    static member torchaudio(coefficients: int) : FeaturePreset = FeaturePreset.Torchaudio coefficients
+
+    /// The MFCC of librosa.feature, with its defaults but for the number of coefficients.
+    static member librosa(coefficients: int) : FeaturePreset = FeaturePreset.Librosa coefficients
+
     /// Features that come with the corpus, a number of them in each frame, such as those of CMU 11-785 HW3P2.
     static member given(coefficients: int) : FeaturePreset = FeaturePreset.Given coefficients
 

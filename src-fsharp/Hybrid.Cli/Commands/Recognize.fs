@@ -121,7 +121,7 @@ let private submit (recognizer: Recognizer) (csv: string) (paths: string list) =
 
 let run (arguments: ParseResults<RecognizeArguments>) =
     let recognizer =
-        loadRecognizer (arguments.GetResult RecognizeArguments.Model) {
+        loadRecognizer (arguments.TryGetResult RecognizeArguments.Model) {
             Beam = arguments.TryGetResult RecognizeArguments.Beam
             Nbest = arguments.TryGetResult RecognizeArguments.Nbest
             Lm = arguments.TryGetResult RecognizeArguments.Lm
