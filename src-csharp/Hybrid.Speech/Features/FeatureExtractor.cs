@@ -107,6 +107,8 @@ public sealed class FeatureExtractor
         if (levels.Length == 0) return (0, 0);
 
         var loudest = levels.Max();
+        // Samples were no numbers: there is no level to go by.
+        if (!double.IsFinite(loudest)) return (0, levels.Length);
         var quietest = -1;
         for (var t = 0; t < levels.Length; t++)
             if (levels[t] > loudest - NoSoundDecibels && (quietest < 0 || levels[t] < levels[quietest])) quietest = t;
