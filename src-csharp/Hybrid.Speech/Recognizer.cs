@@ -52,6 +52,7 @@ public sealed record Recognition(IReadOnlyList<Reading> Readings, double Duratio
 public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
 {
     private static readonly BatchSize EvaluationBatch = new(32, 16000);
+    private static readonly Lazy<Recognizer> Shipped = new(() => new Recognizer(SpeechModel.Default));
 
     private readonly FeatureExtractor extractor = new(model.Features);
     private readonly GreedyDecoder greedy = new();
@@ -79,6 +80,9 @@ public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
     /// <summary>How recordings too long for the memory go through the network.</summary>
     public Windows Windows { get; init; } = new();
 
+    /// <summary>A recogniser with the model that comes with Hybrid, <see cref="SpeechModel.Default"/>; one for all who ask.</summary>
+    public static Recognizer Default => Shipped.Value;
+
     /// <summary>A recogniser with the model of a file.</summary>
     /// <exception cref="FormatException">The file is torn or no model.</exception>
     /// <exception cref="IOException">The file is missing or cannot be read.</exception>
@@ -99,6 +103,20 @@ public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
     {
         var (logProbs, duration) = LogProbs(utterance);
         return Recognize(logProbs, duration);
+    }
+
+    /// <summary>Recognises features that were computed before, as <see cref="FeatureExtractor.Extract(AudioClip)"/> gives them.</summary>
+    /// <param name="features">[frames, coefficients], normalised over the utterance.</param>
+    /// <param name="computedBy">What they are; the model takes its own alone.</param>
+    /// <param name="durationSeconds">Length of the sound that they stand for.</param>
+    /// <exception cref="ArgumentException">They are other features than the model's, the message lists every difference; or the last frame is torn.</exception>
+    public Recognition Recognize(float[] features, FeaturePreset computedBy, double durationSeconds)
+    {
+        if (model.Features.Differences(computedBy) is { Count: > 0 } differences)
+            throw new ArgumentException($"these are not the features that the model takes: {string.Join("; ", differences)}", nameof(computedBy));
+        if (features.Length % model.Features.Coefficients != 0)
+            throw new ArgumentException($"{features.Length} numbers are no frames of {model.Features.Coefficients} coefficients", nameof(features));
+        return Recognize(LogProbs(features), durationSeconds);
     }
 
     /// <summary>Recognises utterances and compares with their transcripts.</summary>

@@ -13,6 +13,19 @@ public sealed record SpeechModel(Network<float> Network, PhoneInventory Inventor
 {
     private const string FormatKey = "hybrid.format", SpecKey = "hybrid.network", InventoryKey = "hybrid.phones", FeaturesKey = "hybrid.features";
     private const string ModelFormat = "model 1";
+    private const string ShippedName = "english-small.safetensors";
+
+    private static readonly Lazy<SpeechModel> Shipped = new(() =>
+    {
+        using var stream = typeof(SpeechModel).Assembly.GetManifestResourceStream(ShippedName)!;
+        return Of(SafeTensors.Read(stream), ShippedName);
+    });
+
+    /// <summary>
+    /// The model for English that comes with Hybrid, one for all who ask; models/README.md in the repository says what it was
+    /// trained on and how well it does.
+    /// </summary>
+    public static SpeechModel Default => Shipped.Value;
 
     /// <summary>How output frames lie in time.</summary>
     public FrameTimes Times
@@ -20,7 +33,7 @@ public sealed record SpeechModel(Network<float> Network, PhoneInventory Inventor
         get
         {
             var (stride, offset) = Network.Centers;
-            return new FrameTimes(stride, offset, Features.HopMilliseconds / 1000, Features.WindowMilliseconds / 1000);
+            return new FrameTimes(stride, offset, Features.HopMilliseconds / 1000, 2 * Features.FirstCenterSeconds);
         }
     }
 
@@ -34,7 +47,14 @@ public sealed record SpeechModel(Network<float> Network, PhoneInventory Inventor
     }
 
     /// <summary>Writes the file as a whole or not at all.</summary>
-    public void Save(string path) => Save(path, [.. Network.Save()]);
+    /// <param name="path">The file.</param>
+    /// <param name="halves">Whether weights are stored in half precision: half the size, and 11 bits of each weight left.</param>
+    /// <exception cref="OverflowException">A weight is beyond the halves; the message names it.</exception>
+    public void Save(string path, bool halves = false)
+    {
+        var weights = Network.Save();
+        Save(path, [.. halves ? weights.Select(weight => weight.ToHalves()) : weights]);
+    }
 
     /// <summary>Writes the file with other weights than those of <see cref="Network"/>.</summary>
     internal void Save(string path, IReadOnlyList<StoredTensor> weights) => new SafeTensors(Describe(), weights).Write(path);
@@ -51,16 +71,17 @@ public sealed record SpeechModel(Network<float> Network, PhoneInventory Inventor
     /// <summary>Reads a file.</summary>
     /// <exception cref="FormatException">The file is torn or no model; the message names it.</exception>
     /// <exception cref="IOException">The file is missing or cannot be read.</exception>
-    public static SpeechModel Load(string path)
+    public static SpeechModel Load(string path) => Of(SafeTensors.Read(path), path);
+
+    private static SpeechModel Of(SafeTensors file, string name)
     {
-        var file = SafeTensors.Read(path);
         try
         {
             return Build(file.Metadata, file.Tensors);
         }
         catch (Exception error) when (error is FormatException or InvalidSpecException or ArgumentException)
         {
-            throw new FormatException($"{path}: {(error is InvalidSpecException spec ? string.Join("; ", spec.Problems) : error.Message)}", error);
+            throw new FormatException($"{name}: {(error is InvalidSpecException spec ? string.Join("; ", spec.Problems) : error.Message)}", error);
         }
     }
 

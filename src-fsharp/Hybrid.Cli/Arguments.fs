@@ -87,8 +87,10 @@ let private lmHelp = "an n-gram model of phones, ARPA text, as `hybrid lm` makes
 let private lmWeightHelp = "by what the model's logarithms are multiplied (default: 1)"
 let private lengthBonusHelp = "what each phone adds, against the model's liking for few (default: 0)"
 
+let private modelHelp = "a model file (default: the model that comes with Hybrid)"
+
 type EvaluateArguments =
-    | [<Mandatory; Unique>] Model of file: string
+    | [<Unique>] Model of file: string
     | [<Mandatory; Unique>] Corpus of path: string
     | [<Unique>] Split of name: string
     | Lexicon of files: string list
@@ -98,12 +100,13 @@ type EvaluateArguments =
     | [<Unique>] Length_Bonus of nats: float
     | [<Unique>] Fold of name_or_file: string
     | [<Unique>] Show of count: int
+    | [<Unique>] Breakdown
     | [<Unique>] Json
 
     interface IArgParserTemplate with
         member a.Usage =
             match a with
-            | Model _ -> "a model file"
+            | Model _ -> modelHelp
             | Corpus _ -> "a manifest, or a folder: with manifest.jsonl, of LibriSpeech, of CMU 11-785 HW3P2, or of sound files with transcripts"
             | Split _ -> "only this split of the corpus"
             | Lexicon _ -> "pronouncing dictionaries, tried in order (default: the built-in words)"
@@ -114,6 +117,7 @@ type EvaluateArguments =
             | Fold _ ->
                 "give the figures behind this fold too: arpabet-39 (no silence), timit-39, or a file with lines of a phone and what it becomes"
             | Show _ -> "print so many references above their hypotheses, spread over the corpus"
+            | Breakdown -> "print where the model errs, as Markdown tables: by phone, kind of phone, speaker, length, corpus; best and worst utterances"
             | Json -> "print one JSON object"
 
 /// How results of recognition are written.
@@ -124,7 +128,7 @@ type RecognizeFormat =
     | Textgrid
 
 type RecognizeArguments =
-    | [<Mandatory; Unique>] Model of file: string
+    | [<Unique>] Model of file: string
     | [<Unique>] Beam of width: int
     | [<Unique>] Nbest of count: int
     | [<Unique>] Lm of file: string
@@ -139,7 +143,7 @@ type RecognizeArguments =
     interface IArgParserTemplate with
         member a.Usage =
             match a with
-            | Model _ -> "a model file"
+            | Model _ -> modelHelp
             | Beam _ -> beamHelp
             | Nbest _ -> "so many readings of each file, the best first, with their scores (default: 1)"
             | Lm _ -> lmHelp
@@ -162,7 +166,7 @@ type AlignFormat =
     | Json
 
 type AlignArguments =
-    | [<Mandatory; Unique>] Model of file: string
+    | [<Unique>] Model of file: string
     | [<Mandatory; Unique>] Out of folder: string
     | [<Unique>] Format of AlignFormat
     | [<Unique>] Text of words: string
@@ -174,7 +178,7 @@ type AlignArguments =
     interface IArgParserTemplate with
         member a.Usage =
             match a with
-            | Model _ -> "a model file"
+            | Model _ -> modelHelp
             | Out _ -> "folder for the results, one by the name of each recording"
             | Format _ -> "textgrid (default), textgrid-short, ctm (phones; words in a file of their own), or json"
             | Text _ -> "what is said in the one sound file given"
@@ -200,6 +204,16 @@ type LmArguments =
             | Lexicon _ -> "pronouncing dictionaries, tried in order (default: the built-in words)"
             | Order _ -> "the longest n-grams, 1 to 8 (default: 3)"
             | Out _ -> "file for the model, ARPA text"
+
+type ShrinkArguments =
+    | [<Mandatory; Unique>] Model of file: string
+    | [<Mandatory; Unique>] Out of file: string
+
+    interface IArgParserTemplate with
+        member a.Usage =
+            match a with
+            | Model _ -> "a model file"
+            | Out _ -> "file for the same model with its weights in half precision"
 
 type InfoArguments =
     | [<Unique>] Model of file: string
@@ -239,6 +253,7 @@ type Verb =
     | [<CliPrefix(CliPrefix.None); SubCommand>] Recognize of ParseResults<RecognizeArguments>
     | [<CliPrefix(CliPrefix.None); SubCommand>] Align of ParseResults<AlignArguments>
     | [<CliPrefix(CliPrefix.None); SubCommand>] Lm of ParseResults<LmArguments>
+    | [<CliPrefix(CliPrefix.None); SubCommand>] Shrink of ParseResults<ShrinkArguments>
     | [<CliPrefix(CliPrefix.None); SubCommand>] Info of ParseResults<InfoArguments>
     | [<CliPrefix(CliPrefix.None); SubCommand>] Bench of ParseResults<BenchArguments>
 
@@ -250,9 +265,10 @@ type Verb =
             | Check_Data _ -> "find everything in a corpus that would hurt a training: hybrid check-data --corpus speech"
             | Train _ -> "train a model: hybrid train --recipe small --corpus speech --out run --minutes 20"
             | Evaluate _ -> "measure a model: hybrid evaluate --model run/model.safetensors --corpus speech --split test"
-            | Recognize _ -> "phones of sound files: hybrid recognize --model run/model.safetensors a.wav b.wav"
+            | Recognize _ -> "phones of sound files: hybrid recognize a.wav b.wav"
             | Align _ ->
-                "where phones and words are: hybrid align --model run/model.safetensors --out aligned a.wav --text \"hello world\""
+                "where phones and words are: hybrid align --out aligned a.wav --text \"hello world\""
             | Lm _ -> "a model of which phones follow which: hybrid lm --corpus speech --split train --out phones.arpa"
+            | Shrink _ -> "half the size of a model file: hybrid shrink --model run/model.safetensors --out small.safetensors"
             | Info _ -> "layers, shapes and parameters: hybrid info --recipe base"
             | Bench _ -> "how fast this machine is: hybrid bench gemm ctc"

@@ -112,16 +112,22 @@ type Search = {
     Lm: string option
     LmWeight: float option
     LengthBonus: float option
-}
+} with
+
+    /// The best symbol of every frame.
+    static member None = { Beam = None; Nbest = None; Lm = None; LmWeight = None; LengthBonus = None }
 
 let private usualWidth = 16
 
-/// The recogniser of a model file, with a search if one is asked for.
-let loadRecognizer (file: string) (search: Search) =
-    let model = SpeechModel.Load file
+/// The recogniser of a model file, or of the shipped model where none is named, with a search if one is asked for.
+let loadRecognizer (file: string option) (search: Search) =
+    let model =
+        match file with
+        | Some file -> SpeechModel.Load file
+        | None -> SpeechModel.Default
 
     match search with
-    | { Beam = None; Nbest = None; Lm = None; LmWeight = None; LengthBonus = None } -> Recognizer model
+    | _ when search = Search.None -> Recognizer model
     | { LmWeight = Some _; Lm = None } -> raise (UserException "--lm-weight is of no use without --lm FILE")
     | { Beam = Some width; Nbest = Some best } when best > width ->
         raise (UserException $"--nbest is {best}, must not be more than --beam, {width}")

@@ -19,6 +19,7 @@ let private dispatch (arguments: string[]) =
     | Recognize arguments -> Recognize.run arguments
     | Align arguments -> Align.run arguments
     | Lm arguments -> Lm.run arguments
+    | Shrink arguments -> Shrink.run arguments
     | Info arguments -> Info.run arguments
     | Bench arguments -> Bench.run arguments
 

@@ -39,12 +39,8 @@ type Layers =
     /// reduction, squeeze and excitation behind them; the input - through a convolution of one frame where it has another
     /// width - is added, and ReLU follows.
     static member residual
-        (
-            width: int,
-            ?_byName: ``setting with its name``,
-            ?kernel: int,
-            ?squeezeExcite: int
-        ) : LayerSpec =
+        (width: int, ?_byName: ``setting with its name``, ?kernel: int, ?squeezeExcite: int)
+        : LayerSpec =
         let convolution = [ Layers.conv1d (width, ?kernel = kernel); Layers.batchNorm ]
         let excitation = [ for reduction in Option.toList squeezeExcite -> Layers.squeezeExcite reduction ]
         ResidualSpec(List.toArray (convolution @ [ Layers.relu ] @ convolution @ excitation), ActivationFunction.Relu)
@@ -84,13 +80,8 @@ type Layers =
     /// In training, random stretches of up to `time` frames and bands of up to `frequency` features are zero; one of each
     /// per utterance unless `timeCount` and `frequencyCount` say otherwise.
     static member mask
-        (
-            ?_byName: ``setting with its name``,
-            ?time: int,
-            ?frequency: int,
-            ?timeCount: int,
-            ?frequencyCount: int
-        ) : MaskingSpec =
+        (?_byName: ``setting with its name``, ?time: int, ?frequency: int, ?timeCount: int, ?frequencyCount: int)
+        : MaskingSpec =
         MaskingSpec(defaultArg time 0, defaultArg frequency 0, defaultArg timeCount 1, defaultArg frequencyCount 1)
 
     // In all recurrent layers there may be `dropout` between several `layers`, `locked` if all frames of an utterance are to
@@ -209,6 +200,12 @@ type Layers =
 
     /// Kaldi's MFCC with a number of coefficients.
     static member mfcc(coefficients: int) : FeaturePreset = FeaturePreset.Mfcc coefficients
+
+    /// The MFCC of torchaudio.transforms, with its defaults but for the number of coefficients.
+    static member torchaudio(coefficients: int) : FeaturePreset = FeaturePreset.Torchaudio coefficients
+
+    /// The MFCC of librosa.feature, with its defaults but for the number of coefficients.
+    static member librosa(coefficients: int) : FeaturePreset = FeaturePreset.Librosa coefficients
 
     /// Features that come with the corpus, a number of them in each frame, such as those of CMU 11-785 HW3P2.
     static member given(coefficients: int) : FeaturePreset = FeaturePreset.Given coefficients

@@ -133,10 +133,10 @@ module Recipes =
             phase "hard alignments" 2<epochs> viterbi
             phase "all alignments" 58<epochs> ctc
             batchSize 64
-            batchFrames 16000
             optimizer (adamW (learningRate = 2e-3, weightDecay = 1e-3))
             learningRate (cosineWarmRestarts (4, factor = 2, floor = 1e-5))
             clipGradients 5.0
+            decodeWith (prefixBeam 2)
         })
 
     /// All recipes by name.

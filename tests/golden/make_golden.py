@@ -12,7 +12,9 @@ import math
 import pathlib
 import struct
 
+import numpy
 import torch
+import torchaudio
 import torchaudio.compliance.kaldi as kaldi
 from torch import nn
 from torch.nn import functional
@@ -588,7 +590,56 @@ def mfcc():
     write("mfcc", recording.tensors)
 
 
+def librosa_mfcc(samples):
+    """librosa.feature.mfcc(y=samples) with all defaults, from the formulas of librosa 0.10's documentation (librosa itself is
+    not installed): sr 22050, n_mfcc 20, DCT-II orthonormal, n_fft 2048, hop 512, periodic Hann, centred frames on zeros, power
+    2, 128 Slaney filters with area normalisation, power_to_db with ref 1, amin 1e-10, top_db 80."""
+    rate, size, hop, bands, count = 22050, 2048, 512, 128, 20
+    padded = numpy.pad(samples, size // 2)
+    window = 0.5 - 0.5 * numpy.cos(2 * numpy.pi * numpy.arange(size) / size)
+    starts = range(0, len(padded) - size + 1, hop)
+    power = numpy.array([numpy.abs(numpy.fft.rfft(window * padded[n : n + size])) ** 2 for n in starts])
+
+    # Slaney's scale: 200/3 Hz a step up to step 15 at 1 kHz, then 27 steps for each factor of 6.4.
+    top = 15 + 27 * numpy.log(rate / 2 / 1000) / numpy.log(6.4)
+    steps = numpy.linspace(0, top, bands + 2)
+    corners = numpy.where(steps < 15, steps * 200 / 3, 1000 * numpy.exp((steps - 15) * numpy.log(6.4) / 27))
+    hertz = numpy.linspace(0, rate / 2, size // 2 + 1)
+    rising = (hertz - corners[:-2, None]) / numpy.diff(corners)[:-1, None]
+    falling = (corners[2:, None] - hertz) / numpy.diff(corners)[1:, None]
+    filters = numpy.maximum(0, numpy.minimum(rising, falling)) * (2 / (corners[2:] - corners[:-2]))[:, None]
+
+    decibels = 10 * numpy.log10(numpy.maximum(1e-10, power @ filters.T))
+    decibels = numpy.maximum(decibels, decibels.max() - 80)
+    angles = numpy.pi / bands * numpy.outer(numpy.arange(count), numpy.arange(bands) + 0.5)
+    scale = numpy.sqrt(numpy.where(numpy.arange(count) == 0, 1, 2) / bands)
+    return torch.from_numpy(decibels @ (scale[:, None] * numpy.cos(angles)).T)
+
+
+def presets():
+    """MFCC of other toolkits with their defaults, in double throughout."""
+    torch.set_default_dtype(torch.float64)
+    transform = torchaudio.transforms.MFCC()
+    torch.set_default_dtype(torch.float32)
+    toolkits = {"torchaudio": (16000, lambda samples: transform(samples).T), "librosa": (22050, lambda samples: librosa_mfcc(samples.numpy()))}
+    recording, count = Recording(), 6000
+    for toolkit, (rate, extract) in toolkits.items():
+        signals = {
+            "chirp": 0.6 * chirp(count, rate, 50, 0.45 * rate),
+            "noise": 0.3 * noise(count),
+            "clicks": clicks(count),
+            "silence": torch.zeros(count, dtype=torch.float64),
+            "loud, then quiet": chirp(count, rate, 3000, 100) * torch.where(torch.arange(count) < count // 2, 0.9, 1e-6),
+        }
+        for name, signal in signals.items():
+            samples = signal.float()
+            recording.add(f"{toolkit}, {name}", samples=samples, mfcc=extract(samples.double()))
+        counts = [201, 399, 400, 401, 511, 512, 513, 599, 600, 601, 1023, 1024, 16000]
+        recording.add(f"{toolkit}, frames", counts=whole([(n, len(extract(torch.zeros(n, dtype=torch.float64)))) for n in counts]))
+    write("presets", recording.tensors)
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    for record in [layers, blocks, recurrent, cells, ctc, training, network, tiny, mfcc]:
+    for record in [layers, blocks, recurrent, cells, ctc, training, network, tiny, mfcc, presets]:
         record()

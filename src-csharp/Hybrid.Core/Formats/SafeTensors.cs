@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
@@ -58,8 +59,27 @@ public sealed record StoredTensor(string Name, TensorType Type, IReadOnlyList<lo
     }
 
     /// <summary>The elements as floats; those of other types are rounded.</summary>
-    public float[] ToSingles() =>
-        Type == TensorType.F32 ? MemoryMarshal.Cast<byte, float>(Bytes.Span).ToArray() : Array.ConvertAll(ToDoubles(), x => (float)x);
+    public float[] ToSingles()
+    {
+        if (Type == TensorType.F32) return MemoryMarshal.Cast<byte, float>(Bytes.Span).ToArray();
+        if (Type != TensorType.F16) return Array.ConvertAll(ToDoubles(), x => (float)x);
+        var halves = MemoryMarshal.Cast<byte, Half>(Bytes.Span);
+        var singles = new float[halves.Length];
+        TensorPrimitives.ConvertToSingle(halves, singles);
+        return singles;
+    }
+
+    /// <summary>The same tensor in half precision, each element rounded to the nearest half, of two equally near to the even one.</summary>
+    /// <exception cref="OverflowException">A finite element is beyond the halves, which end at 65504; the message names it.</exception>
+    public StoredTensor ToHalves()
+    {
+        var values = ToDoubles();
+        var halves = Array.ConvertAll(values, x => (Half)x);
+        for (var i = 0; i < values.Length; i++)
+            if (Half.IsInfinity(halves[i]) && double.IsFinite(values[i]))
+                throw new OverflowException(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"element {i} of {Name} is {values[i]}, halves end at 65504: store it in single precision"));
+        return this with { Type = TensorType.F16, Bytes = MemoryMarshal.AsBytes(halves.AsSpan()).ToArray() };
+    }
 }
 
 /// <summary>

@@ -5,7 +5,7 @@ namespace Hybrid.Speech;
 
 /// <summary>
 /// A JSON object per line with <c>id</c>, <c>audio</c> (relative to the manifest, or absolute), <c>speaker</c>, <c>split</c>,
-/// and <c>text</c> or <c>phones</c>. Unlike other layouts, a manifest is the user's own word: a line that is wrong stops the reading.
+/// and <c>text</c> or <c>phones</c>; also <c>corpus</c> where several are mixed. Unlike other layouts, a manifest is the user's own word: a line that is wrong stops the reading.
 /// </summary>
 internal sealed class ManifestLayout : ICorpusLayout
 {
@@ -49,7 +49,7 @@ internal sealed class ManifestLayout : ICorpusLayout
         var id = Text(root, "id") ?? Path.GetFileNameWithoutExtension(audio);
         var (text, phones) = (Text(root, "text"), Phones(root));
         if (text is null && phones is null) throw new FormatException($"utterance {id} has neither \"text\" nor \"phones\"");
-        return new Utterance(id, Path.Combine(folder, audio), Text(root, "speaker") ?? "", Text(root, "split") ?? "", text, phones);
+        return new Utterance(id, Path.Combine(folder, audio), Text(root, "speaker") ?? "", Text(root, "split") ?? "", text, phones) { Corpus = Text(root, "corpus") ?? "" };
     }
 
     private static string? Text(JsonElement root, string name) => !root.TryGetProperty(name, out var value) || value.ValueKind == JsonValueKind.Null ? null

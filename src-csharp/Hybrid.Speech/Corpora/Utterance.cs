@@ -12,6 +12,9 @@ public sealed record Utterance(string Id, string AudioPath, string Speaker, stri
     /// <summary>A <c>.npy</c> file with features, [frames, coefficients], given instead of sound; empty where there is sound.</summary>
     public string FeaturesPath { get; init; } = "";
 
+    /// <summary>The corpus that it comes from, where several are mixed; empty where unknown.</summary>
+    public string Corpus { get; init; } = "";
+
     /// <summary>The file that is read: features or sound.</summary>
     internal string SourcePath => FeaturesPath.Length > 0 ? FeaturesPath : AudioPath;
 }

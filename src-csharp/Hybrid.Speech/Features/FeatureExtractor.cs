@@ -5,6 +5,9 @@ namespace Hybrid.Speech;
 /// <summary>Features of utterances as a preset has them: computed from sound, or read where they are given. Safe for use by several threads.</summary>
 public sealed class FeatureExtractor
 {
+    // Silence at an end: so far below the loudest frame; so much of it counts for the normalisation. No sound at all: so far below.
+    private const double EdgeDecibels = 30, EdgeSeconds = 0.5, NoSoundDecibels = 90;
+
     private readonly Mfcc? mfcc;
 
     /// <summary>Prepares the computation.</summary>
@@ -66,23 +69,55 @@ public sealed class FeatureExtractor
         return features;
     }
 
-    /// <summary>Brings every coefficient to mean 0 and, if asked, variance 1 over the frames; a constant one becomes 0.</summary>
+    /// <summary>
+    /// Brings every coefficient to mean 0 and, if asked, variance 1 over the frames that <see cref="Span"/> names; a constant one becomes 0.
+    /// </summary>
     private float[] Normalized(float[] features)
     {
-        var (coefficients, frames) = (Preset.Coefficients, features.Length / Preset.Coefficients);
+        var coefficients = Preset.Coefficients;
+        var (first, end) = mfcc is null ? (0, features.Length / coefficients) : Span(features);
         for (var c = 0; c < coefficients; c++)
         {
             double sum = 0, squares = 0;
-            for (var t = 0; t < frames; t++) sum += features[t * coefficients + c];
-            var mean = sum / frames;
-            for (var t = 0; t < frames; t++)
+            for (var t = first; t < end; t++) sum += features[t * coefficients + c];
+            var mean = sum / (end - first);
+            for (var t = first; t < end; t++)
             {
                 var deviation = features[t * coefficients + c] - mean;
                 squares += deviation * deviation;
             }
-            var scale = Preset.NormalizeVariance ? 1 / Math.Sqrt(squares / frames + 1e-10) : 1;
-            for (var t = 0; t < frames; t++) features[t * coefficients + c] = (float)((features[t * coefficients + c] - mean) * scale);
+            var scale = Preset.NormalizeVariance ? 1 / Math.Sqrt(squares / (end - first) + 1e-10) : 1;
+            for (var i = c; i < features.Length; i += coefficients) features[i] = (float)((features[i] - mean) * scale);
         }
         return features;
+    }
+
+    /// <summary>
+    /// From which frame to which the sound counts for the normalisation. Long silence before and behind would otherwise decide what
+    /// is normal, and digital silence, whose level is that of no room, wherever it is; its frames become those of the quietest
+    /// frame that has sound.
+    /// </summary>
+    private (int First, int End) Span(float[] features)
+    {
+        var coefficients = Preset.Coefficients;
+        // The coefficient 0 of the orthonormal cosine transform: the mean logarithm of the filters' energies times the root of their number.
+        var decibels = (Preset.RangeDecibels > 0 ? 1 : 10 / Math.Log(10)) / Math.Sqrt(Preset.MelBins);
+        var levels = new double[features.Length / coefficients];
+        for (var t = 0; t < levels.Length; t++) levels[t] = features[t * coefficients] * decibels;
+        if (levels.Length == 0) return (0, 0);
+
+        var loudest = levels.Max();
+        // Samples were no numbers: there is no level to go by.
+        if (!double.IsFinite(loudest)) return (0, levels.Length);
+        var quietest = -1;
+        for (var t = 0; t < levels.Length; t++)
+            if (levels[t] > loudest - NoSoundDecibels && (quietest < 0 || levels[t] < levels[quietest])) quietest = t;
+        for (var t = 0; t < levels.Length; t++)
+            if (levels[t] <= loudest - NoSoundDecibels) features.AsSpan(quietest * coefficients, coefficients).CopyTo(features.AsSpan(t * coefficients));
+
+        var margin = (int)(1000 * EdgeSeconds / Preset.HopMilliseconds);
+        var first = Array.FindIndex(levels, level => level > loudest - EdgeDecibels);
+        var last = Array.FindLastIndex(levels, level => level > loudest - EdgeDecibels);
+        return (Math.Max(0, first - margin), Math.Min(levels.Length, last + 1 + margin));
     }
 }

@@ -7,7 +7,7 @@ namespace Hybrid.Speech;
 /// <param name="Stride">Input frames from one output frame to the next: the subsampling.</param>
 /// <param name="Offset">The input frame on which output frame 0 is centred.</param>
 /// <param name="HopSeconds">From one input frame to the next.</param>
-/// <param name="WindowSeconds">Length of an input frame's window.</param>
+/// <param name="WindowSeconds">Length of an input frame's window; 0 where the first is centred on the beginning of the sound.</param>
 public readonly record struct FrameTimes(int Stride, double Offset, double HopSeconds, double WindowSeconds)
 {
     /// <summary>Where output frame <paramref name="frame"/> begins, which is where the one before ends.</summary>

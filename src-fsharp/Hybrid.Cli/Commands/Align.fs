@@ -38,7 +38,9 @@ let run (arguments: ParseResults<AlignArguments>) =
 
     let inputs = inputs arguments
     let lexicons = readLexicons (arguments.GetResults AlignArguments.Lexicon |> List.concat)
-    let aligner = Aligner(Recognizer.Load(arguments.GetResult AlignArguments.Model), lexicons)
+
+    let aligner =
+        Aligner(loadRecognizer (arguments.TryGetResult AlignArguments.Model) Search.None, lexicons)
 
     let need = {
         new IProgress<AlignmentNeed> with

@@ -8,12 +8,15 @@ open Hybrid.Cli.Arguments
 open Hybrid.Cli.Console
 
 let run (arguments: ParseResults<EvaluateArguments>) =
+    if arguments.Contains EvaluateArguments.Json && arguments.Contains EvaluateArguments.Breakdown then
+        raise (UserException "--breakdown and --json exclude each other: give one of them")
+
     let corpus = Corpus.Read(arguments.GetResult EvaluateArguments.Corpus)
     let utterances = ofSplit corpus (arguments.TryGetResult EvaluateArguments.Split)
     let fold = arguments.TryGetResult EvaluateArguments.Fold |> Option.map Fold.Find
 
     let recognizer =
-        loadRecognizer (arguments.GetResult EvaluateArguments.Model) {
+        loadRecognizer (arguments.TryGetResult EvaluateArguments.Model) {
             Beam = arguments.TryGetResult EvaluateArguments.Beam
             Nbest = None
             Lm = arguments.TryGetResult EvaluateArguments.Lm
@@ -51,6 +54,9 @@ let run (arguments: ParseResults<EvaluateArguments>) =
                 model.Inventory.Symbols[reference]
                 model.Inventory.Symbols[hypothesis]
                 count
+
+        if arguments.Contains EvaluateArguments.Breakdown then
+            printf "\n%s" (Breakdown.Markdown(evaluation, model.Inventory, utterances))
 
     if leftOut.Length > 0 then
         Outcome.PartlyFailed

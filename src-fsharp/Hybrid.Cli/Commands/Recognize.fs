@@ -10,7 +10,8 @@ open Hybrid.Cli.Console
 
 /// The files that paths stand for, with the names of their results: themselves, or the sound files in a folder and those below it.
 let private expand (path: string) =
-    let named (root: string) (file: string) = file, string (Path.ChangeExtension(Path.GetRelativePath(root, file), null))
+    let named (root: string) (file: string) =
+        file, string (Path.ChangeExtension(Path.GetRelativePath(root, file), null))
 
     if Directory.Exists path then
         let sound (file: string) =
@@ -105,7 +106,12 @@ let private recognizeFiles (recognizer: Recognizer) format (folder: string optio
 /// The utterances of corpora, as the CSV that CMU 11-785 HW3P2 takes.
 let private submit (recognizer: Recognizer) (csv: string) (paths: string list) =
     let corpora = paths |> List.map Corpus.Read
-    let utterances = [ for corpus in corpora do yield! corpus.Utterances ]
+
+    let utterances = [
+        for corpus in corpora do
+            yield! corpus.Utterances
+    ]
+
     reportLeftOut "rows are missing in the CSV" (corpora |> Seq.collect _.LeftOut)
 
     let results =
@@ -117,11 +123,15 @@ let private submit (recognizer: Recognizer) (csv: string) (paths: string list) =
 
     Submission.Write(csv, recognizer.Model.Inventory, results |> List.map Option.toObj)
     say $"{results.Length} utterances: {csv}"
-    if corpora |> List.exists (fun corpus -> corpus.LeftOut.Count > 0) then Outcome.PartlyFailed else outcome results
+
+    if corpora |> List.exists (fun corpus -> corpus.LeftOut.Count > 0) then
+        Outcome.PartlyFailed
+    else
+        outcome results
 
 let run (arguments: ParseResults<RecognizeArguments>) =
     let recognizer =
-        loadRecognizer (arguments.GetResult RecognizeArguments.Model) {
+        loadRecognizer (arguments.TryGetResult RecognizeArguments.Model) {
             Beam = arguments.TryGetResult RecognizeArguments.Beam
             Nbest = arguments.TryGetResult RecognizeArguments.Nbest
             Lm = arguments.TryGetResult RecognizeArguments.Lm

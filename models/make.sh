@@ -1,0 +1,17 @@
+#!/bin/sh
+# Makes the model that comes with Hybrid.
+#   models/make.sh CORPUS LEXICON...
+# CORPUS: the corpus of docs/results.md with its manifest.jsonl. LEXICON: CMUdict 0.7a, then the lexicon of LibriSpeech. 70 minutes
+# on two cores. A training limited by the clock makes as many updates as the machine allows, so that the weights are others
+# every time; the figures should not be.
+set -e
+cd "$(dirname "$0")/.."
+corpus=$1
+shift
+run=$(mktemp -d)
+trap 'rm -r "$run"' EXIT
+hybrid() { dotnet run -c Release --project src-fsharp/Hybrid.Cli -- "$@"; }
+hybrid train --recipe small --corpus "$corpus" --lexicon "$@" --out "$run" --minutes 70
+hybrid shrink --model "$run/model.safetensors" --out models/english-small.safetensors
+# In a new build, because the model is a part of the library.
+hybrid evaluate --corpus "$corpus" --split dev --lexicon "$@"

@@ -1,0 +1,14 @@
+/// `hybrid shrink`
+module Hybrid.Cli.Commands.Shrink
+
+open System.IO
+open Argu
+open Hybrid.Speech
+open Hybrid.Cli.Arguments
+open Hybrid.Cli.Console
+
+let run (arguments: ParseResults<ShrinkArguments>) =
+    let path = arguments.GetResult ShrinkArguments.Out
+    SpeechModel.Load(arguments.GetResult ShrinkArguments.Model).Save(path, halves = true)
+    say $"{FileInfo(path).Length} bytes: {path}"
+    Outcome.Done

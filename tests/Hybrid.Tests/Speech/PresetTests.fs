@@ -1,0 +1,153 @@
+/// The presets of other toolkits against what these compute, and features of the wrong kind.
+module Hybrid.Tests.PresetTests
+
+open System
+open System.Runtime.Intrinsics
+open Expecto
+open Hybrid.Core
+open Hybrid.Speech
+open Hybrid.Tests
+open Hybrid.Tests.Golden
+open Hybrid.Tests.Refusal
+
+// Of the largest value of the coefficient; both sides compute in double.
+let private tolerance = 1e-6
+
+let private presets =
+    dict [ "torchaudio", FeaturePreset.Torchaudio 40; "librosa", FeaturePreset.Librosa 20 ]
+
+let private raw (preset: FeaturePreset) samples =
+    FeatureExtractor(preset).ExtractRaw(AudioClip(samples, preset.SampleRate))
+
+let private equals (preset: FeaturePreset) (case: Case) =
+    test $"{case.Name}" {
+        let expected = case.Doubles "mfcc"
+        let actual = raw preset (case.Tensor("samples").ToSingles()) |> Array.map float
+        Expect.equal actual.Length expected.Length "number of features"
+        let count = preset.Coefficients
+
+        for c in 0 .. count - 1 do
+            let of' (features: float[]) = [| for t in 0 .. features.Length / count - 1 -> features[t * count + c] |]
+            let expected, actual = of' expected, of' actual
+            let frame, error = worst (max 1.0 (expected |> Array.map abs |> Array.max)) expected actual
+
+            Expect.isBelow
+                error
+                tolerance
+                $"coefficient {c}, frame {frame}: expected {expected[frame]}, got {actual[frame]}"
+    }
+
+let private everyPreset = [
+    FeaturePreset()
+    FeaturePreset.Torchaudio 40
+    FeaturePreset.Librosa 20
+    FeaturePreset.Given 28
+]
+
+[<Tests>]
+let tests =
+    testList "presets" [
+        testList "equal their toolkits" [
+            for case in cases "presets" do
+                let preset = presets[case.Name[.. case.Name.IndexOf ',' - 1]]
+
+                if case.Has "mfcc" then
+                    equals preset case
+                else
+                    test $"{case.Name}" {
+                        for pair in case.Ints "counts" |> Array.chunkBySize 2 do
+                            Expect.equal
+                                ((raw preset (Array.zeroCreate pair[0])).Length / preset.Coefficients)
+                                pair[1]
+                                $"{pair[0]} samples"
+                    }
+        ]
+
+        test "too few samples to be mirrored have no frames, and no sound has none" {
+            Expect.isEmpty (raw presets["torchaudio"] (Array.zeroCreate 200)) "200 samples, half a frame"
+            Expect.isEmpty (raw presets["librosa"] [||]) "no samples"
+        }
+
+        test "are kept as JSON and make sense" {
+            for preset in everyPreset do
+                Expect.equal (FeaturePreset.FromJson(preset.ToJson())) preset "preset"
+                Expect.isEmpty (preset.Validate()) preset.Name
+        }
+
+        test "that make no sense are refused with the values" {
+            for preset, problem in
+                [
+                    FeaturePreset(FftSize = 399), "the Fourier transform takes 399 samples, must be 0 or from 400"
+                    FeaturePreset(FftSize = 65536), "65536 samples"
+                    FeaturePreset(RangeDecibels = nan), "the range of decibels is NaN"
+                    FeaturePreset(Mel = enum<MelScale> 9), "mel scale 9 does not exist"
+                ] do
+                expectRefusal<ArgumentException, _> problem (fun () -> FeatureExtractor preset)
+        }
+
+        test "a transform of any size keeps the energy of the signal" {
+            let samples = (case "presets" "torchaudio, noise").Tensor("samples").ToSingles() |> Array.map float
+
+            for size in [ 1; 2; 3; 400; 401; 512 ] do
+                let signal = Array.init size (fun i -> Vector512.Create samples[i])
+                let power = Array.zeroCreate (size / 2 + 1)
+                DirectFourier(size).Power(signal.AsSpan(), power.AsSpan())
+                // Parseval's theorem; each bin but the first, and the last of an even size, stands for two.
+                let once = power[0][0] + if size % 2 = 0 then power[size / 2][0] else 0.0
+                let energy = (2.0 * (power |> Array.sumBy (fun p -> p[0])) - once) / float size
+
+                Expect.floatClose
+                    Accuracy.high
+                    energy
+                    (samples[.. size - 1] |> Array.sumBy (fun x -> x * x))
+                    $"{size} samples"
+        }
+
+        test "output of centred frames begins with the sound" {
+            let times (preset: FeaturePreset) =
+                let spec = ModelSpec(preset.Coefficients, 41, [||], [| LinearSpec 41 |])
+                SpeechModel.Create(spec, preset, PhoneInventory.Arpabet, 1UL).Times
+
+            Expect.floatClose
+                Accuracy.high
+                ((times (FeaturePreset())).Start 1)
+                (0.0125 + 0.005)
+                "frames within the sound"
+
+            Expect.floatClose Accuracy.high ((times presets["torchaudio"]).Start 1) 0.00625 "centred frames"
+        }
+
+        test "a model refuses other features and lists every field in which they differ" {
+            let spec = ModelSpec(28, 41, [||], [| LinearSpec 41 |])
+
+            let recognizer =
+                Recognizer(SpeechModel.Create(spec, FeaturePreset.Mfcc 28, PhoneInventory.Arpabet, 1UL))
+
+            let features: float32[] = Array.zeroCreate 56
+
+            for part in
+                [
+                    "hopMilliseconds is 12.5 instead of 10"
+                    "coefficients is 40 instead of 28"
+                    "window is Hann instead of Povey"
+                    "mel is Htk instead of Kaldi"
+                ] do
+                expectRefusal<ArgumentException, _> part (fun () ->
+                    recognizer.Recognize(features, FeaturePreset.Torchaudio 40, 1.0))
+
+            expectRefusal<ArgumentException, _> "28 coefficients" (fun () ->
+                recognizer.Recognize(features[..54], FeaturePreset(), 1.0))
+
+            Expect.isEmpty (FeaturePreset().Differences(FeaturePreset(Name = "mine"))) "a name is no difference"
+            let clip = AudioClip(Array.init 16000 (fun i -> float32 (sin (float i))), 16000)
+
+            let given =
+                recognizer.Recognize(
+                    FeatureExtractor(FeaturePreset()).Extract clip,
+                    FeaturePreset(),
+                    clip.DurationSeconds
+                )
+
+            Expect.equal (string given) (string (recognizer.Recognize clip)) "its own are taken"
+        }
+    ]
