@@ -89,13 +89,28 @@ public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
     public static Recognizer Load(string path) => new(SpeechModel.Load(path));
 
     /// <summary>Recognises a clip, at any sample rate from 8 to 48 kHz; audio shorter than a frame has no phones.</summary>
+    /// <param name="clip">The sound.</param>
+    /// <param name="cancellation">Stops between the windows of a long recording.</param>
     /// <exception cref="ArgumentException">The audio's sample rate is outside 8000 to 48000.</exception>
     /// <exception cref="InvalidOperationException">The model takes features that are given, and no sound.</exception>
-    public Recognition Recognize(AudioClip clip) => Recognize(LogProbs(clip), clip.DurationSeconds);
+    /// <exception cref="OperationCanceledException">It was stopped.</exception>
+    public Recognition Recognize(AudioClip clip, CancellationToken cancellation = default) => Recognize(LogProbs(clip, cancellation), clip.DurationSeconds);
 
     /// <summary>Recognises samples in [-1, 1].</summary>
-    /// <inheritdoc cref="Recognize(AudioClip)"/>
-    public Recognition Recognize(float[] samples, int sampleRate) => Recognize(new AudioClip(samples, sampleRate));
+    /// <inheritdoc cref="Recognize(AudioClip, CancellationToken)"/>
+    public Recognition Recognize(float[] samples, int sampleRate, CancellationToken cancellation = default) => Recognize(new AudioClip(samples, sampleRate), cancellation);
+
+    /// <summary>Recognises a sound file without holding up the caller's thread.</summary>
+    /// <param name="path">WAV or FLAC.</param>
+    /// <param name="cancellation">Stops while the file is read, and between the windows of a long recording.</param>
+    /// <exception cref="AudioFormatException">The content is no audio that Hybrid knows; the message names file, place and remedy.</exception>
+    /// <exception cref="IOException">The file is missing or cannot be read.</exception>
+    /// <inheritdoc cref="Recognize(AudioClip, CancellationToken)" path="/exception"/>
+    public async Task<Recognition> RecognizeAsync(string path, CancellationToken cancellation = default)
+    {
+        var clip = await AudioClip.ReadAsync(path, cancellation).ConfigureAwait(false);
+        return await Task.Run(() => Recognize(clip, cancellation), cancellation).ConfigureAwait(false);
+    }
 
     /// <summary>Recognises an utterance of a corpus: its sound, or the features that are given; what is said in it is not looked at.</summary>
     /// <inheritdoc cref="FeatureExtractor.Extract(Utterance)" path="/exception"/>
@@ -135,7 +150,8 @@ public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
     /// <summary>The network's log probabilities, for decoders, aligners and pictures.</summary>
     /// <exception cref="ArgumentException">The audio's sample rate is outside 8000 to 48000.</exception>
     /// <exception cref="InvalidOperationException">The model takes features that are given, and no sound.</exception>
-    public LogProbs LogProbs(AudioClip clip) => LogProbs(extractor.Extract(clip));
+    /// <exception cref="OperationCanceledException">It was stopped.</exception>
+    public LogProbs LogProbs(AudioClip clip, CancellationToken cancellation = default) => LogProbs(extractor.Extract(clip), cancellation);
 
     /// <summary>The network's log probabilities for an utterance of a corpus, and its length in seconds.</summary>
     /// <inheritdoc cref="FeatureExtractor.Extract(Utterance)" path="/exception"/>
@@ -145,12 +161,12 @@ public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
         return (LogProbs(features), duration);
     }
 
-    private LogProbs LogProbs(float[] features)
+    private LogProbs LogProbs(float[] features, CancellationToken cancellation = default)
     {
         var frames = features.Length / model.Features.Coefficients;
         if (frames == 0) return Core.LogProbs.FromLogits([], 0, model.Inventory.Count);
         if (!idle.TryTake(out var workspace)) workspace = new Workspace(team);
-        var logits = Windows.Forward(model.Network, features, frames, workspace);
+        var logits = Windows.Forward(model.Network, features, frames, workspace, cancellation);
         idle.Add(workspace);
         return Core.LogProbs.FromLogits(logits, logits.Length / model.Inventory.Count, model.Inventory.Count);
     }

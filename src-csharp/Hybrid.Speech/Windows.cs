@@ -20,7 +20,8 @@ public sealed record Windows(int Whole = 16000, int Window = 6000, int Context =
     /// <param name="features">[frames, F].</param>
     /// <param name="frames">At least one.</param>
     /// <param name="workspace">Where activations live; it is reset for each window.</param>
-    internal float[] Forward(Network<float> network, float[] features, int frames, Workspace workspace)
+    /// <param name="cancellation">Stops between windows.</param>
+    internal float[] Forward(Network<float> network, float[] features, int frames, Workspace workspace, CancellationToken cancellation = default)
     {
         var (stride, F, V) = (network.Centers.Stride, features.Length / frames, network.Spec.Symbols);
         var logits = new float[network.OutputLength(frames) * V];
@@ -30,6 +31,7 @@ public sealed record Windows(int Whole = 16000, int Window = 6000, int Context =
         for (var first = 0; first < frames; first += window)
         {
             var (from, to) = (Math.Max(0, first - context), (int)Math.Min(frames, (long)first + window + context));
+            cancellation.ThrowIfCancellationRequested();
             workspace.Reset();
             var output = network.Forward(new Batch<float>(features.AsMemory(from * F, (to - from) * F), to - from, 1, F), new Pass(workspace));
             var (skipped, begin, left) = ((first - from) / stride, first / stride, logits.Length / V - first / stride);

@@ -68,13 +68,24 @@ module Api =
     let synthesize (folder: string) (utterances: int) (speakers: int) (seed: int) =
         SyntheticCorpus.Write(folder, utterances, speakers, uint64 seed)
 
+    /// A synthetic voice says a text of built-in words, `SpokenUtterance.SampleRate` samples a second; voice and manner follow from the seed.
+    /// Raises a FormatException that names the words it does not know.
+    let speak (seed: int) (text: string) : SpokenUtterance =
+        let struct (words, missing) = Pronouncer([ Lexicon.BuiltIn ]).Pronounce text
+
+        if missing.Count > 0 then
+            let missing = String.Join(", ", missing)
+            raise (FormatException $"no built-in words: {missing}; WordList.All has those that are")
+
+        let random = CounterRandom(uint64 seed)
+        Synthesizer.Speak(words, SpeakerVoice.Random("somebody", random.Fork "voice"), random.Fork "speech")
+
     /// Trains a network on a corpus; words are looked up among the built-in ones.
     let train (architecture: Architecture) (schedule: TrainingSpec) (corpus: Corpus) : TrainingResult =
-        let run =
-            TrainingRun.Prepare(Recipe("script", architecture.Features, architecture.Network, schedule), corpus)
+        trainWith (architecture, schedule, corpus)
 
-        let model = run.Run()
-        { Model = model; History = run.History }
+    /// Holds the hand-derived gradients of a layer, of one's own too, against central differences, in training and in evaluation.
+    let checkGradients (layer: LayerSpec) : GradientReport = GradientCheck.Of layer
 
     /// Compares what a model recognises with the transcripts.
     let evaluate (model: SpeechModel) (utterances: IReadOnlyList<Utterance>) : Evaluation =

@@ -16,9 +16,13 @@ type minutes
 
 /// What holds in a phase of a training: its loss, and what else differs from the rest of the schedule.
 type Phase = {
+    /// What is minimised.
     Loss: TrainingLoss
+    /// A schedule of its own; that of the whole where null.
     LearningRate: LearningRateSchedule | null
+    /// Masks of its own; those of the whole where null.
     Augmentation: MaskingSpec | null
+    /// Paths of layers that stay as they are.
     Frozen: string list
 }
 
@@ -177,18 +181,31 @@ type Schedules =
 
 /// What the keywords of a schedule change.
 type TrainingSettings = {
+    /// The number from which all chance follows.
     Seed: int
+    /// Passes through the data.
     Epochs: int
+    /// At most so many utterances in a batch.
     BatchSize: int option
+    /// At most so many frames in a batch.
     BatchFrames: int option
+    /// How weights move.
     Optimizer: OptimizerSpec
+    /// How the step size changes.
     LearningRate: LearningRateSchedule
+    /// The longest gradient.
     ClipGradients: float option
+    /// Parts that differ in something.
     Phases: PhaseSpec list
+    /// Masks over the features.
     Augmentation: MaskingSpec option
+    /// The average of weights that is judged and kept.
     Averaging: AveragingSpec option
+    /// Passes without a better model after which training ends.
     Patience: int option
+    /// How dev utterances are decoded.
     Decoding: DecodingSpec
+    /// The longest time between two checkpoints.
     CheckpointMinutes: float option
 } with
 
@@ -241,7 +258,14 @@ type TrainingSettings = {
         )
 
 /// One keyword of a schedule, where it stands and what it changes.
-type Setting = { Keyword: string; Line: int; Apply: TrainingSettings -> TrainingSettings }
+type Setting = {
+    /// The keyword.
+    Keyword: string
+    /// The line where it stands.
+    Line: int
+    /// What it changes.
+    Apply: TrainingSettings -> TrainingSettings
+}
 
 /// What the compiler says where something else than keywords stands in a schedule.
 module internal ScheduleSentence =

@@ -143,3 +143,33 @@ module Charts =
         )
         |> titled "" "times"
         |> sized 320
+
+    /// A row for each phone that was said, a column for each that was recognised instead or rightly; the share of the row in percent.
+    /// The last row and column are of phones put in and missed.
+    let confusionTable (inventory: PhoneInventory) (evaluation: Evaluation) =
+        let table = evaluation.ConfusionTable()
+        let all = [| yield! [| 1 .. inventory.Count - 1 |]; ConfusionTable.None |]
+        let count reference hypothesis = table[reference, hypothesis]
+        let said = all |> Array.filter (fun r -> all |> Array.exists (fun h -> count r h > 0))
+        let heard = all |> Array.filter (fun h -> said |> Array.exists (fun r -> count r h > 0))
+        let name label = if label = ConfusionTable.None then "nothing" else inventory.Symbols[label]
+
+        let shares = [|
+            for reference in said ->
+                let sum = all |> Array.sumBy (count reference)
+
+                [|
+                    for hypothesis in heard -> Math.Round(100.0 * float (count reference hypothesis) / float sum, 1)
+                |]
+        |]
+
+        Chart.Heatmap(
+            zData = shares,
+            X = Array.map name heard,
+            Y = Array.map name said,
+            ColorScale = StyleParam.Colorscale.Viridis
+        )
+        // The first phone at the top, as one reads.
+        |> Chart.withYAxis (LinearAxis.init (AutoRange = StyleParam.AutoRange.Reversed))
+        |> titled "recognised" "said"
+        |> sized (160 + 18 * said.Length)

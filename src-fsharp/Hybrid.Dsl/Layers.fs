@@ -195,6 +195,9 @@ type Layers =
         ) : LayerSpec =
         LstmSpec(hidden, true, ?Layers = layers, ?Dropout = dropout, ?Locked = locked, ?LayerNorm = layerNorm)
 
+    /// A layer of one's own, under a name; files know it by this name alone, so scripts that load them call this before.
+    static member own(name: string, layer: IOwnLayer) : LayerSpec = OwnLayerSpec.Register(name, layer)
+
     /// Joins each `factor` neighbouring frames into one, before a recurrent layer or behind it.
     static member pyramid(factor: int) : LayerSpec = PyramidSpec factor
 

@@ -9,6 +9,7 @@ open Hybrid.Speech
 type SummaryRow = {
     /// Where it stands, such as `encoder.2`.
     Path: string
+    /// The layer.
     Layer: LayerSpec
     /// Frames of its output for the summary's seconds of audio.
     Frames: int
@@ -16,6 +17,7 @@ type SummaryRow = {
     Features: int
     /// Numbers that training moves.
     Parameters: int64
+    /// Per second of audio.
     MultiplyAddsPerSecond: int64
     /// Frames of the features for one frame of its output.
     Subsampling: int
@@ -23,9 +25,11 @@ type SummaryRow = {
 
 /// What a network consists of, layer by layer; its text is a table.
 type Summary = {
+    /// The features that the network takes.
     Preset: FeaturePreset
     /// Of audio, for which frames and multiply-adds are counted.
     Seconds: int
+    /// The layers in order.
     Rows: SummaryRow list
 } with
 
@@ -57,6 +61,7 @@ type Summary = {
     /// Numbers that training moves.
     member s.Parameters = s.Rows |> List.sumBy _.Parameters
 
+    /// Per second of audio.
     member s.MultiplyAddsPerSecond = s.Rows |> List.sumBy _.MultiplyAddsPerSecond
 
     /// Frames of the features for one frame of the output.

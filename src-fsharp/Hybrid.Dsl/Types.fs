@@ -13,7 +13,12 @@ type ``setting with its name`` = private | Never
 type ``nothing more`` = private | Never
 
 /// A layer where it stands in the source.
-type PlacedLayer = { Layer: LayerSpec; Line: int }
+type PlacedLayer = {
+    /// The layer.
+    Layer: LayerSpec
+    /// The line in the source.
+    Line: int
+}
 
 /// Layers in order; blocks within blocks flatten.
 type Block = Block of PlacedLayer list
@@ -21,7 +26,9 @@ type Block = Block of PlacedLayer list
 /// A declared network with the features that it takes.
 [<CustomEquality; NoComparison>]
 type Architecture = {
+    /// How sound becomes feature vectors.
     Features: FeaturePreset
+    /// Feature vectors to symbols.
     Network: ModelSpec
 } with
 
@@ -45,7 +52,9 @@ type TrainingResult = {
 
 /// Something wrong in a declaration: where, and what to do.
 type Mistake = {
+    /// The line in the source; 0 where it is of no line.
     Line: int
+    /// What is wrong and what to do.
     Message: string
 } with
 

@@ -74,6 +74,9 @@ let main arguments =
     | [ "--trained"; name; threads ] ->
         printfn $"{InstructionSetTests.answer name (int threads)}"
         0
+    | [ "--update-api" ] ->
+        PublicApi.update ()
+        0
     | "--kernels" :: rest -> runTestsWithCLIArgs settings (List.toArray rest) kernels
     | [ "--gradients" ] -> tabulate None
     | [ "--gradients"; path ] -> tabulate (Some path)

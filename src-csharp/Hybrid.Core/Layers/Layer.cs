@@ -19,7 +19,8 @@ public readonly record struct Pass(Workspace Workspace, bool Training = false, C
 /// to the output of the latest Forward with the same workspace, adds to the gradients of the parameters and returns the
 /// gradient with respect to the input; both gradients are zero beyond an utterance's length too. What it needs from the forward
 /// pass is kept in a tape struct of the layer, <c>pass.Workspace.Tape&lt;MyTape&gt;(this)</c>. A layer made of others takes them
-/// in with <see cref="AddChild"/>.
+/// in with <see cref="AddChild"/>. <see cref="GradientCheck"/> tells whether it all holds; <see cref="OwnLayerSpec"/> puts the layer into
+/// networks.
 /// </remarks>
 /// <typeparam name="R">Float in production, double in gradient checks.</typeparam>
 public abstract class Layer<R> where R : unmanaged, IBinaryFloatingPointIeee754<R>
@@ -36,7 +37,7 @@ public abstract class Layer<R> where R : unmanaged, IBinaryFloatingPointIeee754<
     public IReadOnlyList<Layer<R>> Children => children;
 
     /// <summary>Weights and running statistics, those of children included, in the order in which PyTorch's module has them.</summary>
-    public IReadOnlyList<Parameter<R>> Parameters { get; protected init; } = [];
+    public virtual IReadOnlyList<Parameter<R>> Parameters { get; protected init; } = [];
 
     /// <summary>Features per frame of the output.</summary>
     public abstract int OutputFeatures { get; }

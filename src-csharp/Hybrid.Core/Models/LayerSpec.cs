@@ -22,6 +22,7 @@ namespace Hybrid.Core;
 [JsonDerivedType(typeof(GruSpec), "gru")]
 [JsonDerivedType(typeof(LstmSpec), "lstm")]
 [JsonDerivedType(typeof(PyramidSpec), "pyramid")]
+[JsonDerivedType(typeof(OwnLayerSpec), "own")]
 public abstract record LayerSpec
 {
     /// <summary>What is wrong with the layer behind <paramref name="inputs"/> features; each a clause naming the value.</summary>

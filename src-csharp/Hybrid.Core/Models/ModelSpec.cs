@@ -8,10 +8,16 @@ namespace Hybrid.Core;
 /// <param name="Symbols">Symbols that it tells apart, blank included.</param>
 /// <param name="Encoder">Layers that turn features into a representation.</param>
 /// <param name="Decoder">Layers that turn the representation into a logit for each symbol.</param>
+[method: JsonConstructor]
 public sealed record ModelSpec(int Inputs, int Symbols, IReadOnlyList<LayerSpec> Encoder, IReadOnlyList<LayerSpec> Decoder)
 {
     // Specs come from files too: a few bytes for each layer of a file must not become kilobytes for each in memory without end.
     private const int MostLayers = 1000;
+
+    /// <summary>Nothing yet, for object initialisers.</summary>
+    public ModelSpec() : this(0, 0, [], [])
+    {
+    }
 
     /// <summary>All layers in order, with their paths.</summary>
     [JsonIgnore]

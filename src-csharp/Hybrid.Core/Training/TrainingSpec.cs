@@ -84,12 +84,18 @@ public sealed record PhaseSpec(string Name, int Epochs, TrainingLoss Loss, Learn
 /// <param name="Patience">Passes without a new lowest error rate on the dev set after which the training ends; it goes on to its end where null.</param>
 /// <param name="Decoding">How dev utterances are decoded to choose the best model; greedily where null.</param>
 /// <param name="CheckpointMinutes">The longest time between two checkpoints; one minute where null. It changes nothing else.</param>
+[method: JsonConstructor]
 public sealed record TrainingSpec(
     ulong Seed, int Epochs, BatchSize Batch, OptimizerSpec Optimizer, LearningRateSchedule LearningRate, double? ClipGradients = null, IReadOnlyList<PhaseSpec>? Phases = null,
     MaskingSpec? Augmentation = null, AveragingSpec? Averaging = null, int? Patience = null, DecodingSpec? Decoding = null, double? CheckpointMinutes = null)
 {
     /// <summary>The longest training: schedules come from files too, and what is counted in epochs is counted through.</summary>
     internal const int MostEpochs = 100_000;
+
+    /// <summary>Twenty passes with AdamW at a constant learning rate, for object initialisers.</summary>
+    public TrainingSpec() : this(0, 20, new BatchSize(32, 16000), new AdamWSpec(), new ConstantRate())
+    {
+    }
 
     /// <summary>Where in the phases a moment of the training is.</summary>
     /// <param name="fraction">Of the whole training that is done, in [0, 1].</param>

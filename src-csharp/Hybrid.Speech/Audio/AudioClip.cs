@@ -22,9 +22,20 @@ public sealed record AudioClip(float[] Samples, int SampleRate)
     /// <exception cref="IOException">The file is missing or cannot be read.</exception>
     public static AudioClip Read(string path)
     {
+        using var stream = File.OpenRead(path);
+        return Read(path, stream);
+    }
+
+    /// <summary>Reads a file as <see cref="Read(string)"/> does, without holding up the caller's thread while the disk works.</summary>
+    /// <inheritdoc cref="Read(string)" path="/exception"/>
+    /// <exception cref="OperationCanceledException">It was stopped.</exception>
+    public static async Task<AudioClip> ReadAsync(string path, CancellationToken cancellation = default) =>
+        Read(path, new MemoryStream(await File.ReadAllBytesAsync(path, cancellation).ConfigureAwait(false), writable: false));
+
+    private static AudioClip Read(string path, Stream stream)
+    {
         try
         {
-            using var stream = File.OpenRead(path);
             return Read(stream);
         }
         catch (AudioFormatException error)

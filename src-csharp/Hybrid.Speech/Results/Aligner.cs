@@ -45,16 +45,29 @@ public sealed class Aligner(Recognizer recognizer, IReadOnlyList<Lexicon>? lexic
     /// <exception cref="InfeasibleTargetException">The recording is too short for its words.</exception>
     public Alignment AlignText(string id, AudioClip clip, string text) => Align(new Utterance(id, "", "", "", text, null), clip, null);
 
+    /// <summary>Aligns a sound file with words without holding up the caller's thread.</summary>
+    /// <param name="path">WAV or FLAC; the recording's name is the file's without its ending.</param>
+    /// <param name="text">What is said in it.</param>
+    /// <param name="cancellation">Stops while the file is read, and between the windows of a long recording.</param>
+    /// <inheritdoc cref="AlignText" path="/exception"/>
+    /// <exception cref="AudioFormatException">The recording cannot be read.</exception>
+    /// <exception cref="IOException">The recording cannot be read.</exception>
+    public async Task<Alignment> AlignTextAsync(string path, string text, CancellationToken cancellation = default)
+    {
+        var (id, clip) = (Path.GetFileNameWithoutExtension(path), await AudioClip.ReadAsync(path, cancellation).ConfigureAwait(false));
+        return await Task.Run(() => Align(new Utterance(id, path, "", "", text, null), clip, null, cancellation), cancellation).ConfigureAwait(false);
+    }
+
     /// <summary>Aligns a recording with phones.</summary>
     /// <exception cref="FormatException">A phone is not one of the model's; the message names all that are not.</exception>
     /// <exception cref="InfeasibleTargetException">The recording is too short for its phones.</exception>
     public Alignment AlignPhones(string id, AudioClip clip, IReadOnlyList<string> phones) => Align(new Utterance(id, "", "", "", null, phones), clip, null);
 
-    private Alignment Align(Utterance utterance, AudioClip clip, IProgress<AlignmentNeed>? need)
+    private Alignment Align(Utterance utterance, AudioClip clip, IProgress<AlignmentNeed>? need, CancellationToken cancellation = default)
     {
         var phones = SpeechDataset.Transcribe(utterance, pronouncer);
         need?.Report(new AlignmentNeed(utterance.Id, clip.DurationSeconds, phones.Count, BytesNeeded(clip.DurationSeconds, phones.Count)));
-        return Align(utterance, recognizer.LogProbs(clip), clip.DurationSeconds, phones);
+        return Align(utterance, recognizer.LogProbs(clip, cancellation), clip.DurationSeconds, phones);
     }
 
     private Alignment Align(Utterance utterance, LogProbs logProbs, double duration, IReadOnlyList<string> phones)

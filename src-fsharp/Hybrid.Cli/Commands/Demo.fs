@@ -42,6 +42,8 @@ let private report path (run: TrainingRun) (recognizer: Recognizer) (evaluation:
             |> List.map Picture
         Heading "Most frequent confusions"
         Picture(Charts.confusions model.Inventory evaluation)
+        Heading "What was taken for what, in percent of what was said"
+        Picture(Charts.confusionTable model.Inventory evaluation)
         Heading "Network"
         Verbatim(string (summary { Features = model.Features; Network = model.Network.Spec }))
     ]

@@ -15,10 +15,15 @@ let private vowels, private characters =
 
 /// Every numbered script runs as it stands.
 let private scripts = [
+    "01-recognise.fsx", ("phones recognised wrongly", 15.0)
     "02-align.fsx", ("boundaries more than 50 ms off", 25.0)
     "03-declare-and-train.fsx", ("PER on unseen speakers", 60.0)
     "04-rnn-classifier.fsx", vowels
     "05-gru-character-predictor.fsx", characters
+    "06-ctc-by-hand.fsx", ("difference between the three", 1e-6)
+    "07-viterbi-then-all-alignments.fsx", ("PER after both phases", 40.0)
+    "08-own-layer.fsx", ("gradients off", 1e-6)
+    "09-beam-search.fsx", ("beam of 8 and language model", 5.0)
 ]
 
 let private programs = [ "rnn-classifier", vowels; "gru-character-predictor", characters ]
@@ -42,6 +47,24 @@ let tests =
                 dotnet root [ Path.Combine(AppContext.BaseDirectory, "Examples.CSharp.dll"); name ]
                 |> expectLearned learned
             }
+
+        test "10-console runs: without arguments, and with a model and files" {
+            let program = Path.Combine(AppContext.BaseDirectory, "Examples.Console.dll")
+            dotnet root [ program ] |> expectLearned ("phones recognised wrongly", 15.0)
+
+            withFolder (fun folder ->
+                let path, _ = CSharpTests.speak folder
+                let finished = dotnet folder [ program; CSharpTests.model; path; path ]
+                Expect.equal finished.ExitCode 0 (string finished)
+
+                let line =
+                    $"{path}: {Hybrid.Speech.Recognizer.Load(CSharpTests.model).Recognize(Hybrid.Speech.AudioClip.Read path)}"
+
+                Expect.equal
+                    (finished.Output.Split(Environment.NewLine, StringSplitOptions.RemoveEmptyEntries))
+                    [| line; line |]
+                    "a line for each")
+        }
 
         test "every script is run by a test" {
             let known = scripts |> List.map fst |> Set.ofList

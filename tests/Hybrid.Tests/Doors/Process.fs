@@ -23,14 +23,29 @@ let cache =
 
 /// A program to start, with arguments, in a folder.
 let prepare (program: string) (folder: string) (arguments: string list) =
-    let start = ProcessStartInfo(program, arguments, WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true)
+    let start =
+        ProcessStartInfo(
+            program,
+            arguments,
+            WorkingDirectory = folder,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true
+        )
+
     start.Environment["HYBRID_CACHE"] <- cache.Value
     start
 
-/// Runs `dotnet` with variables of the environment and arguments in a folder and waits for its end; ends it where that
-/// takes longer than a limit.
-let dotnetWithin (limit: TimeSpan) (variables: (string * string) list) (folder: string) (arguments: string list) =
+/// Runs `dotnet` with text to read, variables of the environment and arguments in a folder and waits for its end; ends it where
+/// that takes longer than a limit.
+let dotnetReading
+    (input: string)
+    (limit: TimeSpan)
+    (variables: (string * string) list)
+    (folder: string)
+    (arguments: string list)
+    =
     let start = prepare "dotnet" folder arguments
+    start.RedirectStandardInput <- true
 
     for name, value in variables do
         start.Environment[name] <- value
@@ -49,6 +64,8 @@ let dotnetWithin (limit: TimeSpan) (variables: (string * string) list) (folder: 
     running.Start() |> ignore
     running.BeginOutputReadLine()
     running.BeginErrorReadLine()
+    running.StandardInput.Write input
+    running.StandardInput.Close()
 
     if not (running.WaitForExit limit) then
         running.Kill true
@@ -57,6 +74,9 @@ let dotnetWithin (limit: TimeSpan) (variables: (string * string) list) (folder: 
     // Until the last line of output has come, too.
     running.WaitForExit()
     { ExitCode = running.ExitCode; Output = output.ToString(); Errors = errors.ToString() }
+
+/// Runs `dotnet` with nothing to read.
+let dotnetWithin = dotnetReading ""
 
 /// The same without a limit.
 let dotnetWith variables folder arguments = dotnetWithin Threading.Timeout.InfiniteTimeSpan variables folder arguments

@@ -23,12 +23,13 @@ let private words =
                 operation.Name
     ]
 
-    let modules = [ "ArchitectureBuilders"; "TrainingBuilders"; "Api" ]
+    let modules = [ "ArchitectureBuilders"; "TrainingBuilders"; "Api"; "Pictures" ]
     let ofModule (name: string) = statics (typeof<Architecture>.Assembly.GetType($"Hybrid.Dsl.{name}", true) |> nonNull)
 
     statics typeof<Layers>
     @ statics typeof<FeatureWords>
     @ statics typeof<Schedules>
+    @ statics typeof<Driving>
     @ operations typeof<TrainingBuilder>
     @ List.collect ofModule modules
     |> Set.ofList

@@ -1,0 +1,106 @@
+// A layer of one's own: an echo, which adds to every feature what it was some frames before. Forward and backward are written
+// by hand, held against central differences, and the layer then stands in a network like any other.
+// Run it with: dotnet fsi examples/08-own-layer.fsx
+#load "Hybrid.fsx"
+
+open System
+open System.Collections.Generic
+open System.IO
+open System.Numerics
+open Hybrid.Core
+open Hybrid.Dsl
+
+/// y_t = x_t + w * x_(t - delay), with one w for each feature. 'R is float32 in training and float when gradients are checked.
+type Echo<'R
+    when 'R: unmanaged
+    and 'R: struct
+    and 'R: (new: unit -> 'R)
+    and 'R :> ValueType
+    and 'R :> IBinaryFloatingPointIeee754<'R>>(features: int, delay: int) =
+    inherit Layer<'R>()
+    let w = Parameter<'R>.Constant("weight", 0.0, features)
+    let parameters: IReadOnlyList<Parameter<'R>> = [| w |]
+
+    /// For every frame that exists, its number and that of the earlier frame, as places in the data.
+    let places (x: Batch<'R>) = [|
+        for b in 0 .. x.B - 1 do
+            for t in 0 .. x.Lengths.Span[b] - 1 do
+                for f in 0 .. features - 1 do
+                    let place t = (t * x.B + b) * features + f
+                    struct (place t, (if t < delay then -1 else place (t - delay)), f)
+    |]
+
+    override _.Parameters = parameters
+    override _.OutputFeatures = features
+
+    override layer.Forward(x, pass) =
+        // What the way back needs is kept in the workspace, so that one layer serves many threads.
+        pass.Workspace.Tape<ValueTuple<Batch<'R>>>(layer) <- ValueTuple<_> x
+        let y = x.With(pass.Workspace.RentZeroed<'R> x.Data.Length, features)
+        let from, into = x.Data.ToArray(), y.Data
+
+        for struct (now, earlier, f) in places x do
+            into.Span[now] <- from[now] + (if earlier < 0 then 'R.Zero else w.Value[f] * from[earlier])
+
+        y
+
+    override layer.Backward(dy, pass) =
+        let x = (pass.Workspace.Tape<ValueTuple<Batch<'R>>> layer).Item1.Data.ToArray()
+        let dx = dy.With(pass.Workspace.RentZeroed<'R> dy.Data.Length, features)
+        let from, into = dy.Data.ToArray(), dx.Data
+
+        for struct (now, earlier, f) in places dy do
+            into.Span[now] <- into.Span[now] + from[now]
+
+            if earlier >= 0 then
+                into.Span[earlier] <- into.Span[earlier] + w.Value[f] * from[now]
+                w.Gradient[f] <- w.Gradient[f] + x[earlier] * from[now]
+
+        dx
+
+/// Makes the layer for any number of features, and for both kinds of numbers.
+let echo delay =
+    own (
+        $"echo {delay}",
+        {
+            new IOwnLayer with
+                member _.Build features = Echo<_>(features, delay)
+        }
+    )
+
+// One call holds everything derived by hand against central differences, which know nothing of the derivation.
+let report = checkGradients (echo 2)
+printfn $"{report}"
+
+let network =
+    encoderDecoder {
+        features (mfcc 28)
+
+        encoder {
+            conv1d (48, kernel = 5, stride = 2)
+            echo 3
+            batchNorm
+            relu
+            blstm 48
+        }
+
+        decoder { linear phones }
+    }
+
+let schedule =
+    training {
+        seed 1
+        epochs 3
+        batchSize 4
+        optimizer (adamW (learningRate = 6e-3))
+        clipGradients 5.0
+    }
+
+let folder = Path.Combine(Path.GetTempPath(), "hybrid-example-08")
+let result = train network schedule (synthesize folder 150 20 1)
+
+for epoch in result.History do
+    printfn $"epoch {epoch.Epoch}: loss {epoch.TrainLoss:F3}"
+
+let wrong = Seq.length report.Problems
+printfn $"gradients off: {100.0 * float wrong / float report.Deviations.Count:F1} %%"

@@ -1,0 +1,56 @@
+/// One engine behind four doors.
+module Hybrid.Tests.OneAnswerTests
+
+open System
+open System.IO
+open Expecto
+open Hybrid.Tests.Tier
+open Hybrid.Tests.Process
+open Interop
+
+/// What a script or a person at FSI writes to recognise a file and keep the JSON. Words in capitals stand for paths.
+let private script =
+    """
+open System.IO
+open Hybrid.Dsl
+open Hybrid.Speech
+
+let result = recognize (SpeechModel.Load @"MODEL") @"FILE"
+File.WriteAllText(@"JSON", ResultJson.Recognitions [ struct (@"FILE", result) ])
+"""
+
+[<Tests>]
+let tests =
+    testList "one answer" [
+        test "the same WAV yields the same JSON bytes through C#, an F# script, FSI and the command line" {
+            withFolder (fun folder ->
+                let wav, _ = CSharpTests.speak folder
+                let at name = Path.Combine(folder, name)
+                let expected = CSharpDoor.Recognize(CSharpTests.model, wav)
+
+                let source json =
+                    script.Replace("MODEL", CSharpTests.model).Replace("FILE", wav).Replace("JSON", at json)
+
+                let hybrid = Path.Combine(root, "examples", "Hybrid.fsx")
+                let answer = at "answer.fsx"
+                File.WriteAllText(answer, $"#load @\"{hybrid}\"\n" + source "script.json")
+
+                // One FSI for both: it runs the script, and then what is typed.
+                let typed = $"#load @\"{answer}\";;\n" + source "fsi.json" + ";;\n#quit;;\n"
+                let finished = dotnetReading typed Threading.Timeout.InfiniteTimeSpan [] folder [ "fsi"; "--nologo" ]
+                Expect.equal finished.ExitCode 0 (string finished)
+
+                let finished =
+                    Process.hybrid folder [ "recognize"; "--model"; CSharpTests.model; "--format"; "json"; wav ]
+
+                Expect.equal finished.ExitCode 0 (string finished)
+                File.WriteAllText(at "cli.json", finished.Output)
+
+                Expect.stringContains expected "\"phone\"" "something is recognised"
+                let bytes (text: string) = Text.Encoding.UTF8.GetBytes text
+                Expect.equal (File.ReadAllBytes(at "script.json")) (bytes expected) "script"
+                Expect.equal (File.ReadAllBytes(at "fsi.json")) (bytes expected) "FSI"
+                // A line for a terminal ends with a newline.
+                Expect.equal (File.ReadAllBytes(at "cli.json")) (bytes (expected + Environment.NewLine)) "command line")
+        }
+    ]

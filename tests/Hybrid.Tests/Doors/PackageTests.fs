@@ -1,0 +1,129 @@
+/// Packages as others get them: from a folder, into places that know nothing of this repository.
+module Hybrid.Tests.PackageTests
+
+open System
+open System.IO
+open Expecto
+open Hybrid.Tests.Tier
+open Hybrid.Tests.Process
+
+let private expectSuccess (finished: Finished) =
+    Expect.equal finished.ExitCode 0 (string finished)
+    finished.Output
+
+/// Packages that are on this machine anyway, and a place of our own for new ones: an earlier build of the same version must not be
+/// taken for this one.
+let private variables folder =
+    let home = Environment.GetFolderPath Environment.SpecialFolder.UserProfile
+
+    let known =
+        match Environment.GetEnvironmentVariable "NUGET_PACKAGES" with
+        | null
+        | "" -> Path.Combine(home, ".nuget", "packages")
+        | path -> path
+
+    [ "NUGET_PACKAGES", Path.Combine(folder, "cache"); "NUGET_FALLBACK_PACKAGES", known ]
+
+let private limit = TimeSpan.FromMinutes 10.0
+
+let private project =
+    """<Project Sdk="Microsoft.NET.Sdk">
+  <PropertyGroup>
+    <OutputType>Exe</OutputType>
+    <TargetFramework>net10.0</TargetFramework>
+    <ImplicitUsings>enable</ImplicitUsings>
+  </PropertyGroup>
+  <ItemGroup>
+    <PackageReference Include="Hybrid.Speech" Version="0.1.0" />
+  </ItemGroup>
+</Project>
+"""
+
+[<Tests>]
+let tests =
+    testList "packages" [
+        longTest "libraries, DSL and tool are restored from a folder and run" (fun () ->
+            withFolder (fun folder ->
+                let packages = Path.Combine(folder, "packages")
+
+                dotnetWithin limit [] root [ "pack"; "Hybrid.sln"; "-c"; "Release"; "-o"; packages; "-m:1" ]
+                |> expectSuccess
+                |> ignore
+
+                let names = [ for file in Directory.GetFiles packages -> Path.GetFileName file ] |> List.sort
+
+                Expect.equal
+                    names
+                    [
+                        "Hybrid.Core.0.1.0.nupkg"
+                        "Hybrid.Dsl.0.1.0.nupkg"
+                        "Hybrid.Speech.0.1.0.nupkg"
+                        "hybrid.0.1.0.nupkg"
+                    ]
+                    "packages"
+
+                let wav, _ = CSharpTests.speak folder
+                File.Copy(wav, Path.Combine(folder, "recording.wav"))
+                Directory.CreateDirectory(Path.Combine(folder, "hybrid-demo")) |> ignore
+                File.Copy(CSharpTests.model, Path.Combine(folder, "hybrid-demo", "model.safetensors"))
+                let variables = variables folder
+
+                let expected =
+                    Hybrid.Speech.Recognizer.Load(CSharpTests.model).Recognize(Hybrid.Speech.AudioClip.Read wav)
+
+                // An empty C# project with the program of the README.
+                let app = Path.Combine(folder, "app")
+                Directory.CreateDirectory app |> ignore
+                File.WriteAllText(Path.Combine(app, "app.csproj"), project)
+
+                File.Copy(
+                    Path.Combine(root, "tests", "Interop.Readme", "Program.cs"),
+                    Path.Combine(app, "Program.cs")
+                )
+
+                File.WriteAllText(
+                    Path.Combine(app, "nuget.config"),
+                    $"<configuration><packageSources><add key=\"here\" value=\"{packages}\" /></packageSources></configuration>"
+                )
+
+                let output = dotnetWithin limit variables folder [ "run"; "--project"; app ] |> expectSuccess
+                Expect.equal (output.Trim().Split('\n').Length) expected.Phones.Count "a line for each phone"
+
+                // FSI, with nothing but the name of the package.
+                let script = [
+                    $"#i @\"nuget: {packages}\""
+                    "#r \"nuget: Hybrid.Dsl, 0.1.0\""
+                    "open Hybrid.Dsl"
+                    "open Hybrid.Speech"
+                    $"printfn \"%%O\" (recognize (SpeechModel.Load @\"{CSharpTests.model}\") @\"{wav}\")"
+                ]
+
+                File.WriteAllLines(Path.Combine(folder, "script.fsx"), script)
+                let output = dotnetWithin limit variables folder [ "fsi"; "script.fsx" ] |> expectSuccess
+                Expect.stringContains output (string expected) "FSI"
+
+                // The tool.
+                let tools = Path.Combine(folder, "tools")
+
+                dotnetWithin limit variables folder [
+                    "tool"
+                    "install"
+                    "hybrid"
+                    "--tool-path"
+                    tools
+                    "--add-source"
+                    packages
+                    "--version"
+                    "0.1.0"
+                ]
+                |> expectSuccess
+                |> ignore
+
+                let tool = Directory.GetFiles(tools, "hybrid.dll", SearchOption.AllDirectories) |> Array.exactlyOne
+
+                let output =
+                    dotnet folder [ tool; "recognize"; "--model"; CSharpTests.model; "recording.wav" ]
+                    |> expectSuccess
+
+                Expect.equal (output.Trim()) $"recording.wav: {expected}" "tool"))
+    ]

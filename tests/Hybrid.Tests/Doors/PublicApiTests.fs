@@ -1,0 +1,99 @@
+/// What others build upon: deliberate, documented, and without a trace of F# where C# looks.
+module Hybrid.Tests.PublicApiTests
+
+open System
+open System.IO
+open System.Reflection
+open System.Runtime.CompilerServices
+open System.Xml.Linq
+open Expecto
+
+/// How often each name has a summary in the documentation of an assembly; overloads share a name.
+let private summaries (assembly: Assembly) =
+    let documentation = XDocument.Load(nonNull (Path.ChangeExtension(assembly.Location, ".xml")))
+
+    documentation.Descendants(XName.Get "member")
+    |> Seq.filter (fun m ->
+        m.Elements()
+        |> Seq.exists (fun e -> e.Name.LocalName = "inheritdoc" || not (String.IsNullOrWhiteSpace e.Value)))
+    |> Seq.map (fun m -> (nonNull (m.Attribute(XName.Get "name"))).Value)
+    |> Seq.map (fun name -> (name.Split('(')[0]).Split("``")[0])
+    |> Seq.countBy id
+    |> Map.ofSeq
+
+/// The name of a type as documentation has it.
+let private nameOf (kind: Type) = (nonNull kind.FullName).Replace('+', '.')
+
+/// What the compiler calls when a block is written.
+let private plumbing = Set [ "Yield"; "Zero"; "Combine"; "Delay"; "For"; "Run" ]
+
+/// Types and members of an F# assembly that a person wrote.
+let private written (assembly: Assembly) = [
+    let flags =
+        BindingFlags.Public ||| BindingFlags.Instance ||| BindingFlags.Static ||| BindingFlags.DeclaredOnly
+
+    let isUnion (kind: Type) = Reflection.FSharpType.IsUnion kind
+
+    for kind in assembly.GetExportedTypes() do
+        if not (kind.IsDefined(typeof<CompilerGeneratedAttribute>, false)) && not (kind.Name.Contains '@') then
+            // A case of a union is documented where it stands.
+            if isNull kind.DeclaringType || not (isUnion (nonNull kind.DeclaringType)) then
+                yield $"T:{nameOf kind}"
+
+                for m in kind.GetMembers flags do
+                    match m with
+                    | _ when m.IsDefined(typeof<CompilerGeneratedAttribute>, false) || m.Name.Contains '@' -> ()
+                    | :? MethodInfo as m when
+                        m.IsSpecialName
+                        || m.GetBaseDefinition() <> m
+                        || isUnion kind && m.Name.StartsWith "New"
+                        || kind.Name.EndsWith "Builder" && plumbing.Contains m.Name
+                        ->
+                        ()
+                    | :? MethodInfo as m -> yield $"M:{nameOf kind}.{m.Name}"
+                    | :? PropertyInfo as p when not (isUnion kind) -> yield $"P:{nameOf kind}.{p.Name}"
+                    | _ -> ()
+]
+
+[<Tests>]
+let tests =
+    testList "public surface" [
+        for assembly in PublicApi.assemblies do
+            let name = assembly.GetName().Name
+
+            test $"{name} is what docs/api says" {
+                let now = PublicApi.lines assembly
+                let then' = File.ReadAllLines(PublicApi.file assembly) |> List.ofArray
+
+                let differences =
+                    List.map (sprintf "new: %s") (List.except then' now)
+                    @ List.map (sprintf "gone: %s") (List.except now then')
+
+                let remedy =
+                    "if it is meant so, run: dotnet run -c Release --project tests/Hybrid.Tests -- --update-api"
+
+                Expect.isEmpty differences ("\n" + String.concat "\n" (remedy :: differences))
+            }
+
+        for assembly in [ typeof<Hybrid.Core.Workspace>.Assembly; typeof<Hybrid.Speech.Recognizer>.Assembly ] do
+            test $"{assembly.GetName().Name} has nothing of F#" {
+                let references = [ for reference in assembly.GetReferencedAssemblies() -> string reference.Name ]
+
+                Expect.isEmpty
+                    (references |> List.filter (fun r -> r.StartsWith "FSharp" || r.StartsWith "Hybrid.Dsl"))
+                    "references: no signature can name a type of F#"
+            }
+
+        test "everything in Hybrid.Dsl that a person wrote is documented" {
+            let assembly = typeof<Hybrid.Dsl.Architecture>.Assembly
+            let documented = summaries assembly
+
+            let missing = [
+                for name, count in List.countBy id (written assembly) do
+                    if (documented.TryFind name |> Option.defaultValue 0) < count then
+                        name
+            ]
+
+            Expect.isEmpty missing ("\n" + String.concat "\n" missing)
+        }
+    ]

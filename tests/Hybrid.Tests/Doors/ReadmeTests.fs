@@ -1,0 +1,111 @@
+/// What the README shows does what it says.
+module Hybrid.Tests.ReadmeTests
+
+open System
+open System.IO
+open System.Text.RegularExpressions
+open Argu
+open Expecto
+open Hybrid.Cli.Arguments
+open Hybrid.Tests.Tier
+open Hybrid.Tests.Process
+
+let private readme = File.ReadAllText(Path.Combine(root, "README.md"))
+
+/// The blocks of a language.
+let private blocks language = [
+    for m in Regex.Matches(readme, $"```{language}\n(.*?)```", RegexOptions.Singleline) -> m.Groups[1].Value
+]
+
+/// All calls of the command line program, in order, without its name.
+let private commands =
+    [
+        for m in Regex.Matches(readme, @"`hybrid ([a-z][^`]*)`") -> m.Groups[1].Value
+        for m in Regex.Matches(readme, @"^(?:hybrid|dotnet run .*Hybrid\.Cli --) ([a-z].*)$", RegexOptions.Multiline) ->
+            m.Groups[1].Value
+    ]
+    |> List.map (fun line -> line.Split(' ', StringSplitOptions.RemoveEmptyEntries) |> List.ofArray)
+
+/// What makes a command of hours one of seconds; the words stay the same.
+let private shorter (command: string list) =
+    let replaced = [
+        [ "--utterances"; "300" ], [ "--utterances"; "30" ]
+        [ "--speakers"; "30" ], [ "--speakers"; "10" ]
+        [ "--recipe"; "small" ], [ "--recipe"; "tiny" ]
+        [ "--minutes"; "20" ], [ "--epochs"; "1" ]
+    ]
+
+    command
+    |> List.pairwise
+    |> List.map (fun (a, b) -> [ a; b ])
+    |> List.fold
+        (fun (text: string) pair ->
+            match List.tryFind (fst >> (=) pair) replaced with
+            | Some(before, after) -> text.Replace(String.concat " " before, String.concat " " after)
+            | None -> text)
+        (String.concat " " command)
+    |> fun text -> text.Split ' ' |> List.ofArray
+
+[<Tests>]
+let tests =
+    testList "README" [
+        test "F# blocks are parts of examples, which run" {
+            let scripts = [
+                for file in Directory.GetFiles(Path.Combine(root, "examples"), "*.fsx") -> File.ReadAllText file
+            ]
+
+            Expect.isNonEmpty (blocks "fsharp") "blocks"
+
+            for block in blocks "fsharp" do
+                Expect.exists scripts _.Contains(block.Trim()) $"no example has\n{block}"
+        }
+
+        test "the C# block runs" {
+            let block = List.exactlyOne (blocks "csharp")
+            let program = File.ReadAllText(Path.Combine(root, "tests", "Interop.Readme", "Program.cs"))
+            Expect.equal program block "Program.cs of Interop.Readme is the block"
+
+            withFolder (fun folder ->
+                let wav, spoken = CSharpTests.speak folder
+                File.Move(wav, Path.Combine(folder, "recording.wav"))
+                Directory.CreateDirectory(Path.Combine(folder, "hybrid-demo")) |> ignore
+                File.Copy(CSharpTests.model, Path.Combine(folder, "hybrid-demo", "model.safetensors"))
+                let finished = dotnet folder [ Path.Combine(AppContext.BaseDirectory, "Interop.Readme.dll") ]
+                Expect.equal finished.ExitCode 0 (string finished)
+                let lines = finished.Output.Split(Environment.NewLine, StringSplitOptions.RemoveEmptyEntries)
+                Expect.stringContains lines[0] $" {spoken.Phones[0]} " "the first phone")
+        }
+
+        test "every call of the command line is understood" {
+            let parser = ArgumentParser.Create<Verb>(programName = "hybrid")
+            Expect.isGreaterThan commands.Length 6 "commands"
+
+            for command in commands do
+                try
+                    parser.ParseCommandLine(List.toArray command) |> ignore<ParseResults<Verb>>
+                with :? ArguParseException as error ->
+                    failtest $"""hybrid {String.concat " " command}: {error.Message}"""
+        }
+
+        test "every verb of the table runs as it stands there, shortened; demo has its own test" {
+            let table = [
+                for m in Regex.Matches(readme, @"^\| `[a-z-]+` \| `hybrid ([^`]*)`", RegexOptions.Multiline) ->
+                    List.ofArray (m.Groups[1].Value.Split ' ')
+            ]
+
+            Expect.isGreaterThan table.Length 5 "verbs"
+
+            withFolder (fun folder ->
+                let wav, spoken = CSharpTests.speak folder
+
+                for name in [ "a"; "b" ] do
+                    File.Copy(wav, Path.Combine(folder, $"{name}.wav"))
+                    File.WriteAllText(Path.Combine(folder, $"{name}.txt"), spoken.Text)
+
+                for command in table do
+                    if command.Head <> "demo" then
+                        let finished = hybrid folder (shorter command)
+                        let shown = String.concat " " (shorter command)
+                        Expect.equal finished.ExitCode 0 $"hybrid {shown}: {finished}")
+        }
+    ]
