@@ -64,8 +64,6 @@ let tests =
 
                 let wav, _ = CSharpTests.speak folder
                 File.Copy(wav, Path.Combine(folder, "recording.wav"))
-                Directory.CreateDirectory(Path.Combine(folder, "hybrid-demo")) |> ignore
-                File.Copy(CSharpTests.model, Path.Combine(folder, "hybrid-demo", "model.safetensors"))
                 let variables = variables folder
 
                 let expected =
@@ -87,7 +85,8 @@ let tests =
                 )
 
                 let output = dotnetWithin limit variables folder [ "run"; "--project"; app ] |> expectSuccess
-                Expect.equal (output.Trim().Split('\n').Length) expected.Phones.Count "a line for each phone"
+                let byDefault = Hybrid.Speech.Recognizer.Default.Recognize(Hybrid.Speech.AudioClip.Read wav)
+                Expect.equal (output.Trim().Split('\n').Length) byDefault.Phones.Count "a line for each phone"
 
                 // FSI, with nothing but the name of the package.
                 let script = [
