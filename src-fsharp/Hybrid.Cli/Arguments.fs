@@ -44,10 +44,12 @@ type CheckDataArguments =
     interface IArgParserTemplate with
         member a.Usage =
             match a with
-            | Corpus _ -> "a manifest, or a folder: with manifest.jsonl, of LibriSpeech, of CMU 11-785 HW3P2, or of sound files with transcripts"
+            | Corpus _ ->
+                "a manifest, or a folder: with manifest.jsonl, of LibriSpeech, of CMU 11-785 HW3P2, or of sound files with transcripts"
             | Dev _ -> "another corpus, to choose the best model by"
             | Lexicon _ -> "pronouncing dictionaries, tried in order (default: the built-in words)"
-            | Recipe _ -> "what is to be trained, which decides how many frames an utterance has: a name or a JSON file (default: small)"
+            | Recipe _ ->
+                "what is to be trained, which decides how many frames an utterance has: a name or a JSON file (default: small)"
             | Json -> "print one JSON object"
 
 type TrainArguments =
@@ -68,8 +70,10 @@ type TrainArguments =
         member a.Usage =
             match a with
             | Recipe _ -> "tiny, small, base, or a JSON file as `hybrid info --recipe NAME --json` prints it"
-            | Corpus _ -> "a manifest, or a folder: with manifest.jsonl, of LibriSpeech, of CMU 11-785 HW3P2, or of sound files with transcripts"
-            | Dev _ -> "another corpus to choose the best model by (default: the corpus's split dev, else 5 % of its speakers)"
+            | Corpus _ ->
+                "a manifest, or a folder: with manifest.jsonl, of LibriSpeech, of CMU 11-785 HW3P2, or of sound files with transcripts"
+            | Dev _ ->
+                "another corpus to choose the best model by (default: the corpus's split dev, else 5 % of its speakers)"
             | Lexicon _ -> "pronouncing dictionaries, tried in order (default: the built-in words)"
             | Out _ -> "folder for the best model, checkpoints and metrics.jsonl; needed unless --overfit is given"
             | Epochs _ -> "passes through the data (default: the recipe's)"
@@ -107,7 +111,8 @@ type EvaluateArguments =
         member a.Usage =
             match a with
             | Model _ -> modelHelp
-            | Corpus _ -> "a manifest, or a folder: with manifest.jsonl, of LibriSpeech, of CMU 11-785 HW3P2, or of sound files with transcripts"
+            | Corpus _ ->
+                "a manifest, or a folder: with manifest.jsonl, of LibriSpeech, of CMU 11-785 HW3P2, or of sound files with transcripts"
             | Split _ -> "only this split of the corpus"
             | Lexicon _ -> "pronouncing dictionaries, tried in order (default: the built-in words)"
             | Beam _ -> beamHelp
@@ -117,7 +122,8 @@ type EvaluateArguments =
             | Fold _ ->
                 "give the figures behind this fold too: arpabet-39 (no silence), timit-39, or a file with lines of a phone and what it becomes"
             | Show _ -> "print so many references above their hypotheses, spread over the corpus"
-            | Breakdown -> "print where the model errs, as Markdown tables: by phone, kind of phone, speaker, length, corpus; best and worst utterances"
+            | Breakdown ->
+                "print where the model errs, as Markdown tables: by phone, kind of phone, speaker, length, corpus; best and worst utterances"
             | Json -> "print one JSON object"
 
 /// How results of recognition are written.
@@ -262,13 +268,15 @@ type Verb =
             match v with
             | Demo _ -> "make speech, train on it, recognise unseen speakers: hybrid demo"
             | Synth _ -> "make a corpus of synthetic speech: hybrid synth --out speech --utterances 300 --speakers 30"
-            | Check_Data _ -> "find everything in a corpus that would hurt a training: hybrid check-data --corpus speech"
+            | Check_Data _ ->
+                "find everything in a corpus that would hurt a training: hybrid check-data --corpus speech"
             | Train _ -> "train a model: hybrid train --recipe small --corpus speech --out run --minutes 20"
-            | Evaluate _ -> "measure a model: hybrid evaluate --model run/model.safetensors --corpus speech --split test"
+            | Evaluate _ ->
+                "measure a model: hybrid evaluate --model run/model.safetensors --corpus speech --split test"
             | Recognize _ -> "phones of sound files: hybrid recognize a.wav b.wav"
-            | Align _ ->
-                "where phones and words are: hybrid align --out aligned a.wav --text \"hello world\""
+            | Align _ -> "where phones and words are: hybrid align --out aligned a.wav --text \"hello world\""
             | Lm _ -> "a model of which phones follow which: hybrid lm --corpus speech --split train --out phones.arpa"
-            | Shrink _ -> "half the size of a model file: hybrid shrink --model run/model.safetensors --out small.safetensors"
+            | Shrink _ ->
+                "half the size of a model file: hybrid shrink --model run/model.safetensors --out small.safetensors"
             | Info _ -> "layers, shapes and parameters: hybrid info --recipe base"
             | Bench _ -> "how fast this machine is: hybrid bench gemm ctc"

@@ -48,7 +48,12 @@ let interruption =
 /// Runs work that reports a fraction and a line about itself: a bar on a terminal, a line now and then elsewhere.
 let withProgress (title: string) (work: IProgress<struct (float * string)> -> 'result) : 'result =
     if isTerminal then
-        let columns: ProgressColumn[] = [| TaskDescriptionColumn(Alignment = Justify.Left); ProgressBarColumn(); PercentageColumn(); RemainingTimeColumn() |]
+        let columns: ProgressColumn[] = [|
+            TaskDescriptionColumn(Alignment = Justify.Left)
+            ProgressBarColumn()
+            PercentageColumn()
+            RemainingTimeColumn()
+        |]
 
         errorConsole.Value
             .Progress()
@@ -58,27 +63,32 @@ let withProgress (title: string) (work: IProgress<struct (float * string)> -> 'r
                 let task = context.AddTask(Markup.Escape title, maxValue = 1.0)
 
                 work
-                    { new IProgress<struct (float * string)> with
-                        member _.Report(struct (fraction, line)) =
-                            task.Value <- fraction
-                            task.Description <- Markup.Escape $"{title} {line}" })
+                    {
+                        new IProgress<struct (float * string)> with
+                            member _.Report(struct (fraction, line)) =
+                                task.Value <- fraction
+                                task.Description <- Markup.Escape $"{title} {line}"
+                    })
     else
         let clock = Stopwatch.StartNew()
         let mutable next = TimeSpan.FromSeconds 15.0
         let gate = Lock()
 
         work
-            { new IProgress<struct (float * string)> with
-                member _.Report(struct (fraction, line)) =
-                    lock gate (fun () ->
-                        if clock.Elapsed >= next then
-                            next <- clock.Elapsed + TimeSpan.FromSeconds 15.0
-                            say $"{title} {100.0 * fraction:F0} %% {line}") }
+            {
+                new IProgress<struct (float * string)> with
+                    member _.Report(struct (fraction, line)) =
+                        lock gate (fun () ->
+                            if clock.Elapsed >= next then
+                                next <- clock.Elapsed + TimeSpan.FromSeconds 15.0
+                                say $"{title} {100.0 * fraction:F0} %% {line}")
+            }
 
 /// For work that reports a fraction alone.
-let fractionOf (progress: IProgress<struct (float * string)>) =
-    { new IProgress<float> with
-        member _.Report fraction = progress.Report(struct (fraction, "")) }
+let fractionOf (progress: IProgress<struct (float * string)>) = {
+    new IProgress<float> with
+        member _.Report fraction = progress.Report(struct (fraction, ""))
+}
 
 /// The recipe of a name, or of a JSON file.
 let findRecipe (nameOrFile: string) =
@@ -170,8 +180,18 @@ let describe = describeFolded "no fold"
 let sideBySide (inventory: PhoneInventory) (result: UtteranceResult) =
     let cells = [
         for step in result.Alignment.Steps do
-            let reference = if step.Reference < 0 then "..." else inventory.Symbols[result.Reference[step.Reference]]
-            let hypothesis = if step.Hypothesis < 0 then "..." else inventory.Symbols[result.Hypothesis[step.Hypothesis]]
+            let reference =
+                if step.Reference < 0 then
+                    "..."
+                else
+                    inventory.Symbols[result.Reference[step.Reference]]
+
+            let hypothesis =
+                if step.Hypothesis < 0 then
+                    "..."
+                else
+                    inventory.Symbols[result.Hypothesis[step.Hypothesis]]
+
             let width = max reference.Length hypothesis.Length
             reference.PadRight width, hypothesis.PadRight width
     ]

@@ -108,12 +108,7 @@ type Schedules =
     static member warmUp(epochs: float, next: LearningRateSchedule) : LearningRateSchedule = WarmUp(epochs, next)
 
     /// The learning rate times `factor` after every `every` epochs.
-    static member step
-        (
-            every: float,
-            ?_byName: ``setting with its name``,
-            ?factor: float
-        ) : LearningRateSchedule =
+    static member step(every: float, ?_byName: ``setting with its name``, ?factor: float) : LearningRateSchedule =
         StepRate(every, ?Factor = factor)
 
     /// The learning rate times `factor` in every epoch, falling without steps.
@@ -124,23 +119,15 @@ type Schedules =
 
     /// Half cosines down to a floor; the first takes `period` epochs, each next one `factor` times as many.
     static member cosineWarmRestarts
-        (
-            period: float,
-            ?_byName: ``setting with its name``,
-            ?factor: float,
-            ?floor: float
-        ) : LearningRateSchedule =
+        (period: float, ?_byName: ``setting with its name``, ?factor: float, ?floor: float)
+        : LearningRateSchedule =
         CosineWarmRestarts(period, ?Factor = factor, ?Floor = floor)
 
     /// Up to the optimiser's learning rate in a share `rise` of the whole, then down; it begins with the rate divided by
     /// `startDivisor`, and ends with that divided by `endDivisor`.
     static member oneCycle
-        (
-            ?_byName: ``setting with its name``,
-            ?rise: float,
-            ?startDivisor: float,
-            ?endDivisor: float
-        ) : LearningRateSchedule =
+        (?_byName: ``setting with its name``, ?rise: float, ?startDivisor: float, ?endDivisor: float)
+        : LearningRateSchedule =
         OneCycle(?Rise = rise, ?StartDivisor = startDivisor, ?EndDivisor = endDivisor)
 
     /// The learning rate times `factor` whenever the error rate on the dev data has not fallen for more than `patience` epochs;

@@ -29,7 +29,12 @@ module Charts =
 
     /// Phone error rate on dev data after every epoch.
     let errorRate (history: IReadOnlyList<EpochReport>) =
-        Chart.Line([ for report in history -> report.Epoch ], [ for report in history -> report.DevPer ], Name = "dev", ShowMarkers = true)
+        Chart.Line(
+            [ for report in history -> report.Epoch ],
+            [ for report in history -> report.DevPer ],
+            Name = "dev",
+            ShowMarkers = true
+        )
         |> titled "epoch" "phone error rate, %"
         |> sized 360
 
@@ -38,9 +43,11 @@ module Charts =
         let probability t v = exp (float logProbs[t].[v])
         let times = [| for t in 0 .. logProbs.T - 1 -> fst ((model.Times.Span(t, t, duration)).ToTuple()) |]
 
-        let seen =
-            [| for v in 0 .. logProbs.V - 1 do
-                   if Seq.exists (fun t -> probability t v >= 0.01) (seq { 0 .. logProbs.T - 1 }) then v |]
+        let seen = [|
+            for v in 0 .. logProbs.V - 1 do
+                if Seq.exists (fun t -> probability t v >= 0.01) (seq { 0 .. logProbs.T - 1 }) then
+                    v
+        |]
 
         let name v = if v = 0 then "blank" else model.Inventory.Symbols[v]
 
@@ -139,7 +146,10 @@ module Charts =
 
         Chart.Column(
             values = [ for struct (_, _, count) in worst -> count ],
-            Keys = [ for struct (reference, hypothesis, _) in worst -> $"{inventory.Symbols[reference]} as {inventory.Symbols[hypothesis]}" ]
+            Keys = [
+                for struct (reference, hypothesis, _) in worst ->
+                    $"{inventory.Symbols[reference]} as {inventory.Symbols[hypothesis]}"
+            ]
         )
         |> titled "" "times"
         |> sized 320
@@ -152,7 +162,12 @@ module Charts =
         let count reference hypothesis = table[reference, hypothesis]
         let said = all |> Array.filter (fun r -> all |> Array.exists (fun h -> count r h > 0))
         let heard = all |> Array.filter (fun h -> said |> Array.exists (fun r -> count r h > 0))
-        let name label = if label = ConfusionTable.None then "nothing" else inventory.Symbols[label]
+
+        let name label =
+            if label = ConfusionTable.None then
+                "nothing"
+            else
+                inventory.Symbols[label]
 
         let shares = [|
             for reference in said ->

@@ -23,10 +23,14 @@ module internal Difference =
             for j in 0 .. after.Length do
                 cost[i, j] <-
                     List.min [
-                        if i = 0 && j = 0 then 0
-                        if i > 0 then cost[i - 1, j] + 1
-                        if j > 0 then cost[i, j - 1] + 1
-                        if i > 0 && j > 0 then cost[i - 1, j - 1] + change (i - 1) (j - 1)
+                        if i = 0 && j = 0 then
+                            0
+                        if i > 0 then
+                            cost[i - 1, j] + 1
+                        if j > 0 then
+                            cost[i, j - 1] + 1
+                        if i > 0 && j > 0 then
+                            cost[i - 1, j - 1] + change (i - 1) (j - 1)
                     ]
 
         let rec back i j steps =
@@ -52,7 +56,11 @@ module internal Difference =
                 | None, Some j -> $"{name}.{j}: {Shapes.describe after[j]} is new"
                 | Some i, Some j when json before[i] <> json after[j] ->
                     let old, fresh = Shapes.describe before[i], Shapes.describe after[j]
-                    if old <> fresh then $"{name}.{j}: {old} -> {fresh}" else $"{name}.{j}: {json before[i]} -> {json after[j]}"
+
+                    if old <> fresh then
+                        $"{name}.{j}: {old} -> {fresh}"
+                    else
+                        $"{name}.{j}: {json before[i]} -> {json after[j]}"
                 | _ -> ()
         ]
 

@@ -28,11 +28,10 @@ module Pictures =
 
     /// A sound file's spectrogram with the phones of its text over it, where the alignment finds them.
     let aligned (model: SpeechModel) (path: string) (text: string) : GenericChart =
-        let phones =
-            [|
-                for phone in (align model path text).Phones ->
-                    RecognizedPhone(phone.Label, phone.StartSeconds, phone.EndSeconds, phone.Confidence)
-            |]
+        let phones = [|
+            for phone in (align model path text).Phones ->
+                RecognizedPhone(phone.Label, phone.StartSeconds, phone.EndSeconds, phone.Confidence)
+        |]
 
         Charts.spectrogram (AudioClip.Read path) phones
 

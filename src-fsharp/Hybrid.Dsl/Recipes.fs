@@ -24,15 +24,18 @@ module Recipes =
                 decoder { linear phones }
             }
 
-        recipe "tiny" network (training {
-            seed 1
-            epochs 12
-            batchSize 4
-            batchFrames 8000
-            optimizer (adamW (learningRate = 4e-3, weightDecay = 1e-2))
-            learningRate (warmUp (0.5, cosine (floor = 1e-5)))
-            clipGradients 5.0
-        })
+        recipe
+            "tiny"
+            network
+            (training {
+                seed 1
+                epochs 12
+                batchSize 4
+                batchFrames 8000
+                optimizer (adamW (learningRate = 4e-3, weightDecay = 1e-2))
+                learningRate (warmUp (0.5, cosine (floor = 1e-5)))
+                clipGradients 5.0
+            })
 
     /// For an hour on a laptop: early subsampling, so that there are many updates.
     let small =
@@ -56,15 +59,18 @@ module Recipes =
                 decoder { linear phones }
             }
 
-        recipe "small" network (training {
-            seed 1
-            epochs 40
-            batchSize 16
-            batchFrames 5000
-            optimizer (adamW (learningRate = 2e-3, weightDecay = 1e-2))
-            learningRate (warmUp (1.0, cosine (floor = 1e-5)))
-            clipGradients 5.0
-        })
+        recipe
+            "small"
+            network
+            (training {
+                seed 1
+                epochs 40
+                batchSize 16
+                batchFrames 5000
+                optimizer (adamW (learningRate = 2e-3, weightDecay = 1e-2))
+                learningRate (warmUp (1.0, cosine (floor = 1e-5)))
+                clipGradients 5.0
+            })
 
     /// A larger network: one convolution, three bidirectional LSTMs, two of them with a pyramid step.
     let ``base`` =
@@ -86,15 +92,18 @@ module Recipes =
                 decoder { linear phones }
             }
 
-        recipe "base" network (training {
-            seed 1
-            epochs 60
-            batchSize 32
-            batchFrames 12800
-            optimizer (adamW (learningRate = 2e-3, weightDecay = 1e-3))
-            learningRate (warmUp (1.0, cosine (floor = 1e-5)))
-            clipGradients 5.0
-        })
+        recipe
+            "base"
+            network
+            (training {
+                seed 1
+                epochs 60
+                batchSize 32
+                batchFrames 12800
+                optimizer (adamW (learningRate = 2e-3, weightDecay = 1e-3))
+                learningRate (warmUp (1.0, cosine (floor = 1e-5)))
+                clipGradients 5.0
+            })
 
     /// The network and the schedule of CMU 11-785's homework 3, part 2, as the project that Hybrid follows built it.
     let hw3p2 =
@@ -128,16 +137,19 @@ module Recipes =
                 }
             }
 
-        recipe "hw3p2" network (training {
-            seed 11785
-            phase "hard alignments" 2<epochs> viterbi
-            phase "all alignments" 58<epochs> ctc
-            batchSize 64
-            optimizer (adamW (learningRate = 2e-3, weightDecay = 1e-3))
-            learningRate (cosineWarmRestarts (4, factor = 2, floor = 1e-5))
-            clipGradients 5.0
-            decodeWith (prefixBeam 2)
-        })
+        recipe
+            "hw3p2"
+            network
+            (training {
+                seed 11785
+                phase "hard alignments" 2<epochs> viterbi
+                phase "all alignments" 58<epochs> ctc
+                batchSize 64
+                optimizer (adamW (learningRate = 2e-3, weightDecay = 1e-3))
+                learningRate (cosineWarmRestarts (4, factor = 2, floor = 1e-5))
+                clipGradients 5.0
+                decodeWith (prefixBeam 2)
+            })
 
     /// All recipes by name.
     let all: Recipe list = [ tiny; small; ``base``; hw3p2 ]

@@ -23,7 +23,10 @@ module Report =
     let private script =
         lazy
             (let assembly = typeof<GenericChart>.Assembly
-             let name = assembly.GetManifestResourceNames() |> Array.find (fun name -> name.EndsWith("min.js", StringComparison.Ordinal))
+
+             let name =
+                 assembly.GetManifestResourceNames()
+                 |> Array.find (fun name -> name.EndsWith("min.js", StringComparison.Ordinal))
 
              match assembly.GetManifestResourceStream name with
              | null -> failwith $"Plotly's script {name} is missing from {assembly.FullName}"
@@ -45,13 +48,21 @@ module Report =
     let write (path: string) (title: string) (parts: ReportPart list) =
         let title = WebUtility.HtmlEncode title
 
-        AtomicFile.Write(path, fun stream ->
-            use writer = new StreamWriter(stream, leaveOpen = true)
-            writer.WriteLine $"<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>{title}</title>"
-            writer.WriteLine "<style>body{font-family:sans-serif;max-width:1120px;margin:2em auto;color:#222}pre{background:#f4f4f4;padding:1em;overflow-x:auto}</style>"
-            writer.WriteLine $"<script>{script.Value}</script></head><body><h1>{title}</h1>"
+        AtomicFile.Write(
+            path,
+            fun stream ->
+                use writer = new StreamWriter(stream, leaveOpen = true)
 
-            for part in parts do
-                writer.WriteLine(html part)
+                writer.WriteLine
+                    $"<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>{title}</title>"
 
-            writer.WriteLine "</body></html>")
+                writer.WriteLine
+                    "<style>body{font-family:sans-serif;max-width:1120px;margin:2em auto;color:#222}pre{background:#f4f4f4;padding:1em;overflow-x:auto}</style>"
+
+                writer.WriteLine $"<script>{script.Value}</script></head><body><h1>{title}</h1>"
+
+                for part in parts do
+                    writer.WriteLine(html part)
+
+                writer.WriteLine "</body></html>"
+        )

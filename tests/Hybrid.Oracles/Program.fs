@@ -55,7 +55,8 @@ let private packages = [
             try
                 Ok(TorchSharpOracle.version ())
             with error ->
-                Error $"its native library does not load (tests/Hybrid.Oracles/README.md helps): {error.GetBaseException().Message.Trim().Split('\n')[0]}"
+                Error
+                    $"its native library does not load (tests/Hybrid.Oracles/README.md helps): {error.GetBaseException().Message.Trim().Split('\n')[0]}"
         Columns = [
             inDouble Ledger.TorchSharpDouble (TorchSharpOracle.results TorchSharp.torch.ScalarType.Float64)
             inFloat Ledger.TorchSharpFloat (TorchSharpOracle.results TorchSharp.torch.ScalarType.Float32)

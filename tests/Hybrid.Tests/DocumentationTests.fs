@@ -28,8 +28,7 @@ let private files endings folder =
     else
         []
 
-let private lines file =
-    File.ReadAllLines(Path.Combine(root.Value, file))
+let private lines file = File.ReadAllLines(Path.Combine(root.Value, file))
 
 let private matches pattern text = [ for m in Regex.Matches(text, pattern) -> m ]
 
@@ -56,7 +55,13 @@ let private pageOf (source: string) =
 let private differences (page: string) (sources: string list) =
     let tags, mentions = sources |> List.map tagsOfCode |> List.unzip
     let tags, mentions = List.concat tags, List.concat mentions
-    let defined = if File.Exists(Path.Combine(root.Value, page)) then tagsOfPage page else []
+
+    let defined =
+        if File.Exists(Path.Combine(root.Value, page)) then
+            tagsOfPage page
+        else
+            []
+
     let code = String.concat ", " sources
 
     [

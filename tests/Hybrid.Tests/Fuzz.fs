@@ -23,7 +23,12 @@ let mutate (random: Random) (bytes: byte[]) =
 
     for _ in 1 .. 1 <<< random.Next 4 do
         if bytes.Length > 0 then
-            let at = if random.Next 3 > 0 then random.Next bytes.Length else random.Next(min bytes.Length 100)
+            let at =
+                if random.Next 3 > 0 then
+                    random.Next bytes.Length
+                else
+                    random.Next(min bytes.Length 100)
+
             let stretch = min (random.Next 40) (bytes.Length - at)
 
             match random.Next 8 with
@@ -34,17 +39,14 @@ let mutate (random: Random) (bytes: byte[]) =
             | 4 -> Array.blit bytes (random.Next(bytes.Length - stretch + 1)) bytes at stretch
             | 5 -> bytes <- Array.append bytes[.. at - 1] bytes[at + stretch ..]
             | 6 -> bytes <- Array.insertManyAt at bytes[at .. at + stretch - 1] bytes
-            | _ -> if random.Next 4 = 0 then bytes <- bytes[.. at - 1]
+            | _ ->
+                if random.Next 4 = 0 then
+                    bytes <- bytes[.. at - 1]
 
     bytes
 
 /// A reader under test: what it does with a file, how it may refuse one, and how much memory a file of a length justifies.
-type Reader = {
-    Name: string
-    Read: byte[] -> unit
-    Refuses: exn -> bool
-    Allowed: int -> int64
-}
+type Reader = { Name: string; Read: byte[] -> unit; Refuses: exn -> bool; Allowed: int -> int64 }
 
 /// Whether the file was read; anything but a refusal in a sentence is a failure.
 let private outcome reader (bytes: byte[]) =
@@ -55,11 +57,16 @@ let private outcome reader (bytes: byte[]) =
             reader.Read bytes
             true
         with error when reader.Refuses error ->
-            if error.Message = "" || error.Message.Contains '\n' then failtest $"message \"{error.Message}\""
+            if error.Message = "" || error.Message.Contains '\n' then
+                failtest $"message \"{error.Message}\""
+
             false
 
     let allocated = GC.GetAllocatedBytesForCurrentThread() - before
-    if allocated > reader.Allowed bytes.Length then failtest $"{allocated} bytes were allocated"
+
+    if allocated > reader.Allowed bytes.Length then
+        failtest $"{allocated} bytes were allocated"
+
     wasRead
 
 /// Tries a share of all cases; a failure says how to see it again.
@@ -71,7 +78,8 @@ let run reader share (make: Random -> byte[]) =
         let bytes = make (Random(seed + i))
 
         try
-            if outcome reader bytes then read <- read + 1
+            if outcome reader bytes then
+                read <- read + 1
         with error ->
             let path = Path.Combine(Path.GetTempPath(), $"hybrid-fuzz-{seed + i}")
             File.WriteAllBytes(path, bytes)

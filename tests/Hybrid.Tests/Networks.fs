@@ -113,5 +113,4 @@ let trainerBy (schedule: TrainingSpec) (spec: ModelSpec) threads =
     Trainer(Network<float32>(spec, 7UL), schedule, data, data, ThreadTeam threads)
 
 /// The same with a simple schedule.
-let trainer =
-    trainerBy (TrainingSpec(7UL, 1, BatchSize(4, 200), AdamWSpec(), CosineRate(), 5.0))
+let trainer = trainerBy (TrainingSpec(7UL, 1, BatchSize(4, 200), AdamWSpec(), CosineRate(), 5.0))

@@ -11,8 +11,7 @@ open FsCheck.FSharp
 let mutable all = false
 
 /// A test of the long tier.
-let longTest name body =
-    testCase name (fun () -> if all then body () else skiptest "only with --all")
+let longTest name body = testCase name (fun () -> if all then body () else skiptest "only with --all")
 
 /// A property of values that FsCheck draws, `count` of them: the same ones each time in the quick tier, ten times as many and
 /// new ones in the long one. A failure names the seed.
@@ -20,8 +19,11 @@ let property name count (values: Arbitrary<'value>) (holds: 'value -> unit) =
     testCase name (fun () ->
         let config =
             let quiet = Config.QuickThrowOnFailure.WithQuietOnSuccess true
-            if all then quiet.WithMaxTest(10 * count)
-            else quiet.WithMaxTest(count).WithReplay(Some { Rnd = Rnd(1UL, 1UL); Size = None })
+
+            if all then
+                quiet.WithMaxTest(10 * count)
+            else
+                quiet.WithMaxTest(count).WithReplay(Some { Rnd = Rnd(1UL, 1UL); Size = None })
 
         Check.One(config, Prop.forAll values holds))
 
@@ -39,11 +41,16 @@ let root =
 let shared (path: string) =
     let folder =
         match Environment.GetEnvironmentVariable "HYBRID_SHARED" with
-        | null | "" -> Path.Combine(root, "..", "shared")
+        | null
+        | "" -> Path.Combine(root, "..", "shared")
         | folder -> folder
 
     let full = Path.Combine(folder, path)
-    if File.Exists full || Directory.Exists full then full else skiptest $"{path} is not there: set HYBRID_SHARED"
+
+    if File.Exists full || Directory.Exists full then
+        full
+    else
+        skiptest $"{path} is not there: set HYBRID_SHARED"
 
 /// Runs a body with a fresh folder that is deleted afterwards.
 let withFolder (body: string -> 'result) =

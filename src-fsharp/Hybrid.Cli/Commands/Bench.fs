@@ -22,19 +22,41 @@ let private beams (anchors: string option) = [
                 let values, symbols = array.ToSingles(), array.Shape[2]
                 let size = frames * symbols
 
-                [ for u in 0 .. array.Shape[0] - 1 -> LogProbs.FromLogProbabilities(ReadOnlySpan(values, u * size, size), frames, symbols) ],
+                [
+                    for u in 0 .. array.Shape[0] - 1 ->
+                        LogProbs.FromLogProbabilities(ReadOnlySpan(values, u * size, size), frames, symbols)
+                ],
                 fun (width: int) (choice: string) ->
-                    Path.Combine(folder, "D_decode", "expected", $"expected_ctcdecode_{choice}_T{frames}_beam{width}.csv")
+                    Path.Combine(
+                        folder,
+                        "D_decode",
+                        "expected",
+                        $"expected_ctcdecode_{choice}_T{frames}_beam{width}.csv"
+                    )
                     |> File.ReadLines
                     |> Seq.skip 1
-                    |> Seq.map (fun line -> (line.Substring(line.LastIndexOf ',' + 1)).Split(' ', StringSplitOptions.RemoveEmptyEntries))
+                    |> Seq.map (fun line ->
+                        (line.Substring(line.LastIndexOf ',' + 1)).Split(' ', StringSplitOptions.RemoveEmptyEntries))
                     |> Seq.map (Array.map int)
                     |> Array.ofSeq
                     |> Some
 
         for width in [ 5; 16; 32; 100 ] do
-            SpeechBenchmarks.BeamSearch($"T{frames}_C41", utterances, width, 0, (expected width "exact" |> Option.toObj))
-            SpeechBenchmarks.BeamSearch($"T{frames}_C41", utterances, width, 10, (expected width "top10" |> Option.toObj))
+            SpeechBenchmarks.BeamSearch(
+                $"T{frames}_C41",
+                utterances,
+                width,
+                0,
+                (expected width "exact" |> Option.toObj)
+            )
+
+            SpeechBenchmarks.BeamSearch(
+                $"T{frames}_C41",
+                utterances,
+                width,
+                10,
+                (expected width "top10" |> Option.toObj)
+            )
 ]
 
 let private steps = [
@@ -68,7 +90,9 @@ let run (arguments: ParseResults<BenchArguments>) =
     for name in List.except ("layers" :: groups) chosen do
         raise (UserException $"""there is no group {name}; there are {String.concat ", " groups} and layers""")
 
-    let threads = arguments.GetResult(BenchArguments.Threads, List.distinct [ 1; Environment.ProcessorCount ])
+    let threads =
+        arguments.GetResult(BenchArguments.Threads, List.distinct [ 1; Environment.ProcessorCount ])
+
     let seconds = arguments.GetResult(BenchArguments.Seconds, 1.0)
 
     let results = [
@@ -78,20 +102,35 @@ let run (arguments: ParseResults<BenchArguments>) =
             let machine = Machine.Measure team
 
             if not json then
-                printfn $"{count} threads: {machine.PeakGflops:F0} GFLOP/s of {machine.VectorBits}-bit multiply-adds, memory {machine.BandwidthGigabytes:F0} GB/s"
+                printfn
+                    $"{count} threads: {machine.PeakGflops:F0} GFLOP/s of {machine.VectorBits}-bit multiply-adds, memory {machine.BandwidthGigabytes:F0} GB/s"
 
-                if List.contains "layers" chosen then layers team
+                if List.contains "layers" chosen then
+                    layers team
 
             for benchmark in benchmarks do
-                if List.contains benchmark.Group chosen && (count = threads.Head || benchmark.Group <> "beam-search" && benchmark.Group <> "features") then
+                if
+                    List.contains benchmark.Group chosen
+                    && (count = threads.Head || benchmark.Group <> "beam-search" && benchmark.Group <> "features")
+                then
                     let result = benchmark.Run(team, seconds, machine)
 
                     if not json then
-                        let speed = if result.Gflops > 0 then $"{result.Gflops, 6:F0} GFLOP/s {100.0 * result.PeakShare, 3:F0} %% of peak" else ""
-                        printfn $"{result.Group, -20} {result.Case, -38} {count} {result.MedianMilliseconds, 10:F3} ms +{100.0 * result.Spread:F0} %% {result.BytesAllocated, 8} B {speed}"
+                        let speed =
+                            if result.Gflops > 0 then
+                                $"{result.Gflops, 6:F0} GFLOP/s {100.0 * result.PeakShare, 3:F0} %% of peak"
+                            else
+                                ""
+
+                        printfn
+                            $"{result.Group, -20} {result.Case, -38} {count} {result.MedianMilliseconds, 10:F3} ms +{100.0 * result.Spread:F0} %% {result.BytesAllocated, 8} B {speed}"
 
                     result
     ]
 
-    if json then printfn "%s" (JsonSerializer.Serialize(results, JsonSerializerOptions(PropertyNamingPolicy = JsonNamingPolicy.CamelCase)))
+    if json then
+        printfn
+            "%s"
+            (JsonSerializer.Serialize(results, JsonSerializerOptions(PropertyNamingPolicy = JsonNamingPolicy.CamelCase)))
+
     Outcome.Done

@@ -26,26 +26,47 @@ let private section (title: string) (describe: 'finding -> string) (findings: 'f
 
 let private print (recipe: Hybrid.Speech.Recipe) (check: CorpusCheck) =
     for split in check.Splits do
-        printfn $"{named [ split.Name ]}: {split.Utterances} utterances of {split.Speakers} speakers, {split.Hours:F2} hours, {split.Usable} usable"
+        printfn
+            $"{named [ split.Name ]}: {split.Utterances} utterances of {split.Speakers} speakers, {split.Hours:F2} hours, {split.Usable} usable"
 
     check.Unusable |> section "files or transcripts that cannot be used" string
     check.UnknownWords |> section "words without pronunciation" string
-    check.Infeasible |> section $"infeasible utterances, behind the subsampling of recipe {recipe.Name}" string
-    check.Duplicates |> section "sounds that occur several times" (fun same -> String.Join(", ", same.Ids) + $" (in {named same.Splits})")
+
+    check.Infeasible
+    |> section $"infeasible utterances, behind the subsampling of recipe {recipe.Name}" string
+
+    check.Duplicates
+    |> section "sounds that occur several times" (fun same ->
+        String.Join(", ", same.Ids) + $" (in {named same.Splits})")
+
     check.Outliers |> section $"outliers: {CorpusCheck.OutlierRule}" outlier
-    check.SharedSpeakers |> section "speakers of several splits" (fun shared -> $"{shared.Speaker}: {named shared.Splits}")
-    printfn "\n%s" (if check.LeftOut = 0 then "nothing is left out" else $"{check.LeftOut} left out")
+
+    check.SharedSpeakers
+    |> section "speakers of several splits" (fun shared -> $"{shared.Speaker}: {named shared.Splits}")
+
+    printfn
+        "\n%s"
+        (if check.LeftOut = 0 then
+             "nothing is left out"
+         else
+             $"{check.LeftOut} left out")
 
 let run (arguments: ParseResults<CheckDataArguments>) =
     let recipe = findRecipe (arguments.GetResult(CheckDataArguments.Recipe, "small"))
     let corpus = Corpus.Read(arguments.GetResult CheckDataArguments.Corpus)
     let dev = arguments.TryGetResult CheckDataArguments.Dev |> Option.map Corpus.Read |> Option.toObj
     let lexicons = readLexicons (arguments.GetResults CheckDataArguments.Lexicon |> List.concat)
-    let check = withProgress "checking" (fun progress -> CorpusCheck.Run(corpus, recipe, dev, lexicons, fractionOf progress, interruption.Value))
+
+    let check =
+        withProgress "checking" (fun progress ->
+            CorpusCheck.Run(corpus, recipe, dev, lexicons, fractionOf progress, interruption.Value))
 
     if arguments.Contains CheckDataArguments.Json then
         printfn "%s" (ResultJson.Check check)
     else
         print recipe check
 
-    if check.LeftOut > 0 then Outcome.PartlyFailed else Outcome.Done
+    if check.LeftOut > 0 then
+        Outcome.PartlyFailed
+    else
+        Outcome.Done

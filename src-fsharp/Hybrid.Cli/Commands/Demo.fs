@@ -16,13 +16,18 @@ let private speakers, private utterances = 60, 900
 /// The page: curves, an utterance that no training has seen, confusions.
 let private report path (run: TrainingRun) (recognizer: Recognizer) (evaluation: Evaluation) (corpus: Corpus) =
     let model = recognizer.Model
-    let shown = evaluation.Utterances |> Seq.maxBy (fun u -> if u.Reference.Length <= 25 then u.Reference.Length else 0)
+
+    let shown =
+        evaluation.Utterances
+        |> Seq.maxBy (fun u -> if u.Reference.Length <= 25 then u.Reference.Length else 0)
+
     let utterance = corpus.Utterances |> Seq.find (fun u -> u.Id = shown.Id)
     let clip = AudioClip.Read utterance.AudioPath
     let logProbs = recognizer.LogProbs clip
 
     Report.write path "Hybrid demo: synthetic speech" [
-        Paragraph "The speech on this page comes from Hybrid's own synthesiser. It shows that everything works; it says nothing about recordings of people."
+        Paragraph
+            "The speech on this page comes from Hybrid's own synthesiser. It shows that everything works; it says nothing about recordings of people."
         Paragraph(describe evaluation)
         Heading "Loss"
         Picture(Charts.loss run.History)
@@ -52,7 +57,10 @@ let run (arguments: ParseResults<DemoArguments>) =
     let clock = Stopwatch.StartNew()
     let folder = arguments.GetResult(DemoArguments.Out, "hybrid-demo")
     let seed = arguments.GetResult(DemoArguments.Seed, 1)
-    let corpus = Synth.make (Path.Combine(folder, "speech")) utterances speakers seed SyntheticLayout.Manifest
+
+    let corpus =
+        Synth.make (Path.Combine(folder, "speech")) utterances speakers seed SyntheticLayout.Manifest
+
     let recipe = Recipes.tiny.With(seed = Nullable(uint64 seed))
     let training, model = Train.train recipe corpus folder
     let recognizer = Recognizer model

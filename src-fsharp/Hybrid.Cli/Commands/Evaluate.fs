@@ -26,7 +26,10 @@ let run (arguments: ParseResults<EvaluateArguments>) =
 
     let model = recognizer.Model
     let lexicons = readLexicons (arguments.GetResults EvaluateArguments.Lexicon |> List.concat)
-    let struct (evaluation, unused) = recognizer.Evaluate(utterances, lexicons, interruption.Value, FeatureCache.Default)
+
+    let struct (evaluation, unused) =
+        recognizer.Evaluate(utterances, lexicons, interruption.Value, FeatureCache.Default)
+
     let leftOut = [| yield! corpus.LeftOut; yield! unused |]
     reportLeftOut "corpus" leftOut
 

@@ -14,10 +14,22 @@ let run (arguments: ParseResults<InfoArguments>) =
     match arguments.TryGetResult InfoArguments.Model, arguments.TryGetResult InfoArguments.Recipe with
     | Some file, None ->
         let model = SpeechModel.Load file
-        printfn "%s" (if json then model.Network.Spec.ToJson() else string (summary { Features = model.Features; Network = model.Network.Spec }))
+
+        printfn
+            "%s"
+            (if json then
+                 model.Network.Spec.ToJson()
+             else
+                 string (summary { Features = model.Features; Network = model.Network.Spec }))
     | None, Some name ->
         let recipe = findRecipe name
-        printfn "%s" (if json then recipe.ToJson() else string (summary { Features = recipe.Features; Network = recipe.Network }))
+
+        printfn
+            "%s"
+            (if json then
+                 recipe.ToJson()
+             else
+                 string (summary { Features = recipe.Features; Network = recipe.Network }))
     | _ -> raise (UserException "name either --model FILE or --recipe NAME")
 
     Outcome.Done

@@ -39,7 +39,13 @@ let private attempt (name: string) (recognize: unit -> 'result) =
     | :? UnauthorizedAccessException
     | :? ArgumentException as error ->
         // Most messages begin with the file.
-        say (if error.Message.Contains name then error.Message else $"{name}: {error.Message}")
+        say (
+            if error.Message.Contains name then
+                error.Message
+            else
+                $"{name}: {error.Message}"
+        )
+
         None
 
 let private outcome (results: 'result option list) =

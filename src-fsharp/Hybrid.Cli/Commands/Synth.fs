@@ -11,17 +11,31 @@ open Hybrid.Cli.Console
 let make (folder: string) utterances speakers (seed: int) (layout: SyntheticLayout) =
     let corpus =
         withProgress "synthesising" (fun progress ->
-            SyntheticCorpus.Write(folder, utterances, speakers, uint64 seed, fractionOf progress, interruption.Value, layout))
+            SyntheticCorpus.Write(
+                folder,
+                utterances,
+                speakers,
+                uint64 seed,
+                fractionOf progress,
+                interruption.Value,
+                layout
+            ))
 
-    let splits = corpus.Splits |> Seq.map (fun split -> $"{split} {corpus.Split(split).Count}") |> String.concat ", "
+    let splits =
+        corpus.Splits |> Seq.map (fun split -> $"{split} {corpus.Split(split).Count}") |> String.concat ", "
+
     say $"{corpus.Utterances.Count} utterances of {speakers} synthetic speakers in {folder} ({splits})"
     corpus
 
 let run (arguments: ParseResults<SynthArguments>) =
-    let speakers, utterances = arguments.GetResult SynthArguments.Speakers, arguments.GetResult SynthArguments.Utterances
+    let speakers, utterances =
+        arguments.GetResult SynthArguments.Speakers, arguments.GetResult SynthArguments.Utterances
 
     if speakers < SyntheticCorpus.FewestSpeakers then
-        raise (UserException $"--speakers is {speakers}, must be at least {SyntheticCorpus.FewestSpeakers}: one each for train, dev and test")
+        raise (
+            UserException
+                $"--speakers is {speakers}, must be at least {SyntheticCorpus.FewestSpeakers}: one each for train, dev and test"
+        )
 
     if utterances < speakers then
         raise (UserException $"--utterances is {utterances}, must be at least the number of speakers, {speakers}")
@@ -31,5 +45,12 @@ let run (arguments: ParseResults<SynthArguments>) =
         | Manifest -> SyntheticLayout.Manifest
         | Hw3p2 -> SyntheticLayout.Hw3p2
 
-    make (arguments.GetResult SynthArguments.Out) utterances speakers (arguments.GetResult(SynthArguments.Seed, 0)) layout |> ignore<Corpus>
+    make
+        (arguments.GetResult SynthArguments.Out)
+        utterances
+        speakers
+        (arguments.GetResult(SynthArguments.Seed, 0))
+        layout
+    |> ignore<Corpus>
+
     Outcome.Done

@@ -16,6 +16,7 @@ let private describeData name (data: SpeechDataset) (infeasible: LeftOut seq) =
 /// What a step showed, in one line.
 let private line (p: TrainingProgress) =
     let step = p.Step
+
     $"epoch {p.Epoch} step {p.Steps}: loss {step.Loss:F3}, gradient {step.GradientNorm:F2}, blank {100.0 * step.BlankRatio:F0} %%, length {step.MeanOutputLength:F0}, "
     + $"padding {100.0 * step.PaddingShare:F0} %%, {step.Infeasible} infeasible, {p.FramesPerSecond / 1000.0:F0}k frames/s, {p.Remaining:``hh\:mm\:ss``} left"
 
@@ -27,7 +28,8 @@ let private follow (run: TrainingRun) (options: TrainingOptions) =
         let stepped (p: TrainingProgress) = progress.Report(struct (p.Fraction, line p))
 
         let epochEnded (report: EpochReport) =
-            say $"{report.Epoch, 5} {report.Steps, 8} {report.TrainLoss, 11:F3} {report.DevLoss, 9:F3} {report.DevPer, 10:F2} {report.DevDistance, 9:F2} {report.ElapsedSeconds / 60.0, 9:F2}"
+            say
+                $"{report.Epoch, 5} {report.Steps, 8} {report.TrainLoss, 11:F3} {report.DevLoss, 9:F3} {report.DevPer, 10:F2} {report.DevDistance, 9:F2} {report.ElapsedSeconds / 60.0, 9:F2}"
 
         run.Run(options, TrainingObserver(stepped, epochEnded, say), interruption.Value))
 
@@ -45,16 +47,23 @@ let private overfit (run: TrainingRun) utterances epochs (limit: Nullable<TimeSp
     let last = few.History[few.History.Count - 1]
 
     if last.DevPer = 0.0 then
-        say $"PER 0 on {few.Train.Count} utterances after {last.Epoch} epochs, {last.ElapsedSeconds:F0} s: the network can learn them by heart"
+        say
+            $"PER 0 on {few.Train.Count} utterances after {last.Epoch} epochs, {last.ElapsedSeconds:F0} s: the network can learn them by heart"
+
         Outcome.Done
     else
-        say $"PER is still {last.DevPer:F2} %% on {few.Train.Count} utterances after {last.Epoch} epochs, loss {last.TrainLoss:F3} per phone"
+        say
+            $"PER is still {last.DevPer:F2} %% on {few.Train.Count} utterances after {last.Epoch} epochs, loss {last.TrainLoss:F3} per phone"
+
         reportLeftOut "too short for their phones behind the network's subsampling" (run.Infeasible run.Train)
 
         say (
-            if last.DevPer >= 99.0 then "everything is blank: more epochs, a higher learning rate, or transcripts that do not belong to their audio"
-            elif last.TrainLoss < 0.1 then "the loss is low but the best path is not the transcript yet: more epochs"
-            else "the loss still falls or stands high: more epochs, more units, a lower or higher learning rate, less subsampling"
+            if last.DevPer >= 99.0 then
+                "everything is blank: more epochs, a higher learning rate, or transcripts that do not belong to their audio"
+            elif last.TrainLoss < 0.1 then
+                "the loss is low but the best path is not the transcript yet: more epochs"
+            else
+                "the loss still falls or stands high: more epochs, more units, a lower or higher learning rate, less subsampling"
         )
 
         Outcome.Failed
@@ -72,7 +81,8 @@ let run (arguments: ParseResults<TrainArguments>) =
     if folder.IsNone && not (arguments.Contains TrainArguments.Overfit) then
         raise (UserException "--out is missing: name a folder for model and checkpoints")
 
-    let minutes, epochs = arguments.TryGetResult TrainArguments.Minutes, arguments.TryGetResult TrainArguments.Epochs
+    let minutes, epochs =
+        arguments.TryGetResult TrainArguments.Minutes, arguments.TryGetResult TrainArguments.Epochs
 
     if minutes.IsSome && epochs.IsSome then
         raise (UserException "--epochs and --minutes exclude each other: give one of them")
@@ -99,7 +109,16 @@ let run (arguments: ParseResults<TrainArguments>) =
         positive "overfit" utterances
         overfit run utterances (defaultArg epochs 300) limit team
     | None ->
-        follow run (TrainingOptions(Option.toObj folder, limit, arguments.Contains TrainArguments.Resume, TimeSpan.FromSeconds interval)) |> ignore<SpeechModel>
+        follow
+            run
+            (TrainingOptions(
+                Option.toObj folder,
+                limit,
+                arguments.Contains TrainArguments.Resume,
+                TimeSpan.FromSeconds interval
+            ))
+        |> ignore<SpeechModel>
+
         let best = run.History |> Seq.minBy _.DevPer
         say $"best dev PER {best.DevPer:F2} %% after epoch {best.Epoch}: {TrainingFolder(folder.Value).Model}"
         Outcome.Done

@@ -32,9 +32,9 @@ let tests =
                     Expect.equal (allocated (fun () -> trainer.Step(batch, 1e-3) |> ignore)) 0L "bytes"
                 }
 
-                test $"{name}: nor does one with momentum, masks, frozen layers and averaged weights, with {threads} threads" {
-                    let phase =
-                        PhaseSpec("all", 1, TrainingLoss.Viterbi, ReduceOnPlateau(), Frozen = [| "encoder.0" |])
+                test
+                    $"{name}: nor does one with momentum, masks, frozen layers and averaged weights, with {threads} threads" {
+                    let phase = PhaseSpec("all", 1, TrainingLoss.Viterbi, ReduceOnPlateau(), Frozen = [| "encoder.0" |])
 
                     let schedule =
                         TrainingSpec(

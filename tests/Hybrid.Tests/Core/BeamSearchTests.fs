@@ -20,15 +20,24 @@ let private textbook width (rows: float[][]) =
         | None -> entries @ [ key, p ]
 
     let step beam (row: float[]) =
-        [ for (labels, _), p in beam -> (labels, true), p * row[0]
-          for (labels: int list, endsInBlank), p in beam do
-              for symbol in 1 .. row.Length - 1 ->
-                  (if not endsInBlank && List.last labels = symbol then labels, false else labels @ [ symbol ], false), p * row[symbol] ]
+        [
+            for (labels, _), p in beam -> (labels, true), p * row[0]
+            for (labels: int list, endsInBlank), p in beam do
+                for symbol in 1 .. row.Length - 1 ->
+                    (if not endsInBlank && List.last labels = symbol then
+                         labels, false
+                     else
+                         labels @ [ symbol ], false),
+                    p * row[symbol]
+        ]
         |> List.fold add []
         |> List.sortBy (fun (_, p) -> -p) // stable
         |> List.truncate width
 
-    Array.fold step [ ([], true), 1.0 ] rows |> List.map (fun ((labels, _), p) -> labels, p) |> List.fold add [] |> List.sortBy (fun (_, p) -> -p)
+    Array.fold step [ ([], true), 1.0 ] rows
+    |> List.map (fun ((labels, _), p) -> labels, p)
+    |> List.fold add []
+    |> List.sortBy (fun (_, p) -> -p)
 
 [<Tests>]
 let teaching =
@@ -40,7 +49,12 @@ let teaching =
                 for width in [ 1; 2; 3; 5; 8; 1000 ] do
                     let expected = textbook width (rowsOf posteriors)
                     let got = BeamSearchDecoder(width).Decode posteriors
-                    Expect.equal [ for s in got -> List.ofSeq s.Labels ] (List.map fst expected) $"seed {seed}, width {width}"
+
+                    Expect.equal
+                        [ for s in got -> List.ofSeq s.Labels ]
+                        (List.map fst expected)
+                        $"seed {seed}, width {width}"
+
                     for s, (_, p) in Seq.zip got expected do
                         close (exp s.LogProbability) p $"seed {seed}, width {width}"
         }
@@ -50,6 +64,7 @@ let teaching =
             let expected = textbook 6 (rowsOf posteriors)
             let got = BeamSearchDecoder(6).Decode posteriors
             Expect.equal [ for s in got -> List.ofSeq s.Labels ] (List.map fst expected) "labels"
+
             for s, (_, p) in Seq.zip got expected do
                 Expect.floatClose { absolute = 1e-6; relative = 1e-9 } s.LogProbability (log p) "scores"
         }
@@ -59,15 +74,25 @@ let teaching =
             let all = enumerate (rowsOf posteriors)
             let got = BeamSearchDecoder(100000).Decode posteriors
             Expect.equal got.Count all.Count "every sequence"
+
             for s in got do
                 close (exp s.LogProbability) all[List.ofSeq s.Labels] $"{s}"
         }
 
         test "works on nothing and on one frame" {
             let nothing = LogProbs.FromLogits(ReadOnlySpan.Empty, 0, 3)
-            Expect.equal [ for s in BeamSearchDecoder(3).Decode nothing -> List.ofSeq s.Labels, s.LogProbability ] [ [], 0.0 ] "no frames"
+
+            Expect.equal
+                [ for s in BeamSearchDecoder(3).Decode nothing -> List.ofSeq s.Labels, s.LogProbability ]
+                [ [], 0.0 ]
+                "no frames"
+
             let one = logProbs [| [| 0.2; 0.5; 0.3 |] |]
-            Expect.equal [ for s in BeamSearchDecoder(2).Decode one -> List.ofSeq s.Labels ] [ [ 1 ]; [ 2 ] ] "one frame"
+
+            Expect.equal
+                [ for s in BeamSearchDecoder(2).Decode one -> List.ofSeq s.Labels ]
+                [ [ 1 ]; [ 2 ] ]
+                "one frame"
         }
     ]
 
@@ -83,9 +108,16 @@ let prefix =
                     let all = enumerate (rowsOf posteriors)
                     let got = (prefixBeam unlimited unlimited).Decode posteriors
                     Expect.equal got.Count all.Count "every sequence once"
+
                     for h in got do
                         close (exp h.Acoustic) all[labelsOf h] $"{h}"
-                    Expect.floatClose { absolute = 1e-6; relative = 0.0 } (Seq.sumBy (fun (h: Hypothesis) -> exp h.Acoustic) got) 1.0 "sum"
+
+                    Expect.floatClose
+                        { absolute = 1e-6; relative = 0.0 }
+                        (Seq.sumBy (fun (h: Hypothesis) -> exp h.Acoustic) got)
+                        1.0
+                        "sum"
+
                     Expect.equal (firstOf got) (all |> Map.toList |> List.maxBy snd |> fst) "the best is first"
         }
 
@@ -109,16 +141,27 @@ let prefix =
 
             for seed in 1UL .. 20UL do
                 let posteriors = logProbs (randomRows seed 20 5)
-                let options = PrefixBeamOptions(Width = 30, Best = 10, LanguageModel = model, LanguageModelWeight = 0.7, LengthBonus = 0.4)
+
+                let options =
+                    PrefixBeamOptions(
+                        Width = 30,
+                        Best = 10,
+                        LanguageModel = model,
+                        LanguageModelWeight = 0.7,
+                        LengthBonus = 0.4
+                    )
+
                 let got = PrefixBeamSearchDecoder(options).Decode posteriors
                 Expect.equal got.Count 10 "as many as asked for"
                 Expect.equal (List.distinct [ for h in got -> labelsOf h ]).Length 10 "distinct"
                 Expect.equal [ for h in got -> h.Total ] (List.sortDescending [ for h in got -> h.Total ]) "sorted"
+
                 for h in got do
                     close h.Total (h.Acoustic + h.LanguageModel + h.LengthBonus) "total"
                     Expect.isLessThanOrEqual h.Acoustic 0.0 "a log probability"
                     close h.LengthBonus (0.4 * float h.Labels.Count) "bonus"
                     close h.LanguageModel (0.7 * model.LogProbability h.Symbols) "language model"
+
                     for a, b in Seq.pairwise h.Labels do
                         Expect.isTrue (a.End <= b.Start && a.Start < a.End) "spans in order"
         }
@@ -128,11 +171,32 @@ let prefix =
 
             for seed in 1UL .. 10UL do
                 let posteriors = logProbs (randomRows seed 5 4)
-                let score labels p = log p + 1.3 * model.LogProbability(List.toSeq labels) - 0.2 * float (List.length labels)
-                let expected = enumerate (rowsOf posteriors) |> Map.toList |> List.map (fun (labels, p) -> labels, score labels p) |> List.sortByDescending snd
-                let options = PrefixBeamOptions(Width = unlimited, Best = 50, LanguageModel = model, LanguageModelWeight = 1.3, LengthBonus = -0.2)
+
+                let score labels p =
+                    log p + 1.3 * model.LogProbability(List.toSeq labels) - 0.2 * float (List.length labels)
+
+                let expected =
+                    enumerate (rowsOf posteriors)
+                    |> Map.toList
+                    |> List.map (fun (labels, p) -> labels, score labels p)
+                    |> List.sortByDescending snd
+
+                let options =
+                    PrefixBeamOptions(
+                        Width = unlimited,
+                        Best = 50,
+                        LanguageModel = model,
+                        LanguageModelWeight = 1.3,
+                        LengthBonus = -0.2
+                    )
+
                 let got = PrefixBeamSearchDecoder(options).Decode posteriors
-                Expect.equal [ for h in got -> labelsOf h ] (expected |> List.truncate 50 |> List.map fst) $"seed {seed}"
+
+                Expect.equal
+                    [ for h in got -> labelsOf h ]
+                    (expected |> List.truncate 50 |> List.map fst)
+                    $"seed {seed}"
+
                 for h, (_, s) in Seq.zip got expected do
                     close h.Total s "total"
         }
@@ -140,50 +204,104 @@ let prefix =
         test "weight 0 means no language model" {
             let model = NGramModel.Estimate([ [| 1; 2 |] ], 5, 2)
             let posteriors = logProbs (randomRows 5UL 30 5)
-            let withModel = PrefixBeamSearchDecoder(PrefixBeamOptions(Width = 8, Best = 8, LanguageModel = model, LanguageModelWeight = 0.0)).Decode posteriors
-            Expect.equal [ for h in withModel -> labelsOf h, h.Total ] [ for h in (prefixBeam 8 8).Decode posteriors -> labelsOf h, h.Total ] "hypotheses"
+
+            let withModel =
+                PrefixBeamSearchDecoder(
+                    PrefixBeamOptions(Width = 8, Best = 8, LanguageModel = model, LanguageModelWeight = 0.0)
+                )
+                    .Decode
+                    posteriors
+
+            Expect.equal
+                [ for h in withModel -> labelsOf h, h.Total ]
+                [ for h in (prefixBeam 8 8).Decode posteriors -> labelsOf h, h.Total ]
+                "hypotheses"
         }
 
         test "labels that a language model forbids are not found, unless its weight is 0" {
             let text = "\\data\\\nngram 1=3\n\n\\1-grams:\n-99\t<s>\n-0.3\ta\n-0.3\t</s>\n\n\\end\\\n"
             let model = NGramModel.Read(new StringReader(text), [| ""; "a"; "b" |])
             let posteriors = LogProbs.FromProbabilities(ReadOnlySpan [| 0.1f; 0.2f; 0.7f; 0.1f; 0.2f; 0.7f |], 2, 3)
-            let search weight = PrefixBeamSearchDecoder(PrefixBeamOptions(Best = 9, LanguageModel = model, LanguageModelWeight = weight)).Decode posteriors
+
+            let search weight =
+                PrefixBeamSearchDecoder(
+                    PrefixBeamOptions(Best = 9, LanguageModel = model, LanguageModelWeight = weight)
+                )
+                    .Decode
+                    posteriors
+
             Expect.equal (set [ for h in search 1.0 -> labelsOf h ]) (set [ []; [ 1 ] ]) "a alone, or nothing"
             Expect.equal (firstOf (search 0.0)) [ 2 ] "without the model"
             // Only b is possible in the sound, and b is forbidden.
             let certain = LogProbs.FromProbabilities(ReadOnlySpan [| 0f; 0f; 1f |], 1, 3)
-            Expect.isEmpty (PrefixBeamSearchDecoder(PrefixBeamOptions(LanguageModel = model)).Decode certain) "nothing is left"
+
+            Expect.isEmpty
+                (PrefixBeamSearchDecoder(PrefixBeamOptions(LanguageModel = model)).Decode certain)
+                "nothing is left"
         }
 
         test "any way of cutting the frames gives the offline result, with many streams at once" {
             let model = NGramModel.Estimate([ [| 1; 2; 3; 3 |]; [| 4; 2; 1 |] ], 6, 3)
-            let decoder = PrefixBeamSearchDecoder(PrefixBeamOptions(Width = 6, Best = 3, LanguageModel = model, LengthBonus = 0.5))
+
+            let decoder =
+                PrefixBeamSearchDecoder(
+                    PrefixBeamOptions(Width = 6, Best = 3, LanguageModel = model, LengthBonus = 0.5)
+                )
+
             let inputs = [| for seed in 1UL .. 1000UL -> logProbs (randomRows seed 12 6) |]
-            let cut (p: LogProbs) first count = LogProbs.FromLogProbabilities(p.Data.Span.Slice(first * p.V, count * p.V), count, p.V)
-            let shown (hypotheses: Hypothesis seq) = [ for h in hypotheses -> labelsOf h, h.Acoustic, h.LanguageModel, List.ofSeq h.Labels ]
+
+            let cut (p: LogProbs) first count =
+                LogProbs.FromLogProbabilities(p.Data.Span.Slice(first * p.V, count * p.V), count, p.V)
+
+            let shown (hypotheses: Hypothesis seq) = [
+                for h in hypotheses -> labelsOf h, h.Acoustic, h.LanguageModel, List.ofSeq h.Labels
+            ]
+
             let expected = [| for p in inputs -> shown (decoder.Decode p) |]
 
             for size in [ 1; 5; 12 ] do
                 let streams = [| for _ in inputs -> decoder.Start() |]
+
                 for first in 0..size..11 do
                     for i in 0 .. inputs.Length - 1 do
                         streams[i].Append(cut inputs[i] first (min size (12 - first)))
+
                 for i in 0 .. inputs.Length - 1 do
                     Expect.equal (shown (streams[i].Finish())) expected[i] $"input {i} in pieces of {size}"
         }
 
         test "pruning symbols by rank and by mass does what it says" {
             let rows = randomRows 7UL 6 5
-            let top2 = rows |> Array.map (fun row -> let least = (Array.sortDescending row)[1] in row |> Array.map (fun p -> if p >= least then p else 0.0))
+
+            let top2 =
+                rows
+                |> Array.map (fun row ->
+                    let least = (Array.sortDescending row)[1] in
+                    row |> Array.map (fun p -> if p >= least then p else 0.0))
             // Kept probabilities are not brought back to one.
-            let all = paths top2 |> List.groupBy (fst >> collapse) |> List.map (fun (l, g) -> l, List.sumBy snd g) |> List.filter (fun (_, p) -> p > 0.0) |> Map.ofList
-            let got = PrefixBeamSearchDecoder(PrefixBeamOptions(Width = unlimited, Best = unlimited, TopSymbols = 2)).Decode(logProbs rows)
+            let all =
+                paths top2
+                |> List.groupBy (fst >> collapse)
+                |> List.map (fun (l, g) -> l, List.sumBy snd g)
+                |> List.filter (fun (_, p) -> p > 0.0)
+                |> Map.ofList
+
+            let got =
+                PrefixBeamSearchDecoder(PrefixBeamOptions(Width = unlimited, Best = unlimited, TopSymbols = 2))
+                    .Decode(logProbs rows)
+
             Expect.equal got.Count all.Count "sequences"
+
             for h in got do
                 Expect.floatClose { absolute = 1e-9; relative = 1e-6 } (exp h.Acoustic) all[labelsOf h] $"{h}"
-            let mass = PrefixBeamSearchDecoder(PrefixBeamOptions(Width = 50, ProbabilityMass = 0.999999)).Decode(logProbs rows)
-            Expect.equal (firstOf mass) (firstOf ((prefixBeam 50 1).Decode(logProbs rows))) "nearly all of the mass changes nothing here"
+
+            let mass =
+                PrefixBeamSearchDecoder(PrefixBeamOptions(Width = 50, ProbabilityMass = 0.999999)).Decode(logProbs rows)
+
+            Expect.equal
+                (firstOf mass)
+                (firstOf ((prefixBeam 50 1).Decode(logProbs rows)))
+                "nearly all of the mass changes nothing here"
         }
 
         test "long streams keep their tree small and their result" {
@@ -200,13 +318,20 @@ let prefix =
                 let error = Expect.throwsC action id
                 Expect.stringContains error.Message part error.Message
 
-            let decode (options: PrefixBeamOptions) = PrefixBeamSearchDecoder(options).Decode(logProbs (randomRows 1UL 3 4)) |> ignore
-            refused "beam width is 2147483647, must be 1 to 1048576" (fun () -> decode (PrefixBeamOptions(Width = Int32.MaxValue)))
+            let decode (options: PrefixBeamOptions) =
+                PrefixBeamSearchDecoder(options).Decode(logProbs (randomRows 1UL 3 4)) |> ignore
+
+            refused "beam width is 2147483647, must be 1 to 1048576" (fun () ->
+                decode (PrefixBeamOptions(Width = Int32.MaxValue)))
+
             refused "length bonus is 1E+30" (fun () -> decode (PrefixBeamOptions(LengthBonus = 1e30)))
             refused "beam width is 0" (fun () -> decode (PrefixBeamOptions(Width = 0)))
             refused "number of hypotheses is -1" (fun () -> decode (PrefixBeamOptions(Best = -1)))
             refused "probability mass is 2" (fun () -> decode (PrefixBeamOptions(ProbabilityMass = 2.0)))
-            refused "weight of the language model is NaN" (fun () -> decode (PrefixBeamOptions(LanguageModelWeight = nan)))
+
+            refused "weight of the language model is NaN" (fun () ->
+                decode (PrefixBeamOptions(LanguageModelWeight = nan)))
+
             refused "blank 7 is not one of 4 symbols" (fun () -> decode (PrefixBeamOptions(Blank = 7)))
             let model = NGramModel.Estimate([ [| 1 |] ], 9, 1)
             refused "knows 9 symbols, the frames have 4" (fun () -> decode (PrefixBeamOptions(LanguageModel = model)))
@@ -219,12 +344,22 @@ let prefix =
             for width in [ 2; 5; 16; 32; 100 ] do
                 test $"finds the strings of the exact reference, T {frames}, width {width}" {
                     let input = Hybrid.Tests.ReferencePosteriors.read (shared $"anchors/D_decode/inputs_T{frames}.npy")
-                    let expected = File.ReadAllLines(shared $"anchors/D_decode/expected/expected_ctcdecode_exact_T{frames}_beam{width}.csv") |> Array.skip 1
+
+                    let expected =
+                        File.ReadAllLines(
+                            shared $"anchors/D_decode/expected/expected_ctcdecode_exact_T{frames}_beam{width}.csv"
+                        )
+                        |> Array.skip 1
+
                     let decoder = prefixBeam width 1
 
                     for line in expected do
                         let fields = line.Split ','
                         let best = (decoder.Decode input[int fields[0]])[0]
-                        Expect.equal (best.Symbols |> Seq.map string |> String.concat " ") fields[2] $"utterance {fields[0]}"
+
+                        Expect.equal
+                            (best.Symbols |> Seq.map string |> String.concat " ")
+                            fields[2]
+                            $"utterance {fields[0]}"
                 }
     ]

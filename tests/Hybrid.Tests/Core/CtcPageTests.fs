@@ -13,7 +13,9 @@ let private page = lazy (File.ReadAllText(Path.Combine(root, "docs", "ctc.md")))
 /// The rows of a table, cells trimmed, without its head.
 let private table name = [
     let after = page.Value.Split $"<!-- table: {name} -->"
-    if after.Length <> 2 then failtest $"the page has {after.Length - 1} tables named {name}"
+
+    if after.Length <> 2 then
+        failtest $"the page has {after.Length - 1} tables named {name}"
 
     for line in after[1].TrimStart().Split '\n' |> Seq.takeWhile _.StartsWith('|') |> Seq.skip 2 do
         [ for cell in line.Trim().Trim('|').Split '|' -> cell.Trim() ]
@@ -23,19 +25,38 @@ let private table name = [
 let private numbers name = [| for row in table name -> [| for cell in row.Tail -> float cell |] |]
 
 let private symbols = [| '-'; 'a'; 'b' |]
-let private labels (text: string) = if text = "()" then [||] else [| for c in text -> Array.IndexOf(symbols, c) |]
+
+let private labels (text: string) =
+    if text = "()" then
+        [||]
+    else
+        [| for c in text -> Array.IndexOf(symbols, c) |]
 
 /// As many digits as the page has.
 let private close (actual: float) (expected: float) what =
-    if not (abs (actual - expected) <= 6e-5) then failtest $"{what}: the page says {expected}, computed is {actual}"
+    if not (abs (actual - expected) <= 6e-5) then
+        failtest $"{what}: the page says {expected}, computed is {actual}"
 
 let private probabilities = lazy (numbers "probabilities")
-let private frames count = LogProbs.FromProbabilities(ReadOnlySpan [| for row in Array.take count probabilities.Value do for p in row -> float32 p |], count, 3)
+
+let private frames count =
+    LogProbs.FromProbabilities(
+        ReadOnlySpan [|
+            for row in Array.take count probabilities.Value do
+                for p in row -> float32 p
+        |],
+        count,
+        3
+    )
+
 let private target = labels "ab"
 let private exact text = exp (CtcLattice.Of(frames 4, labels text).LogLikelihood)
 
 let private expectTable name (value: int -> int -> float) =
-    numbers name |> Array.iteri (fun i row -> row |> Array.iteri (fun j expected -> close (value i j) expected $"{name}, row {i + 1}, column {j + 1}"))
+    numbers name
+    |> Array.iteri (fun i row ->
+        row
+        |> Array.iteri (fun j expected -> close (value i j) expected $"{name}, row {i + 1}, column {j + 1}"))
 
 let private expectStated pattern (value: float) =
     match Regex.Match(page.Value, pattern, RegexOptions.Singleline) with
@@ -47,9 +68,16 @@ let tests =
     testList "the page on CTC" [
         test "sequences, and the greedy one" {
             let rows = table "sequences"
-            for row in rows do close (exact row[0]) (float row[1]) row[0]
+
+            for row in rows do
+                close (exact row[0]) (float row[1]) row[0]
             // They are the most probable ones, in order: none of the others has more.
-            let all = BruteForce.enumerate probabilities.Value |> Map.toList |> List.sortByDescending snd |> List.truncate rows.Length
+            let all =
+                BruteForce.enumerate probabilities.Value
+                |> Map.toList
+                |> List.sortByDescending snd
+                |> List.truncate rows.Length
+
             Expect.equal [ for row in rows -> List.ofArray (labels row[0]) ] (List.map fst all) "order"
             let greedy = GreedyDecoder().Decode(frames 4)
             Expect.equal greedy.Symbols (labels "a") "greedy"
@@ -61,16 +89,41 @@ let tests =
             expectTable "alpha" (fun s t -> exp (lattice.LogAlpha(t, s)))
             expectTable "beta" (fun s t -> exp (lattice.LogBeta(t, s)))
             expectTable "gamma" (fun s t -> lattice.Gamma(t, s))
-            let logits = Batch<float>(Memory [| for row in probabilities.Value do for p in row -> log p |], 4, 1, 3)
+
+            let logits =
+                Batch<float>(
+                    Memory [|
+                        for row in probabilities.Value do
+                            for p in row -> log p
+                    |],
+                    4,
+                    1,
+                    3
+                )
+
             let compute (loss: SequenceLoss) = loss.Compute(logits, [| target |], Workspace(ThreadTeam 1))
             let result = compute (CtcLoss())
             expectTable "gradient" (fun t v -> result.Gradient.Row(t, 0)[v])
             let alignment = CtcAligner().Align(frames 4, target)
 
-            let scalars = [ exact "ab"; result.Loss; lattice.ExpectedDivergence; alignment.LogProbability; (compute (ViterbiLoss())).Loss ]
-            for row, value in List.zip (table "scalars") scalars do close value (float row[1]) row[0]
+            let scalars = [
+                exact "ab"
+                result.Loss
+                lattice.ExpectedDivergence
+                alignment.LogProbability
+                (compute (ViterbiLoss())).Loss
+            ]
 
-            let path = [ for t in 0..3 -> match Seq.tryFind (fun (l: LabelSpan) -> l.Start <= t && t < l.End) alignment.Labels with Some l -> string symbols[l.Symbol] | None -> "-" ]
+            for row, value in List.zip (table "scalars") scalars do
+                close value (float row[1]) row[0]
+
+            let path = [
+                for t in 0..3 ->
+                    match Seq.tryFind (fun (l: LabelSpan) -> l.Start <= t && t < l.End) alignment.Labels with
+                    | Some l -> string symbols[l.Symbol]
+                    | None -> "-"
+            ]
+
             Expect.equal path [ for row in table "viterbi" -> row[1] ] "the best alignment"
             expectStated @"(\d+\.\d+) for `a` and \d+\.\d+ for `b`" alignment.Labels[0].Confidence
             expectStated @"\d+\.\d+ for `a` and (\d+\.\d+) for `b`" alignment.Labels[1].Confidence
@@ -78,15 +131,32 @@ let tests =
 
         test "the beam as it is taught, frame by frame" {
             for row in table "teaching" do
-                let entries = [ for entry in row[1].Split ',' -> let cells = entry.Trim().Split ' ' in cells[0], float cells[2] ]
+                let entries = [
+                    for entry in row[1].Split ',' -> let cells = entry.Trim().Split ' ' in cells[0], float cells[2]
+                ]
+
                 Expect.equal entries.Length 3 "the width"
                 // The decoder merges equal labels at the end of whatever frames it is given.
-                let merged = entries |> List.groupBy fst |> List.map (fun (l, e) -> l, List.sumBy snd e) |> List.sortByDescending snd
+                let merged =
+                    entries
+                    |> List.groupBy fst
+                    |> List.map (fun (l, e) -> l, List.sumBy snd e)
+                    |> List.sortByDescending snd
+
                 let found = BeamSearchDecoder(3).Decode(frames (int row[0]))
-                Expect.equal [ for f in found -> Array.ofSeq f.Labels ] [ for l, _ in merged -> labels l ] $"frame {row[0]}"
+
+                Expect.equal
+                    [ for f in found -> Array.ofSeq f.Labels ]
+                    [ for l, _ in merged -> labels l ]
+                    $"frame {row[0]}"
+
                 for f, (l, p) in Seq.zip found merged do
                     // A sum of rounded numbers.
-                    Expect.floatClose { absolute = 1.2e-4; relative = 0.0 } (exp f.LogProbability) p $"frame {row[0]}, {l}"
+                    Expect.floatClose
+                        { absolute = 1.2e-4; relative = 0.0 }
+                        (exp f.LogProbability)
+                        p
+                        $"frame {row[0]}, {l}"
 
             let last = BeamSearchDecoder(3).Decode(frames 4)
             expectStated @"`ab` (\d+\.\d+), `a` \d+\.\d+\. Both" (exp last[0].LogProbability)
@@ -100,8 +170,13 @@ let tests =
                 let found = decoder.Decode(frames (int row[0]))
                 let entries = [ for entry in row[1].Split ',' -> entry.Trim().Split ' ' ]
                 Expect.equal [ for h in found -> h.Symbols ] [ for e in entries -> labels e[0] ] $"frame {row[0]}"
+
                 for h, e in Seq.zip found entries do
-                    Expect.floatClose { absolute = 1.2e-4; relative = 0.0 } (exp h.Acoustic) (float e[1] + float e[2]) $"frame {row[0]}, {e[0]}"
+                    Expect.floatClose
+                        { absolute = 1.2e-4; relative = 0.0 }
+                        (exp h.Acoustic)
+                        (float e[1] + float e[2])
+                        $"frame {row[0]}, {e[0]}"
 
             expectStated @"ln (\d+\.\d+) for `ab`" (let found = decoder.Decode(frames 4) in exp found[0].Acoustic)
             let unlimited = PrefixBeamSearchDecoder(PrefixBeamOptions(Width = 1000, Best = 1)).Decode(frames 4)

@@ -58,7 +58,10 @@ let ctc =
         test "no frames: no labels cost nothing, labels do not fit; no labels: every frame is blank" {
             let nothing = compute (CtcLoss()) (randomBatch 1UL 3 [| 0 |]) [| [||] |]
             Expect.equal nothing.Loss 0.0 "no frames, no labels"
-            expectRefusal<InfeasibleTargetException, _> "needs 1 frames, has 0" (fun () -> compute (CtcLoss()) (randomBatch 1UL 3 [| 0 |]) [| [| 1 |] |])
+
+            expectRefusal<InfeasibleTargetException, _> "needs 1 frames, has 0" (fun () ->
+                compute (CtcLoss()) (randomBatch 1UL 3 [| 0 |]) [| [| 1 |] |])
+
             let logits = randomBatch 2UL 4 [| 5 |]
             let expected = -List.sum [ for t in 0..4 -> log ((softmax (logits.Row(t, 0).ToArray())).[0]) ]
             Expect.floatClose Accuracy.high (compute (CtcLoss()) logits [| [||] |]).Loss expected "no labels"
@@ -67,7 +70,13 @@ let ctc =
         test "exactly as many frames as needed leave one alignment" {
             // 1 1 2 needs a blank between the equal labels: 1 - 1 2.
             let logits = randomBatch 3UL 3 [| 4 |]
-            let expected = -List.sum [ for t, symbol in List.indexed [ 1; 0; 1; 2 ] -> log ((softmax (logits.Row(t, 0).ToArray())).[symbol]) ]
+
+            let expected =
+                -List.sum [
+                    for t, symbol in List.indexed [ 1; 0; 1; 2 ] ->
+                        log ((softmax (logits.Row(t, 0).ToArray())).[symbol])
+                ]
+
             Expect.floatClose Accuracy.high (compute (CtcLoss()) logits [| [| 1; 1; 2 |] |]).Loss expected "loss"
         }
 
@@ -79,19 +88,37 @@ let ctc =
             let names = [| "lecture"; "word" |]
 
             Expect.equal
-                (messageOf<InfeasibleTargetException, _> (fun () -> CtcLoss().Compute(logits, [| labels; [| 2 |] |], Workspace(ThreadTeam 1), names)))
+                (messageOf<InfeasibleTargetException, _>(fun () ->
+                    CtcLoss().Compute(logits, [| labels; [| 2 |] |], Workspace(ThreadTeam 1), names)))
                 "utterance lecture needs 83 frames, has 82 (80 labels + 3 repeats): use less subsampling or a shorter text"
                 "message"
 
             for reduction in Enum.GetValues<CtcReduction>() do
                 let result = compute (CtcLoss(0, reduction, InfeasiblePolicy.Skip)) logits [| labels; [| 2 |] |]
-                let alone = compute (CtcLoss(0, reduction)) (Batch<float>(Memory [| for t in 0..2 do yield! logits.Row(t, 1).ToArray() |], 3, 1, 3)) [| [| 2 |] |]
+
+                let alone =
+                    compute
+                        (CtcLoss(0, reduction))
+                        (Batch<float>(
+                            Memory [|
+                                for t in 0..2 do
+                                    yield! logits.Row(t, 1).ToArray()
+                            |],
+                            3,
+                            1,
+                            3
+                        ))
+                        [| [| 2 |] |]
+
                 Expect.equal result.Skipped 1 "counted"
                 Expect.equal result.Loss alone.Loss $"{reduction}: in no mean"
                 Expect.isTrue (Double.IsNaN result.Losses.Span[0]) "no loss of its own"
 
                 for t in 0..81 do
-                    Expect.all (result.Gradient.Row(t, 0).ToArray()) (fun g -> g = 0.0) $"{reduction}: gradient of frame {t}"
+                    Expect.all
+                        (result.Gradient.Row(t, 0).ToArray())
+                        (fun g -> g = 0.0)
+                        $"{reduction}: gradient of frame {t}"
         }
 
         test "the blank or what is no symbol among the labels is refused with its position" {
@@ -105,7 +132,8 @@ let ctc =
                     0, [| 1; -1 |], "utterance 1: label -1 at position 1 is not in 0..3"
                     4, [| 1 |], "blank 4 is not one of 4 symbols"
                 ] do
-                expectRefusal<ArgumentException, _> part (fun () -> compute (CtcLoss blank) logits [| [| 1 |]; labels |])
+                expectRefusal<ArgumentException, _> part (fun () ->
+                    compute (CtcLoss blank) logits [| [| 1 |]; labels |])
         }
 
         test "each frame's gradient sums to zero, and reductions scale loss and gradient alike" {
@@ -119,8 +147,13 @@ let ctc =
                 for t in 0..11 do
                     let row = sum.Gradient.Row(t, b).ToArray()
                     Expect.isLessThan (abs (Array.sum row)) 1e-12 $"frame {t} of utterance {b}"
+
                     for v in 0..4 do
-                        Expect.floatClose { absolute = 1e-14; relative = 1e-12 } (3.0 * mean.Gradient.Row(t, b)[v]) row[v] $"frame {t} of utterance {b}, symbol {v}"
+                        Expect.floatClose
+                            { absolute = 1e-14; relative = 1e-12 }
+                            (3.0 * mean.Gradient.Row(t, b)[v])
+                            row[v]
+                            $"frame {t} of utterance {b}, symbol {v}"
         }
 
         test "logits that are no numbers give no number, and no gradient" {
@@ -130,6 +163,7 @@ let ctc =
                 let result = compute (CtcLoss()) logits [| [| 1 |]; [| 2 |] |]
                 Expect.isTrue (Double.IsNaN result.Losses.Span[0]) $"{bad}"
                 Expect.isTrue (Double.IsFinite result.Losses.Span[1]) "the other utterance is untouched"
+
                 for t in 0..3 do
                     Expect.all (result.Gradient.Row(t, 0).ToArray()) (fun g -> g = 0.0) $"{bad}, frame {t}"
         }

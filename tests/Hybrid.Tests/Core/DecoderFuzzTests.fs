@@ -9,7 +9,24 @@ open Hybrid.Core
 open Hybrid.Tests.Fuzz
 
 /// Numbers that hurt, and a few that are harmless.
-let private numbers = [| nanf; infinityf; -infinityf; 0f; -0f; 1f; 0.5f; -0.6931472f; 1e-45f; -1e-45f; 3.4e38f; -3.4e38f; 1e4f; -1e4f; 88.8f; -104f |]
+let private numbers = [|
+    nanf
+    infinityf
+    -infinityf
+    0f
+    -0f
+    1f
+    0.5f
+    -0.6931472f
+    1e-45f
+    -1e-45f
+    3.4e38f
+    -3.4e38f
+    1e4f
+    -1e4f
+    88.8f
+    -104f
+|]
 
 /// Reads settings byte by byte; zeros follow the last.
 type private Settings(bytes: byte[]) =
@@ -36,15 +53,32 @@ type private Settings(bytes: byte[]) =
 let private logProbs (s: Settings) =
     let frames, symbols = s.Integer(0, 6), s.Integer(1, 4)
     // Now and then the array is of another size than the shape.
-    let count = if s.Byte() < 8 then s.Byte() else max 0 (min 100 frames * min 100 symbols)
+    let count =
+        if s.Byte() < 8 then
+            s.Byte()
+        else
+            max 0 (min 100 frames * min 100 symbols)
 
     match s.Byte() with
-    | byte when byte < 16 -> LogProbs.FromProbabilities(ReadOnlySpan(Array.init count (fun _ -> s.Number())), frames, symbols)
-    | byte when byte < 32 -> LogProbs.FromLogProbabilities(ReadOnlySpan(Array.init count (fun _ -> s.Number())), frames, symbols)
+    | byte when byte < 16 ->
+        LogProbs.FromProbabilities(ReadOnlySpan(Array.init count (fun _ -> s.Number())), frames, symbols)
+    | byte when byte < 32 ->
+        LogProbs.FromLogProbabilities(ReadOnlySpan(Array.init count (fun _ -> s.Number())), frames, symbols)
     | byte when byte % 2 = 0 ->
         // One symbol is certain: probabilities of 0 that pass the checks.
         let certain = Array.init (max 1 (min 100 frames)) (fun _ -> s.Byte() % max 1 symbols)
-        LogProbs.FromProbabilities(ReadOnlySpan(Array.init count (fun i -> if i % max 1 symbols = certain[i / max 1 symbols % certain.Length] then 1f else 0f)), frames, symbols)
+
+        LogProbs.FromProbabilities(
+            ReadOnlySpan(
+                Array.init count (fun i ->
+                    if i % max 1 symbols = certain[i / max 1 symbols % certain.Length] then
+                        1f
+                    else
+                        0f)
+            ),
+            frames,
+            symbols
+        )
     | _ -> LogProbs.FromLogits(ReadOnlySpan(Array.init count (fun _ -> s.Number())), frames, symbols)
 
 let private model (s: Settings) =
@@ -52,15 +86,30 @@ let private model (s: Settings) =
     NGramModel.Estimate(sequences, s.Integer(1, 4), s.Integer(1, 3))
 
 let private check (posteriors: LogProbs) blank (h: Hypothesis) =
-    if not (h.Acoustic <= 0.0) then failtest $"acoustic score {h.Acoustic}"
-    if Double.IsNaN h.Total then failtest "total score is no number"
+    if not (h.Acoustic <= 0.0) then
+        failtest $"acoustic score {h.Acoustic}"
+
+    if Double.IsNaN h.Total then
+        failtest "total score is no number"
 
     for span in h.Labels do
-        if span.Symbol < 0 || span.Symbol >= posteriors.V || span.Symbol = blank then failtest $"symbol {span.Symbol}"
-        if not (span.Confidence >= 0.0 && span.Confidence <= 1.0) then failtest $"confidence {span.Confidence}"
+        if span.Symbol < 0 || span.Symbol >= posteriors.V || span.Symbol = blank then
+            failtest $"symbol {span.Symbol}"
 
-    let places = [ 0; for span in h.Labels do span.Start; span.End ] @ [ posteriors.T ]
-    if List.sort places <> places then failtest $"spans {places} of {posteriors.T} frames"
+        if not (span.Confidence >= 0.0 && span.Confidence <= 1.0) then
+            failtest $"confidence {span.Confidence}"
+
+    let places =
+        [
+            0
+            for span in h.Labels do
+                span.Start
+                span.End
+        ]
+        @ [ posteriors.T ]
+
+    if List.sort places <> places then
+        failtest $"spans {places} of {posteriors.T} frames"
 
 let private decode (bytes: byte[]) =
     let s = Settings bytes
@@ -70,23 +119,46 @@ let private decode (bytes: byte[]) =
     | 0 -> check posteriors blank (GreedyDecoder(blank).Decode posteriors)
     | 1 ->
         let found = BeamSearchDecoder(s.Integer(1, 20), blank).Decode posteriors
+
         for f in found do
-            if not (f.LogProbability <= 0.0) then failtest $"{f}"
+            if not (f.LogProbability <= 0.0) then
+                failtest $"{f}"
     | 2 ->
         let labels = Array.init (s.Byte() % 6) (fun _ -> s.Integer(0, 3))
         let alignment = CtcAligner(blank).Align(posteriors, labels, "it")
         check posteriors blank (Hypothesis(alignment.Labels, alignment.LogProbability))
-        if alignment.LogProbability > -infinity && alignment.Labels.Count <> labels.Length then failtest $"{alignment.Labels.Count} of {labels.Length} labels"
-        if not (CtcLattice.Of(posteriors, labels, blank).LogLikelihood >= alignment.LogProbability - 1e-6) then failtest "one alignment is likelier than all"
+
+        if alignment.LogProbability > -infinity && alignment.Labels.Count <> labels.Length then
+            failtest $"{alignment.Labels.Count} of {labels.Length} labels"
+
+        if not (CtcLattice.Of(posteriors, labels, blank).LogLikelihood >= alignment.LogProbability - 1e-6) then
+            failtest "one alignment is likelier than all"
     | 3 ->
         let labels = Array.init (s.Byte() % 6) (fun _ -> s.Integer(0, 3))
-        let logits = Batch<float32>(Memory(Array.init (posteriors.T * posteriors.V) (fun _ -> s.Number())), posteriors.T, 1, posteriors.V)
-        let loss: SequenceLoss = if s.Byte() % 2 = 0 then CtcLoss blank else ViterbiLoss blank
+
+        let logits =
+            Batch<float32>(
+                Memory(Array.init (posteriors.T * posteriors.V) (fun _ -> s.Number())),
+                posteriors.T,
+                1,
+                posteriors.V
+            )
+
+        let loss: SequenceLoss =
+            if s.Byte() % 2 = 0 then
+                CtcLoss blank
+            else
+                ViterbiLoss blank
+
         let result = loss.Compute(logits, [| labels |], Workspace(ThreadTeam 1))
-        if result.Loss < -1e-6 then failtest $"loss {result.Loss}"
+
+        if result.Loss < -1e-6 then
+            failtest $"loss {result.Loss}"
+
         if Double.IsFinite result.Loss then
             for g in result.Gradient.Data.ToArray() do
-                if not (abs g <= 1.00001f) then failtest $"gradient {g}"
+                if not (abs g <= 1.00001f) then
+                    failtest $"gradient {g}"
     | _ ->
         let options =
             PrefixBeamOptions(
@@ -101,9 +173,13 @@ let private decode (bytes: byte[]) =
             )
 
         let found = PrefixBeamSearchDecoder(options).Decode posteriors
-        for h in found do check posteriors blank h
+
+        for h in found do
+            check posteriors blank h
+
         for a, b in Seq.pairwise found do
-            if a.Total < b.Total then failtest $"{a.Total} stands before {b.Total}"
+            if a.Total < b.Total then
+                failtest $"{a.Total} stands before {b.Total}"
 
 let private decoders = {
     Name = "decoders"
@@ -130,7 +206,9 @@ let private walk (bytes: byte[]) =
 
     for _ in 1..5 do
         let labels = List.init (random.Below 6) (fun _ -> 1 + random.Below 3)
-        if Double.IsNaN(model.LogProbability labels) then failtest $"{labels}: no number"
+
+        if Double.IsNaN(model.LogProbability labels) then
+            failtest $"{labels}: no number"
 
 let private models = {
     Name = "ARPA"

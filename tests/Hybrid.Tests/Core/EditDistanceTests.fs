@@ -57,7 +57,10 @@ let editDistance =
         }
         test "a table larger than an array is refused before memory is taken" {
             let labels = Array.zeroCreate 50_000
-            Refusal.expectRefusal<System.ArgumentException, _> "50000 labels of the reference and 50000 of the hypothesis" (fun () -> align labels labels)
+
+            Refusal.expectRefusal<System.ArgumentException, _>
+                "50000 labels of the reference and 50000 of the hypothesis"
+                (fun () -> align labels labels)
         }
         test "steps are consistent on long sequences" {
             let random = CounterRandom(2UL).Stream()
@@ -117,7 +120,12 @@ let editDistance =
                 table.Add(r, h, align r h)
 
             let none = ConfusionTable.None
-            Expect.equal [ for struct (r, h, n) in table.Errors -> r, h, n ] [ int 'k', int 's', 2; none, int 'g', 1; int 'a', none, 1; int 'e', int 'i', 1 ] "errors, most frequent first"
+
+            Expect.equal
+                [ for struct (r, h, n) in table.Errors -> r, h, n ]
+                [ int 'k', int 's', 2; none, int 'g', 1; int 'a', none, 1; int 'e', int 'i', 1 ]
+                "errors, most frequent first"
+
             Expect.equal (table[int 't', int 't']) 3 "right labels"
             Expect.equal (table[int 'x', int 't']) 0 "what never happened"
         }

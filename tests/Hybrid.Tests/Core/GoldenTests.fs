@@ -273,7 +273,7 @@ let training =
                     case.Tensor($"value/{update}/{name}").ToSingles().CopyTo(p.Value, 0)
                     p.MarkChanged()
 
-                (named "num_batches_tracked").Value[0] <- float32 update
+                (named "num_batches_tracked").Value[ 0 ] <- float32 update
 
             take 0
             let average = WeightAverage(AveragingSpec 0.6, network)
@@ -319,7 +319,11 @@ let training =
         curve "step" (StepRate(4.0, 0.3)) 20.0
         curve "exponential" (ExponentialRate 0.9) 20.0
         curve "one cycle" (OneCycle(0.293, 20.0, 500.0)) 100.0
-        curve "sequence" (SequenceRate([| RatePart(5.0, ExponentialRate 0.8); RatePart(7.0, cosineOfEight) |], StepRate(3.0, 0.5))) 20.0
+
+        curve
+            "sequence"
+            (SequenceRate([| RatePart(5.0, ExponentialRate 0.8); RatePart(7.0, cosineOfEight) |], StepRate(3.0, 0.5)))
+            20.0
 
         test "learning rate: plateau" {
             let recorded = case "training" "schedule"
@@ -327,7 +331,11 @@ let training =
             let judged = [| for i, error in Seq.indexed errors -> Judgement(float (i + 1), error) |]
             let schedule = ReduceOnPlateau(0.3, 2, 1e-4, 1, 1e-4)
             let rows = recorded.Doubles "plateau" |> Array.chunkBySize 2
-            let rates = [| for row in rows -> schedule.At(2e-3, row[0], float errors.Length, ReadOnlySpan(judged, 0, int row[0])) |]
+
+            let rates = [|
+                for row in rows -> schedule.At(2e-3, row[0], float errors.Length, ReadOnlySpan(judged, 0, int row[0]))
+            |]
+
             expectClose tolerance "plateau" [| for row in rows -> row[1] |] rates
         }
     ]

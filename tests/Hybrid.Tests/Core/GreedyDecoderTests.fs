@@ -73,7 +73,12 @@ let greedy =
             let batch = [|
                 for _ in 1..40 ->
                     let frames = random.Below 60
-                    LogProbs.FromLogits(ReadOnlySpan(Array.init (frames * 5) (fun _ -> float32 (2.0 * random.Normal()))), frames, 5)
+
+                    LogProbs.FromLogits(
+                        ReadOnlySpan(Array.init (frames * 5) (fun _ -> float32 (2.0 * random.Normal()))),
+                        frames,
+                        5
+                    )
             |]
 
             for threads in [ 1; 4 ] do
@@ -82,9 +87,17 @@ let greedy =
 
                 for i in 0..39 do
                     let alone = GreedyDecoder(2).Decode batch[i]
-                    Expect.equal (List.ofSeq together[i].Labels, together[i].Acoustic) (List.ofSeq alone.Labels, alone.Acoustic) $"utterance {i}, {threads} threads"
+
+                    Expect.equal
+                        (List.ofSeq together[i].Labels, together[i].Acoustic)
+                        (List.ofSeq alone.Labels, alone.Acoustic)
+                        $"utterance {i}, {threads} threads"
         }
         test "an utterance of a batch that does not fit is refused" {
-            Expect.throwsT<ArgumentException> (fun () -> GreedyDecoder(2).Decode [| path [ 0 ]; LogProbs.FromLogits(ReadOnlySpan [| 0f; 1f |], 1, 2) |] |> ignore) "blank 2 of 2 symbols"
+            Expect.throwsT<ArgumentException>
+                (fun () ->
+                    GreedyDecoder(2).Decode [| path [ 0 ]; LogProbs.FromLogits(ReadOnlySpan [| 0f; 1f |], 1, 2) |]
+                    |> ignore)
+                "blank 2 of 2 symbols"
         }
     ]

@@ -65,6 +65,7 @@ let losses =
             let logits = randomBatch 3UL 5 lengths
             let labels = [| for length in lengths -> Array.init length (fun t -> 7 * t % 5) |]
             let loss () = SoftmaxCrossEntropy.Compute(logits, labels, Workspace(ThreadTeam 1))
+
             compare (fun () -> loss().Loss) [ frames "logits" logits (loss().Gradient) ]
             |> expectSmall "crossentropy"
         }

@@ -110,9 +110,19 @@ let schedules' =
                 "NaN"
 
             let wrong: (LearningRateSchedule * string list) list = [
-                ScaledRate(0.0, StepRate(0.0, 2.0)), [ "factor is 0, must be in (0, 1]"; "epochs between steps is 0, must be positive"; "factor is 2, must be in (0, 1]" ]
+                ScaledRate(0.0, StepRate(0.0, 2.0)),
+                [
+                    "factor is 0, must be in (0, 1]"
+                    "epochs between steps is 0, must be positive"
+                    "factor is 2, must be in (0, 1]"
+                ]
                 ExponentialRate -1.0, [ "factor is -1, must be in (0, 1]" ]
-                OneCycle(0.0, 0.5, infinity), [ "rise is 0, must be in (0, 1]"; "start divisor is 0.5, must be at least 1"; "end divisor is Infinity, must be at least 1" ]
+                OneCycle(0.0, 0.5, infinity),
+                [
+                    "rise is 0, must be in (0, 1]"
+                    "start divisor is 0.5, must be at least 1"
+                    "end divisor is Infinity, must be at least 1"
+                ]
                 ReduceOnPlateau(1.5, -1, 1.0, -2, -1.0),
                 [
                     "factor is 1.5, must be in (0, 1]"
@@ -122,7 +132,11 @@ let schedules' =
                     "floor is -1, must not be negative"
                 ]
                 SequenceRate([| RatePart(0.0, ExponentialRate 0.0) |], CosineRate nan),
-                [ "length of a part is 0, must be positive"; "factor is 0, must be in (0, 1]"; "floor is NaN, must not be negative" ]
+                [
+                    "length of a part is 0, must be positive"
+                    "factor is 0, must be in (0, 1]"
+                    "floor is NaN, must not be negative"
+                ]
             ]
 
             for schedule, expected in wrong do

@@ -90,7 +90,10 @@ let logProbs =
             for name, make in constructors do
                 Expect.equal (make [||] 0 3).T 0 name
                 expectRefusal<ArgumentOutOfRangeException, _> "symbols" (fun () -> make [||] 3 0)
-                expectRefusal<ArgumentOutOfRangeException, _> "must be 1 to 65536" (fun () -> make [||] 0 Int32.MaxValue)
+
+                expectRefusal<ArgumentOutOfRangeException, _> "must be 1 to 65536" (fun () ->
+                    make [||] 0 Int32.MaxValue)
+
                 expectRefusal<ArgumentOutOfRangeException, _> "frames" (fun () -> make [||] -1 3)
         }
         test "another size than T times V is refused with both" {

@@ -42,8 +42,10 @@ let private faults: (LayerSpec * string) list = [
     RnnSpec(4, Nonlinearity = enum 9), "nonlinearity 9 does not exist"
     ResidualSpec([| dropout |], enum<ActivationFunction> 99), "activation function 99 does not exist"
     ResidualSpec [| dropout; Conv1dSpec(4, 0) |], "body.1: conv1d 4, kernel 0: kernel is 0, must be at least 1"
-    ResidualSpec [| PyramidSpec 2 |], "body.0: pyramid 2 moves or joins frames, must have stride 1 and keep the number of frames"
-    ResidualSpec [| Conv1dSpec(4, 4) |], "body.0: conv1d 4, kernel 4 moves or joins frames, must have stride 1 and keep the number of frames"
+    ResidualSpec [| PyramidSpec 2 |],
+    "body.0: pyramid 2 moves or joins frames, must have stride 1 and keep the number of frames"
+    ResidualSpec [| Conv1dSpec(4, 4) |],
+    "body.0: conv1d 4, kernel 4 moves or joins frames, must have stride 1 and keep the number of frames"
     ResidualSpec [| ResidualSpec [| Conv1dSpec(6, 3); LinearSpec 0 |] |],
     "body.0: residual (conv1d 6, kernel 3; linear 0): body.1: linear 0: number of outputs is 0, must be at least 1"
 ]
@@ -74,14 +76,26 @@ let tests =
             test $"{layer.Describe()}: {clause}" { Expect.equal (problems 6 layer) [ clause ] "problems" }
 
         test "everything that is wrong is reported, below the path of its layer" {
-            let faulty = ModelSpec(6, 5, [| LinearSpec 0; ResidualSpec [| LinearSpec 0; PyramidSpec 1 |] |], [| LinearSpec 5 |])
+            let faulty =
+                ModelSpec(6, 5, [| LinearSpec 0; ResidualSpec [| LinearSpec 0; PyramidSpec 1 |] |], [| LinearSpec 5 |])
+
             let found = [ for problem in faulty.Validate() -> problem.Path, problem.Message.Split(": ")[1] ]
-            Expect.equal found [ "encoder.0", "number of outputs is 0, must be at least 1"; "encoder.1", "body.0"; "encoder.1", "body.1" ] "places"
+
+            Expect.equal
+                found
+                [
+                    "encoder.0", "number of outputs is 0, must be at least 1"
+                    "encoder.1", "body.0"
+                    "encoder.1", "body.1"
+                ]
+                "places"
         }
 
         test "a parameter of more elements than an array has is refused before memory is taken" {
             let large = ModelSpec(6, 5, [| LinearSpec 1000000; LinearSpec 1000000 |], [| LinearSpec 5 |])
-            Refusal.expectRefusal<ArgumentException, _> "weight [1000000, 1000000] would have more than" (fun () -> Network<float>(large))
+
+            Refusal.expectRefusal<ArgumentException, _> "weight [1000000, 1000000] would have more than" (fun () ->
+                Network<float>(large))
         }
 
         test "a network survives its JSON" {
@@ -101,17 +115,31 @@ let tests =
         }
 
         test "a network of more layers than any has is refused before they are built" {
-            let many = ModelSpec(6, 5, [| for _ in 1..11 -> LstmSpec(4, Layers = 100) :> LayerSpec |], [| LinearSpec 5 |])
-            Expect.equal [ for problem in many.Validate() -> string problem ] [ "the network has 1101 layers, must have at most 1000" ] "problems"
-            let nested = ModelSpec(6, 5, [| ResidualSpec [| for _ in 1..1000 -> dropout :> LayerSpec |] |], [| LinearSpec 5 |])
-            Expect.equal [ for problem in nested.Validate() -> string problem ] [ "the network has 1002 layers, must have at most 1000" ] "problems"
+            let many =
+                ModelSpec(6, 5, [| for _ in 1..11 -> LstmSpec(4, Layers = 100) :> LayerSpec |], [| LinearSpec 5 |])
+
+            Expect.equal
+                [ for problem in many.Validate() -> string problem ]
+                [ "the network has 1101 layers, must have at most 1000" ]
+                "problems"
+
+            let nested =
+                ModelSpec(6, 5, [| ResidualSpec [| for _ in 1..1000 -> dropout :> LayerSpec |] |], [| LinearSpec 5 |])
+
+            Expect.equal
+                [ for problem in nested.Validate() -> string problem ]
+                [ "the network has 1002 layers, must have at most 1000" ]
+                "problems"
         }
 
         test "settings that are not said have their usual values" {
             let json =
                 """{"inputs": 3, "symbols": 5, "encoder": [{"layer": "lstm", "hidden": 4, "bidirectional": true}, {"layer": "dropout", "probability": 0.5}], "decoder": [{"layer": "linear", "outputs": 5}]}"""
 
-            Expect.equal (ModelSpec.FromJson(json).Encoder |> List.ofSeq) [ LstmSpec(4, true); DropoutSpec 0.5 ] "layers"
+            Expect.equal
+                (ModelSpec.FromJson(json).Encoder |> List.ofSeq)
+                [ LstmSpec(4, true); DropoutSpec 0.5 ]
+                "layers"
         }
 
         for what, encoder in
@@ -125,7 +153,7 @@ let tests =
             ] do
             test $"JSON with {what} is a FormatException" {
                 let json = $"""{{"inputs": 3, "symbols": 5, "encoder": {encoder}, "decoder": []}}"""
-                Refusal.messageOf<FormatException, _> (fun () -> ModelSpec.FromJson json) |> ignore
+                Refusal.messageOf<FormatException, _>(fun () -> ModelSpec.FromJson json) |> ignore
             }
     ]
 
@@ -137,11 +165,11 @@ let private stored change = [
         yield! change tensor
 ]
 
-let private rename (name: string) (tensor: StoredTensor) =
-    StoredTensor(name, tensor.Type, tensor.Shape, tensor.Bytes)
+let private rename (name: string) (tensor: StoredTensor) = StoredTensor(name, tensor.Type, tensor.Shape, tensor.Bytes)
 
 let private complaint tensors renamed =
-    Refusal.messageOf<FormatException, _> (fun () -> Network<float>(small, (tensors: StoredTensor list), dict renamed |> Collections.Generic.Dictionary))
+    Refusal.messageOf<FormatException, _>(fun () ->
+        Network<float>(small, (tensors: StoredTensor list), dict renamed |> Collections.Generic.Dictionary))
 
 [<Tests>]
 let loading =
@@ -170,7 +198,14 @@ let loading =
         test "a map renames tensors on their way" {
             let old (name: string) = name.Replace("encoder.0.", "lstm.")
             let tensors = stored (fun tensor -> [ rename (old tensor.Name) tensor ])
-            let names = dict [ for p in Network<float>(small).Parameters do if old p.Name <> p.Name then old p.Name, p.Name ]
+
+            let names =
+                dict [
+                    for p in Network<float>(small).Parameters do
+                        if old p.Name <> p.Name then
+                            old p.Name, p.Name
+                ]
+
             let network = Network<float>(small, tensors, Collections.Generic.Dictionary names)
 
             for p, q in Seq.zip network.Parameters (Network<float>(small, 5UL).Parameters) do
@@ -179,16 +214,27 @@ let loading =
 
         test "a map that names a tensor that is not there, or gives two the same name, is refused" {
             let all = stored List.singleton
-            let message = complaint all [ "lstm.weight", "encoder.0.weight_ih_l0"; "decoder.0.bias", "encoder.0.bias_hh_l0" ]
+
+            let message =
+                complaint all [ "lstm.weight", "encoder.0.weight_ih_l0"; "decoder.0.bias", "encoder.0.bias_hh_l0" ]
+
             Expect.stringContains message "nothing to rename is called lstm.weight" "message"
-            Expect.stringContains message "encoder.0.bias_hh_l0 and decoder.0.bias both stand for encoder.0.bias_hh_l0" "message"
+
+            Expect.stringContains
+                message
+                "encoder.0.bias_hh_l0 and decoder.0.bias both stand for encoder.0.bias_hh_l0"
+                "message"
+
             Expect.stringContains message "missing decoder.0.bias [4]" "message"
         }
 
         test "weights that do not fit leave a network as it is" {
             let network = Network<float>(small, 1UL)
             let before = [ for p in network.Parameters -> Array.copy p.Value ]
-            Refusal.messageOf<FormatException, _> (fun () -> network.Load(List.tail (stored List.singleton))) |> ignore
+
+            Refusal.messageOf<FormatException, _>(fun () -> network.Load(List.tail (stored List.singleton)))
+            |> ignore
+
             Expect.equal [ for p in network.Parameters -> p.Value ] before "values"
         }
     ]

@@ -11,7 +11,8 @@ let private ln10 = log 10.0
 let private close a b message = Expect.floatClose { absolute = 1e-9; relative = 1e-9 } a b message
 
 /// A model small enough to look everything up by hand.
-let private small = "
+let private small =
+    "
 \\data\\
 ngram 1=5
 ngram 2=4
@@ -69,10 +70,15 @@ let tests =
                 let table =
                     let writer = new StringWriter()
                     model.Write(writer, symbols)
-                    [ for line in writer.ToString().Split '\n' do
-                          let fields = line.Split '\t'
-                          if fields.Length >= 2 then
-                              fields[1], (float fields[0] * ln10, (if fields.Length > 2 then float fields[2] * ln10 else 0.0)) ]
+
+                    [
+                        for line in writer.ToString().Split '\n' do
+                            let fields = line.Split '\t'
+
+                            if fields.Length >= 2 then
+                                fields[1],
+                                (float fields[0] * ln10, (if fields.Length > 2 then float fields[2] * ln10 else 0.0))
+                    ]
                     |> Map.ofList
 
                 let rec lookup (history: string list) token =
@@ -80,33 +86,49 @@ let tests =
                     | Some(p, _) -> p
                     | None when history.IsEmpty -> -infinity
                     | None ->
-                        let weight = table.TryFind(String.Join(' ', history)) |> Option.map snd |> Option.defaultValue 0.0
+                        let weight =
+                            table.TryFind(String.Join(' ', history)) |> Option.map snd |> Option.defaultValue 0.0
+
                         weight + lookup history.Tail token
 
                 for _ in 1..50 do
                     let labels = List.init (random.Below 10) (fun _ -> 1 + random.Below 3)
                     let tokens = "<s>" :: [ for l in labels -> symbols[l] ] @ [ "</s>" ]
+
                     let expected =
-                        [ for i in 1 .. tokens.Length - 1 ->
-                              let history = tokens[max 0 (i - order + 1) .. i - 1]
-                              lookup history tokens[i] ]
+                        [
+                            for i in 1 .. tokens.Length - 1 ->
+                                let history = tokens[max 0 (i - order + 1) .. i - 1]
+                                lookup history tokens[i]
+                        ]
                         |> List.sum
-                    Expect.floatClose { absolute = 1e-5; relative = 1e-5 } (model.LogProbability labels) expected $"order {order}, {labels}"
+
+                    Expect.floatClose
+                        { absolute = 1e-5; relative = 1e-5 }
+                        (model.LogProbability labels)
+                        expected
+                        $"order {order}, {labels}"
         }
 
         test "an estimated model's probabilities sum to one after every history" {
             let random = CounterRandom(4UL).Stream()
-            let sequences = [ for _ in 1..40 -> Array.init (random.Below 12) (fun _ -> 1 + int (sqrt (float (random.Below 25)))) ]
+
+            let sequences = [
+                for _ in 1..40 -> Array.init (random.Below 12) (fun _ -> 1 + int (sqrt (float (random.Below 25))))
+            ]
 
             for order in 1..4 do
                 let model = NGramModel.Estimate(sequences, 7, order)
+
                 let rec walk state depth =
                     let next = [ for symbol in 1..6 -> model.Next(state, symbol).ToTuple() ]
                     let sum = exp (model.End state) + List.sumBy (fst >> exp) next
                     close sum 1.0 $"order {order}, state {state}"
+
                     if depth > 0 then
                         for _, following in next do
                             walk following (depth - 1)
+
                 walk model.StartState 4
         }
 
@@ -126,28 +148,47 @@ let tests =
 
         test "what is written reads back the same" {
             let random = CounterRandom(5UL).Stream()
-            let model = NGramModel.Estimate([ for _ in 1..100 -> Array.init (1 + random.Below 9) (fun _ -> 1 + random.Below 3) ], 4, 4)
+
+            let model =
+                NGramModel.Estimate(
+                    [ for _ in 1..100 -> Array.init (1 + random.Below 9) (fun _ -> 1 + random.Below 3) ],
+                    4,
+                    4
+                )
+
             let writer = new StringWriter()
             model.Write(writer, symbols)
             let back = read (writer.ToString())
             Expect.equal [ for n in 1..4 -> back.Count n ] [ for n in 1..4 -> model.Count n ] "n-grams"
+
             for _ in 1..100 do
                 let labels = List.init (random.Below 12) (fun _ -> 1 + random.Below 3)
-                Expect.floatClose { absolute = 1e-5; relative = 1e-6 } (back.LogProbability labels) (model.LogProbability labels) $"{labels}"
+
+                Expect.floatClose
+                    { absolute = 1e-5; relative = 1e-6 }
+                    (back.LogProbability labels)
+                    (model.LogProbability labels)
+                    $"{labels}"
         }
 
         test "a model of frequent sequences prefers them" {
             let random = CounterRandom(6UL).Stream()
             let sequences = [ for _ in 1..300 -> if random.Uniform() < 0.9 then [| 1; 2; 3 |] else [| 3; 1 |] ]
             let model = NGramModel.Estimate(sequences, 4, 3)
-            Expect.isGreaterThan (model.LogProbability [ 1; 2; 3 ]) (model.LogProbability [ 1; 3; 2 ] + 3.0) "preference"
+
+            Expect.isGreaterThan
+                (model.LogProbability [ 1; 2; 3 ])
+                (model.LogProbability [ 1; 3; 2 ] + 3.0)
+                "preference"
         }
 
         test "malformed text is refused with its line" {
             let refused parts (text: string) =
                 let error = Expect.throwsC (fun () -> read text |> ignore) id
                 Expect.isTrue (error :? FormatException) $"{error}"
-                for part: string in parts do Expect.stringContains error.Message part error.Message
+
+                for part: string in parts do
+                    Expect.stringContains error.Message part error.Message
 
             refused [ "not an ARPA model" ] ""
             refused [ "not an ARPA model" ] "hello\nworld"

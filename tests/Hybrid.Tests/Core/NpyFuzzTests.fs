@@ -13,18 +13,30 @@ open Hybrid.Tests.NpyTests
 let private convert (array: NpyArray) =
     match array.Type.Kind with
     | NpyKind.Text
-    | NpyKind.Bytes -> if array.ToStrings().Length <> array.Count then failtest "elements are missing"
-    | _ -> if array.ToDoubles().Length <> array.Count then failtest "elements are missing"
+    | NpyKind.Bytes ->
+        if array.ToStrings().Length <> array.Count then
+            failtest "elements are missing"
+    | _ ->
+        if array.ToDoubles().Length <> array.Count then
+            failtest "elements are missing"
 
 let private refuses (error: exn) = error :? FormatException || error :? IOException
 
 /// The elements twice while a column-major array is turned round, then as doubles or as strings: up to 32 bytes for each byte.
-let private npyReader = { Name = "npy"; Read = read >> convert; Refuses = refuses; Allowed = fun length -> 40L * int64 length + 1_000_000L }
+let private npyReader = {
+    Name = "npy"
+    Read = read >> convert
+    Refuses = refuses
+    Allowed = fun length -> 40L * int64 length + 1_000_000L
+}
 
 /// What any archive may unpack to is read and converted as above.
 let private npzReader = {
     Name = "npz"
-    Read = fun bytes -> for array in Npz.Read(new MemoryStream(bytes)).Values do convert array
+    Read =
+        fun bytes ->
+            for array in Npz.Read(new MemoryStream(bytes)).Values do
+                convert array
     Refuses = refuses
     Allowed = fun _ -> 40L * (64L <<< 20)
 }

@@ -23,7 +23,8 @@ let private write (array: NpyArray) =
 
 /// Infinities and NaN, which JSON lacks, are recorded as text.
 let private number (value: JsonElement) =
-    if value.ValueKind = JsonValueKind.Number then value.GetDouble()
+    if value.ValueKind = JsonValueKind.Number then
+        value.GetDouble()
     else
         match value.GetString() with
         | "inf" -> infinity
@@ -39,7 +40,8 @@ let expectArray (case: JsonElement) (array: NpyArray) =
 
     match array.Type.Kind with
     | NpyKind.Text
-    | NpyKind.Bytes -> Expect.sequenceEqual (array.ToStrings()) [ for value in values -> string (value.GetString()) ] name
+    | NpyKind.Bytes ->
+        Expect.sequenceEqual (array.ToStrings()) [ for value in values -> string (value.GetString()) ] name
     | NpyKind.Float ->
         // Bit by bit, so that -0 is told from 0; but a NaN may have any sign.
         let bits (value: float) = BitConverter.DoubleToInt64Bits(if Double.IsNaN value then nan else value)
@@ -65,7 +67,10 @@ let npy =
 
         test "writes the bytes that numpy.save writes" {
             for case in elements "arrays" golden.Value do
-                Expect.sequenceEqual (read (file case) |> write) (Convert.FromBase64String(text "saved" case)) (text "name" case)
+                Expect.sequenceEqual
+                    (read (file case) |> write)
+                    (Convert.FromBase64String(text "saved" case))
+                    (text "name" case)
         }
 
         test "values become arrays and come back" {
@@ -77,10 +82,20 @@ let npy =
             let longs = Array.init 6 (fun _ -> random.NextInt64())
             let words = [| "AA"; "[SIL]"; ""; "\u00e9t\u00e9"; "\U0001d11e"; "x" |]
             let roundTrip = write >> read
-            Expect.sequenceEqual (roundTrip(NpyArray.FromHalves(halves, 2, 3)).ToSingles()) (halves |> Array.map Half.op_Explicit) "halves"
+
+            Expect.sequenceEqual
+                (roundTrip(NpyArray.FromHalves(halves, 2, 3)).ToSingles())
+                (halves |> Array.map Half.op_Explicit)
+                "halves"
+
             Expect.sequenceEqual (roundTrip(NpyArray.FromSingles(singles, 2, 3)).ToSingles()) singles "singles"
             Expect.sequenceEqual (roundTrip(NpyArray.FromDoubles(doubles, 2, 3)).ToDoubles()) doubles "doubles"
-            Expect.sequenceEqual (roundTrip(NpyArray.FromInt32s(integers, 2, 3)).ToInt64s()) (integers |> Array.map int64) "32-bit integers"
+
+            Expect.sequenceEqual
+                (roundTrip(NpyArray.FromInt32s(integers, 2, 3)).ToInt64s())
+                (integers |> Array.map int64)
+                "32-bit integers"
+
             Expect.sequenceEqual (roundTrip(NpyArray.FromInt64s(longs, 2, 3)).ToInt64s()) longs "64-bit integers"
             let text = roundTrip (NpyArray.FromStrings(words, 2, 3))
             Expect.sequenceEqual (text.ToStrings()) words "text"
@@ -98,14 +113,20 @@ let npy =
 
         test "elements of the wrong kind are refused" {
             let words, numbers = NpyArray.FromStrings([| "a" |], 1), NpyArray.FromSingles([| 1f |], 1)
-            let huge = read (write (NpyArray.FromInt64s([| -1L |], 1)) |> Array.map (fun b -> if b = byte 'i' then byte 'u' else b))
 
-            for what, get, message in [
-                "text as numbers", (fun () -> words.ToSingles() |> ignore<float32[]>), "<U1 where numbers"
-                "numbers as text", (fun () -> numbers.ToStrings() |> ignore<string[]>), "<f4 where text"
-                "floats as integers", (fun () -> numbers.ToInt64s() |> ignore<int64[]>), "<f4 where whole numbers"
-                "more than a long holds", (fun () -> huge.ToInt64s() |> ignore<int64[]>), "9223372036854775807"
-            ] do
+            let huge =
+                read (
+                    write (NpyArray.FromInt64s([| -1L |], 1))
+                    |> Array.map (fun b -> if b = byte 'i' then byte 'u' else b)
+                )
+
+            for what, get, message in
+                [
+                    "text as numbers", (fun () -> words.ToSingles() |> ignore<float32[]>), "<U1 where numbers"
+                    "numbers as text", (fun () -> numbers.ToStrings() |> ignore<string[]>), "<f4 where text"
+                    "floats as integers", (fun () -> numbers.ToInt64s() |> ignore<int64[]>), "<f4 where whole numbers"
+                    "more than a long holds", (fun () -> huge.ToInt64s() |> ignore<int64[]>), "9223372036854775807"
+                ] do
                 let error = Expect.throwsC get id
                 Expect.isTrue (error :? FormatException) $"{what}: {error}"
                 Expect.stringContains error.Message message what
@@ -120,7 +141,11 @@ let npy =
             let bytes = write (NpyArray.FromStrings([| "AB" |], 1))
 
             for code in [| [| 0uy; 0xD8uy; 0uy; 0uy |]; [| 0uy; 0uy; 0x11uy; 0uy |]; [| 255uy; 255uy; 255uy; 255uy |] |] do
-                let error = Expect.throwsC (fun () -> read(Array.append bytes[.. bytes.Length - 5] code).ToStrings() |> ignore<string[]>) id
+                let error =
+                    Expect.throwsC
+                        (fun () -> read(Array.append bytes[.. bytes.Length - 5] code).ToStrings() |> ignore<string[]>)
+                        id
+
                 Expect.stringContains error.Message "text 0" $"{error}"
         }
 

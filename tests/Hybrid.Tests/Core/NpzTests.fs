@@ -9,7 +9,12 @@ open Hybrid.Tests.Tier
 open Hybrid.Tests.NpyTests
 
 let private features: float32[] = Array.init 6 float32
-let private arrays = dict [ "mfcc", NpyArray.FromSingles(features, 2, 3); "transcript", NpyArray.FromStrings([| "AA"; "B" |], 2) ]
+
+let private arrays =
+    dict [
+        "mfcc", NpyArray.FromSingles(features, 2, 3)
+        "transcript", NpyArray.FromStrings([| "AA"; "B" |], 2)
+    ]
 
 let private archive (entries: (string * byte[]) list) =
     use stream = new MemoryStream()
@@ -60,7 +65,10 @@ let npz =
             let bytes = NpyArray.FromSingles([| 1f |], 1)
             use stream = new MemoryStream()
             bytes.Write stream
-            let archive = Npz.Read(new MemoryStream(archive [ "readme.txt", [| 1uy |]; "../../x.npy", stream.ToArray() ]))
+
+            let archive =
+                Npz.Read(new MemoryStream(archive [ "readme.txt", [| 1uy |]; "../../x.npy", stream.ToArray() ]))
+
             Expect.sequenceEqual archive.Keys [ "../../x" ] "names"
         }
 
@@ -78,6 +86,15 @@ let npz =
             Expect.stringContains (refusal whole) "entry \"a.npy\": not a .npy file" "an entry that is no array"
             Expect.stringContains (refusal whole[.. whole.Length - 10]) "no archive of arrays" "a torn archive"
             Expect.stringContains (refusal [||]) "no archive of arrays" "an empty file"
-            Expect.stringContains (refusal (archive [ "a.npy", file (elements "arrays" golden.Value).Head; "a.npy", file (elements "arrays" golden.Value).Head ])) "twice" "a name twice"
+
+            Expect.stringContains
+                (refusal (
+                    archive [
+                        "a.npy", file (elements "arrays" golden.Value).Head
+                        "a.npy", file (elements "arrays" golden.Value).Head
+                    ]
+                ))
+                "twice"
+                "a name twice"
         }
     ]

@@ -205,7 +205,8 @@ let safeTensors =
         test "names that no reader would take are not written" {
             let tensor name = StoredTensor.FromSingles(name, ReadOnlySpan [| 1.0f |], [ 1 ])
 
-            for names, said in [ [ "a"; "b"; "a" ], "\"a\""; [ "__metadata__" ], "\"__metadata__\""; [ "x\n"; "x\n" ], "\"x\"" ] do
+            for names, said in
+                [ [ "a"; "b"; "a" ], "\"a\""; [ "__metadata__" ], "\"__metadata__\""; [ "x\n"; "x\n" ], "\"x\"" ] do
                 expectRefusal<ArgumentException, _> $"would be called {said}" (fun () ->
                     write (SafeTensors(Map.empty, [| for name in names -> tensor name |])))
         }

@@ -31,16 +31,30 @@ type private Toy(count: int, ?spoil: int) =
                 destination[7] <- nanf
 
 let private spec =
-    ModelSpec(5, 5, [| Conv1dSpec(8, 3); BatchNormSpec(); ActivationSpec ActivationFunction.Gelu; DropoutSpec 0.1; LstmSpec(8, true) |], [| LinearSpec 5 |])
+    ModelSpec(
+        5,
+        5,
+        [|
+            Conv1dSpec(8, 3)
+            BatchNormSpec()
+            ActivationSpec ActivationFunction.Gelu
+            DropoutSpec 0.1
+            LstmSpec(8, true)
+        |],
+        [| LinearSpec 5 |]
+    )
 
-let private schedule epochs =
-    TrainingSpec(7UL, epochs, BatchSize(4, 200), AdamWSpec(2e-2), CosineRate(), 5.0)
+let private schedule epochs = TrainingSpec(7UL, epochs, BatchSize(4, 200), AdamWSpec(2e-2), CosineRate(), 5.0)
 
 let private trainer threads epochs =
     Trainer(Network<float32>(spec, 7UL), schedule epochs, Toy 20, Toy 6, ThreadTeam threads)
 
 let private weights (trainer: Trainer) =
-    [| for p in trainer.Network.Parameters do yield! p.Value |] |> Array.map BitConverter.SingleToInt32Bits
+    [|
+        for p in trainer.Network.Parameters do
+            yield! p.Value
+    |]
+    |> Array.map BitConverter.SingleToInt32Bits
 
 [<Tests>]
 let tests =
@@ -56,7 +70,18 @@ let tests =
         test "minimises the best alignment's loss, and learns in phases of both losses" {
             let run phases =
                 let plain = schedule 30
-                let spec' = TrainingSpec(plain.Seed, 30, plain.Batch, plain.Optimizer, plain.LearningRate, plain.ClipGradients, phases)
+
+                let spec' =
+                    TrainingSpec(
+                        plain.Seed,
+                        30,
+                        plain.Batch,
+                        plain.Optimizer,
+                        plain.LearningRate,
+                        plain.ClipGradients,
+                        phases
+                    )
+
                 Trainer(Network<float32>(spec, 7UL), spec', Toy 20, Toy 6).Run()
 
             // Alone it settles for the alignments that it found first.
@@ -88,8 +113,14 @@ let tests =
                 let path = IO.Path.Combine(folder, "checkpoint")
 
                 // In the middle of the third epoch.
-                let stepped (p: TrainingProgress) = if p.Steps = 13L then stop.Cancel()
-                Expect.throwsT<OperationCanceledException> (fun () -> first.Run(stepped = stepped, cancellation = stop.Token) |> ignore) "stopped"
+                let stepped (p: TrainingProgress) =
+                    if p.Steps = 13L then
+                        stop.Cancel()
+
+                Expect.throwsT<OperationCanceledException>
+                    (fun () -> first.Run(stepped = stepped, cancellation = stop.Token) |> ignore)
+                    "stopped"
+
                 Checkpoint.Write(path, first, Collections.Generic.Dictionary())
 
                 let kept = Checkpoint.Read path
@@ -97,10 +128,15 @@ let tests =
                 second.Restore kept
                 second.Run() |> ignore
                 Expect.equal (weights second) (weights whole) "weights"
-                Expect.equal (second.State.History |> Seq.map _.DevLoss |> List.ofSeq) (whole.State.History |> Seq.map _.DevLoss |> List.ofSeq) "history")
+
+                Expect.equal
+                    (second.State.History |> Seq.map _.DevLoss |> List.ofSeq)
+                    (whole.State.History |> Seq.map _.DevLoss |> List.ofSeq)
+                    "history")
         }
 
-        test "phases of every kind, masks, averaging and a plateau: the same weights with any threads, and when continued from a checkpoint" {
+        test
+            "phases of every kind, masks, averaging and a plateau: the same weights with any threads, and when continued from a checkpoint" {
             let masks = MaskingSpec(2, 1)
 
             let phases = [|
@@ -110,15 +146,38 @@ let tests =
             |]
 
             let rich =
-                TrainingSpec(7UL, 6, BatchSize(4, 200), SgdSpec(0.2, 0.9), ReduceOnPlateau(0.5, 0), 5.0, phases, masks, AveragingSpec 0.9, Decoding = PrefixBeamDecoding 3)
+                TrainingSpec(
+                    7UL,
+                    6,
+                    BatchSize(4, 200),
+                    SgdSpec(0.2, 0.9),
+                    ReduceOnPlateau(0.5, 0),
+                    5.0,
+                    phases,
+                    masks,
+                    AveragingSpec 0.9,
+                    Decoding = PrefixBeamDecoding 3
+                )
 
             let rich threads = Trainer(Network<float32>(spec, 7UL), rich, Toy 20, Toy 6, ThreadTeam threads)
-            let judged (trainer: Trainer) = [| for tensor in trainer.JudgedWeights() do yield! tensor.ToSingles() |]
 
-            let history (trainer: Trainer) = [ for report in trainer.State.History -> report.TrainLoss, report.DevLoss, report.DevPer, report.LearningRate ]
+            let judged (trainer: Trainer) = [|
+                for tensor in trainer.JudgedWeights() do
+                    yield! tensor.ToSingles()
+            |]
+
+            let history (trainer: Trainer) = [
+                for report in trainer.State.History ->
+                    report.TrainLoss, report.DevLoss, report.DevPer, report.LearningRate
+            ]
+
             let whole = rich 1
             whole.Run() |> ignore
-            Expect.isGreaterThan (history whole |> List.map (fun (_, _, _, rate) -> rate) |> List.distinct).Length 1 "the rate falls"
+
+            Expect.isGreaterThan
+                (history whole |> List.map (fun (_, _, _, rate) -> rate) |> List.distinct).Length
+                1
+                "the rate falls"
 
             for threads in [ 2; 8 ] do
                 let again = rich threads
@@ -131,8 +190,15 @@ let tests =
                     let first = rich 2
                     use stop = new CancellationTokenSource()
                     let path = IO.Path.Combine(folder, $"{steps}")
-                    let stepped (p: TrainingProgress) = if p.Steps = steps then stop.Cancel()
-                    Expect.throwsT<OperationCanceledException> (fun () -> first.Run(stepped = stepped, cancellation = stop.Token) |> ignore) "stopped"
+
+                    let stepped (p: TrainingProgress) =
+                        if p.Steps = steps then
+                            stop.Cancel()
+
+                    Expect.throwsT<OperationCanceledException>
+                        (fun () -> first.Run(stepped = stepped, cancellation = stop.Token) |> ignore)
+                        "stopped"
+
                     Checkpoint.Write(path, first, Collections.Generic.Dictionary())
                     let second = rich 2
                     second.Restore(Checkpoint.Read path)
@@ -143,7 +209,14 @@ let tests =
         }
 
         test "a phase freezes layers: weights and running statistics stay, in momentum and decay too, all else moves" {
-            let trainer = Trainer(Network<float32>(spec, 7UL), TrainingSpec(7UL, 1, BatchSize(4, 200), AdamWSpec(2e-2, 0.1), ConstantRate()), Toy 20, Toy 6)
+            let trainer =
+                Trainer(
+                    Network<float32>(spec, 7UL),
+                    TrainingSpec(7UL, 1, BatchSize(4, 200), AdamWSpec(2e-2, 0.1), ConstantRate()),
+                    Toy 20,
+                    Toy 6
+                )
+
             let batch = LabelledBatch.Read(Toy 20, [| 0..3 |], ThreadTeam 1)
             let values () = Map [ for p in trainer.Network.Parameters -> p.Name, Array.copy p.Value ]
             trainer.Step(batch, 1e-2) |> ignore
@@ -164,7 +237,14 @@ let tests =
 
         test "masks of the schedule act in training, not where a phase is without" {
             let train (masks: MaskingSpec | null) (phase: PhaseSpec | null) =
-                let trainer = Trainer(Network<float32>(spec, 7UL), TrainingSpec(7UL, 1, BatchSize(4, 200), AdamWSpec(), ConstantRate(), Augmentation = masks), Toy 20, Toy 6)
+                let trainer =
+                    Trainer(
+                        Network<float32>(spec, 7UL),
+                        TrainingSpec(7UL, 1, BatchSize(4, 200), AdamWSpec(), ConstantRate(), Augmentation = masks),
+                        Toy 20,
+                        Toy 6
+                    )
+
                 (trainer.Step(LabelledBatch.Read(Toy 20, [| 0..3 |], ThreadTeam 1), 1e-2, phase)).Loss
 
             let phase masks = PhaseSpec("", 1, TrainingLoss.Ctc, Augmentation = masks)
@@ -176,7 +256,14 @@ let tests =
 
         test "an average is what is judged and kept, and the weights go on by themselves" {
             let run (averaging: AveragingSpec | null) =
-                let trainer = Trainer(Network<float32>(spec, 7UL), TrainingSpec(7UL, 3, BatchSize(4, 200), AdamWSpec(2e-2), ConstantRate(), Averaging = averaging), Toy 20, Toy 6)
+                let trainer =
+                    Trainer(
+                        Network<float32>(spec, 7UL),
+                        TrainingSpec(7UL, 3, BatchSize(4, 200), AdamWSpec(2e-2), ConstantRate(), Averaging = averaging),
+                        Toy 20,
+                        Toy 6
+                    )
+
                 trainer.Run() |> ignore
                 trainer
 
@@ -184,24 +271,60 @@ let tests =
             Expect.equal (weights averaged) (weights plain) "training does not know of the average"
             let kept = Network<float32>(spec, averaged.JudgedWeights())
             let greedy = GreedyDecoder()
-            let judge network = Evaluation.Run(network, Toy 6, BatchSize(4, 200), (fun logProbs -> greedy.Decode logProbs), Workspace(ThreadTeam 1))
+
+            let judge network =
+                Evaluation.Run(
+                    network,
+                    Toy 6,
+                    BatchSize(4, 200),
+                    (fun logProbs -> greedy.Decode logProbs),
+                    Workspace(ThreadTeam 1)
+                )
+
             Expect.equal (judge kept |> _.Loss) averaged.State.History[2].DevLoss "loss of the kept weights"
             Expect.equal (judge plain.Network |> _.Loss) plain.State.History[2].DevLoss "loss without average"
-            Expect.notEqual averaged.State.History[2].DevLoss plain.State.History[2].DevLoss "the average is another network"
+
+            Expect.notEqual
+                averaged.State.History[2].DevLoss
+                plain.State.History[2].DevLoss
+                "the average is another network"
         }
 
         test "ends when nothing has become better for as many passes as its patience, also when continued" {
             // A rate so small that no judgement differs from the first.
-            let trainer = Trainer(Network<float32>(spec, 7UL), TrainingSpec(7UL, 50, BatchSize(4, 200), AdamWSpec(1e-12), ConstantRate(), Patience = 3), Toy 20, Toy 6)
+            let trainer =
+                Trainer(
+                    Network<float32>(spec, 7UL),
+                    TrainingSpec(7UL, 50, BatchSize(4, 200), AdamWSpec(1e-12), ConstantRate(), Patience = 3),
+                    Toy 20,
+                    Toy 6
+                )
+
             Expect.equal (trainer.Run().Count) 4 "the best and three more"
             Expect.equal (trainer.Run().Count) 4 "no further"
         }
 
         test "what does not fit the network is refused with what there is" {
-            let phases = [| PhaseSpec("late", 1, TrainingLoss.Ctc, Augmentation = MaskingSpec(2, 9), Frozen = [| "encoder.1"; "encoder.11"; "dec" |]) |]
+            let phases = [|
+                PhaseSpec(
+                    "late",
+                    1,
+                    TrainingLoss.Ctc,
+                    Augmentation = MaskingSpec(2, 9),
+                    Frozen = [| "encoder.1"; "encoder.11"; "dec" |]
+                )
+            |]
+
             let wrong = TrainingSpec(7UL, 1, BatchSize(4, 200), AdamWSpec(), ConstantRate(), Phases = phases)
-            let error = Expect.throwsC (fun () -> Trainer(Network<float32>(spec, 7UL), wrong, Toy 20, Toy 6) |> ignore) id
-            Expect.stringContains error.Message "phase \"late\" freezes \"encoder.11\", \"dec\", but the layers are encoder.0, encoder.1, encoder.2, encoder.3, encoder.4, decoder.0" ""
+
+            let error =
+                Expect.throwsC (fun () -> Trainer(Network<float32>(spec, 7UL), wrong, Toy 20, Toy 6) |> ignore) id
+
+            Expect.stringContains
+                error.Message
+                "phase \"late\" freezes \"encoder.11\", \"dec\", but the layers are encoder.0, encoder.1, encoder.2, encoder.3, encoder.4, decoder.0"
+                ""
+
             Expect.stringContains error.Message "masks are up to 9 features wide, there are only 5" ""
         }
 
@@ -223,15 +346,29 @@ let tests =
 
             let paths = [
                 for b in 0..5 ->
-                    [ for t in 0 .. logits.Lengths.Span[b] - 1 ->
-                          let row = logits.Row(t, b).ToArray()
-                          Array.findIndex ((=) (Array.max row)) row ]
+                    [
+                        for t in 0 .. logits.Lengths.Span[b] - 1 ->
+                            let row = logits.Row(t, b).ToArray()
+                            Array.findIndex ((=) (Array.max row)) row
+                    ]
             ]
 
-            let collapsed path = path |> List.fold (fun (previous, count) s -> s, (if s <> 0 && s <> previous then count + 1 else count)) (0, 0) |> snd
+            let collapsed path =
+                path
+                |> List.fold
+                    (fun (previous, count) s -> s, (if s <> 0 && s <> previous then count + 1 else count))
+                    (0, 0)
+                |> snd
+
             let frames = List.sumBy List.length paths
             let report = trainer.Step(batch, 0.0)
-            Expect.floatClose Accuracy.high report.BlankRatio (float (paths |> List.concat |> List.filter ((=) 0) |> List.length) / float frames) "blanks"
+
+            Expect.floatClose
+                Accuracy.high
+                report.BlankRatio
+                (float (paths |> List.concat |> List.filter ((=) 0) |> List.length) / float frames)
+                "blanks"
+
             Expect.floatClose Accuracy.high report.MeanOutputLength (float (List.sumBy collapsed paths) / 6.0) "lengths"
             Expect.equal report.Frames frames "frames"
             Expect.floatClose Accuracy.high report.PaddingShare (1.0 - float frames / float (6 * logits.T)) "padding"
@@ -239,15 +376,20 @@ let tests =
 
         test "the all-blank plateau is explained once, and not while it is normal" {
             let step blank = StepReport(3.0, 1.0, blank, 0.0, 0, 100, 0.0)
+
             let advice (ratios: int64 -> float) =
                 let watch = PlateauWatch()
-                [ for i in 1L .. 2000L do
-                      match watch.Advise(i, step (ratios i)) with
-                      | null -> ()
-                      | text -> i, text ]
+
+                [
+                    for i in 1L .. 2000L do
+                        match watch.Advise(i, step (ratios i)) with
+                        | null -> ()
+                        | text -> i, text
+                ]
 
             Expect.isEmpty (advice (fun i -> if i < 450L then 1.0 else 0.9)) "leaves the plateau in time"
             Expect.isEmpty (advice (fun i -> if i % 50L = 0L then 0.5 else 1.0)) "not all blank"
+
             match advice (fun _ -> 0.995) with
             | [ at, text ] ->
                 Expect.equal at 500L "when"
@@ -259,8 +401,16 @@ let tests =
             let short = ModelSpec(5, 5, [| PyramidSpec 5; LstmSpec(4, false) |], [| LinearSpec 5 |])
             let network = Network<float32>(short, 1UL)
             let data: IDataset = Toy 20
-            let feasible i = network.OutputLength(data.Frames i) >= CtcFeasibility.FramesNeeded(ReadOnlySpan(data.Labels i))
-            let some = [| for i in 0..19 do if feasible i then i |]
+
+            let feasible i =
+                network.OutputLength(data.Frames i) >= CtcFeasibility.FramesNeeded(ReadOnlySpan(data.Labels i))
+
+            let some = [|
+                for i in 0..19 do
+                    if feasible i then
+                        i
+            |]
+
             Expect.isTrue (some.Length > 0 && some.Length < 20) "the case has both kinds"
             let trainer = Trainer(network, schedule 1, data, data)
             let batch utterances = LabelledBatch.Read(data, utterances, ThreadTeam 1)

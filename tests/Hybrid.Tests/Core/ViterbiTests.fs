@@ -13,9 +13,11 @@ let private compute (loss: SequenceLoss) (logits: Batch<float>) targets =
 /// The path of symbols that an alignment stands for.
 let private pathOf frames (alignment: CtcAlignment) =
     let path = Array.zeroCreate frames
+
     for span in alignment.Labels do
         for t in span.Start .. span.End - 1 do
             path[t] <- span.Symbol
+
     List.ofArray path
 
 /// The plain algorithm with a full table, scores in double, ties as documented.
@@ -30,15 +32,22 @@ let private plain (rows: float32[][]) (labels: int[]) =
         for s in 0 .. 2 * S do
             let candidates = [
                 score[t - 1, s], 0
-                if s > 0 then score[t - 1, s - 1], 1
-                if s > 1 && s % 2 = 1 && labels[s / 2] <> labels[s / 2 - 1] then score[t - 1, s - 2], 2
+                if s > 0 then
+                    score[t - 1, s - 1], 1
+                if s > 1 && s % 2 = 1 && labels[s / 2] <> labels[s / 2 - 1] then
+                    score[t - 1, s - 2], 2
             ]
 
             let best = candidates |> List.map fst |> List.max
             from[t, s] <- candidates |> List.find (fst >> (=) best) |> snd
             score[t, s] <- best + float rows[t - 1].[symbol s]
 
-    let mutable state = if S > 0 && score[rows.Length, 2 * S - 1] > score[rows.Length, 2 * S] then 2 * S - 1 else 2 * S
+    let mutable state =
+        if S > 0 && score[rows.Length, 2 * S - 1] > score[rows.Length, 2 * S] then
+            2 * S - 1
+        else
+            2 * S
+
     let total = score[rows.Length, state]
     let path = Array.zeroCreate rows.Length
 
@@ -63,12 +72,25 @@ let tests =
                             | Some group ->
                                 let best = group |> List.map snd |> List.max
                                 let alignment = CtcAligner().Align(posteriors, Array.ofList labels)
-                                Expect.floatClose { absolute = 1e-9; relative = 1e-9 } alignment.LogProbability (log best) $"T {frames}, {labels}"
+
+                                Expect.floatClose
+                                    { absolute = 1e-9; relative = 1e-9 }
+                                    alignment.LogProbability
+                                    (log best)
+                                    $"T {frames}, {labels}"
+
                                 let path = pathOf frames alignment
                                 Expect.equal (collapse path) labels "collapses to the labels"
-                                Expect.floatClose Accuracy.high (group |> List.find (fst >> (=) path) |> snd) best "is that path"
+
+                                Expect.floatClose
+                                    Accuracy.high
+                                    (group |> List.find (fst >> (=) path) |> snd)
+                                    best
+                                    "is that path"
                             | None ->
-                                Expect.throwsT<InfeasibleTargetException> (fun () -> CtcAligner().Align(posteriors, Array.ofList labels) |> ignore) $"T {frames}, {labels}"
+                                Expect.throwsT<InfeasibleTargetException>
+                                    (fun () -> CtcAligner().Align(posteriors, Array.ofList labels) |> ignore)
+                                    $"T {frames}, {labels}"
         }
 
         test "equals the plain algorithm on random cases, ties included" {
@@ -97,7 +119,11 @@ let tests =
             for i in 0 .. S - 1 do
                 planted[8 * i + 2 + random.Below 3] <- labels[i]
 
-            let logits = [| for t in 0 .. frames - 1 do for v in 0 .. V - 1 -> if planted[t] = v then 8f else float32 (random.Uniform()) |]
+            let logits = [|
+                for t in 0 .. frames - 1 do
+                    for v in 0 .. V - 1 -> if planted[t] = v then 8f else float32 (random.Uniform())
+            |]
+
             let posteriors = LogProbs.FromLogits(ReadOnlySpan logits, frames, V)
             Expect.isGreaterThan (int64 frames * int64 (S / 8 * 3)) (64L <<< 20) "the case is above the budget"
             Expect.isLessThan (CtcAligner.MemoryNeeded(frames, S)) (80L <<< 20) "the memory is bounded"
@@ -122,7 +148,12 @@ let tests =
             let logits = randomBatch 8UL 4 [| 6 |]
             let rows = [| for t in 0..5 -> softmax (logits.Row(t, 0).ToArray()) |]
             let best = paths rows |> List.filter (fst >> collapse >> (=) [ 2; 2; 1 ]) |> List.map snd |> List.max
-            Expect.floatClose Accuracy.high (compute (ViterbiLoss()) logits [| [| 2; 2; 1 |] |]).Loss (-log best) "value"
+
+            Expect.floatClose
+                Accuracy.high
+                (compute (ViterbiLoss()) logits [| [| 2; 2; 1 |] |]).Loss
+                (-log best)
+                "value"
         }
 
         test "is never below the loss over all alignments" {
@@ -131,20 +162,36 @@ let tests =
                 let labels = Array.init (random.Below 6) (fun _ -> 1 + random.Below 4)
                 let frames = CtcFeasibility.FramesNeeded(ReadOnlySpan labels) + 1 + random.Below 10
                 let logits = randomBatch seed 5 [| frames |]
-                Expect.isGreaterThanOrEqual (compute (ViterbiLoss()) logits [| labels |]).Loss ((compute (CtcLoss()) logits [| labels |]).Loss - 1e-12) $"seed {seed}"
+
+                Expect.isGreaterThanOrEqual
+                    (compute (ViterbiLoss()) logits [| labels |]).Loss
+                    ((compute (CtcLoss()) logits [| labels |]).Loss - 1e-12)
+                    $"seed {seed}"
         }
 
         test "planted phones come back within half a frame" {
             let random = CounterRandom(6UL).Stream()
             let frames, V = 300, 6
-            let spans = [ for i in 0..29 -> let start = 10 * i + random.Below 3 in 1 + i % 5, start, start + 3 + random.Below 5 ]
+
+            let spans = [
+                for i in 0..29 -> let start = 10 * i + random.Below 3 in 1 + i % 5, start, start + 3 + random.Below 5
+            ]
+
             let logits = Array.zeroCreate (frames * V)
+
             for t in 0 .. frames - 1 do
-                let symbol = spans |> List.tryPick (fun (s, a, b) -> if t >= a && t < b then Some s else None) |> Option.defaultValue 0
+                let symbol =
+                    spans
+                    |> List.tryPick (fun (s, a, b) -> if t >= a && t < b then Some s else None)
+                    |> Option.defaultValue 0
+
                 logits[t * V + symbol] <- 9f
 
-            let alignment = CtcAligner().Align(LogProbs.FromLogits(ReadOnlySpan logits, frames, V), [| for s, _, _ in spans -> s |])
+            let alignment =
+                CtcAligner().Align(LogProbs.FromLogits(ReadOnlySpan logits, frames, V), [| for s, _, _ in spans -> s |])
+
             Expect.equal [ for span in alignment.Labels -> span.Symbol, span.Start, span.End ] spans "spans"
+
             for span in alignment.Labels do
                 Expect.isTrue (span.Confidence > 0.99 && span.Confidence <= 1.0) $"{span}"
         }
@@ -154,10 +201,12 @@ let tests =
             let S, frames, V = 60000, 720000, 41
             let labels = Array.init S (fun _ -> 1 + random.Below(V - 1))
             let planted = Array.zeroCreate frames
+
             for i in 0 .. S - 1 do
                 planted[12 * i + 2 + random.Below 8] <- labels[i]
 
             let probabilities = Array.create (frames * V) (0.1f / 40f)
+
             for t in 0 .. frames - 1 do
                 probabilities[t * V + planted[t]] <- 0.9f
 
@@ -166,7 +215,12 @@ let tests =
             let alignment = CtcAligner().Align(posteriors, labels)
             let allocated = GC.GetAllocatedBytesForCurrentThread() - before
             printfn $"two hours: {allocated >>> 20} MiB, announced {CtcAligner.MemoryNeeded(frames, S) >>> 20} MiB"
-            Expect.isLessThan (allocated + int64 (frames * V * sizeof<float32>)) (2L <<< 30) "bytes, log probabilities included"
+
+            Expect.isLessThan
+                (allocated + int64 (frames * V * sizeof<float32>))
+                (2L <<< 30)
+                "bytes, log probabilities included"
+
             Expect.isTrue (pathOf frames alignment = List.ofArray planted) "alignment")
 
         test "where every alignment meets a probability of 0 there is none" {

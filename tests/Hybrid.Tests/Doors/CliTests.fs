@@ -33,8 +33,15 @@ let private untrained =
     lazy
         (let folder = Directory.CreateTempSubdirectory("hybrid-test-model-").FullName
          AppDomain.CurrentDomain.ProcessExit.Add(fun _ -> Directory.Delete(folder, true))
-         hybrid folder [ "synth"; "--out"; "speech"; "--utterances"; "30"; "--speakers"; "10" ] |> expectSuccess |> ignore
-         hybrid folder [ "train"; "--recipe"; "tiny"; "--corpus"; "speech"; "--out"; "run"; "--epochs"; "2" ] |> expectSuccess |> ignore
+
+         hybrid folder [ "synth"; "--out"; "speech"; "--utterances"; "30"; "--speakers"; "10" ]
+         |> expectSuccess
+         |> ignore
+
+         hybrid folder [ "train"; "--recipe"; "tiny"; "--corpus"; "speech"; "--out"; "run"; "--epochs"; "2" ]
+         |> expectSuccess
+         |> ignore
+
          folder)
 
 [<Tests>]
@@ -45,19 +52,31 @@ let tests =
                 let finished = hybrid folder [ "demo"; "--out"; "here" ] |> expectSuccess
                 Expect.stringContains finished.Output "ref  " "references are printed"
                 Expect.stringContains finished.Output "hyp  " "hypotheses are printed"
-                let model, page = Path.Combine(folder, "here", "model.safetensors"), Path.Combine(folder, "here", "report.html")
+
+                let model, page =
+                    Path.Combine(folder, "here", "model.safetensors"), Path.Combine(folder, "here", "report.html")
+
                 let html = File.ReadAllText page
                 Expect.isFalse (html.Contains "src=\"http") "the page loads nothing from elsewhere"
                 Expect.isGreaterThan (html.Split("Plotly.newPlot").Length) 8 "the page has its charts"
+
                 for title in [ "ln alpha"; "ln beta"; "gamma" ] do
                     Expect.stringContains html title "the lattice is among them"
+
                 let speech = Path.Combine(folder, "here", "speech")
-                let evaluated = hybrid folder [ "evaluate"; "--model"; model; "--corpus"; speech; "--split"; "test"; "--json" ] |> expectSuccess
+
+                let evaluated =
+                    hybrid folder [ "evaluate"; "--model"; model; "--corpus"; speech; "--split"; "test"; "--json" ]
+                    |> expectSuccess
+
                 Expect.isLessThanOrEqual (parse evaluated.Output |> numberOf "per") 15.0 (string evaluated)
 
                 // The corpus keeps its promises: speakers and sentences of the splits are disjoint.
                 let corpus = Corpus.Read speech
-                let parts key = [ for split in [ "train"; "dev"; "test" ] -> corpus.Split split |> Seq.map key |> Set.ofSeq ]
+
+                let parts key = [
+                    for split in [ "train"; "dev"; "test" ] -> corpus.Split split |> Seq.map key |> Set.ofSeq
+                ]
 
                 for key in [ (fun (u: Utterance) -> u.Speaker); (fun u -> string u.Text) ] do
                     let sets = parts key
@@ -77,7 +96,24 @@ let tests =
                 let recipe = hybrid folder [ "info"; "--recipe"; "tiny"; "--json" ] |> expectSuccess
                 File.WriteAllText(Path.Combine(folder, "mine.json"), recipe.Output)
                 let speech = Path.Combine(untrained.Value, "speech")
-                let run name recipe = hybrid folder [ "train"; "--recipe"; recipe; "--corpus"; speech; "--out"; name; "--epochs"; "1"; "--seed"; "3" ] |> expectSuccess |> ignore
+
+                let run name recipe =
+                    hybrid folder [
+                        "train"
+                        "--recipe"
+                        recipe
+                        "--corpus"
+                        speech
+                        "--out"
+                        name
+                        "--epochs"
+                        "1"
+                        "--seed"
+                        "3"
+                    ]
+                    |> expectSuccess
+                    |> ignore
+
                 run "a" "tiny"
                 run "b" "mine.json"
                 let bytes name = File.ReadAllBytes(Path.Combine(folder, name, "model.safetensors"))
@@ -90,19 +126,42 @@ let tests =
             let recognizer = Recognizer model
             let corpus = Corpus.Read(Path.Combine(folder, "speech"))
             let struct (expected, _) = recognizer.Evaluate corpus.Utterances
-            let json = (hybrid folder [ "evaluate"; "--model"; "run/model.safetensors"; "--corpus"; "speech"; "--json" ] |> expectSuccess).Output |> parse
+
+            let json =
+                (hybrid folder [ "evaluate"; "--model"; "run/model.safetensors"; "--corpus"; "speech"; "--json" ]
+                 |> expectSuccess)
+                    .Output
+                |> parse
+
             Expect.equal (json.GetProperty("utterances").GetInt32()) expected.Utterances.Count "utterances"
             Expect.floatClose Accuracy.medium (numberOf "per" json) (Math.Round(expected.Per, 4)) "per"
-            Expect.floatClose Accuracy.medium (numberOf "averageDistance" json) (Math.Round(expected.AverageDistance, 4)) "distance"
+
+            Expect.floatClose
+                Accuracy.medium
+                (numberOf "averageDistance" json)
+                (Math.Round(expected.AverageDistance, 4))
+                "distance"
+
             Expect.floatClose Accuracy.medium (numberOf "loss" json) (Math.Round(expected.Loss, 4)) "loss"
             let errors = [ for name in [ "substitutions"; "deletions"; "insertions" ] -> numberOf name json ]
-            Expect.equal errors [ float expected.Substitutions; float expected.Deletions; float expected.Insertions ] "errors"
+
+            Expect.equal
+                errors
+                [ float expected.Substitutions; float expected.Deletions; float expected.Insertions ]
+                "errors"
 
             let file = Path.GetRelativePath(folder, corpus.Utterances[0].AudioPath)
             let recognition = recognizer.Recognize(AudioClip.Read corpus.Utterances[0].AudioPath)
-            let text = (hybrid folder [ "recognize"; "--model"; "run/model.safetensors"; file ] |> expectSuccess).Output
+
+            let text =
+                (hybrid folder [ "recognize"; "--model"; "run/model.safetensors"; file ] |> expectSuccess).Output
+
             Expect.equal (text.Trim()) ($"{file}: {recognition}".Trim()) "text"
-            let json = (hybrid folder [ "recognize"; "--model"; "run/model.safetensors"; "--json"; file ] |> expectSuccess).Output
+
+            let json =
+                (hybrid folder [ "recognize"; "--model"; "run/model.safetensors"; "--json"; file ] |> expectSuccess)
+                    .Output
+
             Expect.equal (json.Trim()) (ResultJson.Recognitions [| struct (file, recognition) |]) "JSON"
         }
 
@@ -114,91 +173,256 @@ let tests =
             let test = corpus.Split "test"
             let utterance = test[0]
             let file = Path.GetRelativePath(folder, utterance.AudioPath)
-            hybrid folder ([ "lm"; "--out"; "phones.arpa"; "--order"; "2" ] @ [ "--corpus"; "speech" ]) |> expectSuccess |> ignore
+
+            hybrid folder ([ "lm"; "--out"; "phones.arpa"; "--order"; "2" ] @ [ "--corpus"; "speech" ])
+            |> expectSuccess
+            |> ignore
+
             let languageModel = LanguageModels.Read(inside [ "phones.arpa" ], PhoneInventory.Arpabet)
             Expect.equal (languageModel.Order, languageModel.Count 1) (2, 42) "40 phones and both ends"
 
-            let recognizer = Recognizer(SpeechModel.Load(inside [ "run"; "model.safetensors" ]), Beam = PrefixBeamOptions(Width = 9, Best = 3, LanguageModel = languageModel, LanguageModelWeight = 0.5, LengthBonus = 0.25))
+            let recognizer =
+                Recognizer(
+                    SpeechModel.Load(inside [ "run"; "model.safetensors" ]),
+                    Beam =
+                        PrefixBeamOptions(
+                            Width = 9,
+                            Best = 3,
+                            LanguageModel = languageModel,
+                            LanguageModelWeight = 0.5,
+                            LengthBonus = 0.25
+                        )
+                )
+
             let expected = recognizer.Recognize(AudioClip.Read utterance.AudioPath)
-            let recognize rest = (hybrid folder ([ "recognize"; "--model"; model; "--beam"; "9"; "--nbest"; "3"; "--lm"; "phones.arpa"; "--lm-weight"; "0.5"; "--length-bonus"; "0.25"; file ] @ rest) |> expectSuccess).Output.ReplaceLineEndings "\n"
+
+            let recognize rest =
+                (hybrid
+                    folder
+                    ([
+                        "recognize"
+                        "--model"
+                        model
+                        "--beam"
+                        "9"
+                        "--nbest"
+                        "3"
+                        "--lm"
+                        "phones.arpa"
+                        "--lm-weight"
+                        "0.5"
+                        "--length-bonus"
+                        "0.25"
+                        file
+                     ]
+                     @ rest)
+                 |> expectSuccess)
+                    .Output.ReplaceLineEndings
+                    "\n"
+
             let json = ResultJson.Recognitions [| struct (file, expected) |]
             Expect.equal ((recognize [ "--format"; "json" ]).Trim()) json "JSON"
             Schema.expectValid "recognitions" json
-            Expect.equal (recognize []) (String.concat "" [ for i, r in Seq.indexed expected.Readings -> $"{file} {i + 1} {r.Total:F4}: {r}\n" ]) "text"
-            Expect.equal (recognize [ "--format"; "ctm" ]) (Ctm.Write(utterance.Id, expected.Readings[0].Intervals)) "CTM"
+
+            Expect.equal
+                (recognize [])
+                (String.concat "" [ for i, r in Seq.indexed expected.Readings -> $"{file} {i + 1} {r.Total:F4}: {r}\n" ])
+                "text"
+
+            Expect.equal
+                (recognize [ "--format"; "ctm" ])
+                (Ctm.Write(utterance.Id, expected.Readings[0].Intervals))
+                "CTM"
+
             Expect.equal (recognize [ "--format"; "textgrid" ]) (TextGrid.Of(expected).Write()) "TextGrid"
             Expect.equal (recognize [ "--format"; "textgrid"; "--out"; "grids" ]) "" "nothing on standard output"
-            Expect.equal (File.ReadAllText(inside [ "grids"; utterance.Id + ".TextGrid" ])) (TextGrid.Of(expected).Write()) "TextGrid in a folder"
 
-            let struct (figures, _) = Recognizer(recognizer.Model, Beam = PrefixBeamOptions(Width = 9, LanguageModel = languageModel)).Evaluate test
-            let evaluated = (hybrid folder ([ "evaluate"; "--model"; model; "--beam"; "9"; "--lm"; "phones.arpa"; "--fold"; "arpabet-39"; "--json" ] @ split) |> expectSuccess).Output
-            Expect.equal (evaluated.ReplaceLineEndings("\n").Trim()) (ResultJson.Evaluation(figures, PhoneInventory.Arpabet, [||], Fold.Find "arpabet-39")) "evaluation"
+            Expect.equal
+                (File.ReadAllText(inside [ "grids"; utterance.Id + ".TextGrid" ]))
+                (TextGrid.Of(expected).Write())
+                "TextGrid in a folder"
+
+            let struct (figures, _) =
+                Recognizer(recognizer.Model, Beam = PrefixBeamOptions(Width = 9, LanguageModel = languageModel))
+                    .Evaluate
+                    test
+
+            let evaluated =
+                (hybrid
+                    folder
+                    ([
+                        "evaluate"
+                        "--model"
+                        model
+                        "--beam"
+                        "9"
+                        "--lm"
+                        "phones.arpa"
+                        "--fold"
+                        "arpabet-39"
+                        "--json"
+                     ]
+                     @ split)
+                 |> expectSuccess)
+                    .Output
+
+            Expect.equal
+                (evaluated.ReplaceLineEndings("\n").Trim())
+                (ResultJson.Evaluation(figures, PhoneInventory.Arpabet, [||], Fold.Find "arpabet-39"))
+                "evaluation"
+
             Schema.expectValid "evaluation" evaluated
 
             let aligner = Aligner recognizer
-            hybrid folder ([ "align"; "--model"; model; "--out"; "aligned"; "--format"; "json" ] @ split) |> expectSuccess |> ignore
+
+            hybrid folder ([ "align"; "--model"; model; "--out"; "aligned"; "--format"; "json" ] @ split)
+            |> expectSuccess
+            |> ignore
+
             for u in test do
                 let written = File.ReadAllText(inside [ "aligned"; u.Id + ".json" ])
                 Expect.equal written (ResultJson.Alignment(aligner.Align u)) u.Id
                 Schema.expectValid "alignment" written
 
-            hybrid folder [ "align"; "--model"; model; file; "--text"; string utterance.Text; "--out"; "one" ] |> expectSuccess |> ignore
-            Expect.equal (File.ReadAllText(inside [ "one"; utterance.Id + ".TextGrid" ])) (TextGrid.Of(aligner.AlignText(utterance.Id, AudioClip.Read utterance.AudioPath, string utterance.Text)).Write()) "one file"
+            hybrid folder [ "align"; "--model"; model; file; "--text"; string utterance.Text; "--out"; "one" ]
+            |> expectSuccess
+            |> ignore
+
+            Expect.equal
+                (File.ReadAllText(inside [ "one"; utterance.Id + ".TextGrid" ]))
+                (TextGrid
+                    .Of(aligner.AlignText(utterance.Id, AudioClip.Read utterance.AudioPath, string utterance.Text))
+                    .Write())
+                "one file"
             // One of two fails and is named; the other is written.
-            let partly = hybrid folder [ "align"; "--model"; model; "--out"; "two"; "--format"; "ctm"; file; "speech" ]
+            let partly =
+                hybrid folder [ "align"; "--model"; model; "--out"; "two"; "--format"; "ctm"; file; "speech" ]
+
             partly |> expectRefusal 2 [ $"{utterance.Id}: {file} has no transcript"; "30 of 31 aligned" ]
             Expect.equal (Directory.GetFiles(inside [ "two" ], "*.words.ctm").Length) 30 "files"
         }
 
         test "a synthetic HW3P2 folder trains, evaluates and yields the CSV that is handed in" {
             withFolder (fun folder ->
-                hybrid folder [ "synth"; "--out"; "data"; "--utterances"; "300"; "--speakers"; "30"; "--layout"; "hw3p2" ] |> expectSuccess |> ignore
-                hybrid folder [ "train"; "--recipe"; "tiny"; "--corpus"; "data"; "--out"; "run"; "--epochs"; "8" ] |> expectSuccess |> ignore
+                hybrid folder [
+                    "synth"
+                    "--out"
+                    "data"
+                    "--utterances"
+                    "300"
+                    "--speakers"
+                    "30"
+                    "--layout"
+                    "hw3p2"
+                ]
+                |> expectSuccess
+                |> ignore
+
+                hybrid folder [ "train"; "--recipe"; "tiny"; "--corpus"; "data"; "--out"; "run"; "--epochs"; "8" ]
+                |> expectSuccess
+                |> ignore
+
                 let model = "run/model.safetensors"
-                let evaluated = hybrid folder [ "evaluate"; "--model"; model; "--corpus"; "data"; "--split"; "dev"; "--json" ] |> expectSuccess
+
+                let evaluated =
+                    hybrid folder [ "evaluate"; "--model"; model; "--corpus"; "data"; "--split"; "dev"; "--json" ]
+                    |> expectSuccess
+
                 Expect.isBelow (parse evaluated.Output |> numberOf "per") 60.0 (string evaluated)
-                hybrid folder [ "recognize"; "--model"; model; "--submission"; "out.csv"; "data/test-clean" ] |> expectSuccess |> ignore
+
+                hybrid folder [ "recognize"; "--model"; model; "--submission"; "out.csv"; "data/test-clean" ]
+                |> expectSuccess
+                |> ignore
 
                 // The same through the engine, letter by letter.
                 let recognizer = Recognizer.Load(Path.Combine(folder, model))
-                let letter phone = let mutable i = 0 in PhoneInventory.Arpabet.TryGetIndex(phone, &i) |> ignore; PhoneInventory.Arpabet.Letter i
+
+                let letter phone =
+                    let mutable i = 0 in
+                    PhoneInventory.Arpabet.TryGetIndex(phone, &i) |> ignore
+                    PhoneInventory.Arpabet.Letter i
 
                 let rows =
                     Directory.GetFiles(Path.Combine(folder, "data/test-clean/mfcc"))
                     |> Array.sortWith (fun a b -> String.CompareOrdinal(a, b))
                     |> Array.mapi (fun i path ->
-                        let phones = recognizer.Recognize(Utterance("", "", "", "", null, null, FeaturesPath = path)).Phones
+                        let phones =
+                            recognizer.Recognize(Utterance("", "", "", "", null, null, FeaturesPath = path)).Phones
+
                         $"{i}," + String.Concat [ for phone in phones -> letter phone.Phone ])
 
                 Expect.equal rows.Length 30 "test utterances"
-                Expect.sequenceEqual (File.ReadAllLines(Path.Combine(folder, "out.csv"))) (Array.append [| "index,label" |] rows) "CSV"
+
+                Expect.sequenceEqual
+                    (File.ReadAllLines(Path.Combine(folder, "out.csv")))
+                    (Array.append [| "index,label" |] rows)
+                    "CSV"
+
                 Expect.isGreaterThan (rows |> Array.sumBy _.Length) 300 "something is recognised"
 
                 // A damaged file keeps its row, so that the others keep their numbers.
-                File.WriteAllText(Directory.GetFiles(Path.Combine(folder, "data/test-clean/mfcc")) |> Array.min, "broken")
-                hybrid folder [ "recognize"; "--model"; model; "--submission"; "out.csv"; "data/test-clean" ] |> expectRefusal 2 [ "not a .npy file" ]
-                Expect.sequenceEqual (File.ReadAllLines(Path.Combine(folder, "out.csv"))) (Array.append [| "index,label"; "0," |] rows[1..]) "CSV"
+                File.WriteAllText(
+                    Directory.GetFiles(Path.Combine(folder, "data/test-clean/mfcc")) |> Array.min,
+                    "broken"
+                )
+
+                hybrid folder [ "recognize"; "--model"; model; "--submission"; "out.csv"; "data/test-clean" ]
+                |> expectRefusal 2 [ "not a .npy file" ]
+
+                Expect.sequenceEqual
+                    (File.ReadAllLines(Path.Combine(folder, "out.csv")))
+                    (Array.append [| "index,label"; "0," |] rows[1..])
+                    "CSV"
 
                 // Sound is nothing for such a model, and a part without transcripts nothing to evaluate.
                 CorpusTests.sound folder "a.wav"
-                hybrid folder [ "recognize"; "--model"; model; "a.wav" ] |> expectRefusal 1 [ "28 per frame, and no sound" ]
-                hybrid folder [ "evaluate"; "--model"; model; "--corpus"; "data/test-clean" ] |> expectRefusal 1 [ "it has no transcript"; "nothing of the corpus can be evaluated" ])
+
+                hybrid folder [ "recognize"; "--model"; model; "a.wav" ]
+                |> expectRefusal 1 [ "28 per frame, and no sound" ]
+
+                hybrid folder [ "evaluate"; "--model"; model; "--corpus"; "data/test-clean" ]
+                |> expectRefusal 1 [ "it has no transcript"; "nothing of the corpus can be evaluated" ])
         }
 
         test "check-data says what the engine found; 2 if anything is left out" {
             let folder = untrained.Value
             let clean = hybrid folder [ "check-data"; "--corpus"; "speech"; "--recipe"; "tiny" ] |> expectSuccess
-            for part in [ "train: 24 utterances of 8 speakers"; "0 infeasible utterances"; "nothing is left out" ] do Expect.stringContains clean.Output part (string clean)
+
+            for part in [ "train: 24 utterances of 8 speakers"; "0 infeasible utterances"; "nothing is left out" ] do
+                Expect.stringContains clean.Output part (string clean)
 
             withFolder (fun other ->
                 CorpusTests.sound other "a.wav"
                 CorpusTests.text other "a.txt" "HANT"
                 CorpusTests.text other "words.txt" "HAND HH AE N D\n"
-                let arguments = [ "check-data"; "--corpus"; Path.Combine(folder, "speech"); "--dev"; "."; "--lexicon"; "words.txt" ]
+
+                let arguments = [
+                    "check-data"
+                    "--corpus"
+                    Path.Combine(folder, "speech")
+                    "--dev"
+                    "."
+                    "--lexicon"
+                    "words.txt"
+                ]
+
                 let faulty = hybrid other arguments |> refused 2 []
-                Expect.stringContains faulty.Output "HANT (x1, first in a): the nearest known word is HAND" (string faulty)
+
+                Expect.stringContains
+                    faulty.Output
+                    "HANT (x1, first in a): the nearest known word is HAND"
+                    (string faulty)
+
                 let json = (hybrid other (arguments @ [ "--json" ])).Output
-                let check = CorpusCheck.Run(Corpus.Read(Path.Combine(folder, "speech")), Hybrid.Dsl.Recipes.small, Corpus.Read other, [| Lexicon.Read(Path.Combine(other, "words.txt"), PhoneInventory.Arpabet) |])
+
+                let check =
+                    CorpusCheck.Run(
+                        Corpus.Read(Path.Combine(folder, "speech")),
+                        Hybrid.Dsl.Recipes.small,
+                        Corpus.Read other,
+                        [| Lexicon.Read(Path.Combine(other, "words.txt"), PhoneInventory.Arpabet) |]
+                    )
+
                 Expect.equal (json.Trim()) (ResultJson.Check check) "JSON")
         }
 
@@ -222,41 +446,95 @@ let tests =
             write "broken.wav" "not a sound"
             write "empty.jsonl" "\n"
             write "line.jsonl" "{\"id\": \"a\"}\n"
-            write "missing.jsonl" "{\"id\":\"a\",\"audio\":\"nowhere.wav\",\"text\":\"HAND\",\"split\":\"train\",\"speaker\":\"x\"}\n{\"id\":\"b\",\"audio\":\"nowhere.wav\",\"text\":\"HAND\",\"split\":\"dev\",\"speaker\":\"y\"}\n"
+
+            write
+                "missing.jsonl"
+                "{\"id\":\"a\",\"audio\":\"nowhere.wav\",\"text\":\"HAND\",\"split\":\"train\",\"speaker\":\"x\"}\n{\"id\":\"b\",\"audio\":\"nowhere.wav\",\"text\":\"HAND\",\"split\":\"dev\",\"speaker\":\"y\"}\n"
+
             write "spec.json" "{}"
             let train recipe corpus = hybrid folder [ "train"; "--recipe"; recipe; "--corpus"; corpus; "--out"; "x" ]
             hybrid folder [ "fly" ] |> expectRefusal 1 [ "fly" ]
-            hybrid folder [ "synth"; "--out"; "x"; "--utterances"; "5"; "--speakers"; "2" ] |> expectRefusal 1 [ "--speakers is 2" ]
+
+            hybrid folder [ "synth"; "--out"; "x"; "--utterances"; "5"; "--speakers"; "2" ]
+            |> expectRefusal 1 [ "--speakers is 2" ]
+
             hybrid folder [ "synth"; "--out"; "x"; "--utterances"; "5" ] |> expectRefusal 1 [ "--speakers" ]
             train "huge" "speech" |> expectRefusal 1 [ "huge"; "tiny, small, base" ]
             train "spec.json" "speech" |> expectRefusal 1 [ "spec.json" ]
             train "tiny" "nowhere" |> expectRefusal 1 [ "nowhere"; "LibriSpeech" ]
-            hybrid folder [ "recognize"; "--model"; model; "--json"; "--submission"; "x.csv"; "speech" ] |> expectRefusal 1 [ "--submission and --json" ]
-            hybrid folder [ "recognize"; "--model"; model; "--json"; "--format"; "ctm"; "speech" ] |> expectRefusal 1 [ "--format and --json" ]
-            hybrid folder [ "recognize"; "--model"; model; "--beam"; "3"; "--nbest"; "4"; "speech" ] |> expectRefusal 1 [ "--nbest is 4"; "--beam, 3" ]
-            hybrid folder [ "recognize"; "--model"; model; "--beam"; "0"; "speech" ] |> expectRefusal 1 [ "beam width is 0" ]
-            hybrid folder [ "recognize"; "--model"; model; "--lm"; "nowhere.arpa"; "speech" ] |> expectRefusal 1 [ "nowhere.arpa" ]
-            hybrid folder [ "recognize"; "--model"; model; "--lm"; "line.jsonl"; "speech" ] |> expectRefusal 1 [ "line.jsonl"; "not an ARPA model" ]
-            hybrid folder [ "recognize"; "--model"; model; "--format"; "textgrid"; "speech" ] |> expectRefusal 1 [ "--out FOLDER" ]
+
+            hybrid folder [ "recognize"; "--model"; model; "--json"; "--submission"; "x.csv"; "speech" ]
+            |> expectRefusal 1 [ "--submission and --json" ]
+
+            hybrid folder [ "recognize"; "--model"; model; "--json"; "--format"; "ctm"; "speech" ]
+            |> expectRefusal 1 [ "--format and --json" ]
+
+            hybrid folder [ "recognize"; "--model"; model; "--beam"; "3"; "--nbest"; "4"; "speech" ]
+            |> expectRefusal 1 [ "--nbest is 4"; "--beam, 3" ]
+
+            hybrid folder [ "recognize"; "--model"; model; "--beam"; "0"; "speech" ]
+            |> expectRefusal 1 [ "beam width is 0" ]
+
+            hybrid folder [ "recognize"; "--model"; model; "--lm"; "nowhere.arpa"; "speech" ]
+            |> expectRefusal 1 [ "nowhere.arpa" ]
+
+            hybrid folder [ "recognize"; "--model"; model; "--lm"; "line.jsonl"; "speech" ]
+            |> expectRefusal 1 [ "line.jsonl"; "not an ARPA model" ]
+
+            hybrid folder [ "recognize"; "--model"; model; "--format"; "textgrid"; "speech" ]
+            |> expectRefusal 1 [ "--out FOLDER" ]
+
             hybrid folder [ "align"; "--model"; model; "--out"; "x" ] |> expectRefusal 1 [ "nothing to align" ]
-            hybrid folder [ "align"; "--model"; model; "--out"; "x"; "--corpus"; "speech"; "broken.wav" ] |> expectRefusal 1 [ "--corpus stands alone" ]
-            hybrid folder [ "align"; "--model"; model; "--out"; "x"; "a.wav"; "b.wav"; "--text"; "hope" ] |> expectRefusal 1 [ "--text is for one sound file" ]
-            hybrid folder [ "align"; "--model"; model; "--out"; "x"; "nowhere.wav" ] |> expectRefusal 2 [ "nowhere.wav"; "0 of 1 aligned" ]
-            hybrid folder [ "lm"; "--corpus"; "speech"; "--out"; "x.arpa"; "--order"; "9" ] |> expectRefusal 1 [ "--order is 9" ]
-            hybrid folder [ "evaluate"; "--model"; model; "--corpus"; "speech"; "--fold"; "none" ] |> expectRefusal 1 [ "no fold and no file named none" ]
+
+            hybrid folder [ "align"; "--model"; model; "--out"; "x"; "--corpus"; "speech"; "broken.wav" ]
+            |> expectRefusal 1 [ "--corpus stands alone" ]
+
+            hybrid folder [ "align"; "--model"; model; "--out"; "x"; "a.wav"; "b.wav"; "--text"; "hope" ]
+            |> expectRefusal 1 [ "--text is for one sound file" ]
+
+            hybrid folder [ "align"; "--model"; model; "--out"; "x"; "nowhere.wav" ]
+            |> expectRefusal 2 [ "nowhere.wav"; "0 of 1 aligned" ]
+
+            hybrid folder [ "lm"; "--corpus"; "speech"; "--out"; "x.arpa"; "--order"; "9" ]
+            |> expectRefusal 1 [ "--order is 9" ]
+
+            hybrid folder [ "evaluate"; "--model"; model; "--corpus"; "speech"; "--fold"; "none" ]
+            |> expectRefusal 1 [ "no fold and no file named none" ]
+
             train "tiny" "empty.jsonl" |> expectRefusal 1 [ "empty.jsonl"; "empty" ]
             train "tiny" "line.jsonl" |> expectRefusal 1 [ "line.jsonl"; "line 1"; "audio" ]
             train "tiny" "missing.jsonl" |> expectRefusal 1 [ "nowhere.wav" ]
-            hybrid folder [ "train"; "--recipe"; "tiny"; "--corpus"; "speech"; "--out"; "x"; "--epochs"; "1"; "--minutes"; "1" ] |> expectRefusal 1 [ "--epochs and --minutes" ]
-            hybrid folder [ "recognize"; "--model"; "torn.safetensors"; "broken.wav" ] |> expectRefusal 1 [ "torn.safetensors" ]
+
+            hybrid folder [
+                "train"
+                "--recipe"
+                "tiny"
+                "--corpus"
+                "speech"
+                "--out"
+                "x"
+                "--epochs"
+                "1"
+                "--minutes"
+                "1"
+            ]
+            |> expectRefusal 1 [ "--epochs and --minutes" ]
+
+            hybrid folder [ "recognize"; "--model"; "torn.safetensors"; "broken.wav" ]
+            |> expectRefusal 1 [ "torn.safetensors" ]
 
             for name in [ "broken.wav"; "nowhere.wav" ] do
                 let finished = hybrid folder [ "recognize"; "--model"; model; name ] |> refused 1 [ name ]
                 Expect.equal (finished.Errors.Split(name).Length - 1) 1 $"the path is said once: {finished}"
 
             let good = Directory.GetFiles(Path.Combine(folder, "speech", "wav"))[0]
-            hybrid folder [ "recognize"; "--model"; model; "broken.wav"; good ] |> expectRefusal 2 [ "broken.wav" ]
-            hybrid folder [ "evaluate"; "--model"; model; "--corpus"; "speech"; "--split"; "none" ] |> expectRefusal 1 [ "none"; "train" ]
+
+            hybrid folder [ "recognize"; "--model"; model; "broken.wav"; good ]
+            |> expectRefusal 2 [ "broken.wav" ]
+
+            hybrid folder [ "evaluate"; "--model"; model; "--corpus"; "speech"; "--split"; "none" ]
+            |> expectRefusal 1 [ "none"; "train" ]
+
             hybrid folder [ "info" ] |> expectRefusal 1 [ "--model FILE or --recipe NAME" ]
         }
     ]

@@ -21,14 +21,14 @@ let private blocks language = [
 /// All calls of the command line program, without its name, as they stand in running text and in blocks.
 let private commands = [
     for m in Regex.Matches(readme, @"`hybrid ([a-z][^`]*)`") -> m.Groups[1].Value
-    for m in Regex.Matches(readme, @"^(?:\$ )?(?:hybrid|dotnet run .*Hybrid\.Cli --) ([a-z].*)$", RegexOptions.Multiline) ->
+    for m in
+        Regex.Matches(readme, @"^(?:\$ )?(?:hybrid|dotnet run .*Hybrid\.Cli --) ([a-z].*)$", RegexOptions.Multiline) ->
         m.Groups[1].Value
 ]
 
 /// The arguments of a call, as a shell would cut them.
 let private arguments command = [
-    for m in Regex.Matches(command, "\"([^\"]*)\"|\\S+") ->
-        if m.Groups[1].Success then m.Groups[1].Value else m.Value
+    for m in Regex.Matches(command, "\"([^\"]*)\"|\\S+") -> if m.Groups[1].Success then m.Groups[1].Value else m.Value
 ]
 
 /// What makes a command of hours one of seconds; the words stay the same.
@@ -69,7 +69,11 @@ let tests =
                 Expect.equal finished.ExitCode 0 (string finished)
                 let phones = Recognizer.Default.Recognize(AudioClip.Read wav).Phones
                 let lines = finished.Output.Split(Environment.NewLine, StringSplitOptions.RemoveEmptyEntries)
-                Expect.equal [ for line in lines -> (line.Split ' ')[2] ] [ for phone in phones -> phone.Phone ] "phones")
+
+                Expect.equal
+                    [ for line in lines -> (line.Split ' ')[2] ]
+                    [ for phone in phones -> phone.Phone ]
+                    "phones")
         }
 
         test "every call of the command line is understood" {

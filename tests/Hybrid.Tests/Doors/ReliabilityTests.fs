@@ -12,8 +12,7 @@ open Hybrid.Tests.Tier
 
 let private program = Path.Combine(AppContext.BaseDirectory, "hybrid.dll")
 
-let private corpus folder =
-    SyntheticCorpus.Write(Path.Combine(folder, "speech"), 30, 10) |> ignore<Corpus>
+let private corpus folder = SyntheticCorpus.Write(Path.Combine(folder, "speech"), 30, 10) |> ignore<Corpus>
 
 /// Runs a shell line in a folder, does something while it runs, and waits for its end.
 let private shell (folder: string) (line: string) (meanwhile: Process -> unit) =
@@ -27,7 +26,10 @@ let private shell (folder: string) (line: string) (meanwhile: Process -> unit) =
     running.ExitCode, errors.Result
 
 let private onUnix body =
-    if OperatingSystem.IsWindows() then skiptest "signals and limits of a Unix shell" else body ()
+    if OperatingSystem.IsWindows() then
+        skiptest "signals and limits of a Unix shell"
+    else
+        body ()
 
 /// Kills a run once it has a checkpoint before its last.
 let private killAfterTwoCheckpoints (path: string) (running: Process) =
@@ -55,7 +57,8 @@ let tests =
                     corpus folder
                     let path = Path.Combine(folder, "run", "checkpoint.safetensors")
                     // The runtime's own protection of its code pages counts as a large file.
-                    let train limit = $"trap '' XFSZ; ulimit -f {limit}; DOTNET_EnableWriteXorExecute=0 exec dotnet {program} train --recipe tiny --corpus speech --out run --epochs 12 --checkpoint-seconds 0.1 --resume"
+                    let train limit =
+                        $"trap '' XFSZ; ulimit -f {limit}; DOTNET_EnableWriteXorExecute=0 exec dotnet {program} train --recipe tiny --corpus speech --out run --epochs 12 --checkpoint-seconds 0.1 --resume"
 
                     shell folder (train "unlimited") (killAfterTwoCheckpoints path) |> ignore
                     // A checkpoint has 4.4 MB; the limit counts blocks of 512 bytes.
@@ -64,7 +67,11 @@ let tests =
                     Expect.stringContains errors "checkpoint.safetensors could not be written" errors
                     Expect.isFalse (errors.Contains "   at ") $"a stack trace: {errors}"
                     Checkpoint.Read(path + ".previous") |> ignore<Checkpoint>
-                    Expect.isEmpty (Directory.GetFiles(Path.Combine(folder, "run"), "*.tmp")) "nothing torn is left behind"
+
+                    Expect.isEmpty
+                        (Directory.GetFiles(Path.Combine(folder, "run"), "*.tmp"))
+                        "nothing torn is left behind"
+
                     let code, errors = shell folder (train "unlimited") ignore
                     Expect.equal code 0 errors))
         }
@@ -84,7 +91,12 @@ let tests =
 
                         Process.Start("kill", [ "-INT"; string running.Id ]).WaitForExit()
 
-                    let code, errors = shell folder $"exec dotnet {program} train --recipe tiny --corpus speech --out run --epochs 1000" interrupt
+                    let code, errors =
+                        shell
+                            folder
+                            $"exec dotnet {program} train --recipe tiny --corpus speech --out run --epochs 1000"
+                            interrupt
+
                     Expect.equal code 1 errors
                     Expect.stringContains errors "stopped: what was written so far stays usable" errors
                     SpeechModel.Load model |> ignore<SpeechModel>))
@@ -99,12 +111,18 @@ let private killSeries (kills: int) =
         let random = Random seed
 
         // A checkpoint after every step or two, so that many kills fall into one being written.
-        let train out = $"exec dotnet {program} train --recipe tiny --corpus speech --out {out} --epochs 6 --checkpoint-seconds 0.05 --resume"
+        let train out =
+            $"exec dotnet {program} train --recipe tiny --corpus speech --out {out} --epochs 6 --checkpoint-seconds 0.05 --resume"
 
         let weights out =
             let model = SpeechModel.Load(Path.Combine(folder, out, "model.safetensors"))
             let last = Checkpoint.Read(Path.Combine(folder, out, "checkpoint.safetensors"))
-            let bytes = [ for tensor in Seq.append (model.Network.Save()) last.Tensors -> tensor.Name, Convert.ToHexString(Security.Cryptography.SHA256.HashData tensor.Bytes.Span) ]
+
+            let bytes = [
+                for tensor in Seq.append (model.Network.Save()) last.Tensors ->
+                    tensor.Name, Convert.ToHexString(Security.Cryptography.SHA256.HashData tensor.Bytes.Span)
+            ]
+
             bytes, [ for report in last.State.History -> report.TrainLoss, report.DevLoss, report.DevPer ]
 
         let clock = Stopwatch.StartNew()
@@ -128,15 +146,24 @@ let private killSeries (kills: int) =
                     running.Kill true
 
             let code, _ = shell folder (train "broken") kill
-            if code <> 0 then killed <- killed + 1
-            if File.Exists beingWritten then torn <- torn + 1
+
+            if code <> 0 then
+                killed <- killed + 1
+
+            if File.Exists beingWritten then
+                torn <- torn + 1
 
             if code = 0 && killed < kills then
                 Directory.Delete(Path.Combine(folder, "broken"), true)
 
         let code, errors = shell folder (train "broken") ignore
         Expect.equal code 0 $"seed {seed}: {errors}"
-        Expect.equal (weights "broken") (weights "whole") $"seed {seed}, {killed} kills, {torn} in the middle of a checkpoint"
+
+        Expect.equal
+            (weights "broken")
+            (weights "whole")
+            $"seed {seed}, {killed} kills, {torn} in the middle of a checkpoint"
+
         printfn $"kill and resume: {killed} kills, {torn} in the middle of a checkpoint, seed {seed}")
 
 [<Tests>]
@@ -149,13 +176,31 @@ let kills =
         test "a torn checkpoint is recognised and the previous one used; both torn are refused" {
             withFolder (fun folder ->
                 corpus folder
-                let train () = Process.hybrid folder [ "train"; "--recipe"; "tiny"; "--corpus"; "speech"; "--out"; "run"; "--epochs"; "3"; "--resume" ]
+
+                let train () =
+                    Process.hybrid folder [
+                        "train"
+                        "--recipe"
+                        "tiny"
+                        "--corpus"
+                        "speech"
+                        "--out"
+                        "run"
+                        "--epochs"
+                        "3"
+                        "--resume"
+                    ]
+
                 Expect.equal (train ()).ExitCode 0 "train"
                 let path = Path.Combine(folder, "run", "checkpoint.safetensors")
                 let bytes = File.ReadAllBytes path
 
                 // Twice in a row: the torn file must not push out the good one before it.
-                for name, damaged in [ "cut", bytes[.. bytes.Length / 2]; "flipped", Array.mapi (fun i b -> if i = bytes.Length - 5000 then b ^^^ 1uy else b) bytes ] do
+                for name, damaged in
+                    [
+                        "cut", bytes[.. bytes.Length / 2]
+                        "flipped", Array.mapi (fun i b -> if i = bytes.Length - 5000 then b ^^^ 1uy else b) bytes
+                    ] do
                     File.WriteAllBytes(path, damaged)
                     let finished = train ()
                     Expect.equal finished.ExitCode 0 $"{name}: {finished}"
@@ -173,34 +218,75 @@ let kills =
             withFolder (fun folder ->
                 corpus folder
                 SyntheticCorpus.Write(Path.Combine(folder, "other"), 30, 10, 9UL) |> ignore<Corpus>
-                let train recipe corpus epochs = Process.hybrid folder [ "train"; "--recipe"; recipe; "--corpus"; corpus; "--out"; "run"; "--epochs"; string epochs; "--resume" ]
+
+                let train recipe corpus epochs =
+                    Process.hybrid folder [
+                        "train"
+                        "--recipe"
+                        recipe
+                        "--corpus"
+                        corpus
+                        "--out"
+                        "run"
+                        "--epochs"
+                        string epochs
+                        "--resume"
+                    ]
+
                 Expect.equal (train "tiny" "speech" 1).ExitCode 0 "train"
 
                 let refused (finished: Process.Finished) parts =
                     Expect.equal finished.ExitCode 1 $"{finished}"
-                    for part: string in parts do Expect.stringContains finished.Errors part $"{finished}"
+
+                    for part: string in parts do
+                        Expect.stringContains finished.Errors part $"{finished}"
 
                 refused (train "tiny" "speech" 2) [ "training.epochs was 1, is 2" ]
-                refused (train "small" "speech" 1) [ "network.encoder[0].layer was \"conv1d\", is \"masking\""; "training.optimizer.learningRate" ]
+
+                refused (train "small" "speech" 1) [
+                    "network.encoder[0].layer was \"conv1d\", is \"masking\""
+                    "training.optimizer.learningRate"
+                ]
+
                 refused (train "tiny" "other" 1) [ "training data: 24 utterances" ])
         }
 
         test "a training in a folder that holds one moves it aside" {
             withFolder (fun folder ->
                 corpus folder
-                let train () = Process.hybrid folder [ "train"; "--recipe"; "tiny"; "--corpus"; "speech"; "--out"; "run"; "--epochs"; "1" ]
+
+                let train () =
+                    Process.hybrid folder [
+                        "train"
+                        "--recipe"
+                        "tiny"
+                        "--corpus"
+                        "speech"
+                        "--out"
+                        "run"
+                        "--epochs"
+                        "1"
+                    ]
+
                 Expect.equal (train ()).ExitCode 0 "first"
                 let first = File.ReadAllBytes(Path.Combine(folder, "run", "model.safetensors"))
                 let second = train ()
                 Expect.equal second.ExitCode 0 $"{second}"
                 Expect.stringContains second.Errors "earlier-1" $"{second}"
-                Expect.equal (File.ReadAllBytes(Path.Combine(folder, "run", "earlier-1", "model.safetensors"))) first "kept")
+
+                Expect.equal
+                    (File.ReadAllBytes(Path.Combine(folder, "run", "earlier-1", "model.safetensors")))
+                    first
+                    "kept")
         }
 
         test "metrics tell every step once, across interruptions" {
             withFolder (fun folder ->
                 corpus folder
-                let train = $"exec dotnet {program} train --recipe tiny --corpus speech --out run --epochs 4 --checkpoint-seconds 0.2 --resume"
+
+                let train =
+                    $"exec dotnet {program} train --recipe tiny --corpus speech --out run --epochs 4 --checkpoint-seconds 0.2 --resume"
+
                 let metrics = Path.Combine(folder, "run", "metrics.jsonl")
 
                 let kill (running: Process) =
@@ -213,12 +299,36 @@ let kills =
                 let code, errors = shell folder train ignore
                 Expect.equal code 0 errors
                 let lines = [ for line in File.ReadLines metrics -> Text.Json.JsonDocument.Parse(line).RootElement ]
-                let steps = [ for line in lines do match line.TryGetProperty "loss" with | true, _ -> line.GetProperty("step").GetInt32() | _ -> () ]
+
+                let steps = [
+                    for line in lines do
+                        match line.TryGetProperty "loss" with
+                        | true, _ -> line.GetProperty("step").GetInt32()
+                        | _ -> ()
+                ]
+
                 Expect.equal steps [ 1 .. steps.Length ] "steps"
-                let epochs = [ for line in lines do match line.TryGetProperty "devPer" with | true, _ -> line.GetProperty("epoch").GetInt32() | _ -> () ]
+
+                let epochs = [
+                    for line in lines do
+                        match line.TryGetProperty "devPer" with
+                        | true, _ -> line.GetProperty("epoch").GetInt32()
+                        | _ -> ()
+                ]
+
                 Expect.equal epochs [ 1..4 ] "epochs"
 
-                for name in [ "gradientNorm"; "blankRatio"; "meanOutputLength"; "framesPerSecond"; "paddingShare"; "infeasible"; "learningRate"; "elapsedSeconds" ] do
+                for name in
+                    [
+                        "gradientNorm"
+                        "blankRatio"
+                        "meanOutputLength"
+                        "framesPerSecond"
+                        "paddingShare"
+                        "infeasible"
+                        "learningRate"
+                        "elapsedSeconds"
+                    ] do
                     Expect.isTrue (fst (lines[0].TryGetProperty name)) name)
         }
 
@@ -227,15 +337,32 @@ let kills =
                 withFolder (fun folder ->
                     corpus folder
                     let path = Path.Combine(folder, "run", "checkpoint.safetensors")
-                    let train = $"exec dotnet {program} train --recipe tiny --corpus speech --out run --minutes 0.05 --checkpoint-seconds 0.1 --resume"
+
+                    let train =
+                        $"exec dotnet {program} train --recipe tiny --corpus speech --out run --minutes 0.05 --checkpoint-seconds 0.1 --resume"
+
                     shell folder train (killAfterTwoCheckpoints path) |> ignore
                     let mutable notice = null
-                    let spent = match Checkpoint.ReadLatest(path, &notice) with null -> failtest "no checkpoint" | found -> found.State.ElapsedSeconds
+
+                    let spent =
+                        match Checkpoint.ReadLatest(path, &notice) with
+                        | null -> failtest "no checkpoint"
+                        | found -> found.State.ElapsedSeconds
+
                     let code, errors = shell folder train ignore
                     Expect.equal code 0 errors
-                    Expect.stringContains errors (FormattableString.Invariant $"the schedule goes on at {spent / 60.0:F1} minutes already spent") errors
 
-                    let lines = [ for line in File.ReadLines(Path.Combine(folder, "run", "metrics.jsonl")) -> Text.Json.JsonDocument.Parse(line).RootElement ]
+                    Expect.stringContains
+                        errors
+                        (FormattableString.Invariant
+                            $"the schedule goes on at {spent / 60.0:F1} minutes already spent")
+                        errors
+
+                    let lines = [
+                        for line in File.ReadLines(Path.Combine(folder, "run", "metrics.jsonl")) ->
+                            Text.Json.JsonDocument.Parse(line).RootElement
+                    ]
+
                     let steps = lines |> List.filter (fun line -> fst (line.TryGetProperty "loss"))
                     let values (name: string) = [ for step in steps -> step.GetProperty(name).GetDouble() ]
                     Expect.equal (values "step") [ 1.0 .. float steps.Length ] "steps"
@@ -255,10 +382,26 @@ let kills =
         test "--overfit learns four utterances by heart" {
             withFolder (fun folder ->
                 corpus folder
-                let finished = Process.hybrid folder [ "train"; "--recipe"; "tiny"; "--corpus"; "speech"; "--overfit"; "4" ]
+
+                let finished =
+                    Process.hybrid folder [ "train"; "--recipe"; "tiny"; "--corpus"; "speech"; "--overfit"; "4" ]
+
                 Expect.equal finished.ExitCode 0 $"{finished}"
                 Expect.stringContains finished.Errors "PER 0 on 4 utterances" $"{finished}"
-                let hopeless = Process.hybrid folder [ "train"; "--recipe"; "tiny"; "--corpus"; "speech"; "--overfit"; "4"; "--epochs"; "1" ]
+
+                let hopeless =
+                    Process.hybrid folder [
+                        "train"
+                        "--recipe"
+                        "tiny"
+                        "--corpus"
+                        "speech"
+                        "--overfit"
+                        "4"
+                        "--epochs"
+                        "1"
+                    ]
+
                 Expect.equal hopeless.ExitCode 1 $"{hopeless}"
                 Expect.stringContains hopeless.Errors "everything is blank" $"{hopeless}")
         }

@@ -38,8 +38,10 @@ let private trees =
     let leaf = Gen.elements [ linear 3; relu; blstm 4; pyramid 2; dropout 0.5 ] |> Gen.map Leaf
 
     let rec sized size =
-        if size = 0 then leaf
-        else Gen.oneof [ leaf; Gen.resize (size / 2) (Gen.listOf (sized (size / 2))) |> Gen.map Node ]
+        if size = 0 then
+            leaf
+        else
+            Gen.oneof [ leaf; Gen.resize (size / 2) (Gen.listOf (sized (size / 2))) |> Gen.map Node ]
 
     Gen.sized sized
 
@@ -84,7 +86,12 @@ let tests =
             Expect.equal (network (mfcc 13)).Network.Inputs 13 "inputs of mfcc"
             let ready = network (given 80)
             Expect.equal ready.Network.Inputs 80 "inputs of given"
-            let back = Hybrid.Speech.Recipe.FromJson(Hybrid.Speech.Recipe("r", ready.Features, ready.Network, Recipes.tiny.Training).ToJson())
+
+            let back =
+                Hybrid.Speech.Recipe.FromJson(
+                    Hybrid.Speech.Recipe("r", ready.Features, ready.Network, Recipes.tiny.Training).ToJson()
+                )
+
             Expect.equal back.Features ready.Features "JSON"
         }
 
@@ -120,9 +127,21 @@ let tests =
                     })
 
             Expect.stringContains message "3 mistakes" message
-            Expect.stringContains message $"line {here + 8}: encoder.0: conv1d 64, kernel 0: kernel is 0, must be at least 1" message
-            Expect.stringContains message $"line {here + 9}: encoder.1: dropout 1.5: probability is 1.5, must be in [0, 1)" message
-            Expect.stringContains message $"line {here + 10}: encoder.2: pyramid 1: factor is 1, must be at least 2" message
+
+            Expect.stringContains
+                message
+                $"line {here + 8}: encoder.0: conv1d 64, kernel 0: kernel is 0, must be at least 1"
+                message
+
+            Expect.stringContains
+                message
+                $"line {here + 9}: encoder.1: dropout 1.5: probability is 1.5, must be in [0, 1)"
+                message
+
+            Expect.stringContains
+                message
+                $"line {here + 10}: encoder.2: pyramid 1: factor is 1, must be at least 2"
+                message
         }
 
         test "words give layers with their settings" {
@@ -169,7 +188,11 @@ let tests =
             let convolutions = "conv1d 64, kernel 3; batch norm; relu; conv1d 64, kernel 3; batch norm"
             Expect.equal (described (residual 64)) $"residual ({convolutions}), relu" "without squeeze and excitation"
             let excitation = "squeeze and excitation, reduction 16"
-            Expect.equal (described (residual (64, kernel = 3, squeezeExcite = 16))) $"residual ({convolutions}; {excitation}), relu" "with it"
+
+            Expect.equal
+                (described (residual (64, kernel = 3, squeezeExcite = 16)))
+                $"residual ({convolutions}; {excitation}), relu"
+                "with it"
 
             let own =
                 residual (
@@ -191,6 +214,9 @@ let tests =
                         decoder { linear 40 }
                     })
 
-            Expect.stringContains message "linear 40: the network ends with 40 outputs for 41 symbols, must end with linear 41" message
+            Expect.stringContains
+                message
+                "linear 40: the network ends with 40 outputs for 41 symbols, must end with linear 41"
+                message
         }
     ]

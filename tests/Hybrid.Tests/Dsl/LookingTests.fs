@@ -151,9 +151,9 @@ let tests =
                 "weight [2, 2], 0.5 to 0.5, mean 0.5: 0.5, 0.5, 0.5, 0.5"
             ]
 
-            expectParts "Hybrid.Core.LogProbs.FromProbabilities(System.ReadOnlySpan [| 0.75f; 0.25f; 0.1f; 0.9f |], 2, 2)" [
-                "log probabilities [T 2, V 2], best symbol of each frame: 0 1"
-            ]
+            expectParts
+                "Hybrid.Core.LogProbs.FromProbabilities(System.ReadOnlySpan [| 0.75f; 0.25f; 0.1f; 0.9f |], 2, 2)"
+                [ "log probabilities [T 2, V 2], best symbol of each frame: 0 1" ]
 
             expectParts "Hybrid.Core.Hypothesis([| Hybrid.Core.LabelSpan(7, 3, 5, 0.9) |], -1.5)" [
                 "1 labels, log probability -1.5 (acoustic -1.5, language model 0, length 0): 7@3-5"

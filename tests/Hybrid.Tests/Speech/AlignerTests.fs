@@ -11,7 +11,9 @@ open Hybrid.Tests.Refusal
 open Hybrid.Tests.Tier
 
 /// A network that has learned nothing: its alignments are poor, but they are alignments.
-let private model = lazy (SpeechModel.Create(Recipes.tiny.Network, Recipes.tiny.Features, PhoneInventory.Arpabet, 5UL))
+let private model =
+    lazy (SpeechModel.Create(Recipes.tiny.Network, Recipes.tiny.Features, PhoneInventory.Arpabet, 5UL))
+
 let private aligner = lazy (Aligner(Recognizer(model.Value, ThreadTeam 1)))
 
 /// Noise: 16 000 samples are a second, and some 50 frames of the tiny network.
@@ -23,13 +25,28 @@ let private labels (intervals: AlignedInterval seq) = [ for i in intervals -> i.
 
 let private expectSound (a: Alignment) =
     for intervals in [ a.Words; a.Phones ] do
-        let flat = [ 0.0; for i in intervals do i.StartSeconds; i.EndSeconds ] @ [ a.DurationSeconds ]
+        let flat =
+            [
+                0.0
+                for i in intervals do
+                    i.StartSeconds
+                    i.EndSeconds
+            ]
+            @ [ a.DurationSeconds ]
+
         Expect.equal flat (List.sort flat) "in order, within the recording"
+
         for i in intervals do
             Expect.isTrue (i.EndSeconds > i.StartSeconds) $"{i} takes time"
             Expect.isTrue (i.Confidence >= 0.0 && i.Confidence <= 1.0) $"{i}"
 
-    let edges = set [ for p in a.Phones do p.StartSeconds; p.EndSeconds ]
+    let edges =
+        set [
+            for p in a.Phones do
+                p.StartSeconds
+                p.EndSeconds
+        ]
+
     for w in a.Words do
         Expect.isTrue (edges.Contains w.StartSeconds && edges.Contains w.EndSeconds) $"{w} begins and ends with phones"
 
@@ -60,7 +77,13 @@ let tests =
             expectSound a
             Expect.equal a.Words[0].StartSeconds a.Phones[0].StartSeconds "HAIR begins with HH"
             Expect.equal a.Words[1].EndSeconds a.Phones[8].EndSeconds "CANDLE ends with L"
-            Expect.floatClose Accuracy.high a.Words[0].Confidence (Seq.average [ for p in Seq.take 3 a.Phones -> p.Confidence ]) "confidence of a word"
+
+            Expect.floatClose
+                Accuracy.high
+                a.Words[0].Confidence
+                (Seq.average [ for p in Seq.take 3 a.Phones -> p.Confidence ])
+                "confidence of a word"
+
             Expect.isLessThan a.LogProbability 0.0 "a log probability"
         }
 
@@ -81,11 +104,21 @@ let tests =
 
         test "what cannot be aligned is refused in a sentence" {
             let clip = noise 24000
-            expectRefusal<FormatException, _> "no pronunciation of QWXZ, BRZK: give a lexicon that has them" (fun () -> aligner.Value.AlignText("it", clip, "hair qwxz brzk"))
-            expectRefusal<FormatException, _> "its transcript is empty" (fun () -> aligner.Value.AlignText("it", clip, " ... "))
-            expectRefusal<FormatException, _> "unknown phone X" (fun () -> aligner.Value.AlignPhones("it", clip, [| "X" |]))
-            expectRefusal<InfeasibleTargetException, _> "utterance it needs" (fun () -> aligner.Value.AlignText("it", noise 2000, "decision decision decision"))
-            expectRefusal<InfeasibleTargetException, _> "has 0" (fun () -> aligner.Value.AlignText("it", noise 10, "hope"))
+
+            expectRefusal<FormatException, _> "no pronunciation of QWXZ, BRZK: give a lexicon that has them" (fun () ->
+                aligner.Value.AlignText("it", clip, "hair qwxz brzk"))
+
+            expectRefusal<FormatException, _> "its transcript is empty" (fun () ->
+                aligner.Value.AlignText("it", clip, " ... "))
+
+            expectRefusal<FormatException, _> "unknown phone X" (fun () ->
+                aligner.Value.AlignPhones("it", clip, [| "X" |]))
+
+            expectRefusal<InfeasibleTargetException, _> "utterance it needs" (fun () ->
+                aligner.Value.AlignText("it", noise 2000, "decision decision decision"))
+
+            expectRefusal<InfeasibleTargetException, _> "has 0" (fun () ->
+                aligner.Value.AlignText("it", noise 10, "hope"))
         }
 
         test "the need is told before it begins" {
@@ -93,7 +126,12 @@ let tests =
                 let path = Path.Combine(folder, "a.wav")
                 (noise 16000).WriteWav path
                 let mutable told = []
-                let need = { new IProgress<AlignmentNeed> with member _.Report n = told <- n :: told }
+
+                let need = {
+                    new IProgress<AlignmentNeed> with
+                        member _.Report n = told <- n :: told
+                }
+
                 aligner.Value.Align(Utterance("a", path, "", "", "HOPE", null), need) |> ignore
                 let n = List.exactlyOne told
                 Expect.equal (n.Id, n.DurationSeconds, n.Phones) ("a", 1.0, 3) "what"
@@ -105,51 +143,131 @@ let tests =
                 prepare folder
                 let input (path: string) (text: string | null) = AlignmentInput.Of(Path.Combine(folder, path), text)
                 let reason (inputs: Collections.Generic.IReadOnlyList<AlignmentInput>) = string inputs[0].Reason
-                let shown (inputs: AlignmentInput seq) = [ for i in inputs -> i.Id, (match i.Utterance with null -> "!" | u -> (CorpusTests.shown u).Replace(u.Id, "").Trim()) ]
+
+                let shown (inputs: AlignmentInput seq) = [
+                    for i in inputs ->
+                        i.Id,
+                        (match i.Utterance with
+                         | null -> "!"
+                         | u -> (CorpusTests.shown u).Replace(u.Id, "").Trim())
+                ]
+
                 Expect.equal (shown (input "in/words.wav" null)) [ "words", "Hair, candle!" ] "words beside it"
                 Expect.equal (shown (input "in/words.wav" "hope")) [ "words", "hope" ] "words given"
                 Expect.equal (shown (input "in/phones.wav" null)) [ "phones", "/HH EH R/" ] "phones beside it"
-                Expect.stringContains (reason (input "in/silent.wav" null)) "silent.wav has no transcript: give --text, or a .txt or .lab beside it" "nothing beside it"
+
+                Expect.stringContains
+                    (reason (input "in/silent.wav" null))
+                    "silent.wav has no transcript: give --text, or a .txt or .lab beside it"
+                    "nothing beside it"
+
                 Expect.stringContains (reason (input "in/nowhere.wav" null)) "there is no such file" "no file"
                 Expect.stringContains (reason (input "nowhere" null)) "there is no such file" "no folder"
                 let all = input "in" null
-                Expect.equal (set [ for i in all -> i.Id ]) (set [ "broken"; "deep/\u0283"; "phones"; "short"; "silent"; "unknown"; "words" ]) "a folder"
+
+                Expect.equal
+                    (set [ for i in all -> i.Id ])
+                    (set [ "broken"; "deep/\u0283"; "phones"; "short"; "silent"; "unknown"; "words" ])
+                    "a folder"
+
                 Directory.CreateDirectory(Path.Combine(folder, "empty")) |> ignore
                 Expect.stringContains (reason (input "empty" null)) "is no corpus" "an empty folder"
                 let corpus = SyntheticCorpus.Write(Path.Combine(folder, "speech"), 12, 3)
-                Expect.equal (AlignmentInput.Of(Path.Combine(folder, "speech"), split = "test").Count) (corpus.Split("test").Count) "a split"
-                Expect.equal (AlignmentInput.Of(Path.Combine(folder, "speech", "manifest.jsonl")).Count) 12 "a manifest"
-                Expect.stringContains (reason (AlignmentInput.Of(Path.Combine(folder, "speech"), split = "none"))) "has no split none; it has " "no such split")
+
+                Expect.equal
+                    (AlignmentInput.Of(Path.Combine(folder, "speech"), split = "test").Count)
+                    (corpus.Split("test").Count)
+                    "a split"
+
+                Expect.equal
+                    (AlignmentInput.Of(Path.Combine(folder, "speech", "manifest.jsonl")).Count)
+                    12
+                    "a manifest"
+
+                Expect.stringContains
+                    (reason (AlignmentInput.Of(Path.Combine(folder, "speech"), split = "none")))
+                    "has no split none; it has "
+                    "no such split")
         }
 
-        for format, ending in [ AlignmentFormat.TextGrid, ".TextGrid"; AlignmentFormat.TextGridShort, ".TextGrid"; AlignmentFormat.Ctm, ".ctm"; AlignmentFormat.Json, ".json" ] do
+        for format, ending in
+            [
+                AlignmentFormat.TextGrid, ".TextGrid"
+                AlignmentFormat.TextGridShort, ".TextGrid"
+                AlignmentFormat.Ctm, ".ctm"
+                AlignmentFormat.Json, ".json"
+            ] do
             test $"every input gets a file or a reason, as {format}" {
                 withFolder (fun folder ->
                     prepare folder
                     let out = Path.Combine(folder, "out")
                     let inputs = AlignmentInput.Of(Path.Combine(folder, "in"))
                     let mutable told = []
-                    let completed = { new IProgress<struct (int * (string | null))> with member _.Report(struct (place, reason)) = told <- (place, isNull reason) :: told }
+
+                    let completed = {
+                        new IProgress<struct (int * (string | null))> with
+                            member _.Report(struct (place, reason)) = told <- (place, isNull reason) :: told
+                    }
+
                     let failed = AlignmentFiles.Write(aligner.Value, inputs, out, format, completed)
                     let reasons = Map [ for left in failed -> left.Id, left.Reason ]
                     Expect.equal (set reasons.Keys) (set [ "broken"; "short"; "silent"; "unknown" ]) "failed"
-                    for id, part in [ "broken", "broken.wav"; "short", "needs"; "silent", "it has no transcript"; "unknown", "QWXZ, BRZK" ] do
+
+                    for id, part in
+                        [
+                            "broken", "broken.wav"
+                            "short", "needs"
+                            "silent", "it has no transcript"
+                            "unknown", "QWXZ, BRZK"
+                        ] do
                         Expect.stringContains reasons[id] part id
 
-                    let files = set [ for file in Directory.GetFiles(out, "*", SearchOption.AllDirectories) -> Path.GetRelativePath(out, file) ]
-                    let expected = set [ for id in [ "words"; "phones"; "deep/\u0283" ] do id + ending ]
-                    Expect.equal files (if format = AlignmentFormat.Ctm then expected + set [ "words.words.ctm"; "deep/\u0283.words.ctm" ] else expected) "files"
-                    Expect.equal (List.rev told) [ for i, input in Seq.indexed inputs -> i, not (reasons.ContainsKey input.Id) ] "told of each"
+                    let files =
+                        set [
+                            for file in Directory.GetFiles(out, "*", SearchOption.AllDirectories) ->
+                                Path.GetRelativePath(out, file)
+                        ]
+
+                    let expected =
+                        set [
+                            for id in [ "words"; "phones"; "deep/\u0283" ] do
+                                id + ending
+                        ]
+
+                    Expect.equal
+                        files
+                        (if format = AlignmentFormat.Ctm then
+                             expected + set [ "words.words.ctm"; "deep/\u0283.words.ctm" ]
+                         else
+                             expected)
+                        "files"
+
+                    Expect.equal
+                        (List.rev told)
+                        [ for i, input in Seq.indexed inputs -> i, not (reasons.ContainsKey input.Id) ]
+                        "told of each"
 
                     // What is in them is the alignment.
-                    let alignment = inputs |> Seq.pick (fun i -> if i.Id = "words" then Option.ofObj i.Utterance else None) |> aligner.Value.Align
+                    let alignment =
+                        inputs
+                        |> Seq.pick (fun i -> if i.Id = "words" then Option.ofObj i.Utterance else None)
+                        |> aligner.Value.Align
+
                     let text = File.ReadAllText(Path.Combine(out, "words" + ending))
                     Expect.equal text (snd ((AlignmentFiles.Contents(alignment, format)[0]).ToTuple())) "content"
+
                     let phones =
                         match format with
-                        | AlignmentFormat.Ctm -> [ for line in Ctm.Read(new StringReader(text)) -> line.Interval.Label ]
+                        | AlignmentFormat.Ctm -> [
+                            for line in Ctm.Read(new StringReader(text)) -> line.Interval.Label
+                          ]
                         | AlignmentFormat.Json -> labels (ResultJson.ReadAlignment text).Phones
-                        | _ -> [ for i in (TextGrid.Read text).Tiers[1].Intervals do if i.Text <> "" then i.Text ]
+                        | _ -> [
+                            for i in (TextGrid.Read text).Tiers[1].Intervals do
+                                if i.Text <> "" then
+                                    i.Text
+                          ]
+
                     Expect.equal phones (labels alignment.Phones) "phones")
             }
 
@@ -160,10 +278,30 @@ let tests =
                 let input id = AlignmentInput(id, Utterance(id, path, "", "", "HOPE", null), null)
                 let out = Path.Combine(folder, "out")
                 let ids = [| "a"; "../a"; "b/../../a"; "/tmp/a"; "a"; "A"; "b/a"; ""; "." |]
-                let failed = AlignmentFiles.Write(aligner.Value, [| for id in ids -> input id |], out, AlignmentFormat.Json)
-                Expect.equal [ for left in failed -> left.Id, left.Reason.Contains "leads out of", left.Reason.Contains "same name" ]
-                    [ "../a", true, false; "b/../../a", true, false; "/tmp/a", true, false; "a", false, true; "A", false, true; "", true, false; ".", true, false ] "reasons"
-                Expect.equal (Directory.GetFiles(folder, "*", SearchOption.AllDirectories).Length) 3 "the sound, a and b/a")
+
+                let failed =
+                    AlignmentFiles.Write(aligner.Value, [| for id in ids -> input id |], out, AlignmentFormat.Json)
+
+                Expect.equal
+                    [
+                        for left in failed ->
+                            left.Id, left.Reason.Contains "leads out of", left.Reason.Contains "same name"
+                    ]
+                    [
+                        "../a", true, false
+                        "b/../../a", true, false
+                        "/tmp/a", true, false
+                        "a", false, true
+                        "A", false, true
+                        "", true, false
+                        ".", true, false
+                    ]
+                    "reasons"
+
+                Expect.equal
+                    (Directory.GetFiles(folder, "*", SearchOption.AllDirectories).Length)
+                    3
+                    "the sound, a and b/a")
         }
     ]
 
@@ -171,21 +309,64 @@ let tests =
 let models =
     testList "language models of corpora" [
         test "an estimate from words and phones equals one from their labels; what has no transcript is named" {
-            let utterance id (text: string | null) (phones: string | null) = Utterance(id, "", "", "", text, (match phones with null -> null | p -> p.Split ' '))
+            let utterance id (text: string | null) (phones: string | null) =
+                Utterance(
+                    id,
+                    "",
+                    "",
+                    "",
+                    text,
+                    (match phones with
+                     | null -> null
+                     | p -> p.Split ' ')
+                )
+
             let inventory = PhoneInventory.Arpabet
-            let struct (model, leftOut) = LanguageModels.Estimate([| utterance "a" "hair" null; utterance "b" null "HH OW P"; utterance "c" null null; utterance "d" "qwxz" null; utterance "e" null "X" |], inventory, 2)
+
+            let struct (model, leftOut) =
+                LanguageModels.Estimate(
+                    [|
+                        utterance "a" "hair" null
+                        utterance "b" null "HH OW P"
+                        utterance "c" null null
+                        utterance "d" "qwxz" null
+                        utterance "e" null "X"
+                    |],
+                    inventory,
+                    2
+                )
+
             Expect.equal [ for left in leftOut -> left.Id ] [ "c"; "d"; "e" ] "left out"
-            let expected = NGramModel.Estimate([ inventory.Labels [ "HH"; "EH"; "R" ]; inventory.Labels [ "HH"; "OW"; "P" ] ], inventory.Count, 2)
+
+            let expected =
+                NGramModel.Estimate(
+                    [ inventory.Labels [ "HH"; "EH"; "R" ]; inventory.Labels [ "HH"; "OW"; "P" ] ],
+                    inventory.Count,
+                    2
+                )
+
             for phones in [ [ "HH"; "EH"; "R" ]; [ "HH"; "R" ]; [] ] do
-                Expect.equal (model.LogProbability(inventory.Labels phones)) (expected.LogProbability(inventory.Labels phones)) $"{phones}"
-            expectRefusal<FormatException, _> "no transcript to learn from; c: it has no transcript" (fun () -> LanguageModels.Estimate([| utterance "c" null null |], inventory, 2))
+                Expect.equal
+                    (model.LogProbability(inventory.Labels phones))
+                    (expected.LogProbability(inventory.Labels phones))
+                    $"{phones}"
+
+            expectRefusal<FormatException, _> "no transcript to learn from; c: it has no transcript" (fun () ->
+                LanguageModels.Estimate([| utterance "c" null null |], inventory, 2))
 
             withFolder (fun folder ->
                 let path = Path.Combine(folder, "it.arpa")
                 LanguageModels.Write(path, model, inventory)
                 let back = LanguageModels.Read(path, inventory)
-                Expect.floatClose { absolute = 1e-6; relative = 1e-6 } (back.LogProbability(inventory.Labels [ "HH"; "EH" ])) (model.LogProbability(inventory.Labels [ "HH"; "EH" ])) "read back"
-                expectRefusal<FormatException, _> "it.arpa: line " (fun () -> LanguageModels.Read(path, PhoneInventory [ "AA" ])))
+
+                Expect.floatClose
+                    { absolute = 1e-6; relative = 1e-6 }
+                    (back.LogProbability(inventory.Labels [ "HH"; "EH" ]))
+                    (model.LogProbability(inventory.Labels [ "HH"; "EH" ]))
+                    "read back"
+
+                expectRefusal<FormatException, _> "it.arpa: line " (fun () ->
+                    LanguageModels.Read(path, PhoneInventory [ "AA" ])))
         }
 
         test "a recogniser with a beam gives as many readings as asked for, and one with a model another best" {
@@ -193,10 +374,20 @@ let models =
             let recognize options = Recognizer(model.Value, ThreadTeam 1, Beam = options).Recognize(clip: AudioClip)
             let plain = recognize (PrefixBeamOptions(Best = 5))
             Expect.equal plain.Readings.Count 5 "readings"
-            Expect.equal [ for r in plain.Readings -> r.Total ] (List.sortDescending [ for r in plain.Readings -> r.Total ]) "sorted"
+
+            Expect.equal
+                [ for r in plain.Readings -> r.Total ]
+                (List.sortDescending [ for r in plain.Readings -> r.Total ])
+                "sorted"
+
             Expect.equal (Seq.distinct [ for r in plain.Readings -> string r ] |> Seq.length) 5 "distinct"
-            let always = NGramModel.Estimate([ for _ in 1..50 -> PhoneInventory.Arpabet.Labels [ "HH"; "OW"; "P" ] ], 41, 3)
-            let guided = recognize (PrefixBeamOptions(LanguageModel = always, LanguageModelWeight = 5.0, LengthBonus = 40.0))
+
+            let always =
+                NGramModel.Estimate([ for _ in 1..50 -> PhoneInventory.Arpabet.Labels [ "HH"; "OW"; "P" ] ], 41, 3)
+
+            let guided =
+                recognize (PrefixBeamOptions(LanguageModel = always, LanguageModelWeight = 5.0, LengthBonus = 40.0))
+
             Expect.notEqual (string guided) (string plain) "another best"
             Expect.stringContains (string guided) "HH OW P" "what the model knows"
         }

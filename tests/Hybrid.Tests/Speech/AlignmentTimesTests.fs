@@ -10,10 +10,14 @@ open Hybrid.Speech
 let private plain = FrameTimes(1, 0.5, 0.01, 0.0)
 
 let private span start finish = LabelSpan(1, start, finish, 1.0)
-let private times (spans: LabelSpan list) (frames: FrameTimes) duration = [ for struct (a, b) in AlignmentTimes.Of(Array.ofList spans, frames, duration) -> a, b ]
+
+let private times (spans: LabelSpan list) (frames: FrameTimes) duration = [
+    for struct (a, b) in AlignmentTimes.Of(Array.ofList spans, frames, duration) -> a, b
+]
 
 let private expect expected actual name =
     Expect.equal (List.length actual) (List.length expected) $"{name}: labels"
+
     for (a, b), (c, d) in List.zip expected actual do
         Expect.floatClose { absolute = 1e-9; relative = 0.0 } c a $"{name}: start"
         Expect.floatClose { absolute = 1e-9; relative = 0.0 } d b $"{name}: end"
@@ -33,12 +37,16 @@ let tests =
             // The blank from 0.25 to 0.43 is longer than 0.17 s.
             expect [ 0.17, 0.28; 0.40, 0.53 ] (times [ span 20 25; span 43 50 ] plain 1.0) "pause of 0.18 s"
             // 0.17 s itself is no pause yet: floating point decides, so a little less.
-            expect [ 0.17, 0.25 + 0.4 * 0.16; 0.25 + 0.4 * 0.16, 0.53 ] (times [ span 20 25; span 41 50 ] plain 1.0) "blank of 0.16 s"
+            expect
+                [ 0.17, 0.25 + 0.4 * 0.16; 0.25 + 0.4 * 0.16, 0.53 ]
+                (times [ span 20 25; span 41 50 ] plain 1.0)
+                "blank of 0.16 s"
             // Neither before the beginning nor behind the end.
             expect [ 0.0, 0.02 ] (times [ span 0 1 ] plain 0.02) "at both edges"
         }
 
-        test "whatever the alignment: in order, never overlapping, never empty, within the recording, and over the phones' own frames" {
+        test
+            "whatever the alignment: in order, never overlapping, never empty, within the recording, and over the phones' own frames" {
             let random = CounterRandom(1UL).Stream()
 
             for case in 1..500 do
@@ -56,7 +64,16 @@ let tests =
                 // The last frame's centre is within the recording.
                 let duration = frames.Start(at - 1) + random.Uniform(0.5, 3.0) * 0.01 * float stride
                 let result = times spans frames duration
-                let flat = [ 0.0; for a, b in result do a; b ] @ [ duration ]
+
+                let flat =
+                    [
+                        0.0
+                        for a, b in result do
+                            a
+                            b
+                    ]
+                    @ [ duration ]
+
                 Expect.equal flat (List.sort flat) $"case {case}: order"
 
                 for label, (a, b) in List.zip spans result do
@@ -76,12 +93,16 @@ let tests =
                     let finish = List.last starts
                     let phones = [| for i in 0..24 -> 1 + i % 4 |]
                     let T = int ((finish + 0.3) / (0.01 * float stride))
-                    let logits = Array.zeroCreate<float32> (T * 5)
+                    let logits = Array.zeroCreate<float32>(T * 5)
 
                     for t in 0 .. T - 1 do
                         let centre = (frames.Start(t) + frames.Start(t + 1)) / 2.0
                         let phone = Seq.pairwise starts |> Seq.tryFindIndex (fun (a, b) -> centre >= a && centre < b)
-                        logits[t * 5 + (match phone with Some i -> phones[i] | None -> 0)] <- 9f
+
+                        logits[t * 5
+                               + (match phone with
+                                  | Some i -> phones[i]
+                                  | None -> 0)] <- 9f
 
                     let alignment = CtcAligner().Align(LogProbs.FromLogits(ReadOnlySpan logits, T, 5), phones)
                     let result = times (List.ofSeq alignment.Labels) frames (finish + 0.3)
@@ -92,7 +113,11 @@ let tests =
                         Expect.isLessThanOrEqual (abs (snd result[i - 1] - starts[i])) half $"end of phone {i - 1}"
 
                     let found = [ for a, b in result[1..23] -> b - a ]
+
                     for i in 1..23 do
-                        Expect.isLessThanOrEqual (abs (found[i - 1] - durations[i])) (2.0 * half) $"duration of phone {i}"
+                        Expect.isLessThanOrEqual
+                            (abs (found[i - 1] - durations[i]))
+                            (2.0 * half)
+                            $"duration of phone {i}"
             }
     ]

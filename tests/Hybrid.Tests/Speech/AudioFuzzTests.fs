@@ -27,7 +27,10 @@ let private wav (random: Random) =
         for i in storage.Bytes - 1 .. storage.Bytes .. bytes.Length - 1 do
             bytes[i] <- 0x3Euy
 
-    let other id = [ if random.Next 2 = 0 then chunk id (Array.zeroCreate (random.Next 30)) ]
+    let other id = [
+        if random.Next 2 = 0 then
+            chunk id (Array.zeroCreate (random.Next 30))
+    ]
 
     riff [
         yield! other "JUNK"
@@ -53,16 +56,29 @@ let private forged random =
 let private bomb (random: Random) =
     let silence = plain 48000 16 Independent Constant 65535 [| Array.zeroCreate (65535 * 2) |]
     let frame = seal (encodeFrame silence 0L silence.Frames.Head)
-    Array.concat (head { silence with TotalKnown = false; Md5Known = false } :: List.replicate (random.Next 1000) frame)
+
+    Array.concat (
+        head { silence with TotalKnown = false; Md5Known = false }
+        :: List.replicate (random.Next 1000) frame
+    )
 
 let private read (bytes: byte[]) =
     use stream = new MemoryStream(bytes)
     let clip = AudioClip.Read stream
-    if clip.SampleRate <= 0 then failtest $"{clip.SampleRate} samples per second"
-    if clip.Samples |> Array.exists (Single.IsFinite >> not) then failtest "a sample that is not finite"
+
+    if clip.SampleRate <= 0 then
+        failtest $"{clip.SampleRate} samples per second"
+
+    if clip.Samples |> Array.exists (Single.IsFinite >> not) then
+        failtest "a sample that is not finite"
 
 let private fuzz name =
-    Fuzz.run { Name = name; Read = read; Refuses = (fun error -> error :? AudioFormatException); Allowed = allowed }
+    Fuzz.run {
+        Name = name
+        Read = read
+        Refuses = (fun error -> error :? AudioFormatException)
+        Allowed = allowed
+    }
 
 [<Tests>]
 let tests =
@@ -75,7 +91,10 @@ let tests =
         test "recordings of LibriSpeech" {
             let folder = Tier.shared "data/librispeech/train-clean-100"
             let files = DirectoryInfo(folder).GetFiles("*.flac", SearchOption.AllDirectories)
-            let shortest = files |> Array.sortBy _.Length |> Array.truncate 10 |> Array.map (_.FullName >> File.ReadAllBytes)
+
+            let shortest =
+                files |> Array.sortBy _.Length |> Array.truncate 10 |> Array.map (_.FullName >> File.ReadAllBytes)
+
             fuzz "recordings as FLAC" 0.05 (fun random -> mutate random shortest[random.Next shortest.Length])
         }
     ]

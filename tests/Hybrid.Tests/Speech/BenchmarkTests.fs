@@ -48,6 +48,8 @@ let benchmarks =
             let utterances = SpeechBenchmarks.Posteriors(1, 20)
             let wrong = [| [| 1; 2; 3; 4; 5; 6; 7; 8; 9 |] |]
             let search = SpeechBenchmarks.BeamSearch("wrong", utterances, 4, 0, wrong)
-            expectRefusal<WrongResultException, _> "utterance 0 differs from the reference" (fun () -> search.Run(ThreadTeam 1, 0.01))
+
+            expectRefusal<WrongResultException, _> "utterance 0 differs from the reference" (fun () ->
+                search.Run(ThreadTeam 1, 0.01))
         }
     ]

@@ -19,15 +19,15 @@ let private noise (seed: int) seconds level =
     let random = Random seed
     AudioClip(Array.init (int (16000.0 * seconds)) (fun _ -> float32 level * (2f * random.NextSingle() - 1f)), 16000)
 
-type private Line = {
-    Id: string
-    Clip: AudioClip
-    Speaker: string
-    Split: string
-    Transcript: string
-}
+type private Line = { Id: string; Clip: AudioClip; Speaker: string; Split: string; Transcript: string }
 
-let private usual i = { Id = $"u{i}"; Clip = noise i (1.0 + 0.01 * float i) 0.1; Speaker = $"s{i % 5}"; Split = "train"; Transcript = "\"text\":\"hand lamp\"" }
+let private usual i = {
+    Id = $"u{i}"
+    Clip = noise i (1.0 + 0.01 * float i) 0.1
+    Speaker = $"s{i % 5}"
+    Split = "train"
+    Transcript = "\"text\":\"hand lamp\""
+}
 
 let private write (folder: string) (lines: Line list) =
     Directory.CreateDirectory folder |> ignore
@@ -35,7 +35,9 @@ let private write (folder: string) (lines: Line list) =
     for line in lines do
         line.Clip.WriteWav(Path.Combine(folder, $"{line.Id}.wav"))
 
-    let json (line: Line) = $"{{\"id\":\"{line.Id}\",\"audio\":\"{line.Id}.wav\",\"speaker\":\"{line.Speaker}\",\"split\":\"{line.Split}\",{line.Transcript}}}"
+    let json (line: Line) =
+        $"{{\"id\":\"{line.Id}\",\"audio\":\"{line.Id}.wav\",\"speaker\":\"{line.Speaker}\",\"split\":\"{line.Split}\",{line.Transcript}}}"
+
     File.WriteAllLines(Path.Combine(folder, "manifest.jsonl"), List.map json lines)
 
 let private lexicons folder =
@@ -53,7 +55,8 @@ let private isFar clip =
 let private check (folder: string) = CorpusCheck.Run(Corpus.Read folder, recipe, lexicons = lexicons folder)
 
 let private faulty = [
-    for i in 1..20 do usual i
+    for i in 1..20 do
+        usual i
     { usual 21 with Split = "dev"; Speaker = "d" }
     { usual 22 with Id = "strange"; Transcript = "\"phones\":\"HH QQ\"" }
     { usual 23 with Id = "broken" }
@@ -61,8 +64,18 @@ let private faulty = [
     { usual 25 with Id = "words"; Transcript = "\"text\":\"hanb lamps Hanb\"" }
     { usual 26 with Id = "word"; Transcript = "\"text\":\"hanb zzzzzz\"" }
     // 0.8 s have 78 frames, 39 behind the stride; 20 times the same phone needs 39, 21 times needs 41.
-    { usual 27 with Id = "fits"; Clip = noise 27 0.8 0.1; Transcript = "\"phones\":\"" + String.replicate 20 "AA " + "\"" }
-    { usual 28 with Id = "tight"; Clip = noise 28 0.8 0.1; Transcript = "\"phones\":\"" + String.replicate 21 "AA " + "\"" }
+    {
+        usual 27 with
+            Id = "fits"
+            Clip = noise 27 0.8 0.1
+            Transcript = "\"phones\":\"" + String.replicate 20 "AA " + "\""
+    }
+    {
+        usual 28 with
+            Id = "tight"
+            Clip = noise 28 0.8 0.1
+            Transcript = "\"phones\":\"" + String.replicate 21 "AA " + "\""
+    }
     { usual 1 with Id = "again"; Split = "dev"; Speaker = "d" }
     { usual 30 with Id = "long"; Clip = noise 30 20.0 0.1 }
     { usual 31 with Id = "short"; Clip = noise 31 0.12 0.1 }
@@ -99,36 +112,57 @@ let tests =
                             "LAMPS (x1, first in words): the nearest known word is LAMP"
                             "ZZZZZZ (x1, first in word): no known word is like it"
                         ]
-                        [ "tight: needs 41 frames, has 39 (21 phones + 20 repeats)"; "short: needs 8 frames, has 5 (8 phones + 0 repeats)" ]
+                        [
+                            "tight: needs 41 frames, has 39 (21 phones + 20 repeats)"
+                            "short: needs 8 frames, has 5 (8 phones + 0 repeats)"
+                        ]
                         [ "u1+again train+dev" ]
                         [ "long Length"; "short Length"; "silent Level"; "loud Level" ]
                         [ "s3 train+dev" ]
                     ]
                     "findings"
 
-                Expect.equal check.LeftOut 7 "left out: three that are unusable, two for their words, two that are too short"
+                Expect.equal
+                    check.LeftOut
+                    7
+                    "left out: three that are unusable, two for their words, two that are too short"
+
                 let reasons = Map [ for left in check.Unusable -> left.Id, left.Reason ]
                 Expect.stringContains reasons["strange"] "unknown phone QQ" "reason"
                 Expect.stringContains reasons["broken"] "broken.wav: the file begins with \"no sound\"" "reason"
                 Expect.stringContains reasons["gone"] "gone.wav" "reason"
 
                 let seconds = Map [ for split in check.Splits -> split.Name, split.Hours * 3600.0 ]
-                let lengths split = faulty |> List.sumBy (fun line -> if line.Split = split && line.Id <> "broken" && line.Id <> "gone" then line.Clip.DurationSeconds else 0.0)
-                for split in [ "train"; "dev" ] do Expect.floatClose Accuracy.high seconds[split] (lengths split) $"seconds of {split}"
-                Expect.equal [ for split in check.Splits -> split.Name, split.Utterances, split.Usable, split.Speakers ] [ "train", 31, 24, 5; "dev", 3, 3, 2 ] "splits")
+
+                let lengths split =
+                    faulty
+                    |> List.sumBy (fun line ->
+                        if line.Split = split && line.Id <> "broken" && line.Id <> "gone" then
+                            line.Clip.DurationSeconds
+                        else
+                            0.0)
+
+                for split in [ "train"; "dev" ] do
+                    Expect.floatClose Accuracy.high seconds[split] (lengths split) $"seconds of {split}"
+
+                Expect.equal
+                    [ for split in check.Splits -> split.Name, split.Utterances, split.Usable, split.Speakers ]
+                    [ "train", 31, 24, 5; "dev", 3, 3, 2 ]
+                    "splits")
         }
 
         test "what is near is no outlier, however equal the others are" {
-            for what, clip, far in [
-                "7 times as long", noise 1 7.4 0.1, false
-                "9 times as long", noise 1 9.5 0.1, true
-                "7 times as short", noise 1 0.15 0.1, false
-                "9 times as short", noise 1 0.115 0.1, true
-                "14 dB louder", noise 1 1.0 0.5, false
-                "16 dB louder", noise 1 1.0 0.63, true
-                "14 dB softer", noise 1 1.0 0.02, false
-                "16 dB softer", noise 1 1.0 0.0158, true
-            ] do
+            for what, clip, far in
+                [
+                    "7 times as long", noise 1 7.4 0.1, false
+                    "9 times as long", noise 1 9.5 0.1, true
+                    "7 times as short", noise 1 0.15 0.1, false
+                    "9 times as short", noise 1 0.115 0.1, true
+                    "14 dB louder", noise 1 1.0 0.5, false
+                    "16 dB louder", noise 1 1.0 0.63, true
+                    "14 dB softer", noise 1 1.0 0.02, false
+                    "16 dB softer", noise 1 1.0 0.0158, true
+                ] do
                 Expect.equal (isFar clip) far what
         }
 
@@ -145,7 +179,11 @@ let tests =
                 write folder faulty
                 File.WriteAllText(Path.Combine(folder, "broken.wav"), "no sound")
                 let run = TrainingRun.Prepare(recipe, Corpus.Read folder, lexicons = lexicons folder)
-                let leftOut = [ for data in [ run.Train; run.Dev ] -> data.LeftOut.Count + Seq.length (run.Infeasible data) ]
+
+                let leftOut = [
+                    for data in [ run.Train; run.Dev ] -> data.LeftOut.Count + Seq.length (run.Infeasible data)
+                ]
+
                 Expect.equal (List.sum leftOut) (check folder).LeftOut "left out")
         }
 
@@ -155,7 +193,11 @@ let tests =
                 write (place "a") [ for i in 1..5 -> usual i ]
                 write (place "b") [ usual 3; { usual 6 with Transcript = "\"text\":\"lamb\""; Speaker = "d" } ]
                 let check = CorpusCheck.Run(Corpus.Read(place "a"), recipe, Corpus.Read(place "b"), lexicons folder)
-                Expect.equal [ for split in check.Splits -> split.Name, split.Usable ] [ "train", 5; "dev corpus", 1 ] "splits"
+
+                Expect.equal
+                    [ for split in check.Splits -> split.Name, split.Usable ]
+                    [ "train", 5; "dev corpus", 1 ]
+                    "splits"
 
                 Expect.equal
                     (found check)
@@ -170,7 +212,8 @@ let tests =
                     "findings")
         }
 
-        test "the same sound as WAV and as FLAC is a duplicate; an id that occurs twice and sound without words are left out" {
+        test
+            "the same sound as WAV and as FLAC is a duplicate; an id that occurs twice and sound without words are left out" {
             withFolder (fun folder ->
                 let place name =
                     let path = Path.Combine(folder, name)
@@ -180,14 +223,27 @@ let tests =
                 let samples = Array.init 8000 (fun i -> int64 (1000 * (i % 7)))
                 let flac = FlacEncoder.plain 16000 16 FlacEncoder.Independent FlacEncoder.Verbatim 4000 [| samples |]
                 File.WriteAllBytes(place "train-a/103/1/103-1-0000.flac", FlacEncoder.encode flac)
-                AudioClip(samples |> Array.map (fun x -> float32 x / 32768f), 16000).WriteWav(place "train-a/103/1/103-1-0001.wav")
+
+                AudioClip(samples |> Array.map (fun x -> float32 x / 32768f), 16000)
+                    .WriteWav(place "train-a/103/1/103-1-0001.wav")
+
                 (noise 1 0.5 0.1).WriteWav(place "train-a/103/1/103-1-0002.wav")
                 File.WriteAllText(place "train-a/103/1/103-1.trans.txt", "103-1-0000 HAND\n103-1-0001 HAND\n")
                 (noise 2 0.5 0.1).WriteWav(place "train-b/103/1/103-1-0001.wav")
                 File.WriteAllText(place "train-b/103/1/103-1.trans.txt", "103-1-0001 HAND\n")
                 let check = check folder
-                Expect.equal [ for same in check.Duplicates -> List.ofSeq same.Ids ] [ [ "103-1-0000"; "103-1-0001" ] ] "duplicates"
-                check.Unusable |> CorpusTests.expectLeftOut [ "103-1-0001: the id occurs a second time"; "103-1-0002: it has no transcript" ]
+
+                Expect.equal
+                    [ for same in check.Duplicates -> List.ofSeq same.Ids ]
+                    [ [ "103-1-0000"; "103-1-0001" ] ]
+                    "duplicates"
+
+                check.Unusable
+                |> CorpusTests.expectLeftOut [
+                    "103-1-0001: the id occurs a second time"
+                    "103-1-0002: it has no transcript"
+                ]
+
                 Expect.equal check.LeftOut 2 "left out")
         }
 
@@ -196,10 +252,21 @@ let tests =
                 let corpus = SyntheticCorpus.Write(folder, 12, 4, layout = SyntheticLayout.Hw3p2)
                 let check = CorpusCheck.Run(corpus, recipe)
                 Expect.equal check.LeftOut 0 $"{found check}"
-                Expect.equal [ for split in check.Splits -> split.Name, split.Utterances, split.Usable ] [ "dev", 3, 3; "test", 3, 0; "train", 6, 6 ] "splits"
+
+                Expect.equal
+                    [ for split in check.Splits -> split.Name, split.Utterances, split.Usable ]
+                    [ "dev", 3, 3; "test", 3, 0; "train", 6, 6 ]
+                    "splits"
 
                 // Ten times the subsampling leaves too few frames.
-                let narrow = Recipe("tenths", recipe.Features, ModelSpec(28, 41, [| Conv1dSpec(4, 3, 30) |], [| LinearSpec 41 |]), recipe.Training)
+                let narrow =
+                    Recipe(
+                        "tenths",
+                        recipe.Features,
+                        ModelSpec(28, 41, [| Conv1dSpec(4, 3, 30) |], [| LinearSpec 41 |]),
+                        recipe.Training
+                    )
+
                 Expect.equal (CorpusCheck.Run(corpus, narrow).Infeasible.Count) 9 "infeasible"
 
                 // What is to be recognised has to be readable too.
@@ -215,7 +282,23 @@ let tests =
                 write folder faulty
                 use json = JsonDocument.Parse(ResultJson.Check(check folder))
                 let count (name: string) = json.RootElement.GetProperty(name).GetArrayLength()
-                Expect.equal [ for name in [ "splits"; "unusable"; "unknownWords"; "infeasible"; "duplicates"; "outliers"; "sharedSpeakers" ] -> count name ] [ 2; 1; 3; 2; 1; 4; 1 ] "counts"
+
+                Expect.equal
+                    [
+                        for name in
+                            [
+                                "splits"
+                                "unusable"
+                                "unknownWords"
+                                "infeasible"
+                                "duplicates"
+                                "outliers"
+                                "sharedSpeakers"
+                            ] -> count name
+                    ]
+                    [ 2; 1; 3; 2; 1; 4; 1 ]
+                    "counts"
+
                 Expect.equal (json.RootElement.GetProperty("leftOut").GetInt32()) 5 "left out"
                 let silent = json.RootElement.GetProperty("outliers")[2]
                 Expect.equal (silent.GetProperty("valueDecibels").ValueKind) JsonValueKind.Null "JSON has no infinity")
@@ -230,12 +313,20 @@ let streaming =
             withFolder (fun folder ->
                 // 100 times the same 640 kB of samples.
                 (noise 1 10.0 0.1).WriteWav(Path.Combine(folder, "u.wav"))
-                File.WriteAllLines(Path.Combine(folder, "manifest.jsonl"), [ for i in 1..100 -> $"{{\"id\":\"{i}\",\"audio\":\"u.wav\",\"text\":\"hand\"}}" ])
+
+                File.WriteAllLines(
+                    Path.Combine(folder, "manifest.jsonl"),
+                    [ for i in 1..100 -> $"{{\"id\":\"{i}\",\"audio\":\"u.wav\",\"text\":\"hand\"}}" ]
+                )
+
                 let mutable held = 0L
 
-                let progress =
-                    { new IProgress<float> with
-                        member _.Report fraction = if fraction = 0.9 then held <- GC.GetTotalMemory true }
+                let progress = {
+                    new IProgress<float> with
+                        member _.Report fraction =
+                            if fraction = 0.9 then
+                                held <- GC.GetTotalMemory true
+                }
 
                 let corpus, lexicons = Corpus.Read folder, lexicons folder
                 let before = GC.GetTotalMemory true

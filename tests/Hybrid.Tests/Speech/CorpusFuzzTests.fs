@@ -16,10 +16,14 @@ let private reader name (folder: string) (file: string) mayLeave = {
         fun bytes ->
             File.WriteAllBytes(Path.Combine(folder, file), bytes)
             let corpus = Corpus.Read folder
-            if corpus.Utterances.Count = 0 then failtest "no utterances"
+
+            if corpus.Utterances.Count = 0 then
+                failtest "no utterances"
 
             for utterance in corpus.Utterances do
-                if not mayLeave && not (utterance.SourcePath.StartsWith(folder + string Path.DirectorySeparatorChar)) then
+                if
+                    not mayLeave && not (utterance.SourcePath.StartsWith(folder + string Path.DirectorySeparatorChar))
+                then
                     failtest $"{utterance.SourcePath} is outside"
     Refuses = fun error -> error :? FormatException || error :? IOException
     // Text takes two bytes a character, and is held as a line, as words, and as phones.
@@ -32,7 +36,9 @@ let private manifest =
 {"audio":"../a3.wav","phones":"HH AH L OW"}
 """
 
-let private transcript = "103-1240-0000 CHAPTER ONE\n103-1240-0001 THAT'S IT\r\n../../x NO\n\n103-1240-0000 AGAIN\n"
+let private transcript =
+    "103-1240-0000 CHAPTER ONE\n103-1240-0001 THAT'S IT\r\n../../x NO\n\n103-1240-0000 AGAIN\n"
+
 let private sidecar = "HH AH0 L OW1\n[SIL] \u00e9\n"
 
 let private fuzz name share file mayLeave (original: string) =

@@ -57,12 +57,25 @@ let tests =
                 let elsewhere = Path.Combine(folder, "elsewhere.wav")
                 sound folder "corpus/train/a.wav"
                 text folder "corpus/train/a.txt" "HAND"
-                text folder "corpus/manifest.jsonl" $"{{\"audio\":\"../b.wav\",\"text\":\"HAND\"}}\n{{\"audio\":{Text.Json.JsonSerializer.Serialize elsewhere},\"phones\":\"HH AE\"}}\n"
+
+                text
+                    folder
+                    "corpus/manifest.jsonl"
+                    $"{{\"audio\":\"../b.wav\",\"text\":\"HAND\"}}\n{{\"audio\":{Text.Json.JsonSerializer.Serialize elsewhere},\"phones\":\"HH AE\"}}\n"
 
                 for path in [ "corpus"; "corpus/manifest.jsonl" ] do
                     let corpus = Corpus.Read(Path.Combine(folder, path))
-                    Expect.sequenceEqual (corpus.Utterances |> Seq.map shown) [ "b   HAND"; "elsewhere   /HH AE/" ] path
-                    Expect.equal (Path.GetFullPath corpus.Utterances[0].AudioPath) (Path.Combine(folder, "b.wav")) "relative to the manifest"
+
+                    Expect.sequenceEqual
+                        (corpus.Utterances |> Seq.map shown)
+                        [ "b   HAND"; "elsewhere   /HH AE/" ]
+                        path
+
+                    Expect.equal
+                        (Path.GetFullPath corpus.Utterances[0].AudioPath)
+                        (Path.Combine(folder, "b.wav"))
+                        "relative to the manifest"
+
                     Expect.equal corpus.Utterances[1].AudioPath elsewhere "absolute"
                     Expect.isEmpty corpus.LeftOut "left out")
         }
@@ -80,7 +93,11 @@ let tests =
                     match b.Phones with
                     | null -> Expect.equal a.Split "test" "the test part has no transcripts"
                     | phones ->
-                        Expect.sequenceEqual (phones |> Seq.filter ((<>) PhoneInventory.Silence)) (Option.ofObj a.Phones).Value "phones without pauses"
+                        Expect.sequenceEqual
+                            (phones |> Seq.filter ((<>) PhoneInventory.Silence))
+                            (Option.ofObj a.Phones).Value
+                            "phones without pauses"
+
                         Expect.equal phones[0] PhoneInventory.Silence "pauses stand as they are"
 
                     // Sound in the manifest is rounded to 16 bits; beyond that, features are the same.
@@ -88,6 +105,10 @@ let tests =
                     let struct (given, _) = FeatureExtractor(FeaturePreset.Given 28).Extract b
                     Expect.equal given.Length computed.Length "frames"
                     let difference = Array.map2 (fun x y -> abs (x - y)) given computed
-                    Expect.isLessThan (Array.average difference) 0.05f $"{a.Id}: mean difference of normalised features")
+
+                    Expect.isLessThan
+                        (Array.average difference)
+                        0.05f
+                        $"{a.Id}: mean difference of normalised features")
         }
     ]

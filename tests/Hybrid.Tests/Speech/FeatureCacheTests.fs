@@ -22,12 +22,14 @@ let private withCorpus body =
         body utterances (Path.Combine(folder, "cache")))
 
 let private load utterances cache =
-    let data = SpeechDataset.Load(utterances, extractor, PhoneInventory.Arpabet, Pronouncer [], cache = cache)
+    let data =
+        SpeechDataset.Load(utterances, extractor, PhoneInventory.Arpabet, Pronouncer [], cache = cache)
+
     Expect.isEmpty data.LeftOut "all are used"
     data
 
 let private featuresOf (data: SpeechDataset) i =
-    let features = Array.zeroCreate<float32> (data.Frames i * data.Features)
+    let features = Array.zeroCreate<float32>(data.Frames i * data.Features)
     data.CopyFeatures(i, features)
     features
 
@@ -58,7 +60,10 @@ let tests =
                     let cache () = FeatureCache(folder, MemoryBytes = budget)
                     load utterances (cache ()) |> expectSame plain
                     Expect.equal (entries folder).Length 5 "entries"
-                    for utterance in utterances do spoil utterance.AudioPath
+
+                    for utterance in utterances do
+                        spoil utterance.AudioPath
+
                     let again = cache ()
                     load utterances again |> expectSame plain
                     Expect.isNull again.Problem "problem")
@@ -67,15 +72,30 @@ let tests =
         test "a changed recording and another preset are computed anew" {
             withCorpus (fun utterances folder ->
                 load utterances (FeatureCache folder) |> ignore<SpeechDataset>
-                for utterance in utterances do spoil utterance.AudioPath
+
+                for utterance in utterances do
+                    spoil utterance.AudioPath
+
                 File.SetLastWriteTimeUtc(utterances[2].AudioPath, DateTime(2020, 1, 1, 0, 0, 0, DateTimeKind.Utc))
                 let plain, cached = load utterances null, load utterances (FeatureCache folder)
 
                 for i in 0..4 do
-                    Expect.equal (featuresOf cached i = featuresOf plain i) (i = 2) $"only what changed is computed anew; {i}"
+                    Expect.equal
+                        (featuresOf cached i = featuresOf plain i)
+                        (i = 2)
+                        $"only what changed is computed anew; {i}"
 
                 let other = FeatureExtractor(FeaturePreset.Mfcc 13)
-                let data = SpeechDataset.Load(utterances, other, PhoneInventory.Arpabet, Pronouncer [], cache = FeatureCache folder)
+
+                let data =
+                    SpeechDataset.Load(
+                        utterances,
+                        other,
+                        PhoneInventory.Arpabet,
+                        Pronouncer [],
+                        cache = FeatureCache folder
+                    )
+
                 Expect.equal data.Features 13 "features"
                 Expect.equal (featuresOf data 0).Length (13 * plain.Frames 0) "their own entries")
         }
@@ -102,11 +122,19 @@ let tests =
                         load utterances (FeatureCache(folder, MemoryBytes = budget)) |> expectSame plain
                         // What was put right is used again, although the recordings are other ones by now.
                         let stamps = [ for utterance in utterances -> File.ReadAllBytes utterance.AudioPath ]
-                        for utterance in utterances do spoil utterance.AudioPath
+
+                        for utterance in utterances do
+                            spoil utterance.AudioPath
+
                         load utterances (FeatureCache folder) |> expectSame plain
 
-                        for utterance in utterances do spoil utterance.AudioPath
-                        Expect.equal [ for utterance in utterances -> File.ReadAllBytes utterance.AudioPath ] stamps $"change {number}")
+                        for utterance in utterances do
+                            spoil utterance.AudioPath
+
+                        Expect.equal
+                            [ for utterance in utterances -> File.ReadAllBytes utterance.AudioPath ]
+                            stamps
+                            $"change {number}")
         }
 
         test "a folder that cannot be written costs time only, and is said once" {
@@ -135,11 +163,19 @@ let tests =
             withFolder (fun folder ->
                 let path = Path.Combine(folder, "long.wav")
                 AudioClip(Array.init 1_600_000 (fun i -> 0.1f * sin (0.01f * float32 i)), 16000).WriteWav path
-                let data = load [| Utterance("long", path, "", "", null, [| "AA" |]) |] (FeatureCache(Path.Combine(folder, "cache"), MemoryBytes = 0L))
-                let features = Array.zeroCreate<float32> (data.Frames 0 * data.Features)
+
+                let data =
+                    load
+                        [| Utterance("long", path, "", "", null, [| "AA" |]) |]
+                        (FeatureCache(Path.Combine(folder, "cache"), MemoryBytes = 0L))
+
+                let features = Array.zeroCreate<float32>(data.Frames 0 * data.Features)
                 data.CopyFeatures(0, features)
                 let before = GC.GetAllocatedBytesForCurrentThread()
-                for _ in 1..10 do data.CopyFeatures(0, features)
+
+                for _ in 1..10 do
+                    data.CopyFeatures(0, features)
+
                 let allocated = (GC.GetAllocatedBytesForCurrentThread() - before) / 10L
                 Expect.isGreaterThan (4 * features.Length) 1_000_000 "the features are large"
                 Expect.isLessThan allocated 5_000L "bytes allocated")
@@ -148,7 +184,12 @@ let tests =
         test "threads that keep the same features do not disturb each other" {
             withCorpus (fun utterances folder ->
                 let plain = load utterances null
-                let same = Array.replicate 20 utterances |> Array.concat |> Array.mapi (fun i u -> Utterance($"{i}", u.AudioPath, "", "", null, u.Phones))
+
+                let same =
+                    Array.replicate 20 utterances
+                    |> Array.concat
+                    |> Array.mapi (fun i u -> Utterance($"{i}", u.AudioPath, "", "", null, u.Phones))
+
                 let cache = FeatureCache folder
                 let data = load same cache
                 Expect.isNull cache.Problem "problem"

@@ -9,8 +9,7 @@ open Hybrid.Tests.Tier
 
 let private given = FeatureExtractor(FeaturePreset.Given 3)
 
-let private utterance path =
-    Utterance("a", "", "", "", null, null, FeaturesPath = path)
+let private utterance path = Utterance("a", "", "", "", null, null, FeaturesPath = path)
 
 let private write (folder: string) (array: NpyArray) =
     let path = Path.Combine(folder, "a.npy")
@@ -38,7 +37,11 @@ let tests =
 
                     for t in 0..3 do
                         for c, value in [ 0, expected[t]; 1, expected[t]; 2, 0.0 ] do
-                            Expect.floatClose Accuracy.medium (float features[t * 3 + c]) value $"frame {t}, coefficient {c}")
+                            Expect.floatClose
+                                Accuracy.medium
+                                (float features[t * 3 + c])
+                                value
+                                $"frame {t}, coefficient {c}")
         }
 
         test "given features of another form are refused with what was seen" {
@@ -47,12 +50,14 @@ let tests =
                 let integers = [| 1; 2; 3 |]
                 let broken = [| 1f; 2f; 3f; 4f; nanf; 6f |]
 
-                for array, message in [
-                    NpyArray.FromSingles(singles, 3, 2), "<f4 of shape (3, 2) where features are floats of shape (frames, 3)"
-                    NpyArray.FromSingles(singles, 6), "shape (6)"
-                    NpyArray.FromInt32s(integers, 1, 3), "<i4 of shape (1, 3)"
-                    NpyArray.FromSingles(broken, 2, 3), "coefficient 1 of frame 1 is no finite number"
-                ] do
+                for array, message in
+                    [
+                        NpyArray.FromSingles(singles, 3, 2),
+                        "<f4 of shape (3, 2) where features are floats of shape (frames, 3)"
+                        NpyArray.FromSingles(singles, 6), "shape (6)"
+                        NpyArray.FromInt32s(integers, 1, 3), "<i4 of shape (1, 3)"
+                        NpyArray.FromSingles(broken, 2, 3), "coefficient 1 of frame 1 is no finite number"
+                    ] do
                     Expect.stringContains (refusal (fun () -> given.Extract(write folder array))) message "message")
         }
 
@@ -61,10 +66,16 @@ let tests =
                 let sound = Utterance("a", Path.Combine(folder, "a.wav"), "", "", "HAND", null)
                 let features = utterance (Path.Combine(folder, "a.npy"))
                 Expect.stringContains (refusal (fun () -> given.Extract sound)) "declare features (mfcc 3)" "sound"
-                Expect.stringContains (refusal (fun () -> FeatureExtractor(FeaturePreset()).Extract features)) "declare features (given 28)" "features"
+
+                Expect.stringContains
+                    (refusal (fun () -> FeatureExtractor(FeaturePreset()).Extract features))
+                    "declare features (given 28)"
+                    "features"
+
                 let clip = AudioClip(Array.zeroCreate 1600, 16000)
 
-                for name, extract in [ "Extract", (fun () -> given.Extract clip); "ExtractRaw", (fun () -> given.ExtractRaw clip) ] do
+                for name, extract in
+                    [ "Extract", (fun () -> given.Extract clip); "ExtractRaw", (fun () -> given.ExtractRaw clip) ] do
                     let error = Expect.throwsC (extract >> ignore<float32[]>) id
                     Expect.isTrue (error :? InvalidOperationException) $"{name}: {error}"
                     Expect.stringContains error.Message "3 per frame, and no sound" name)

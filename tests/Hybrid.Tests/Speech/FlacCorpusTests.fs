@@ -24,7 +24,7 @@ let private asFlac (folder: string) (corpus: Corpus) =
 
 let private features (data: SpeechDataset) = [|
     for i in 0 .. data.Count - 1 do
-        let features = Array.zeroCreate<float32> (data.Frames i * data.Features)
+        let features = Array.zeroCreate<float32>(data.Frames i * data.Features)
         data.CopyFeatures(i, features)
         features
 |]
@@ -36,12 +36,21 @@ let tests =
             withFolder (fun folder ->
                 let wav = SyntheticCorpus.Write(Path.Combine(folder, "wav"), 12, 4)
                 let network = ModelSpec(28, 41, [| Conv1dSpec(8, 3, 2); LstmSpec(8, true) |], [| LinearSpec 41 |])
-                let recipe = Recipe("test", FeaturePreset(), network, TrainingSpec(1UL, 2, BatchSize(4, 8000), AdamWSpec(), ConstantRate()))
+
+                let recipe =
+                    Recipe(
+                        "test",
+                        FeaturePreset(),
+                        network,
+                        TrainingSpec(1UL, 2, BatchSize(4, 8000), AdamWSpec(), ConstantRate())
+                    )
 
                 let trained corpus =
                     let run = TrainingRun.Prepare(recipe, corpus)
                     Expect.isEmpty run.Train.LeftOut "all are used"
-                    features run.Train, [ for tensor in run.Run().Network.Save() -> tensor.Name, tensor.Bytes.ToArray() ]
+
+                    features run.Train,
+                    [ for tensor in run.Run().Network.Save() -> tensor.Name, tensor.Bytes.ToArray() ]
 
                 Directory.CreateDirectory(Path.Combine(folder, "flac")) |> ignore
                 let flac = asFlac (Path.Combine(folder, "flac")) wav

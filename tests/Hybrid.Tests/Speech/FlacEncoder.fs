@@ -77,7 +77,7 @@ let private crc width polynomial (bytes: byte[]) =
     let top = 1 <<< (width - 1)
 
     for value in bytes do
-        for bit in 7 .. -1 .. 0 do
+        for bit in 7..-1..0 do
             let out = (sum &&& top <> 0) <> ((int value >>> bit) &&& 1 = 1)
             sum <- ((sum <<< 1) ^^^ (if out then polynomial else 0)) &&& ((1 <<< width) - 1)
 
@@ -85,13 +85,17 @@ let private crc width polynomial (bytes: byte[]) =
 
 /// The header codes that can say a block size.
 let sizeCodes size = [
-    if size = 192 then 1
+    if size = 192 then
+        1
     for code in 2..5 do
-        if size = (576 <<< (code - 2)) then code
-    if size <= 256 then 6
+        if size = (576 <<< (code - 2)) then
+            code
+    if size <= 256 then
+        6
     7
     for code in 8..15 do
-        if size = (256 <<< (code - 8)) then code
+        if size = (256 <<< (code - 8)) then
+            code
 ]
 
 /// The sample rates that have a code of their own, from 1 up.
@@ -103,9 +107,12 @@ let rateCodes rate = [
     match Array.IndexOf(tabulatedRates, rate) with
     | -1 -> ()
     | i -> i + 1
-    if rate % 1000 = 0 && rate / 1000 < 256 then 12
-    if rate < 65536 then 13
-    if rate % 10 = 0 && rate / 10 < 65536 then 14
+    if rate % 1000 = 0 && rate / 1000 < 256 then
+        12
+    if rate < 65536 then
+        13
+    if rate % 10 = 0 && rate / 10 < 65536 then
+        14
 ]
 
 /// The header codes that can say a bit depth; 0 leaves it to the file's head.
@@ -127,7 +134,10 @@ let residual (coefficients: int[]) shift (samples: int64[]) =
 /// The samples of the partitions of a residual.
 let partitions count order (residual: int64[]) =
     let length = (residual.Length + order) / count
-    [| for p in 0 .. count - 1 -> residual[max 0 (p * length - order) .. (p + 1) * length - order - 1] |]
+
+    [|
+        for p in 0 .. count - 1 -> residual[max 0 (p * length - order) .. (p + 1) * length - order - 1]
+    |]
 
 let private putResidual (bits: Bits) order (form: Residual) residual =
     bits.Put((if form.Wide then 1L else 0L), 2)
@@ -160,7 +170,10 @@ let private putSubframe (bits: Bits) depth (form: Subframe) (samples: int64[]) =
 
     bits.Put(int64 kind, 7)
     bits.Put((if form.Wasted > 0 then 1L else 0L), 1)
-    if form.Wasted > 0 then bits.Unary(int64 form.Wasted - 1L)
+
+    if form.Wasted > 0 then
+        bits.Unary(int64 form.Wasted - 1L)
+
     let depth = depth - form.Wasted
     let samples = samples |> Array.map (fun sample -> sample >>> form.Wasted)
 
@@ -202,7 +215,9 @@ let private putNumber (bits: Bits) (number: int64) =
         let length = [ 2..7 ] |> List.find (fun length -> number < (1L <<< (5 * length + 1)))
         bits.Put(-1L, length)
         bits.Put(0L, 1)
-        if length < 7 then bits.Put(number >>> (6 * (length - 1)), 7 - length)
+
+        if length < 7 then
+            bits.Put(number >>> (6 * (length - 1)), 7 - length)
 
         for i in length - 2 .. -1 .. 0 do
             bits.Put(2L, 2)
@@ -278,7 +293,13 @@ let frames (file: File) =
 /// Everything in front of the frames.
 let head (file: File) =
     let sizes = file.Frames |> List.map (fun frame -> frame.Channels[0].Length)
-    let channels = if file.Frames.IsEmpty then 1 else file.Frames.Head.Channels.Length
+
+    let channels =
+        if file.Frames.IsEmpty then
+            1
+        else
+            file.Frames.Head.Channels.Length
+
     let info = Bits()
     let largest = List.fold max 16 sizes
     info.Put(int64 (if file.Variable then 16 else largest), 16)
@@ -288,7 +309,13 @@ let head (file: File) =
     info.Put(int64 channels - 1L, 3)
     info.Put(int64 file.Bits - 1L, 5)
     info.Put((if file.TotalKnown then int64 (List.sum sizes) else 0L), 36)
-    let md5 = if file.Md5Known then MD5.HashData(interleaved file) else Array.zeroCreate 16
+
+    let md5 =
+        if file.Md5Known then
+            MD5.HashData(interleaved file)
+        else
+            Array.zeroCreate 16
+
     let blocks = (0, Array.append (info.ToArray()) md5) :: file.Metadata
 
     [|
@@ -314,7 +341,8 @@ let plain rate bits stereo (form: Form) size (channels: int64[][]) = {
     Variable = false
     Frames = [
         for start in 0..size .. channels[0].Length - 1 do
-            let channels = channels |> Array.map (fun samples -> samples[start .. min (start + size) samples.Length - 1])
+            let channels =
+                channels |> Array.map (fun samples -> samples[start .. min (start + size) samples.Length - 1])
 
             {
                 Channels = channels

@@ -38,7 +38,12 @@ let errors =
         test "a damaged frame is named by its number and first byte" {
             let intact, at = forge id
             expectSame (decode intact) sine "intact"
-            expectRefusal (replace (at + 30) (intact[at + 30] ^^^ 4uy) intact) [ $"FLAC frame 1 at byte {at}"; "CRC-16" ]
+
+            expectRefusal (replace (at + 30) (intact[at + 30] ^^^ 4uy) intact) [
+                $"FLAC frame 1 at byte {at}"
+                "CRC-16"
+            ]
+
             expectRefusal (replace (at + 5) (intact[at + 5] ^^^ 1uy) intact) [ $"FLAC frame 1 at byte {at}"; "CRC-8" ]
             expectRefusal (replace at 0uy intact) [ $"FLAC frame 1 at byte {at}"; "no frame begins here" ]
             let md5 = 4 + 4 + 18
@@ -63,29 +68,30 @@ let errors =
         test "what the format reserves is refused by name" {
             let forged header body = forge (fun (h, b) -> header h, body b)
 
-            for header, body, part in [
-                replace 1 0xFAuy, id, "no frame begins here"
-                replace 2 0x00uy, id, "block size code 0"
-                replace 2 0x7Fuy, id, "sample rate code 15"
-                replace 3 0xB0uy, id, "channel assignment 11"
-                replace 3 0x06uy, id, "bit depth code 3"
-                replace 3 0x01uy, id, "reserved bit of its header"
-                replace 4 0xFFuy, id, "frame's number"
-                replace 4 0x80uy, id, "frame's number"
-                replace 4 0xC2uy, id, "frame's number"
-                (fun h -> [| yield! h[..4]; 0xFFuy; 0xFFuy |]), id, "block size of 65536"
-                replace 3 0x10uy, id, "2 channels"
-                replace 3 0x02uy, id, "8 bits"
-                replace 2 0x74uy, id, "8000 samples per second"
-                id, replace 0 0x80uy, "reserved bit of a subframe"
-                id, replace 0 0x04uy, "subframe type 2"
-                id, replace 0 0x1Auy, "subframe type 13"
-                id, (fun b -> [| 0x03uy; 0uy; 0uy; 1uy; yield! b |]), "wasted"
-                id, replace 5 0x80uy, "residual coding method 2"
-                id, replace 5 0x3Cuy, "partitions"
-                id, (fun _ -> [| 0x40uy; 0uy; 0uy; 0xF0uy; 0uy |]), "precision of 16"
-                id, (fun _ -> [| 0x40uy; 0uy; 0uy; 0x08uy; 0uy |]), "shift"
-            ] do
+            for header, body, part in
+                [
+                    replace 1 0xFAuy, id, "no frame begins here"
+                    replace 2 0x00uy, id, "block size code 0"
+                    replace 2 0x7Fuy, id, "sample rate code 15"
+                    replace 3 0xB0uy, id, "channel assignment 11"
+                    replace 3 0x06uy, id, "bit depth code 3"
+                    replace 3 0x01uy, id, "reserved bit of its header"
+                    replace 4 0xFFuy, id, "frame's number"
+                    replace 4 0x80uy, id, "frame's number"
+                    replace 4 0xC2uy, id, "frame's number"
+                    (fun h -> [| yield! h[..4]; 0xFFuy; 0xFFuy |]), id, "block size of 65536"
+                    replace 3 0x10uy, id, "2 channels"
+                    replace 3 0x02uy, id, "8 bits"
+                    replace 2 0x74uy, id, "8000 samples per second"
+                    id, replace 0 0x80uy, "reserved bit of a subframe"
+                    id, replace 0 0x04uy, "subframe type 2"
+                    id, replace 0 0x1Auy, "subframe type 13"
+                    id, (fun b -> [| 0x03uy; 0uy; 0uy; 1uy; yield! b |]), "wasted"
+                    id, replace 5 0x80uy, "residual coding method 2"
+                    id, replace 5 0x3Cuy, "partitions"
+                    id, (fun _ -> [| 0x40uy; 0uy; 0uy; 0xF0uy; 0uy |]), "precision of 16"
+                    id, (fun _ -> [| 0x40uy; 0uy; 0uy; 0x08uy; 0uy |]), "shift"
+                ] do
                 let bytes, at = forged header body
                 expectRefusal bytes [ part; $"FLAC frame 1 at byte {at}" ]
         }
@@ -128,14 +134,15 @@ let errors =
         }
 
         test "content of no known format is named together with the formats that are" {
-            for bytes, name in [
-                "OggS"B, "Ogg"
-                "NIST_1A\n   1024"B, "SPHERE"
-                [| 0xFFuy; 0xFBuy; 0x90uy |], "MP3"
-                "FORM    AIFF"B, "AIFF"
-                "RIFF    AVI "B, "RIFF    AVI "
-                "hello"B, "hello"
-            ] do
+            for bytes, name in
+                [
+                    "OggS"B, "Ogg"
+                    "NIST_1A\n   1024"B, "SPHERE"
+                    [| 0xFFuy; 0xFBuy; 0x90uy |], "MP3"
+                    "FORM    AIFF"B, "AIFF"
+                    "RIFF    AVI "B, "RIFF    AVI "
+                    "hello"B, "hello"
+                ] do
                 Expect.stringContains (refusal bytes) name "name"
                 Expect.stringContains (refusal bytes) "WAV and FLAC" "remedy"
 

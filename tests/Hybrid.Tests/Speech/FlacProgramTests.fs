@@ -14,7 +14,12 @@ open Hybrid.Tests.FlacTests
 let private needFlac () =
     let path = Environment.GetEnvironmentVariable "PATH" |> Option.ofObj |> Option.defaultValue ""
 
-    if not (path.Split Path.PathSeparator |> Array.exists (fun folder -> File.Exists(Path.Combine(folder, "flac")))) then
+    if
+        not (
+            path.Split Path.PathSeparator
+            |> Array.exists (fun folder -> File.Exists(Path.Combine(folder, "flac")))
+        )
+    then
         skiptest "flac is not installed"
 
 /// Runs the program on a file and returns what it writes.
@@ -61,8 +66,12 @@ let outside =
                 // flac compares its samples with the MD5, and writes those of whole bytes.
                 let isWhole = file.Bits % 8 = 0
                 let options = if isWhole then [ "-d"; "-c"; yield! raw ] else [ "-t" ]
-                let output = flac [ "-w"; yield! options; "-" ] (encode { file with TotalKnown = true; Md5Known = true })
-                if isWhole then Expect.isTrue (output.AsSpan().SequenceEqual(interleaved file)) $"seed {seed}: samples"
+
+                let output =
+                    flac [ "-w"; yield! options; "-" ] (encode { file with TotalKnown = true; Md5Known = true })
+
+                if isWhole then
+                    Expect.isTrue (output.AsSpan().SequenceEqual(interleaved file)) $"seed {seed}: samples"
         }
 
         test "files that flac makes are decoded to the samples that it was given" {

@@ -27,7 +27,10 @@ let signal (random: Random) bits wasted length =
 
 /// The bits that a number needs in two's complement, 0 for the number 0.
 let private bitsOf (value: int64) =
-    if value = 0L then 0 else 65 - BitOperations.LeadingZeroCount(uint64 (value ^^^ (value >>> 63)))
+    if value = 0L then
+        0
+    else
+        65 - BitOperations.LeadingZeroCount(uint64 (value ^^^ (value >>> 63)))
 
 let private pick (random: Random) (choices: 'a list) = choices[random.Next choices.Length]
 
@@ -92,19 +95,30 @@ let private form (random: Random) (samples: int64[]) =
 
 let private subframe (random: Random) (bits, samples: int64[]) =
     let all = Array.fold (|||) 0L samples
-    let most = if all = 0L then bits - 1 else min (bits - 1) (BitOperations.TrailingZeroCount all)
+
+    let most =
+        if all = 0L then
+            bits - 1
+        else
+            min (bits - 1) (BitOperations.TrailingZeroCount all)
+
     let wasted = if random.Next 2 = 0 then 0 else random.Next(0, most + 1)
     { Form = form random (samples |> Array.map (fun sample -> sample >>> wasted)); Wasted = wasted }
 
 /// A file of any form with blocks of up to a size.
 let file (random: Random) largestBlock =
-    let rate = pick random [ 8000; 11025; 16000; 22050; 44100; 48000; 96000; 192000; 17; 655350; 1048575; 255000; 37000 ]
+    let rate =
+        pick random [ 8000; 11025; 16000; 22050; 44100; 48000; 96000; 192000; 17; 655350; 1048575; 255000; 37000 ]
+
     let bits = pick random [ 4; 5; 8; 12; 16; 16; 16; 20; 24; 31; 32 ]
     let channels = if random.Next 2 = 0 then 2 else random.Next(1, 9)
     let isVariable = random.Next 2 = 0
 
     let size () =
-        if random.Next 5 = 0 then pick random [ 192; 256; 512; 576; 1024 ] else random.Next(16, largestBlock + 1)
+        if random.Next 5 = 0 then
+            pick random [ 192; 256; 512; 576; 1024 ]
+        else
+            random.Next(16, largestBlock + 1)
 
     let fixedSize = size ()
     let wasted = if random.Next 3 = 0 then random.Next(0, bits) else 0
@@ -113,7 +127,12 @@ let file (random: Random) largestBlock =
         let size = if isVariable then size () else fixedSize
         let size = if isLast then random.Next(1, size + 1) else size
         let samples = Array.init channels (fun _ -> signal random bits wasted size)
-        let stereo = if channels = 2 then pick random [ Independent; LeftSide; SideRight; MidSide ] else Independent
+
+        let stereo =
+            if channels = 2 then
+                pick random [ Independent; LeftSide; SideRight; MidSide ]
+            else
+                Independent
 
         {
             Channels = samples

@@ -44,7 +44,8 @@ let integers count bits (bytes: byte[]) =
 /// What the forms of a file exercise.
 let private features (file: File) = [
     $"{file.Frames.Head.Channels.Length} channels"
-    if file.Variable then "variable block size"
+    if file.Variable then
+        "variable block size"
 
     for frame in file.Frames do
         string frame.Stereo
@@ -52,7 +53,8 @@ let private features (file: File) = [
         $"bits code {frame.BitsCode}"
 
         for subframe in frame.Subframes do
-            if subframe.Wasted > 0 then "wasted bits"
+            if subframe.Wasted > 0 then
+                "wasted bits"
 
             let residual =
                 match subframe.Form with
@@ -64,8 +66,14 @@ let private features (file: File) = [
             | None -> string subframe.Form
             | Some(name, residual) ->
                 name
-                if residual.Wide then "5-bit parameters" else "4-bit parameters"
-                if residual.Partitions.Length > 1 then "partitions"
+
+                if residual.Wide then
+                    "5-bit parameters"
+                else
+                    "4-bit parameters"
+
+                if residual.Partitions.Length > 1 then
+                    "partitions"
 
                 for partition in residual.Partitions do
                     match partition with
@@ -95,25 +103,32 @@ let sample = plain 16000 16 Independent (Fixed(2, { Wide = false; Partitions = [
 let decoding =
     testList "FLAC decoder" [
         // Appendix D of RFC 9639 decodes three files by hand and gives the bytes that their MD5 is taken of.
-        for name, file, expected, count, bits in [
-            "1",
-            "664c6143800000221000100000000f00000f0ac442f0000000013e84b41807dc690307586a3dad1a2e0f"
-            + "fff869180000bf0358fd03128baa9a",
-            "f463b028", 2, 16
-            "2",
-            "664c614300000022001000100000170000440ac442f000000013d5b0564975e98b8d8b930422757b8103"
-            + "030000120000000000000000000000000000000000100400003a200000007265666572656e6365206c69"
-            + "62464c414320312e332e33203230313930383034010000000e0000005449544c453dd7a9d79cd795d79d"
-            + "81000006000000000000fff86998000f9912086701623d1442998f5df70d6fe00c17caeb21000ee7a77a"
-            + "24a1590c1217b603097b784faa9a33d285e070ad5b1b4851b4010d99d2cd1a68f1e6b810fff869180102"
-            + "a402c382c40bc14a03ee48dd03b67c1330",
-            "8428B617794631295E3A2722D445D1280B3DB723EB45DF28723f1E259D464929B84170265747B8298F43"
-            + "8127AEC714DF9FC441DD54C7E4DEA5C440DD1EC633DE82C390DC0BC402DD4AC13EDB", 2, 16
-            "3",
-            "664c6143800000221000100000001f00001f07d0007000000018f8f9e396f5cbcfc6dc807f9977906b32"
-            + "fff868020017e944004f6f313d1047d227cb6d090831452bdc2822228057a3",
-            "004F6F4E08C3A6BCF32A43350DE5D2DAF40E181306FCFB00", 1, 8
-        ] do
+        for name, file, expected, count, bits in
+            [
+                "1",
+                "664c6143800000221000100000000f00000f0ac442f0000000013e84b41807dc690307586a3dad1a2e0f"
+                + "fff869180000bf0358fd03128baa9a",
+                "f463b028",
+                2,
+                16
+                "2",
+                "664c614300000022001000100000170000440ac442f000000013d5b0564975e98b8d8b930422757b8103"
+                + "030000120000000000000000000000000000000000100400003a200000007265666572656e6365206c69"
+                + "62464c414320312e332e33203230313930383034010000000e0000005449544c453dd7a9d79cd795d79d"
+                + "81000006000000000000fff86998000f9912086701623d1442998f5df70d6fe00c17caeb21000ee7a77a"
+                + "24a1590c1217b603097b784faa9a33d285e070ad5b1b4851b4010d99d2cd1a68f1e6b810fff869180102"
+                + "a402c382c40bc14a03ee48dd03b67c1330",
+                "8428B617794631295E3A2722D445D1280B3DB723EB45DF28723f1E259D464929B84170265747B8298F43"
+                + "8127AEC714DF9FC441DD54C7E4DEA5C440DD1EC633DE82C390DC0BC402DD4AC13EDB",
+                2,
+                16
+                "3",
+                "664c6143800000221000100000001f00001f07d0007000000018f8f9e396f5cbcfc6dc807f9977906b32"
+                + "fff868020017e944004f6f313d1047d227cb6d090831452bdc2822228057a3",
+                "004F6F4E08C3A6BCF32A43350DE5D2DAF40E181306FCFB00",
+                1,
+                8
+            ] do
             test $"decodes example {name} of RFC 9639 as the RFC does" {
                 let expected = integers count bits (Convert.FromHexString expected)
                 expectSame (decode (Convert.FromHexString file)) expected "example"
@@ -179,10 +194,19 @@ let decoding =
                         for md5Known in [ true; false ] do
                             let file = { sample with InFront = inFront; Metadata = metadata }
                             let file = { file with TotalKnown = totalKnown; Md5Known = md5Known }
-                            let behind = if totalKnown then Array.append "TAG"B (Array.zeroCreate 125) else [||]
+
+                            let behind =
+                                if totalKnown then
+                                    Array.append "TAG"B (Array.zeroCreate 125)
+                                else
+                                    [||]
+
                             use stream = new MemoryStream(Array.append (encode file) behind)
                             let clip = AudioClip.Read stream
-                            let what = $"{inFront.Length} bytes in front, {metadata.Length} blocks, {totalKnown}, {md5Known}"
+
+                            let what =
+                                $"{inFront.Length} bytes in front, {metadata.Length} blocks, {totalKnown}, {md5Known}"
+
                             Expect.sequenceEqual clip.Samples [ for sample in sine[0] -> float32 sample / 32768f ] what
         }
 

@@ -26,14 +26,17 @@ let tests =
                 text folder "docs/notes.txt" "no transcript either"
                 let corpus = Corpus.Read folder
 
-                Expect.sequenceEqual (corpus.Utterances |> Seq.map shown) [
-                    "e"
-                    "dev/carl/c dev carl /[SIL] HH AH L OW [SIL]/"
-                    "dora/d  dora HELLO"
-                    "train/b train  HELLO WORLD"
-                    "train/anna/a1 train anna Hello, world!"
-                    "train/anna/old/a2 train old /HH AH L OW/"
-                ] "utterances"
+                Expect.sequenceEqual
+                    (corpus.Utterances |> Seq.map shown)
+                    [
+                        "e"
+                        "dev/carl/c dev carl /[SIL] HH AH L OW [SIL]/"
+                        "dora/d  dora HELLO"
+                        "train/b train  HELLO WORLD"
+                        "train/anna/a1 train anna Hello, world!"
+                        "train/anna/old/a2 train old /HH AH L OW/"
+                    ]
+                    "utterances"
 
                 Expect.equal corpus.Utterances[1].Text "hello" "words are kept beside phones"
                 Expect.isEmpty corpus.LeftOut "left out")
@@ -53,18 +56,34 @@ let tests =
                 Expect.sequenceEqual (corpus.Utterances |> Seq.map shown) [ "a   HELLO" ] "utterances"
 
                 corpus.LeftOut
-                |> expectLeftOut [ "b.txt is empty"; "c.txt is larger than any transcript, 16 MiB"; "d.txt has no sound file beside it"; "e.mp3 is not read, only .wav and .flac" ])
+                |> expectLeftOut [
+                    "b.txt is empty"
+                    "c.txt is larger than any transcript, 16 MiB"
+                    "d.txt has no sound file beside it"
+                    "e.mp3 is not read, only .wav and .flac"
+                ])
         }
 
         test "links that lead round in circles are followed once" {
-            if OperatingSystem.IsWindows() then skiptest "links need rights on Windows"
+            if OperatingSystem.IsWindows() then
+                skiptest "links need rights on Windows"
 
             withFolder (fun folder ->
                 sound folder "corpus/x/a.wav"
                 sound folder "elsewhere/b.wav"
-                Directory.CreateSymbolicLink(Path.Combine(folder, "corpus/x/round"), Path.Combine(folder, "corpus")) |> ignore
-                Directory.CreateSymbolicLink(Path.Combine(folder, "corpus/linked"), Path.Combine(folder, "elsewhere")) |> ignore
-                Directory.CreateSymbolicLink(Path.Combine(folder, "elsewhere/again"), Path.Combine(folder, "elsewhere")) |> ignore
+
+                Directory.CreateSymbolicLink(Path.Combine(folder, "corpus/x/round"), Path.Combine(folder, "corpus"))
+                |> ignore
+
+                Directory.CreateSymbolicLink(Path.Combine(folder, "corpus/linked"), Path.Combine(folder, "elsewhere"))
+                |> ignore
+
+                Directory.CreateSymbolicLink(
+                    Path.Combine(folder, "elsewhere/again"),
+                    Path.Combine(folder, "elsewhere")
+                )
+                |> ignore
+
                 let corpus = Corpus.Read(Path.Combine(folder, "corpus"))
                 Expect.sequenceEqual (corpus.Utterances |> Seq.map _.Id) [ "linked/b"; "x/a" ] "utterances")
         }

@@ -23,10 +23,27 @@ let private transcript folder name (phones: string list) =
 
 /// Three parts as the homework has them.
 let private writeAll folder =
-    for name in [ "train-clean-100/mfcc/103-1240-0000"; "train-clean-100/mfcc/26-495-0001"; "dev-clean/mfcc/84-1-0000"; "test-clean/mfcc/61-70968-0001"; "test-clean/mfcc/61-70968-0000" ] do
+    for name in
+        [
+            "train-clean-100/mfcc/103-1240-0000"
+            "train-clean-100/mfcc/26-495-0001"
+            "dev-clean/mfcc/84-1-0000"
+            "test-clean/mfcc/61-70968-0001"
+            "test-clean/mfcc/61-70968-0000"
+        ] do
         features folder name
 
-    transcript folder "train-clean-100/transcript/103-1240-0000" [ "[SOS]"; "[SIL]"; "HH"; "AH0"; "L"; "OW1"; "[SIL]"; "[EOS]" ]
+    transcript folder "train-clean-100/transcript/103-1240-0000" [
+        "[SOS]"
+        "[SIL]"
+        "HH"
+        "AH0"
+        "L"
+        "OW1"
+        "[SIL]"
+        "[EOS]"
+    ]
+
     transcript folder "train-clean-100/transcript/26-495-0001" [ "AA"; "B" ]
     transcript folder "dev-clean/transcript/84-1-0000" [ "[SOS]"; "K"; "[EOS]" ]
     text folder "test-clean/transcript/random_submission.csv" "index,label\n"
@@ -39,13 +56,16 @@ let tests =
                 writeAll folder
                 let corpus = Corpus.Read folder
 
-                Expect.sequenceEqual (corpus.Utterances |> Seq.map shown) [
-                    "84-1-0000 dev 84 /K/"
-                    "61-70968-0000 test 61"
-                    "61-70968-0001 test 61"
-                    "103-1240-0000 train 103 /[SIL] HH AH L OW [SIL]/"
-                    "26-495-0001 train 26 /AA B/"
-                ] "utterances"
+                Expect.sequenceEqual
+                    (corpus.Utterances |> Seq.map shown)
+                    [
+                        "84-1-0000 dev 84 /K/"
+                        "61-70968-0000 test 61"
+                        "61-70968-0001 test 61"
+                        "103-1240-0000 train 103 /[SIL] HH AH L OW [SIL]/"
+                        "26-495-0001 train 26 /AA B/"
+                    ]
+                    "utterances"
 
                 Expect.isEmpty corpus.LeftOut "left out"
 
@@ -54,7 +74,11 @@ let tests =
                     Expect.equal utterance.AudioPath "" "no sound"
 
                 let part = Corpus.Read(Path.Combine(folder, "test-clean"))
-                Expect.sequenceEqual (part.Utterances |> Seq.map shown) [ "61-70968-0000  61"; "61-70968-0001  61" ] "a part by itself has no split")
+
+                Expect.sequenceEqual
+                    (part.Utterances |> Seq.map shown)
+                    [ "61-70968-0000  61"; "61-70968-0001  61" ]
+                    "a part by itself has no split")
         }
 
         test "a transcript without features, one that is no text, and features without one stop nothing" {
@@ -74,8 +98,17 @@ let tests =
                     "84-1-0000: the id occurs a second time"
                 ]
 
-                let data = SpeechDataset.Load(corpus.Utterances, FeatureExtractor(FeaturePreset.Given 28), PhoneInventory.Arpabet, Pronouncer [])
-                data.LeftOut |> expectLeftOut [ "84-1-0002: it has no transcript"; "61-70968-0000"; "61-70968-0001" ]
+                let data =
+                    SpeechDataset.Load(
+                        corpus.Utterances,
+                        FeatureExtractor(FeaturePreset.Given 28),
+                        PhoneInventory.Arpabet,
+                        Pronouncer []
+                    )
+
+                data.LeftOut
+                |> expectLeftOut [ "84-1-0002: it has no transcript"; "61-70968-0000"; "61-70968-0001" ]
+
                 Expect.equal data.Count 3 "what is left"
                 Expect.floatClose Accuracy.high (data.Hours * 3600.0) 0.06 "two frames each")
         }
@@ -83,7 +116,11 @@ let tests =
         test "objects in a transcript are never loaded" {
             withFolder (fun folder ->
                 writeAll folder
-                let objects = NpyTests.elements "refused" NpyTests.golden.Value |> List.find (fun case -> NpyTests.text "name" case = "objects")
+
+                let objects =
+                    NpyTests.elements "refused" NpyTests.golden.Value
+                    |> List.find (fun case -> NpyTests.text "name" case = "objects")
+
                 File.WriteAllBytes(Path.Combine(folder, "dev-clean/transcript/84-1-0000.npy"), NpyTests.file objects)
                 Corpus.Read(folder).LeftOut |> expectLeftOut [ "pickled objects are never loaded" ])
         }

@@ -8,10 +8,21 @@ open Hybrid.Tests.CorpusTests
 
 /// Two parts as they are distributed, with what also lies about.
 let private write folder =
-    for name in [ "train-clean-100/103/1240/103-1240-0001"; "train-clean-100/103/1240/103-1240-0000"; "train-clean-100/32/5/32-5-0000"; "dev-clean/84/1/84-1-0000"; "other/7/1/7-1-0000" ] do
+    for name in
+        [
+            "train-clean-100/103/1240/103-1240-0001"
+            "train-clean-100/103/1240/103-1240-0000"
+            "train-clean-100/32/5/32-5-0000"
+            "dev-clean/84/1/84-1-0000"
+            "other/7/1/7-1-0000"
+        ] do
         sound folder $"{name}.wav"
 
-    text folder "train-clean-100/103/1240/103-1240.trans.txt" "103-1240-0000 CHAPTER ONE\n103-1240-0001  THAT'S  IT \n\n"
+    text
+        folder
+        "train-clean-100/103/1240/103-1240.trans.txt"
+        "103-1240-0000 CHAPTER ONE\n103-1240-0001  THAT'S  IT \n\n"
+
     text folder "train-clean-100/32/5/32-5.trans.txt" "32-5-0000 NO\n"
     text folder "dev-clean/84/1/84-1.trans.txt" "84-1-0000 YES\n"
     text folder "other/7/1/7-1.trans.txt" "7-1-0000 WELL\n"
@@ -26,13 +37,16 @@ let tests =
                 write folder
                 let corpus = Corpus.Read folder
 
-                Expect.sequenceEqual (corpus.Utterances |> Seq.map shown) [
-                    "84-1-0000 dev 84 YES"
-                    "7-1-0000 other 7 WELL"
-                    "103-1240-0000 train 103 CHAPTER ONE"
-                    "103-1240-0001 train 103 THAT'S  IT"
-                    "32-5-0000 train 32 NO"
-                ] "utterances"
+                Expect.sequenceEqual
+                    (corpus.Utterances |> Seq.map shown)
+                    [
+                        "84-1-0000 dev 84 YES"
+                        "7-1-0000 other 7 WELL"
+                        "103-1240-0000 train 103 CHAPTER ONE"
+                        "103-1240-0001 train 103 THAT'S  IT"
+                        "32-5-0000 train 32 NO"
+                    ]
+                    "utterances"
 
                 Expect.isEmpty corpus.LeftOut "left out"
                 Expect.isTrue (corpus.Utterances |> Seq.forall (fun u -> File.Exists u.AudioPath)) "sound files")
@@ -48,7 +62,12 @@ let tests =
         test "a line without sound and sound without a line stop nothing" {
             withFolder (fun folder ->
                 write folder
-                text folder "dev-clean/84/1/84-1.trans.txt" "84-1-0000 YES\n84-1-0001 GONE\n84-1-0002 CONVERTED\n84-1-0000 AGAIN\n../../../secret X\n84-1-0003\n"
+
+                text
+                    folder
+                    "dev-clean/84/1/84-1.trans.txt"
+                    "84-1-0000 YES\n84-1-0001 GONE\n84-1-0002 CONVERTED\n84-1-0000 AGAIN\n../../../secret X\n84-1-0003\n"
+
                 sound folder "dev-clean/84/1/84-1-0004.wav"
                 text folder "dev-clean/84/1/84-1-0002.opus" "OggS"
                 text folder "dev-clean/secret.wav" "not to be found"
@@ -64,8 +83,19 @@ let tests =
                     "84-1-0003: "
                 ]
 
-                Expect.sequenceEqual (corpus.Split "dev" |> Seq.map shown) [ "84-1-0000 dev 84 YES"; "84-1-0004 dev 84" ] "utterances"
-                let data = SpeechDataset.Load(corpus.Split "dev", FeatureExtractor(FeaturePreset()), PhoneInventory.Arpabet, Pronouncer [ Lexicon.BuiltIn ])
+                Expect.sequenceEqual
+                    (corpus.Split "dev" |> Seq.map shown)
+                    [ "84-1-0000 dev 84 YES"; "84-1-0004 dev 84" ]
+                    "utterances"
+
+                let data =
+                    SpeechDataset.Load(
+                        corpus.Split "dev",
+                        FeatureExtractor(FeaturePreset()),
+                        PhoneInventory.Arpabet,
+                        Pronouncer [ Lexicon.BuiltIn ]
+                    )
+
                 data.LeftOut |> expectLeftOut [ "84-1-0004: it has no transcript" ])
         }
 
@@ -77,7 +107,12 @@ let tests =
 
         test "recordings of LibriSpeech in their original layout" {
             let data = shared "data"
-            let lexicons = [ for name in [ "cmudict-0.7a.txt"; "librispeech-lexicon.txt" ] -> Lexicon.Read(Path.Combine(data, "cmudict", name), PhoneInventory.Arpabet) ]
+
+            let lexicons = [
+                for name in [ "cmudict-0.7a.txt"; "librispeech-lexicon.txt" ] ->
+                    Lexicon.Read(Path.Combine(data, "cmudict", name), PhoneInventory.Arpabet)
+            ]
+
             let rows = [ for line in File.ReadLines(Path.Combine(data, "index.tsv")) -> line.Split '\t' ]
             let flac = rows |> List.filter (fun row -> row[1].EndsWith ".flac") |> List.truncate 20
 
@@ -90,8 +125,20 @@ let tests =
 
                 let corpus = Corpus.Read(Path.Combine(folder, "LibriSpeech"))
                 Expect.isEmpty corpus.LeftOut "left out"
-                Expect.sequenceEqual (corpus.Utterances |> Seq.map shown |> Seq.sort) (flac |> Seq.map (fun row -> $"{row[0]} train {row[3]} {row[4]}") |> Seq.sort) "utterances"
-                let loaded = SpeechDataset.Load(corpus.Utterances, FeatureExtractor(FeaturePreset()), PhoneInventory.Arpabet, Pronouncer lexicons)
+
+                Expect.sequenceEqual
+                    (corpus.Utterances |> Seq.map shown |> Seq.sort)
+                    (flac |> Seq.map (fun row -> $"{row[0]} train {row[3]} {row[4]}") |> Seq.sort)
+                    "utterances"
+
+                let loaded =
+                    SpeechDataset.Load(
+                        corpus.Utterances,
+                        FeatureExtractor(FeaturePreset()),
+                        PhoneInventory.Arpabet,
+                        Pronouncer lexicons
+                    )
+
                 Expect.isEmpty loaded.LeftOut "every recording is read"
                 Expect.isGreaterThan loaded.Hours 0.05 "hours")
         }

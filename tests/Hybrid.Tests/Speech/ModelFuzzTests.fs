@@ -15,21 +15,42 @@ open Hybrid.Tests.Fuzz
 
 let private network =
     let body: LayerSpec[] = [| Conv1dSpec(3, 3); BatchNormSpec(); SqueezeExciteSpec 1 |]
-    let encoder: LayerSpec[] = [| MaskingSpec(2, 1); Conv1dSpec(3, 3, 2, 0); ResidualSpec(body, ActivationFunction.Relu); GruSpec(2, true, Layers = 2, Dropout = 0.1, LayerNorm = true); PyramidSpec 2; LstmSpec 2 |]
+
+    let encoder: LayerSpec[] = [|
+        MaskingSpec(2, 1)
+        Conv1dSpec(3, 3, 2, 0)
+        ResidualSpec(body, ActivationFunction.Relu)
+        GruSpec(2, true, Layers = 2, Dropout = 0.1, LayerNorm = true)
+        PyramidSpec 2
+        LstmSpec 2
+    |]
+
     ModelSpec(28, 41, encoder, [| DropoutSpec 0.1; LinearSpec 41 |])
 
 let private training =
-    TrainingSpec(1UL, 3, BatchSize(2, 100), AdamWSpec(), WarmUp(1.0, CosineWarmRestarts(1.0, 2.0)), 5.0, [| PhaseSpec("a", 1, TrainingLoss.Viterbi); PhaseSpec("b", 2, TrainingLoss.Ctc) |])
+    TrainingSpec(
+        1UL,
+        3,
+        BatchSize(2, 100),
+        AdamWSpec(),
+        WarmUp(1.0, CosineWarmRestarts(1.0, 2.0)),
+        5.0,
+        [| PhaseSpec("a", 1, TrainingLoss.Viterbi); PhaseSpec("b", 2, TrainingLoss.Ctc) |]
+    )
 
 /// An utterance of twenty frames.
-let private data =
-    { new IDataset with
+let private data = {
+    new IDataset with
         member _.Count = 1
         member _.Features = 28
         member _.Id _ = "u"
         member _.Frames _ = 40
         member _.Labels _ = [| 1; 2 |]
-        member _.CopyFeatures(_, destination) = for i in 0 .. destination.Length - 1 do destination[i] <- float32 (i % 7) }
+
+        member _.CopyFeatures(_, destination) =
+            for i in 0 .. destination.Length - 1 do
+                destination[i] <- float32 (i % 7)
+}
 
 let private trainer () = Trainer(Network<float32> network, training, data, data, ThreadTeam 1)
 
@@ -39,7 +60,8 @@ let private written (write: string -> unit) =
         write path
         File.ReadAllBytes path)
 
-let private model = lazy written (SpeechModel.Create(network, FeaturePreset(), PhoneInventory.Arpabet, 1UL).Save)
+let private model =
+    lazy written (SpeechModel.Create(network, FeaturePreset(), PhoneInventory.Arpabet, 1UL).Save)
 
 let private checkpoint =
     lazy
@@ -49,19 +71,47 @@ let private checkpoint =
 
 /// Text with some numbers, or some bytes, exchanged: numbers keep it well-formed, so that what it says is looked at.
 let private mutateText (random: Random) (text: string) =
-    let numbers = [| "0"; "-1"; "1"; "3"; "1e-300"; "0.5"; "1000"; "1048576"; "1048577"; "2147483647"; "4294967296"; "1e308"; "-0.0"; "null"; "true" |]
+    let numbers = [|
+        "0"
+        "-1"
+        "1"
+        "3"
+        "1e-300"
+        "0.5"
+        "1000"
+        "1048576"
+        "1048577"
+        "2147483647"
+        "4294967296"
+        "1e308"
+        "-0.0"
+        "null"
+        "true"
+    |]
+
     let rate = random.NextDouble() * 0.2
 
     if random.Next 3 = 0 then
         Encoding.UTF8.GetString(mutate random (Encoding.UTF8.GetBytes text))
     else
-        Regex.Replace(text, @"\b\d+(\.\d+)?\b", (fun m -> if random.NextDouble() < rate then numbers[random.Next numbers.Length] else m.Value))
+        Regex.Replace(
+            text,
+            @"\b\d+(\.\d+)?\b",
+            (fun m ->
+                if random.NextDouble() < rate then
+                    numbers[random.Next numbers.Length]
+                else
+                    m.Value)
+        )
 
 /// The check sum of a checkpoint: the state as text, then all elements.
 let private seal (metadata: Dictionary<string, string>) (tensors: StoredTensor seq) =
     use hash = IncrementalHash.CreateHash HashAlgorithmName.SHA256
     hash.AppendData(Encoding.UTF8.GetBytes metadata["hybrid.training.state"])
-    for tensor in tensors do hash.AppendData tensor.Bytes.Span
+
+    for tensor in tensors do
+        hash.AppendData tensor.Bytes.Span
+
     metadata["hybrid.training.sha256"] <- Convert.ToHexString(hash.GetHashAndReset())
 
 /// The file of tensors with one text of its metadata damaged, or with a tensor of another name, type or shape; well-formed, and sealed like a checkpoint.
@@ -80,11 +130,19 @@ let private forged (original: Lazy<byte[]>) (random: Random) =
 
         tensors[i] <-
             match random.Next 3 with
-            | 0 -> StoredTensor(Encoding.UTF8.GetString(mutate random (Encoding.UTF8.GetBytes tensor.Name)) + $"{i}", tensor.Type, tensor.Shape, tensor.Bytes)
+            | 0 ->
+                StoredTensor(
+                    Encoding.UTF8.GetString(mutate random (Encoding.UTF8.GetBytes tensor.Name)) + $"{i}",
+                    tensor.Type,
+                    tensor.Shape,
+                    tensor.Bytes
+                )
             | 1 -> StoredTensor(tensor.Name, TensorType.U8, [| int64 tensor.Bytes.Length |], tensor.Bytes)
             | _ -> StoredTensor(tensor.Name, tensor.Type, Seq.append tensor.Shape [ 1L ] |> Array.ofSeq, tensor.Bytes)
 
-    if metadata.ContainsKey "hybrid.training.state" then seal metadata tensors
+    if metadata.ContainsKey "hybrid.training.state" then
+        seal metadata tensors
+
     use result = new MemoryStream()
     SafeTensors(metadata, tensors).Write result
     result.ToArray()
@@ -107,11 +165,14 @@ let private reader name (read: string -> unit) = {
 
 let private readModel (path: string) =
     let model = SpeechModel.Load path
-    if model.Network.Parameters |> Seq.exists (fun p -> p.Value.Length <> p.Length) then failtest "weights are missing"
+
+    if model.Network.Parameters |> Seq.exists (fun p -> p.Value.Length <> p.Length) then
+        failtest "weights are missing"
 
 /// What resuming does: the latest or the one before, into a trainer.
 let private readFolder (path: string) =
     let mutable notice = null
+
     match Checkpoint.ReadLatest(path, &notice) with
     | null -> failtest "nothing was read"
     | found -> (trainer ()).Restore found
@@ -123,23 +184,42 @@ let private readMetrics (path: string) =
     let folder = TrainingFolder(string (Path.GetDirectoryName path))
     File.Move(path, folder.Metrics)
     folder.KeepMetricsUpTo 1L
-    let steps = [ for line in File.ReadLines folder.Metrics -> Text.Json.JsonDocument.Parse(line).RootElement.GetProperty("step").GetInt64() ]
-    if List.exists (fun step -> step > 1L) steps then failtest $"{steps}"
+
+    let steps = [
+        for line in File.ReadLines folder.Metrics ->
+            Text.Json.JsonDocument.Parse(line).RootElement.GetProperty("step").GetInt64()
+    ]
+
+    if List.exists (fun step -> step > 1L) steps then
+        failtest $"{steps}"
 
 let private recipe = lazy Recipe("all", FeaturePreset(), network, training).ToJson()
 
 let private readRecipe (path: string) =
     let recipe = Recipe.FromJson(File.ReadAllText path)
-    let problems = [ yield! recipe.Network.Validate() |> Seq.map string; yield! recipe.Training.Validate() |> Seq.map string; yield! recipe.Features.Validate() ]
-    // Whatever the recipe says, the learning rate has a value soon.
-    if problems.IsEmpty then recipe.Training.LearningRateAt(1.0, ReadOnlySpan.Empty) |> ignore
 
-let private lexicon = "HELLO  HH AH0 L OW1\nHELLO(2)  HH EH0 L OW1\nA 1 AH0\nTHAT'S,DH AE T S\n;;; comment\n\u00c9T\u00c9  EH T EH\n"
+    let problems = [
+        yield! recipe.Network.Validate() |> Seq.map string
+        yield! recipe.Training.Validate() |> Seq.map string
+        yield! recipe.Features.Validate()
+    ]
+    // Whatever the recipe says, the learning rate has a value soon.
+    if problems.IsEmpty then
+        recipe.Training.LearningRateAt(1.0, ReadOnlySpan.Empty) |> ignore
+
+let private lexicon =
+    "HELLO  HH AH0 L OW1\nHELLO(2)  HH EH0 L OW1\nA 1 AH0\nTHAT'S,DH AE T S\n;;; comment\n\u00c9T\u00c9  EH T EH\n"
 
 let private readLexicon (path: string) =
     let words = Lexicon.Read(path, PhoneInventory.Arpabet)
-    if words.Count = 0 then failtest "no words"
-    for word in words.Words do if not (fst (words.TryGet word)) then failtest word
+
+    if words.Count = 0 then
+        failtest "no words"
+
+    for word in words.Words do
+        if not (fst (words.TryGet word)) then
+            failtest word
+
     NearestWord([ words ]).Find "HALLO" |> ignore
 
 /// Kept features that are damaged are computed again: what is read is always right.
@@ -149,26 +229,41 @@ let private keptFeatures (folder: string) =
     let place = Path.Combine(folder, "cache")
 
     let read () =
-        let data = SpeechDataset.Load([| utterance |], extractor, PhoneInventory.Arpabet, Pronouncer [], cache = FeatureCache place)
-        let features = Array.zeroCreate<float32> (data.Frames 0 * data.Features)
+        let data =
+            SpeechDataset.Load(
+                [| utterance |],
+                extractor,
+                PhoneInventory.Arpabet,
+                Pronouncer [],
+                cache = FeatureCache place
+            )
+
+        let features = Array.zeroCreate<float32>(data.Frames 0 * data.Features)
         data.CopyFeatures(0, features)
         features, data.Hours
 
-    let right = CorpusTests.sound folder "u.wav"; read ()
+    let right =
+        CorpusTests.sound folder "u.wav"
+        read ()
+
     let file = Directory.GetFiles(place, "*", SearchOption.AllDirectories) |> Array.exactlyOne
 
-    let reader =
-        { reader "kept features" ignore with
+    let reader = {
+        reader "kept features" ignore with
             Read =
                 fun bytes ->
                     File.WriteAllBytes(file, bytes)
-                    if fst (read ()) <> fst right then failtest "other features" }
+
+                    if fst (read ()) <> fst right then
+                        failtest "other features"
+    }
 
     run reader 0.1 (let original = File.ReadAllBytes file in fun random -> mutate random original)
 
-let private safeTensors =
-    { reader "safetensors" ignore with
-        Read = fun bytes -> SafeTensors.Read(new MemoryStream(bytes)) |> ignore }
+let private safeTensors = {
+    reader "safetensors" ignore with
+        Read = fun bytes -> SafeTensors.Read(new MemoryStream(bytes)) |> ignore
+}
 
 [<Tests>]
 let tests =
@@ -177,9 +272,17 @@ let tests =
         test "models" { run (reader "models" readModel) 0.1 (fun random -> mutate random model.Value) }
         test "models that are well-formed" { run (reader "forged models" readModel) 0.15 (forged model) }
         test "checkpoints" { run (reader "checkpoints" readFolder) 0.05 (fun random -> mutate random checkpoint.Value) }
-        test "checkpoints with right check sums" { run (reader "forged checkpoints" readFolder) 0.1 (forged checkpoint) }
-        test "metrics of a training folder" { run (reader "metrics" readMetrics) 0.1 (fun random -> mutate random (Encoding.UTF8.GetBytes metrics)) }
-        test "recipes" { run (reader "recipes" readRecipe) 0.1 (fun random -> Encoding.UTF8.GetBytes(mutateText random recipe.Value)) }
-        test "lexicons" { run (reader "lexicons" readLexicon) 0.1 (fun random -> mutate random (Encoding.UTF8.GetBytes lexicon)) }
+        test "checkpoints with right check sums" {
+            run (reader "forged checkpoints" readFolder) 0.1 (forged checkpoint)
+        }
+        test "metrics of a training folder" {
+            run (reader "metrics" readMetrics) 0.1 (fun random -> mutate random (Encoding.UTF8.GetBytes metrics))
+        }
+        test "recipes" {
+            run (reader "recipes" readRecipe) 0.1 (fun random -> Encoding.UTF8.GetBytes(mutateText random recipe.Value))
+        }
+        test "lexicons" {
+            run (reader "lexicons" readLexicon) 0.1 (fun random -> mutate random (Encoding.UTF8.GetBytes lexicon))
+        }
         test "kept features" { Tier.withFolder keptFeatures }
     ]

@@ -14,7 +14,8 @@ let private rates = [ 8000; 11025; 12000; 16000; 22050; 24000; 32000; 44100; 480
 let private pairs = [
     for a in rates do
         for b in rates do
-            if a <> b then a, b
+            if a <> b then
+                a, b
     44101, 16000
     8000, 47999
 ]
@@ -43,7 +44,12 @@ let private fit (hertz: float) rate start (samples: float32[]) =
 
     let determinant = ss * cc - sc * sc
     let a, b = (sx * cc - cx * sc) / determinant, (cx * ss - sx * sc) / determinant
-    let rest = samples |> Seq.mapi (fun i x -> (float x - a * sin (angle i) - b * cos (angle i)) ** 2.0) |> Seq.average
+
+    let rest =
+        samples
+        |> Seq.mapi (fun i x -> (float x - a * sin (angle i) - b * cos (angle i)) ** 2.0)
+        |> Seq.average
+
     sqrt (a * a + b * b), atan2 b a, sqrt (2.0 * rest)
 
 let private decibels (ratio: float) = 20.0 * log10 ratio
@@ -73,7 +79,11 @@ let resampler =
                         let hertz = float into / 2.0 * 1.0001 + float i / 20.0 * 0.999 * float (from - into) / 2.0
                         let samples, _ = middle hertz 0.7 from into
                         let rms = sqrt (samples |> Array.averageBy (fun x -> float x ** 2.0))
-                        Expect.isLessThan (decibels (rms * sqrt 2.0 / 0.5)) -80.0 $"{from} to {into}, {hertz} Hz: left in dB"
+
+                        Expect.isLessThan
+                            (decibels (rms * sqrt 2.0 / 0.5))
+                            -80.0
+                            $"{from} to {into}, {hertz} Hz: left in dB"
         }
 
         test "noise leaves nothing beyond half the lower rate" {
@@ -97,7 +107,7 @@ let resampler =
         test "an impulse stays where it was" {
             for from, into in pairs do
                 // A second has a whole number of samples at both rates.
-                let samples = Array.zeroCreate<float32> (2 * from)
+                let samples = Array.zeroCreate<float32>(2 * from)
                 samples[from] <- 1f
                 let resampled = AudioClip(samples, from).At(into).Samples
                 let peak = Seq.findIndex ((=) (Array.max resampled)) resampled
@@ -114,7 +124,9 @@ let resampler =
             for from, into in pairs do
                 let resampled = AudioClip(Array.create (from / 4) 0.5f, from).At(into).Samples
                 let middle = resampled[resampled.Length / 4 .. 3 * resampled.Length / 4]
-                for x in middle do Expect.isLessThan (abs (float x - 0.5)) 1e-4 $"{from} to {into}"
+
+                for x in middle do
+                    Expect.isLessThan (abs (float x - 0.5)) 1e-4 $"{from} to {into}"
         }
 
         test "the length is that of the input in time, rounded up" {

@@ -18,7 +18,9 @@ let private reader name (read: string -> unit) allowed = {
     Allowed = fun length -> allowed * int64 length + 1_000_000L
 }
 
-let private same what a b = if a <> b then failtest $"{what} reads back as another"
+let private same what a b =
+    if a <> b then
+        failtest $"{what} reads back as another"
 
 /// What was read is written and read once more: nothing of it may be lost.
 let private textGrid (text: string) =
@@ -29,7 +31,8 @@ let private textGrid (text: string) =
 
 let private ctm (text: string) =
     for line in Ctm.Read(new StringReader(text)) do
-        if not (line.Interval.EndSeconds >= line.Interval.StartSeconds) then failtest $"{line}"
+        if not (line.Interval.EndSeconds >= line.Interval.StartSeconds) then
+            failtest $"{line}"
 
 let private json (text: string) =
     let alignment = ResultJson.ReadAlignment text
@@ -49,8 +52,25 @@ let private mutated (texts: string list) =
 let tests =
     testList "damaged and forged results are read or refused" [
         // Every reader works on text of two bytes a character, and makes values of some dozen bytes from few characters.
-        test "TextGrid" { run (reader "TextGrid" textGrid 2000L) 0.3 (mutated [ TextGrid.Of(alignment).Write(); TextGrid.Of(alignment).Write true ]) }
-        test "CTM" { run (reader "CTM" ctm 400L) 0.2 (mutated [ Ctm.Write("a", alignment.Phones) + ";; comment\nb A 1 0.5 hello\n" ]) }
-        test "JSON of alignments" { run (reader "JSON of alignments" json 400L) 0.3 (mutated [ ResultJson.Alignment alignment ]) }
-        test "JSON of recipes" { run (reader "JSON of recipes" declaration 400L) 0.2 (mutated [ for recipe in Recipes.all -> recipe.ToJson() ]) }
+        test "TextGrid" {
+            run
+                (reader "TextGrid" textGrid 2000L)
+                0.3
+                (mutated [ TextGrid.Of(alignment).Write(); TextGrid.Of(alignment).Write true ])
+        }
+        test "CTM" {
+            run
+                (reader "CTM" ctm 400L)
+                0.2
+                (mutated [ Ctm.Write("a", alignment.Phones) + ";; comment\nb A 1 0.5 hello\n" ])
+        }
+        test "JSON of alignments" {
+            run (reader "JSON of alignments" json 400L) 0.3 (mutated [ ResultJson.Alignment alignment ])
+        }
+        test "JSON of recipes" {
+            run
+                (reader "JSON of recipes" declaration 400L)
+                0.2
+                (mutated [ for recipe in Recipes.all -> recipe.ToJson() ])
+        }
     ]

@@ -14,14 +14,25 @@ let tests =
         test "a row per utterance, a letter per phone, and an empty label for what failed" {
             withFolder (fun folder ->
                 let path = Path.Combine(folder, "out.csv")
-                Submission.Write(path, PhoneInventory.Arpabet, [ recognized [ "[SIL]"; "HH"; "AE"; "NG"; "AY" ]; recognized []; null; recognized [ "EY"; "EH" ] ])
+
+                Submission.Write(
+                    path,
+                    PhoneInventory.Arpabet,
+                    [ recognized [ "[SIL]"; "HH"; "AE"; "NG"; "AY" ]; recognized []; null; recognized [ "EY"; "EH" ] ]
+                )
+
                 Expect.equal (File.ReadAllText path) "index,label\n0,-h@GY\n1,\n2,\n3,eE\n" "file")
         }
 
         test "a phone without a letter leaves no file" {
             withFolder (fun folder ->
                 let path = Path.Combine(folder, "out.csv")
-                let error = Expect.throwsC (fun () -> Submission.Write(path, PhoneInventory [ "QQ" ], [ recognized [ "QQ" ] ])) id
+
+                let error =
+                    Expect.throwsC
+                        (fun () -> Submission.Write(path, PhoneInventory [ "QQ" ], [ recognized [ "QQ" ] ]))
+                        id
+
                 Expect.stringContains error.Message "QQ has no letter" "message"
                 Expect.isEmpty (Directory.GetFiles folder) "files")
         }

@@ -9,7 +9,9 @@ open Hybrid.Tests
 open Hybrid.Tests.Tier
 
 let private recipe subsampling =
-    let network = ModelSpec(28, 41, [| Conv1dSpec(8, 3, subsampling); LstmSpec(8, true) |], [| LinearSpec 41 |])
+    let network =
+        ModelSpec(28, 41, [| Conv1dSpec(8, 3, subsampling); LstmSpec(8, true) |], [| LinearSpec 41 |])
+
     Recipe("test", FeaturePreset(), network, TrainingSpec(1UL, 1, BatchSize(8, 8000), AdamWSpec(), ConstantRate()))
 
 /// A corpus of synthetic speech with its manifest rewritten line by line.
@@ -27,9 +29,12 @@ let tests =
                 let corpus =
                     rewritten folder (fun i line ->
                         match i with
-                        | 2 -> "{\"id\":\"unknown\",\"audio\":\"wav/none.wav\",\"split\":\"train\",\"speaker\":\"a\",\"text\":\"HAND XYZZY\"}"
-                        | 3 -> "{\"id\":\"gone\",\"audio\":\"wav/none.wav\",\"split\":\"train\",\"speaker\":\"a\",\"text\":\"HAND\"}"
-                        | 4 -> "{\"id\":\"strange\",\"audio\":\"wav/none.wav\",\"split\":\"train\",\"speaker\":\"a\",\"phones\":\"HH QQ\"}"
+                        | 2 ->
+                            "{\"id\":\"unknown\",\"audio\":\"wav/none.wav\",\"split\":\"train\",\"speaker\":\"a\",\"text\":\"HAND XYZZY\"}"
+                        | 3 ->
+                            "{\"id\":\"gone\",\"audio\":\"wav/none.wav\",\"split\":\"train\",\"speaker\":\"a\",\"text\":\"HAND\"}"
+                        | 4 ->
+                            "{\"id\":\"strange\",\"audio\":\"wav/none.wav\",\"split\":\"train\",\"speaker\":\"a\",\"phones\":\"HH QQ\"}"
                         | _ -> line)
 
                 let run = TrainingRun.Prepare(recipe 2, corpus)
@@ -50,7 +55,12 @@ let tests =
 
         test "without a split dev, speakers are held out by seed" {
             withFolder (fun folder ->
-                let corpus = rewritten folder (fun _ line -> line.Replace("\"split\":\"dev\"", "\"split\":\"train\"").Replace("\"split\":\"test\"", "\"split\":\"train\""))
+                let corpus =
+                    rewritten folder (fun _ line ->
+                        line
+                            .Replace("\"split\":\"dev\"", "\"split\":\"train\"")
+                            .Replace("\"split\":\"test\"", "\"split\":\"train\""))
+
                 let speakers (utterances: Utterance seq) = utterances |> Seq.map _.Speaker |> Set.ofSeq
                 let struct (train, dev) = corpus.TrainAndDev 1UL
                 Expect.isEmpty (Set.intersect (speakers train) (speakers dev)) "disjoint"
@@ -58,7 +68,11 @@ let tests =
                 Expect.equal (train.Count + dev.Count) 20 "all are used"
                 let struct (_, again) = corpus.TrainAndDev 1UL
                 Expect.sequenceEqual again dev "the same seed holds out the same"
-                let others = [ for seed in 2UL .. 20UL -> let struct (_, dev) = corpus.TrainAndDev seed in speakers dev ]
+
+                let others = [
+                    for seed in 2UL .. 20UL -> let struct (_, dev) = corpus.TrainAndDev seed in speakers dev
+                ]
+
                 Expect.isGreaterThan (List.distinct others).Length 1 "other seeds hold out others")
         }
 
@@ -85,7 +99,10 @@ let tests =
                 let stranger = Collections.Generic.Dictionary<string, string>(model.Describe())
                 stranger["hybrid.format"] <- "model\n2"
                 SafeTensors(stranger, Array.ofSeq (model.Network.Save())).Write path
-                Refusal.expectRefusal<FormatException, _> "model format \"model.2\" is not known" (fun () -> SpeechModel.Load path)
+
+                Refusal.expectRefusal<FormatException, _> "model format \"model.2\" is not known" (fun () ->
+                    SpeechModel.Load path)
+
                 model.Save path
 
                 let bytes = File.ReadAllBytes path

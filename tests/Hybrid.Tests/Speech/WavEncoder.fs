@@ -6,14 +6,7 @@ open System.Text
 
 /// How a file stores numbers in [-1, 1): its encoding, the bits that count and the bytes that hold them, what is written for
 /// a number, and how far off it may be read.
-type Storage = {
-    Name: string
-    Encoding: int
-    Bits: int
-    Bytes: int
-    Write: float -> byte[]
-    Tolerance: float
-}
+type Storage = { Name: string; Encoding: int; Bits: int; Bytes: int; Write: float -> byte[]; Tolerance: float }
 
 /// Integers of a number of bits that lie in the highest of some bytes; those of one byte are without sign.
 let integer bits bytes =

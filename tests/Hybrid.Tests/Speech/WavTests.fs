@@ -9,7 +9,8 @@ open Hybrid.Tests.WavEncoder
 
 /// Samples in [-1, 1) of each channel, the same for every file.
 let private source channels count = [|
-    for i in 0 .. count - 1 -> [| for c in 0 .. channels - 1 -> 0.999 * sin (float i * 0.31 * float (c + 1) + float c) |]
+    for i in 0 .. count - 1 ->
+        [| for c in 0 .. channels - 1 -> 0.999 * sin (float i * 0.31 * float (c + 1) + float c) |]
 |]
 
 let private data storage channels count = source channels count |> Array.collect (Array.collect storage.Write)
@@ -25,6 +26,7 @@ let private expectSource storage channels count rate (bytes: byte[]) =
 
     for i, frame in Seq.indexed (source channels count) do
         let mean = Array.average frame
+
         if abs (float clip.Samples[i] - mean) > storage.Tolerance then
             failtest $"sample {i} is {clip.Samples[i]}, should be {mean} within {storage.Tolerance}"
 
@@ -57,37 +59,40 @@ let private table = [
     for channels in [ 3; 6 ] do
         yield $"{channels} channels", pcm16, channels, 16000, file pcm16 channels 16000 extensible
 
-    for name, bytes in [
-        "a format of 18 bytes", riff [ chunk "fmt " (Array.append (format pcm16 1 16000) (words [ 0 ])); samples ]
-        "LIST ahead of the data", riff [ fmt; list; samples ]
-        "LIST behind the data", riff [ fmt; samples; list ]
-        "LIST ahead of the format", riff [ list; fmt; samples ]
-        "an odd chunk with its pad byte", riff [ fmt; chunk "abcd" [| 1uy; 2uy; 3uy |]; samples ]
-        "an odd chunk without its pad byte", riff [ fmt; chunkOf 3 "abcd" [| 1uy; 2uy; 3uy |]; samples ]
-        "an odd chunk without its pad byte ahead of the format", riff [ chunkOf 1 "bext" [| 9uy |]; fmt; list; samples ]
-        "two odd chunks, one with its pad byte", riff [ fmt; chunkOf 1 "abcd" [| 1uy |]; chunk "efgh" [| 2uy |]; samples ]
-        "an empty chunk", riff [ fmt; chunk "abcd" [||]; samples ]
-        "JUNK first", riff [ chunk "JUNK" (Array.zeroCreate 29); fmt; samples ]
-        "data of size 0", riff [ fmt; samplesOf 0 ]
-        "data of size 0 in a RIFF of size 36", riffOf 36 "RIFF" [ fmt; samplesOf 0 ]
-        "data of size 2^32 - 1", riffOf 0xFFFFFFFFL "RIFF" [ fmt; samplesOf 0xFFFFFFFFL ]
-        "data of size 2^31", riff [ fmt; samplesOf 0x80000000L ]
-        "data of a size that is too large", riff [ fmt; samplesOf 1000 ]
-        "data of an odd size", riff [ fmt; samplesOf 201; [| 7uy; 0uy |] ]
-        "a RIFF of size 0", riffOf 0 "RIFF" [ fmt; samples ]
-        "a RIFF of a size that is too small", riffOf 40 "RIFF" [ fmt; samples ]
-        "a RIFF of a size that is too large", riffOf 123456 "RIFF" [ fmt; samples ]
-        "bytes behind the end", Array.append (riff [ fmt; samples ]) (Array.create 7 200uy)
+    for name, bytes in
+        [
+            "a format of 18 bytes", riff [ chunk "fmt " (Array.append (format pcm16 1 16000) (words [ 0 ])); samples ]
+            "LIST ahead of the data", riff [ fmt; list; samples ]
+            "LIST behind the data", riff [ fmt; samples; list ]
+            "LIST ahead of the format", riff [ list; fmt; samples ]
+            "an odd chunk with its pad byte", riff [ fmt; chunk "abcd" [| 1uy; 2uy; 3uy |]; samples ]
+            "an odd chunk without its pad byte", riff [ fmt; chunkOf 3 "abcd" [| 1uy; 2uy; 3uy |]; samples ]
+            "an odd chunk without its pad byte ahead of the format",
+            riff [ chunkOf 1 "bext" [| 9uy |]; fmt; list; samples ]
+            "two odd chunks, one with its pad byte",
+            riff [ fmt; chunkOf 1 "abcd" [| 1uy |]; chunk "efgh" [| 2uy |]; samples ]
+            "an empty chunk", riff [ fmt; chunk "abcd" [||]; samples ]
+            "JUNK first", riff [ chunk "JUNK" (Array.zeroCreate 29); fmt; samples ]
+            "data of size 0", riff [ fmt; samplesOf 0 ]
+            "data of size 0 in a RIFF of size 36", riffOf 36 "RIFF" [ fmt; samplesOf 0 ]
+            "data of size 2^32 - 1", riffOf 0xFFFFFFFFL "RIFF" [ fmt; samplesOf 0xFFFFFFFFL ]
+            "data of size 2^31", riff [ fmt; samplesOf 0x80000000L ]
+            "data of a size that is too large", riff [ fmt; samplesOf 1000 ]
+            "data of an odd size", riff [ fmt; samplesOf 201; [| 7uy; 0uy |] ]
+            "a RIFF of size 0", riffOf 0 "RIFF" [ fmt; samples ]
+            "a RIFF of a size that is too small", riffOf 40 "RIFF" [ fmt; samples ]
+            "a RIFF of a size that is too large", riffOf 123456 "RIFF" [ fmt; samples ]
+            "bytes behind the end", Array.append (riff [ fmt; samples ]) (Array.create 7 200uy)
 
-        let unfilled = Array.append (Array.truncate 12 (format pcm16 1 16000)) (words [ 0; 16 ])
-        "bytes per frame that nobody filled in", riff [ chunk "fmt " unfilled; samples ]
+            let unfilled = Array.append (Array.truncate 12 (format pcm16 1 16000)) (words [ 0; 16 ])
+            "bytes per frame that nobody filled in", riff [ chunk "fmt " unfilled; samples ]
 
-        let sizes = Array.concat [ BitConverter.GetBytes 0L; BitConverter.GetBytes 200L; Array.zeroCreate 12 ]
+            let sizes = Array.concat [ BitConverter.GetBytes 0L; BitConverter.GetBytes 200L; Array.zeroCreate 12 ]
 
-        for id in [ "RF64"; "BW64" ] do
-            $"{id} with LIST behind the data",
-            riffOf 0xFFFFFFFFL id [ chunk "ds64" sizes; fmt; samplesOf 0xFFFFFFFFL; list ]
-    ] do
+            for id in [ "RF64"; "BW64" ] do
+                $"{id} with LIST behind the data",
+                riffOf 0xFFFFFFFFL id [ chunk "ds64" sizes; fmt; samplesOf 0xFFFFFFFFL; list ]
+        ] do
         yield name, pcm16, 1, 16000, bytes
 ]
 
@@ -107,15 +112,29 @@ let wav =
 
         test "telephone codes are decoded after ITU-T G.711" {
             // What Python 3.11's audioop makes of all 256 codes: some of it, and the sums of (code + 1) x and of x^2.
-            for encoding, some, sum, squares in [
-                6, [ 0x00, -5504; 0x2A, -32256; 0x44, -280; 0x55, -8; 0xAA, 32256; 0xD5, 8 ], 100139008L, 26719580160L
-                7, [ 0x00, -32124; 0x2A, -5372; 0x3C, -2364; 0x7F, 0; 0x80, 32124; 0xFE, 8 ], 98107392L, 26310951424L
-            ] do
+            for encoding, some, sum, squares in
+                [
+                    6,
+                    [ 0x00, -5504; 0x2A, -32256; 0x44, -280; 0x55, -8; 0xAA, 32256; 0xD5, 8 ],
+                    100139008L,
+                    26719580160L
+                    7,
+                    [ 0x00, -32124; 0x2A, -5372; 0x3C, -2364; 0x7F, 0; 0x80, 32124; 0xFE, 8 ],
+                    98107392L,
+                    26310951424L
+                ] do
                 let storage = { pcm16 with Encoding = encoding; Bits = 8; Bytes = 1 }
                 let clip = read (riff [ chunk "fmt " (format storage 1 8000); chunk "data" [| 0uy .. 255uy |] ])
                 let decoded = clip.Samples |> Array.map (fun sample -> int64 (sample * 32768f))
-                for code, value in some do Expect.equal decoded[code] (int64 value) $"encoding {encoding}, code {code}"
-                Expect.equal (decoded |> Seq.mapi (fun code x -> int64 (code + 1) * x) |> Seq.sum) sum $"encoding {encoding}"
+
+                for code, value in some do
+                    Expect.equal decoded[code] (int64 value) $"encoding {encoding}, code {code}"
+
+                Expect.equal
+                    (decoded |> Seq.mapi (fun code x -> int64 (code + 1) * x) |> Seq.sum)
+                    sum
+                    $"encoding {encoding}"
+
                 Expect.equal (decoded |> Seq.sumBy (fun x -> x * x)) squares $"encoding {encoding}"
         }
 
@@ -130,12 +149,13 @@ let wav =
         }
 
         test "no data, or less than a frame, is an empty clip" {
-            for what, bytes in [
-                "empty data", riff [ fmt; chunk "data" [||] ]
-                "empty data with LIST behind", riff [ fmt; chunk "data" [||]; list ]
-                "one byte of two", riff [ fmt; chunkOf 1 "data" [| 1uy |] ]
-                "never filled in", riffOf 0 "RIFF" [ fmt; chunk "data" [||] ]
-            ] do
+            for what, bytes in
+                [
+                    "empty data", riff [ fmt; chunk "data" [||] ]
+                    "empty data with LIST behind", riff [ fmt; chunk "data" [||]; list ]
+                    "one byte of two", riff [ fmt; chunkOf 1 "data" [| 1uy |] ]
+                    "never filled in", riffOf 0 "RIFF" [ fmt; chunk "data" [||] ]
+                ] do
                 Expect.isEmpty (read bytes).Samples what
         }
 
@@ -143,33 +163,38 @@ let wav =
             let formatWith storage channels rate = chunk "fmt " (format storage channels rate)
             let following (x: float) = chunk "data" (Array.append (data doubles 1 5000) (BitConverter.GetBytes x))
 
-            for bytes, parts in [
-                riff [], [ "no \"data\""; "byte 12" ]
-                riff [ fmt ], [ "no \"data\""; "byte 36" ]
-                riff [ samples; fmt ], [ "\"data\" at byte 12"; "\"fmt \"" ]
-                riff [ chunk "fmt " (Array.zeroCreate 15) ], [ "\"fmt \" at byte 12"; "15 bytes" ]
-                riff [ list; chunkOf 16 "fmt " [| 1uy |] ], [ "\"fmt \" at byte 38"; "ends at byte 47" ]
-                riff [ fmt; chunkOf 0xFFFFFFFFL "LIST" [||] ], [ "\"LIST\" at byte 36"; "4294967295 bytes" ]
-                riff [ formatWith pcm16 0 16000 ], [ "\"fmt \" at byte 12"; "0 channels" ]
-                riff [ formatWith pcm16 65 16000 ], [ "\"fmt \" at byte 12"; "65 channels" ]
-                riff [ formatWith pcm16 1 0 ], [ "\"fmt \" at byte 12"; "0 samples per second" ]
-                riff [ formatWith pcm16 1 1650422383 ], [ "\"fmt \" at byte 12"; "1650422383 samples per second" ]
-                riff [ formatWith { pcm16 with Bits = 33 } 1 16000 ], [ "\"fmt \" at byte 12"; "33 bits"; "16-bit PCM" ]
-                riff [ formatWith { pcm16 with Encoding = 3 } 1 16000 ], [ "encoding 3 with 16 bits" ]
-                riff [ formatWith { pcm16 with Encoding = 2; Bits = 4 } 1 16000 ], [ "ADPCM"; "16-bit PCM" ]
-                riff [ formatWith { pcm16 with Encoding = 0x31 } 1 16000 ], [ "GSM" ]
-                riff [ formatWith { pcm16 with Encoding = 0x55 } 1 16000 ], [ "MPEG" ]
-                for bad in [ nan; infinity; -infinity; 1e30 ] do
-                    riff [ formatWith doubles 1 16000; following bad ], [ "\"data\" at byte 36"; "byte 40044" ]
-            ] do
+            for bytes, parts in
+                [
+                    riff [], [ "no \"data\""; "byte 12" ]
+                    riff [ fmt ], [ "no \"data\""; "byte 36" ]
+                    riff [ samples; fmt ], [ "\"data\" at byte 12"; "\"fmt \"" ]
+                    riff [ chunk "fmt " (Array.zeroCreate 15) ], [ "\"fmt \" at byte 12"; "15 bytes" ]
+                    riff [ list; chunkOf 16 "fmt " [| 1uy |] ], [ "\"fmt \" at byte 38"; "ends at byte 47" ]
+                    riff [ fmt; chunkOf 0xFFFFFFFFL "LIST" [||] ], [ "\"LIST\" at byte 36"; "4294967295 bytes" ]
+                    riff [ formatWith pcm16 0 16000 ], [ "\"fmt \" at byte 12"; "0 channels" ]
+                    riff [ formatWith pcm16 65 16000 ], [ "\"fmt \" at byte 12"; "65 channels" ]
+                    riff [ formatWith pcm16 1 0 ], [ "\"fmt \" at byte 12"; "0 samples per second" ]
+                    riff [ formatWith pcm16 1 1650422383 ], [ "\"fmt \" at byte 12"; "1650422383 samples per second" ]
+                    riff [ formatWith { pcm16 with Bits = 33 } 1 16000 ],
+                    [ "\"fmt \" at byte 12"; "33 bits"; "16-bit PCM" ]
+                    riff [ formatWith { pcm16 with Encoding = 3 } 1 16000 ], [ "encoding 3 with 16 bits" ]
+                    riff [ formatWith { pcm16 with Encoding = 2; Bits = 4 } 1 16000 ], [ "ADPCM"; "16-bit PCM" ]
+                    riff [ formatWith { pcm16 with Encoding = 0x31 } 1 16000 ], [ "GSM" ]
+                    riff [ formatWith { pcm16 with Encoding = 0x55 } 1 16000 ], [ "MPEG" ]
+                    for bad in [ nan; infinity; -infinity; 1e30 ] do
+                        riff [ formatWith doubles 1 16000; following bad ], [ "\"data\" at byte 36"; "byte 40044" ]
+                ] do
                 let text = refusal bytes
-                for part in parts do Expect.stringContains text part "message"
+
+                for part in parts do
+                    Expect.stringContains text part "message"
         }
 
         test "the message of a file names it" {
             Tier.withFolder (fun folder ->
                 let path = Path.Combine(folder, "torn.wav")
                 File.WriteAllBytes(path, riff [ fmt ])
+
                 Expect.throwsC (fun () -> AudioClip.Read path |> ignore<AudioClip>) (fun error ->
                     Expect.stringStarts error.Message $"{path}: no \"data\"" "message"))
         }
@@ -183,7 +208,10 @@ let wav =
                     let flac = FlacEncoder.plain 16000 bits FlacEncoder.Independent FlacEncoder.Verbatim 128 integers
                     let unsign value = if bits = 8 then value + 128uy else value
                     let bytes = FlacEncoder.interleaved flac |> Array.map unsign
-                    let wav = riff [ chunk "fmt " (format (integer bits (bits / 8)) channels 16000); chunk "data" bytes ]
+
+                    let wav =
+                        riff [ chunk "fmt " (format (integer bits (bits / 8)) channels 16000); chunk "data" bytes ]
+
                     let what = $"{channels} channels of {bits} bits"
                     Expect.sequenceEqual (read (FlacEncoder.encode flac)).Samples (read wav).Samples what
         }

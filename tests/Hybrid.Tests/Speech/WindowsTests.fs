@@ -45,7 +45,12 @@ let tests =
             let layers: LayerSpec list = [ Conv1dSpec(6, 5, 2); LstmSpec(8, true); LstmSpec(8, true) ]
             let network = Network<float32>(ModelSpec(28, 41, List.toArray layers, [| LinearSpec 41 |]), 2UL)
             let expected = forward network whole 1000
-            Expect.isLessThan (worst expected (forward network (Windows(500, 200, 150)) 1000)) 1e-4 "a context of 1.5 seconds"
+
+            Expect.isLessThan
+                (worst expected (forward network (Windows(500, 200, 150)) 1000))
+                1e-4
+                "a context of 1.5 seconds"
+
             Expect.isGreaterThan (worst expected (forward network (Windows(500, 200, 0)) 1000)) 1e-3 "none"
         }
 
