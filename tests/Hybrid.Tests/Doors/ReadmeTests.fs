@@ -38,6 +38,7 @@ let private shorter (text: string) (command: string) =
         "--speakers 30", "--speakers 10"
         "--recipe small", "--recipe tiny"
         "--minutes 20", "--epochs 1"
+        "--seconds 1", "--seconds 0.05"
         "\"hello world\"", $"\"{text}\""
     ]
     |> List.fold (fun (command: string) (before: string, after: string) -> command.Replace(before, after)) command
