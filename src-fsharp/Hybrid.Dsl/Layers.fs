@@ -121,14 +121,14 @@ type Layers =
             ?layerNorm: bool,
             ?nonlinearity: RnnNonlinearity
         ) : LayerSpec =
-        RnnSpec(
+        Layers.rnn (
             hidden,
-            true,
-            ?Layers = layers,
-            ?Dropout = dropout,
-            ?Locked = locked,
-            ?LayerNorm = layerNorm,
-            ?Nonlinearity = nonlinearity
+            ?layers = layers,
+            ?dropout = dropout,
+            ?locked = locked,
+            ?layerNorm = layerNorm,
+            ?nonlinearity = nonlinearity,
+            bidirectional = true
         )
 
     /// Gated recurrent units forwards in time.
@@ -161,7 +161,14 @@ type Layers =
             ?locked: bool,
             ?layerNorm: bool
         ) : LayerSpec =
-        GruSpec(hidden, true, ?Layers = layers, ?Dropout = dropout, ?Locked = locked, ?LayerNorm = layerNorm)
+        Layers.gru (
+            hidden,
+            ?layers = layers,
+            ?dropout = dropout,
+            ?locked = locked,
+            ?layerNorm = layerNorm,
+            bidirectional = true
+        )
 
     /// An LSTM forwards in time.
     static member lstm
@@ -193,7 +200,14 @@ type Layers =
             ?locked: bool,
             ?layerNorm: bool
         ) : LayerSpec =
-        LstmSpec(hidden, true, ?Layers = layers, ?Dropout = dropout, ?Locked = locked, ?LayerNorm = layerNorm)
+        Layers.lstm (
+            hidden,
+            ?layers = layers,
+            ?dropout = dropout,
+            ?locked = locked,
+            ?layerNorm = layerNorm,
+            bidirectional = true
+        )
 
     /// A layer of one's own, under a name; files know it by this name alone, so scripts that load them call this before.
     static member own(name: string, layer: IOwnLayer) : LayerSpec = OwnLayerSpec.Register(name, layer)

@@ -177,14 +177,21 @@ public static class KernelBenchmarks
         foreach (var (single, reference) in singles.SelectMany(layer => layer.Parameters).Zip(doubles.SelectMany(layer => layer.Parameters)))
         {
             if (!single.IsTrainable) continue;
-            var (difference, size) = (0.0, 0.0);
-            for (var i = 0; i < single.Length; i++)
-            {
-                difference += Math.Pow(single.Gradient[i] - reference.Gradient[i], 2);
-                size += Math.Pow(reference.Gradient[i], 2);
-            }
+            var (difference, size) = SquaredGradients(single, reference);
             WrongResultException.Require($"the gradient of {single.Name}", Math.Sqrt(difference), 1e-3 * Math.Sqrt(size) + 1e-3);
         }
+    }
+
+    /// <summary>Sums of squares over a gradient: of what differs from the reference, and of the reference.</summary>
+    internal static (double Difference, double Size) SquaredGradients(Parameter<float> single, Parameter<double> reference)
+    {
+        var (difference, size) = (0.0, 0.0);
+        for (var i = 0; i < single.Length; i++)
+        {
+            difference += Math.Pow(single.Gradient[i] - reference.Gradient[i], 2);
+            size += Math.Pow(reference.Gradient[i], 2);
+        }
+        return (difference, size);
     }
 
     private static void Both<R>(Layer<R>[] layers, Batch<R> x, Batch<R> dy, Workspace workspace) where R : unmanaged, IBinaryFloatingPointIeee754<R>
