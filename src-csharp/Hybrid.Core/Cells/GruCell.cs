@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace Hybrid.Core;
@@ -31,50 +32,57 @@ public sealed class GruCell<R> : Cell<R> where R : unmanaged, IBinaryFloatingPoi
     /// <inheritdoc/>
     internal override unsafe void Gates(Span<R> gates, Span<R> recurrent, ReadOnlySpan<R> bias, ReadOnlySpan<R> before, Span<R> after)
     {
-        var H = after.Length;
-        fixed (R* pr = gates, pur = recurrent, pb = bias, phBefore = before, ph = after, pbHidden = BiasHh.Value)
+        int H = after.Length, j = 0;
+        fixed (R* pGates = gates, pRecurrent = recurrent, pb = bias, pBefore = before, pAfter = after, pbHidden = BiasHh.Value)
         {
-            R* pz = pr + H, pn = pz + H, puz = pur + H, pm = puz + H;
-            for (var j = 0; j < H; j += Vector512<R>.Count)
-            {
-                var left = H - j;
-                var r = VectorMath.Sigmoid(Partial.Load(pr + j, left) + Partial.Load(pur + j, left) + Partial.Load(pb + j, left)); // F1
-                var z = VectorMath.Sigmoid(Partial.Load(pz + j, left) + Partial.Load(puz + j, left) + Partial.Load(pb + H + j, left)); // F2
-                var m = Partial.Load(pm + j, left) + Partial.Load(pbHidden + 2 * H + j, left); // F3
-                var n = VectorMath.Tanh(VectorMath.MultiplyAdd(r, m, Partial.Load(pn + j, left) + Partial.Load(pb + 2 * H + j, left))); // F4
-                Partial.Store(r, pr + j, left);
-                Partial.Store(z, pz + j, left);
-                Partial.Store(n, pn + j, left);
-                Partial.Store(m, pm + j, left);
-                Partial.Store(VectorMath.MultiplyAdd(z, Partial.Load(phBefore + j, left) - n, n), ph + j, left); // F5
-            }
+            for (; j + Vector512<R>.Count <= H; j += Vector512<R>.Count) Gates<Whole>(pGates + j, pRecurrent + j, pb + j, pbHidden + j, pBefore + j, pAfter + j, H, 0);
+            if (j < H) Gates<Rest>(pGates + j, pRecurrent + j, pb + j, pbHidden + j, pBefore + j, pAfter + j, H, H - j);
         }
     }
 
     /// <inheritdoc/>
     internal override unsafe void GatesBackward(Span<R> gates, Span<R> recurrent, ReadOnlySpan<R> before, ReadOnlySpan<R> after, ReadOnlySpan<R> dy, Span<R> dState)
     {
-        var H = after.Length;
-        var one = Vector512<R>.One;
-        fixed (R* pr = gates, pur = recurrent, phBefore = before, pdy = dy, pdh = dState)
+        int H = after.Length, j = 0;
+        fixed (R* pGates = gates, pRecurrent = recurrent, pBefore = before, pdy = dy, pdh = dState)
         {
-            R* pz = pr + H, pn = pz + H, puz = pur + H, pm = puz + H;
-            for (var j = 0; j < H; j += Vector512<R>.Count)
-            {
-                var left = H - j;
-                Vector512<R> r = Partial.Load(pr + j, left), z = Partial.Load(pz + j, left), n = Partial.Load(pn + j, left), m = Partial.Load(pm + j, left);
-                var dh = Partial.Load(pdy + j, left) + Partial.Load(pdh + j, left); // B1
-                var daZ = dh * (Partial.Load(phBefore + j, left) - n) * z * (one - z); // B2
-                var daN = dh * (one - z) * (one - n * n); // B3
-                var daR = daN * m * r * (one - r); // B4
-                Partial.Store(daR, pr + j, left);
-                Partial.Store(daZ, pz + j, left);
-                Partial.Store(daN, pn + j, left);
-                Partial.Store(daR, pur + j, left);
-                Partial.Store(daZ, puz + j, left);
-                Partial.Store(daN * r, pm + j, left); // B5
-                Partial.Store(dh * z, pdh + j, left); // B6
-            }
+            for (; j + Vector512<R>.Count <= H; j += Vector512<R>.Count) GatesBackward<Whole>(pGates + j, pRecurrent + j, pBefore + j, pdy + j, pdh + j, H, 0);
+            if (j < H) GatesBackward<Rest>(pGates + j, pRecurrent + j, pBefore + j, pdy + j, pdh + j, H, H - j);
         }
+    }
+
+    /// <summary>One register's worth of units; everything begins at the first of them, and the parts of a row lie H apart.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static unsafe void Gates<TExtent>(R* pr, R* pur, R* pb, R* pbHidden, R* ph0, R* ph, int H, int left) where TExtent : struct, IExtent
+    {
+        R* pz = pr + H, pn = pz + H, puz = pur + H, pm = puz + H;
+        var r = VectorMath.Sigmoid(TExtent.Load(pr, left) + TExtent.Load(pur, left) + TExtent.Load(pb, left)); // F1
+        var z = VectorMath.Sigmoid(TExtent.Load(pz, left) + TExtent.Load(puz, left) + TExtent.Load(pb + H, left)); // F2
+        var m = TExtent.Load(pm, left) + TExtent.Load(pbHidden + 2 * H, left); // F3
+        var n = VectorMath.Tanh(VectorMath.MultiplyAdd(r, m, TExtent.Load(pn, left) + TExtent.Load(pb + 2 * H, left))); // F4
+        TExtent.Store(r, pr, left);
+        TExtent.Store(z, pz, left);
+        TExtent.Store(n, pn, left);
+        TExtent.Store(m, pm, left);
+        TExtent.Store(VectorMath.MultiplyAdd(z, TExtent.Load(ph0, left) - n, n), ph, left); // F5
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static unsafe void GatesBackward<TExtent>(R* pr, R* pur, R* ph0, R* pdy, R* pdh, int H, int left) where TExtent : struct, IExtent
+    {
+        R* pz = pr + H, pn = pz + H, puz = pur + H, pm = puz + H;
+        var one = Vector512<R>.One;
+        Vector512<R> r = TExtent.Load(pr, left), z = TExtent.Load(pz, left), n = TExtent.Load(pn, left), m = TExtent.Load(pm, left);
+        var dh = TExtent.Load(pdy, left) + TExtent.Load(pdh, left); // B1
+        var daZ = dh * (TExtent.Load(ph0, left) - n) * z * (one - z); // B2
+        var daN = dh * (one - z) * (one - n * n); // B3
+        var daR = daN * m * r * (one - r); // B4
+        TExtent.Store(daR, pr, left);
+        TExtent.Store(daZ, pz, left);
+        TExtent.Store(daN, pn, left);
+        TExtent.Store(daR, pur, left);
+        TExtent.Store(daZ, puz, left);
+        TExtent.Store(daN * r, pm, left); // B5
+        TExtent.Store(dh * z, pdh, left); // B6
     }
 }

@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace Hybrid.Core;
@@ -23,50 +24,57 @@ public sealed class LstmCell<R> : Cell<R> where R : unmanaged, IBinaryFloatingPo
     /// <inheritdoc/>
     internal override unsafe void Gates(Span<R> gates, Span<R> recurrent, ReadOnlySpan<R> bias, ReadOnlySpan<R> before, Span<R> after)
     {
-        var H = after.Length / 2;
-        fixed (R* pi = gates, pb = bias, pBefore = before, ph = after)
+        int H = after.Length / 2, j = 0;
+        fixed (R* pGates = gates, pb = bias, pBefore = before, pAfter = after)
         {
-            R* pf = pi + H, pg = pf + H, po = pg + H, bf = pb + H, bg = bf + H, bo = bg + H, pcBefore = pBefore + H, pc = ph + H;
-            for (var j = 0; j < H; j += Vector512<R>.Count)
-            {
-                var n = H - j;
-                var i = VectorMath.Sigmoid(Partial.Load(pi + j, n) + Partial.Load(pb + j, n)); // F1
-                var f = VectorMath.Sigmoid(Partial.Load(pf + j, n) + Partial.Load(bf + j, n)); // F2
-                var g = VectorMath.Tanh(Partial.Load(pg + j, n) + Partial.Load(bg + j, n)); // F3
-                var o = VectorMath.Sigmoid(Partial.Load(po + j, n) + Partial.Load(bo + j, n)); // F4
-                var c = VectorMath.MultiplyAdd(f, Partial.Load(pcBefore + j, n), i * g); // F5
-                Partial.Store(i, pi + j, n);
-                Partial.Store(f, pf + j, n);
-                Partial.Store(g, pg + j, n);
-                Partial.Store(o, po + j, n);
-                Partial.Store(c, pc + j, n);
-                Partial.Store(o * VectorMath.Tanh(c), ph + j, n); // F6
-            }
+            for (; j + Vector512<R>.Count <= H; j += Vector512<R>.Count) Gates<Whole>(pGates + j, pb + j, pBefore + j, pAfter + j, H, 0);
+            if (j < H) Gates<Rest>(pGates + j, pb + j, pBefore + j, pAfter + j, H, H - j);
         }
     }
 
     /// <inheritdoc/>
     internal override unsafe void GatesBackward(Span<R> gates, Span<R> recurrent, ReadOnlySpan<R> before, ReadOnlySpan<R> after, ReadOnlySpan<R> dy, Span<R> dState)
     {
-        var H = after.Length / 2;
-        var one = Vector512<R>.One;
-        fixed (R* pi = gates, pBefore = before, pAfter = after, pdy = dy, pdh = dState)
+        int H = after.Length / 2, j = 0;
+        fixed (R* pGates = gates, pBefore = before, pAfter = after, pdy = dy, pdState = dState)
         {
-            R* pf = pi + H, pg = pf + H, po = pg + H, pcBefore = pBefore + H, pc = pAfter + H, pdc = pdh + H;
-            for (var j = 0; j < H; j += Vector512<R>.Count)
-            {
-                var n = H - j;
-                Vector512<R> i = Partial.Load(pi + j, n), f = Partial.Load(pf + j, n), g = Partial.Load(pg + j, n), o = Partial.Load(po + j, n);
-                var tanhC = VectorMath.Tanh(Partial.Load(pc + j, n));
-                var dh = Partial.Load(pdy + j, n) + Partial.Load(pdh + j, n); // B1
-                var dc = VectorMath.MultiplyAdd(dh * o, one - tanhC * tanhC, Partial.Load(pdc + j, n)); // B2
-                Partial.Store(dc * g * i * (one - i), pi + j, n); // B3
-                Partial.Store(dc * Partial.Load(pcBefore + j, n) * f * (one - f), pf + j, n); // B4
-                Partial.Store(dc * i * (one - g * g), pg + j, n); // B5
-                Partial.Store(dh * tanhC * o * (one - o), po + j, n); // B6
-                Partial.Store(dc * f, pdc + j, n); // B7
-                Partial.Store(Vector512<R>.Zero, pdh + j, n);
-            }
+            for (; j + Vector512<R>.Count <= H; j += Vector512<R>.Count) GatesBackward<Whole>(pGates + j, pBefore + j, pAfter + j, pdy + j, pdState + j, H, 0);
+            if (j < H) GatesBackward<Rest>(pGates + j, pBefore + j, pAfter + j, pdy + j, pdState + j, H, H - j);
         }
+    }
+
+    /// <summary>One register's worth of units; everything begins at the first of them, and the parts of a row lie H apart.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static unsafe void Gates<TExtent>(R* pi, R* pb, R* ph0, R* ph, int H, int left) where TExtent : struct, IExtent
+    {
+        R* pf = pi + H, pg = pf + H, po = pg + H, bf = pb + H, bg = bf + H, bo = bg + H, pc0 = ph0 + H, pc = ph + H;
+        var i = VectorMath.Sigmoid(TExtent.Load(pi, left) + TExtent.Load(pb, left)); // F1
+        var f = VectorMath.Sigmoid(TExtent.Load(pf, left) + TExtent.Load(bf, left)); // F2
+        var g = VectorMath.Tanh(TExtent.Load(pg, left) + TExtent.Load(bg, left)); // F3
+        var o = VectorMath.Sigmoid(TExtent.Load(po, left) + TExtent.Load(bo, left)); // F4
+        var c = VectorMath.MultiplyAdd(f, TExtent.Load(pc0, left), i * g); // F5
+        TExtent.Store(i, pi, left);
+        TExtent.Store(f, pf, left);
+        TExtent.Store(g, pg, left);
+        TExtent.Store(o, po, left);
+        TExtent.Store(c, pc, left);
+        TExtent.Store(o * VectorMath.Tanh(c), ph, left); // F6
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static unsafe void GatesBackward<TExtent>(R* pi, R* ph0, R* ph, R* pdy, R* pdh, int H, int left) where TExtent : struct, IExtent
+    {
+        R* pf = pi + H, pg = pf + H, po = pg + H, pdc = pdh + H;
+        var one = Vector512<R>.One;
+        Vector512<R> i = TExtent.Load(pi, left), f = TExtent.Load(pf, left), g = TExtent.Load(pg, left), o = TExtent.Load(po, left);
+        var tanhC = VectorMath.Tanh(TExtent.Load(ph + H, left));
+        var dh = TExtent.Load(pdy, left) + TExtent.Load(pdh, left); // B1
+        var dc = VectorMath.MultiplyAdd(dh * o, one - tanhC * tanhC, TExtent.Load(pdc, left)); // B2
+        TExtent.Store(dc * g * i * (one - i), pi, left); // B3
+        TExtent.Store(dc * TExtent.Load(ph0 + H, left) * f * (one - f), pf, left); // B4
+        TExtent.Store(dc * i * (one - g * g), pg, left); // B5
+        TExtent.Store(dh * tanhC * o * (one - o), po, left); // B6
+        TExtent.Store(dc * f, pdc, left); // B7
+        TExtent.Store(Vector512<R>.Zero, pdh, left);
     }
 }

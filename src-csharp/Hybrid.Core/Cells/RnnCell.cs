@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace Hybrid.Core;
@@ -37,38 +38,45 @@ public sealed class RnnCell<R> : Cell<R> where R : unmanaged, IBinaryFloatingPoi
     /// <inheritdoc/>
     internal override unsafe void Gates(Span<R> gates, Span<R> recurrent, ReadOnlySpan<R> bias, ReadOnlySpan<R> before, Span<R> after)
     {
-        var H = after.Length;
+        int H = after.Length, j = 0;
         fixed (R* pa = gates, pb = bias, ph = after)
         {
-            for (var j = 0; j < H; j += Vector512<R>.Count)
-            {
-                var n = H - j;
-                var a = Partial.Load(pa + j, n) + Partial.Load(pb + j, n);
-                var h = nonlinearity == RnnNonlinearity.Tanh
-                    ? VectorMath.Tanh(a) // F1
-                    : VectorMath.Relu(a); // F2
-                Partial.Store(h, ph + j, n);
-            }
+            for (; j + Vector512<R>.Count <= H; j += Vector512<R>.Count) Gates<Whole>(pa + j, pb + j, ph + j, 0);
+            if (j < H) Gates<Rest>(pa + j, pb + j, ph + j, H - j);
         }
     }
 
     /// <inheritdoc/>
     internal override unsafe void GatesBackward(Span<R> gates, Span<R> recurrent, ReadOnlySpan<R> before, ReadOnlySpan<R> after, ReadOnlySpan<R> dy, Span<R> dState)
     {
-        var H = after.Length;
+        int H = after.Length, j = 0;
         fixed (R* pda = gates, ph = after, pdy = dy, pdh = dState)
         {
-            for (var j = 0; j < H; j += Vector512<R>.Count)
-            {
-                var n = H - j;
-                var h = Partial.Load(ph + j, n);
-                var dh = Partial.Load(pdy + j, n) + Partial.Load(pdh + j, n); // B1
-                var da = nonlinearity == RnnNonlinearity.Tanh
-                    ? dh * (Vector512<R>.One - h * h) // B2
-                    : dh & Vector512.GreaterThan(h, Vector512<R>.Zero); // B3
-                Partial.Store(da, pda + j, n);
-                Partial.Store(Vector512<R>.Zero, pdh + j, n);
-            }
+            for (; j + Vector512<R>.Count <= H; j += Vector512<R>.Count) GatesBackward<Whole>(pda + j, ph + j, pdy + j, pdh + j, 0);
+            if (j < H) GatesBackward<Rest>(pda + j, ph + j, pdy + j, pdh + j, H - j);
         }
+    }
+
+    /// <summary>One register's worth of units.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private unsafe void Gates<TExtent>(R* pa, R* pb, R* ph, int left) where TExtent : struct, IExtent
+    {
+        var a = TExtent.Load(pa, left) + TExtent.Load(pb, left);
+        var h = nonlinearity == RnnNonlinearity.Tanh
+            ? VectorMath.Tanh(a) // F1
+            : VectorMath.Relu(a); // F2
+        TExtent.Store(h, ph, left);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private unsafe void GatesBackward<TExtent>(R* pda, R* ph, R* pdy, R* pdh, int left) where TExtent : struct, IExtent
+    {
+        var h = TExtent.Load(ph, left);
+        var dh = TExtent.Load(pdy, left) + TExtent.Load(pdh, left); // B1
+        var da = nonlinearity == RnnNonlinearity.Tanh
+            ? dh * (Vector512<R>.One - h * h) // B2
+            : dh & Vector512.GreaterThan(h, Vector512<R>.Zero); // B3
+        TExtent.Store(da, pda, left);
+        TExtent.Store(Vector512<R>.Zero, pdh, left);
     }
 }

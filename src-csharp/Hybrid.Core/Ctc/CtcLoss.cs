@@ -10,10 +10,16 @@ namespace Hybrid.Core;
 public sealed class CtcLoss(int blank = 0, CtcReduction reduction = CtcReduction.MeanPerUtterance, InfeasiblePolicy policy = InfeasiblePolicy.Throw)
     : SequenceLoss(blank, reduction, policy)
 {
-    private protected override (long Numbers, long Integers) Space(int frames, int S, int V) =>
-        (CtcRecursion.Space(frames, S, V), CtcRecursion.Space(frames, S, V));
+    private protected override (long Numbers, long Integers) Space(int frames, int S, int V)
+    {
+        var (space, blocks) = (CtcRecursion.Space(frames, S, V), CtcBlockRecursion.Space(frames, S, V));
+        return (Math.Max(space, blocks.Numbers), Math.Max(space, blocks.Integers));
+    }
 
     private protected override unsafe double Run<R>(in SequenceProblem<R> problem, double* numbers, long* integers) =>
-        new CtcRecursion(numbers, integers, problem.Labels, problem.S, problem.V, problem.Frames)
-            .Run(problem.Logits, problem.FrameStride, Blank, problem.Gradient, problem.Scale);
+        new CtcBlockRecursion(numbers, integers, problem.Labels, problem.S, problem.V, problem.Frames)
+            .TryRun(problem.Logits, problem.FrameStride, Blank, problem.Gradient, problem.Scale, out var loss)
+            ? loss
+            : new CtcRecursion(numbers, integers, problem.Labels, problem.S, problem.V, problem.Frames)
+                .Run(problem.Logits, problem.FrameStride, Blank, problem.Gradient, problem.Scale);
 }

@@ -259,7 +259,7 @@ internal readonly unsafe ref struct CtcRecursion
     private static Vector512<double> PowerOfTwo(Vector512<long> n) =>
         ((Vector512.Max(n, Vector512.Create(-1022L)) + Vector512.Create(1023L)) << 52).AsDouble();
 
-    private static (double Mantissa, long Exponent) Add((double Mantissa, long Exponent) x, (double Mantissa, long Exponent) y)
+    internal static (double Mantissa, long Exponent) Add((double Mantissa, long Exponent) x, (double Mantissa, long Exponent) y)
     {
         var (large, small) = x.Exponent >= y.Exponent ? (x, y) : (y, x);
         return (large.Mantissa + Math.ScaleB(small.Mantissa, (int)Math.Max(small.Exponent - large.Exponent, -2000)), large.Exponent);
@@ -267,7 +267,7 @@ internal readonly unsafe ref struct CtcRecursion
 
     /// <summary>The lanes one after the other, so that the sum has the same bits for every register width.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static double SumInOrder(Vector512<double> x)
+    internal static double SumInOrder(Vector512<double> x)
     {
         var sum = 0.0;
         for (var i = 0; i < Lanes; i++) sum += x[i];

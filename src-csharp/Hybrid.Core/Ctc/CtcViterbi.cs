@@ -106,12 +106,14 @@ internal readonly unsafe ref struct CtcViterbi
     /// <summary>Goes through one stretch of frames; returns the scores after it.</summary>
     private double* Run<R>(int stretch, R* scores, long frameStride) where R : unmanaged, IBinaryFloatingPointIeee754<R>
     {
-        double* before = Kept(Stretches(frames, S)), now = Kept(Stretches(frames, S) + 1);
+        double* before = Kept(Stretches(frames, S)), now = Kept(Stretches(frames, S) + 1), emissions = Emissions;
+        var wanted = new ReadOnlySpan<int>(labels, S);
+        var end = Math.Min(frames, (stretch + 1) * StretchLength);
         Copy(Kept(stretch), before);
-        for (var t = stretch * StretchLength; t < Math.Min(frames, (stretch + 1) * StretchLength); t++)
+        for (var t = stretch * StretchLength; t < end; t++)
         {
             var frame = scores + t * frameStride;
-            for (var i = 0; i < S; i++) Emissions[i] = double.CreateTruncating(frame[labels[i]]);
+            for (var i = 0; i < wanted.Length; i++) emissions[i] = double.CreateTruncating(frame[wanted[i]]);
             Step(before, now, double.CreateTruncating(frame[blank]), Decisions(t));
             var swap = before;
             before = now;

@@ -15,14 +15,21 @@ namespace Hybrid.Core;
 /// </remarks>
 public static class Gemm
 {
-    // k per block: a panel of B (32 columns of float) then takes 32 KB, the greater part of the first-level cache.
-    private const int BlockK = 256;
+    // k per block at most: a tile of A (12 rows of float) then takes 18 KB of the first-level cache.
+    private const int BlockK = 384;
 
-    // Rows per block: 120 x 256 floats take 120 KB of the second-level cache. A multiple of 12, 6 and 4 (tile rows).
-    private const int BlockRows = 120;
+    // Rows of A packed at a time: 240 x 384 floats, a third of the second-level cache. A multiple of 12, 6 and 4 (tile rows).
+    private const int BlockRows = 240;
 
-    // Columns of B packed at a time where B comes unpacked: 256 x 512 floats, half a megabyte.
-    private const int BlockColumns = 512;
+    // Columns of B packed at a time where B comes unpacked: 384 x 2048 floats, three megabytes of the third-level cache.
+    private const int PackedColumns = 2048;
+
+    // Columns of B that all tiles of a block of A meet before the next ones: 384 x 256 floats, another third of it.
+    private const int BlockColumns = 256;
+
+    // So few rows of A, those of a recurrent step, are read where they lie: packing them would cost more than it saves. A
+    // panel of B, cut at so many k, stays in the first-level cache until the last of them has met it.
+    private const int DirectRows = 48, DirectK = 256;
 
     /// <summary>C = A B, or C += A B, for any strides of A and B; rows of C are contiguous.</summary>
     /// <param name="a">[M, K]; may be a transposed view.</param>
@@ -73,9 +80,17 @@ public static class Gemm
             Compute(product, 0, product.M, 0, product.N);
             return;
         }
-        // About four rectangles of C for each thread, so that an interrupted thread delays the others little.
-        var rowParts = Math.Clamp(product.M / (BlockRows / 2), 1, 4 * team.Threads);
-        var columnParts = Math.Clamp(4 * team.Threads / rowParts, 1, PanelCount<R>(product.N));
+        // About four rectangles of C for each thread, so that an interrupted thread delays the others little; as flat or as
+        // steep as costs the least packing: each rectangle packs its rows of A, and its columns of B where they come unpacked.
+        int parts = 4 * team.Threads, rowParts = 1, columnParts = 1;
+        for (var (rows, least) = (1, long.MaxValue); rows <= Math.Clamp(product.M / 48, 1, parts); rows++)
+        {
+            var columns = Math.Clamp(parts / rows, 1, PanelCount<R>(product.N));
+            var packing = (long)columns * product.M + (product.IsPacked ? 0 : (long)rows * product.N);
+            // A shortage of parts weighs more than any packing.
+            var cost = packing * parts / (rows * columns);
+            if (cost < least) (least, rowParts, columnParts) = (cost, rows, columns);
+        }
         var grid = new Grid<R>(product, RoundUp(Divide(product.M, rowParts), 12), RoundUp(Divide(product.N, columnParts), PanelWidth<R>()));
         team.For(grid.Count, grid, static (in Grid<R> grid, int index) => grid.Compute(index));
     }
@@ -105,19 +120,21 @@ public static class Gemm
             for (; columns >= together; column += together, columns -= together)
                 MicroKernel<R, TLanes>.RunRow(product.K, product.A + row * product.RowStrideA, (nint)product.ColumnStrideA, product.B + (long)column * product.K, (long)product.K * width, product.C + (long)row * product.StrideC + column, product.Accumulate);
         }
-        var blockA = Scratch<R>.A;
         if (product.K == 0 && !product.Accumulate)
         {
             for (var i = row; i < row + rows; i++) new Span<R>(product.C + (long)i * product.StrideC + column, columns).Clear();
         }
-        for (var k = 0; k < product.K; k += BlockK)
+        var direct = product.IsPacked && rows <= DirectRows;
+        var depth = product.K == 0 ? 1 : Divide(product.K, Divide(product.K, direct ? DirectK : BlockK));
+        for (var k = 0; k < product.K; k += depth)
         {
-            var depth = Math.Min(BlockK, product.K - k);
+            depth = Math.Min(depth, product.K - k);
             var accumulate = product.Accumulate || k > 0;
-            for (var j = column; j < column + columns; j += BlockColumns)
+            var columnsAtOnce = product.IsPacked ? columns : PackedColumns;
+            for (var j = column; j < column + columns; j += columnsAtOnce)
             {
-                var blockEnd = Math.Min(j + BlockColumns, column + columns);
-                // Panel p of the block begins at panels + p * panelStride.
+                var end = Math.Min(j + columnsAtOnce, column + columns);
+                // Panel p of these columns begins at panels + p * panelStride.
                 R* panels;
                 long panelStride;
                 if (product.IsPacked)
@@ -129,34 +146,61 @@ public static class Gemm
                 {
                     panels = Scratch<R>.B;
                     panelStride = (long)depth * width;
-                    for (int p = 0, n = j; n < blockEnd; p++, n += width)
-                        Packing.Panel(product.B + k * product.RowStrideB + n * product.ColumnStrideB, product.ColumnStrideB, product.RowStrideB, Math.Min(width, blockEnd - n), width, depth, panels + p * panelStride);
+                    PackColumns(product, j, end - j, k, depth, width, panels);
                 }
                 for (var i = row; i < row + rows; i += BlockRows)
                 {
                     var blockRows = Math.Min(BlockRows, row + rows - i);
-                    PackRows<R, TLanes>(product, i, blockRows, k, depth, blockA);
-                    for (int p = 0, n = j; n < blockEnd; p++, n += width)
-                        MultiplyPanel<R, TLanes>(blockRows, depth, blockA, panels + p * panelStride, product.C + (long)i * product.StrideC + n, product.StrideC, Math.Min(width, blockEnd - n), accumulate);
+                    Tiles<R> tiles;
+                    if (direct) tiles = new Tiles<R>(product.A + i * product.RowStrideA + k * product.ColumnStrideA, (nint)product.RowStrideA, (nint)product.ColumnStrideA);
+                    else
+                    {
+                        tiles = new Tiles<R>(Scratch<R>.A, depth);
+                        PackRows<R, TLanes>(product, i, blockRows, k, depth, tiles.A);
+                    }
+                    var blockColumns = direct ? width : BlockColumns / width * width;
+                    for (var n = j; n < end; n += blockColumns)
+                        MultiplyBlock<R, TLanes>(tiles, blockRows, Math.Min(blockColumns, end - n), depth, panels + (n - j) / width * panelStride, panelStride, product.C + (long)i * product.StrideC + n, product.StrideC, accumulate);
                 }
             }
         }
+    }
+
+    private static unsafe void PackColumns<R>(in Product<R> product, int column, int columns, int k, int depth, int width, R* target)
+        where R : unmanaged, IBinaryFloatingPointIeee754<R>
+    {
+        var source = product.B + k * product.RowStrideB + column * product.ColumnStrideB;
+        var done = 0;
+        if (product.ColumnStrideB == 1)
+        {
+            done = columns / width * width;
+            Packing.Panels(source, product.RowStrideB, done / width, width, depth, target);
+        }
+        for (; done < columns; done += width)
+            Packing.Panel(source + done * product.ColumnStrideB, product.ColumnStrideB, product.RowStrideB, Math.Min(width, columns - done), width, depth, target + (long)done * depth);
     }
 
     private static unsafe void PackRows<R, TLanes>(in Product<R> product, int row, int rows, int k, int depth, R* target)
         where R : unmanaged, IBinaryFloatingPointIeee754<R>
         where TLanes : struct, ILanes<TLanes, R>
     {
-        for (var done = 0; done < rows;)
+        var source = product.A + row * product.RowStrideA + k * product.ColumnStrideA;
+        var done = 0;
+        if (product.RowStrideA == 1)
+        {
+            while (rows - done >= TLanes.TileRows && TileRows<TLanes, R>(rows - done) == TLanes.TileRows) done += TLanes.TileRows;
+            Packing.Panels(source, product.ColumnStrideA, done / TLanes.TileRows, TLanes.TileRows, depth, target);
+        }
+        while (done < rows)
         {
             var tile = TileRows<TLanes, R>(rows - done);
-            var source = product.A + (row + done) * product.RowStrideA + k * product.ColumnStrideA;
-            Packing.Panel(source, product.RowStrideA, product.ColumnStrideA, Math.Min(tile, rows - done), tile, depth, target + (long)done * depth);
+            Packing.Panel(source + done * product.RowStrideA, product.RowStrideA, product.ColumnStrideA, Math.Min(tile, rows - done), tile, depth, target + (long)done * depth);
             done += tile;
         }
     }
 
-    private static unsafe void MultiplyPanel<R, TLanes>(int rows, int depth, R* a, R* panel, R* c, int strideC, int columns, bool accumulate)
+    /// <summary>A block of rows of A by neighbouring panels of B: each tile of A meets one panel after the other.</summary>
+    private static unsafe void MultiplyBlock<R, TLanes>(in Tiles<R> tiles, int rows, int columns, int depth, R* panels, long panelStride, R* c, int strideC, bool accumulate)
         where R : unmanaged, IBinaryFloatingPointIeee754<R>
         where TLanes : struct, ILanes<TLanes, R>
     {
@@ -164,17 +208,27 @@ public static class Gemm
         var edge = stackalloc R[TLanes.TileRows * width];
         for (var done = 0; done < rows;)
         {
-            var tile = TileRows<TLanes, R>(rows - done);
+            var tile = tiles.IsPacked ? TileRows<TLanes, R>(rows - done) : DirectTileRows<TLanes, R>(rows - done);
             var valid = Math.Min(tile, rows - done);
-            var tileA = a + (long)done * depth;
-            var tileC = c + (long)done * strideC;
-            if (valid == tile && columns == width) MicroKernel<R, TLanes>.Run(tile, depth, tileA, panel, tileC, strideC, accumulate);
-            else
+            var a = tiles.Tile(done);
+            var (rowStride, kStride, rowsOfA) = tiles.IsPacked ? (1, tile, tile) : (tiles.RowStride, tiles.KStride, valid);
+            R* tileC = c + (long)done * strideC, panel = panels;
+            for (var left = columns; left > 0; left -= width, tileC += width, panel += panelStride)
             {
-                // A tile that hangs over the edge of C is computed beside it.
-                if (accumulate) Copy(tileC, strideC, edge, width, valid, columns);
-                MicroKernel<R, TLanes>.Run(tile, depth, tileA, panel, edge, width, accumulate);
-                Copy(edge, width, tileC, strideC, valid, columns);
+                if (valid == tile && left >= width)
+                {
+                    // Rows of C lie far apart: nothing else brings their next columns in time.
+                    for (var i = 0; i < tile; i++) TLanes.Prefetch(tileC + (long)i * strideC + width);
+                    MicroKernel<R, TLanes>.Run(tile, rowsOfA, depth, a, rowStride, kStride, panel, tileC, strideC, accumulate);
+                }
+                else
+                {
+                    // A tile that hangs over the edge of C is computed beside it.
+                    var inside = Math.Min(width, left);
+                    if (accumulate) Copy(tileC, strideC, edge, width, valid, inside);
+                    MicroKernel<R, TLanes>.Run(tile, rowsOfA, depth, a, rowStride, kStride, panel, edge, width, accumulate);
+                    Copy(edge, width, tileC, strideC, valid, inside);
+                }
             }
             done += tile;
         }
@@ -199,6 +253,39 @@ public static class Gemm
             6 => left switch { > 8 or 6 or 5 => 6, > 2 => 4, _ => 2 },
             _ => left > 2 ? 4 : 2,
         };
+
+    /// <summary>The same where tiles are not packed: those of more than eight rows would need more pointers than there are registers.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static int DirectTileRows<TLanes, R>(int left)
+        where TLanes : struct, ILanes<TLanes, R>
+        where R : unmanaged, IBinaryFloatingPointIeee754<R> => Math.Min(TLanes.TileRows switch
+        {
+            12 => 8,
+            var rows => rows,
+        }, left switch { > 6 => 8, > 4 => 6, > 2 => 4, _ => 2 });
+
+    /// <summary>A block of A as its tiles lie: packed one behind the other, or in the matrix.</summary>
+    private readonly unsafe struct Tiles<R> where R : unmanaged, IBinaryFloatingPointIeee754<R>
+    {
+        public readonly R* A;
+        public readonly nint RowStride, KStride;
+        public readonly bool IsPacked;
+
+        public Tiles(R* packed, int depth)
+        {
+            A = packed;
+            (RowStride, IsPacked) = (depth, true);
+        }
+
+        public Tiles(R* a, nint rowStride, nint kStride)
+        {
+            A = a;
+            (RowStride, KStride) = (rowStride, kStride);
+        }
+
+        /// <summary>The tile that begins with this row.</summary>
+        public R* Tile(int row) => A + row * RowStride;
+    }
 
     /// <summary>What a product is made of, as the inner loops see it.</summary>
     private readonly unsafe struct Product<R> where R : unmanaged, IBinaryFloatingPointIeee754<R>
@@ -241,7 +328,7 @@ public static class Gemm
 
         public static R* A => Pointer(ref a, (BlockRows + 12) * BlockK);
 
-        public static R* B => Pointer(ref b, BlockColumns * BlockK);
+        public static R* B => Pointer(ref b, PackedColumns * BlockK);
 
         private static R* Pointer(ref Memory<R> memory, int length)
         {

@@ -1,6 +1,7 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace Hybrid.Core;
 
@@ -26,6 +27,15 @@ internal unsafe interface ILanes<TSelf, R>
 
     /// <summary>a * b + c with one rounding (where the hardware has it).</summary>
     static abstract TSelf MultiplyAdd(TSelf a, TSelf b, TSelf c);
+
+    /// <summary>Asks for two registers' worth of memory that will be needed soon, at any address.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static virtual void Prefetch(R* source)
+    {
+        if (!Sse.IsSupported) return;
+        Sse.Prefetch0(source);
+        Sse.Prefetch0(source + TSelf.Count);
+    }
 }
 
 internal readonly unsafe struct Lanes512<R>(Vector512<R> value) : ILanes<Lanes512<R>, R>

@@ -16,18 +16,19 @@ internal static unsafe class MicroKernel<R, TLanes>
     public static int Columns => 2 * TLanes.Count;
 
     /// <summary>
-    /// c[rows, Columns] += a b (or = a b), with a packed as [k][rows] and b as [k][Columns].
-    /// <paramref name="rows"/> is 2, 4, 6, 8 or 12, at most <c>TileRows</c>.
+    /// c[rows, Columns] += a b (or = a b), with b packed as [k][Columns] and element (row, k) of a at
+    /// <c>row * rowStride + k * kStride</c>. <paramref name="rows"/> is 2, 4, 6, 8 or 12, at most <c>TileRows</c>; 12 only for an a
+    /// packed as [k][rows]. From row <paramref name="valid"/> on, a ends, and what comes out is of no use.
     /// </summary>
-    public static void Run(int rows, int k, R* a, R* b, R* c, int strideC, bool accumulate)
+    public static void Run(int rows, int valid, int k, R* a, nint rowStride, nint kStride, R* b, R* c, int strideC, bool accumulate)
     {
         switch (rows)
         {
             case 12: Run12(k, a, b, c, strideC, accumulate); break;
-            case 8: Run8(k, a, b, c, strideC, accumulate); break;
-            case 6: Run6(k, a, b, c, strideC, accumulate); break;
-            case 4: Run4(k, a, b, c, strideC, accumulate); break;
-            default: Run2(k, a, b, c, strideC, accumulate); break;
+            case 8: Run8(valid, k, a, rowStride, kStride, b, c, strideC, accumulate); break;
+            case 6: Run6(valid, k, a, rowStride, kStride, b, c, strideC, accumulate); break;
+            case 4: Run4(valid, k, a, rowStride, kStride, b, c, strideC, accumulate); break;
+            default: Run2(valid, k, a, rowStride, kStride, b, c, strideC, accumulate); break;
         }
     }
 
@@ -63,12 +64,12 @@ internal static unsafe class MicroKernel<R, TLanes>
         for (; k > 0; k--, a += 12, b += Columns)
         {
             TLanes b0 = TLanes.Load(b), b1 = TLanes.Load(b + TLanes.Count);
-            r0.Add(a, b0, b1);
-            r1.Add(a + 2, b0, b1);
-            r2.Add(a + 4, b0, b1);
-            r3.Add(a + 6, b0, b1);
-            r4.Add(a + 8, b0, b1);
-            r5.Add(a + 10, b0, b1);
+            r0.Add(a, a + 1, b0, b1);
+            r1.Add(a + 2, a + 3, b0, b1);
+            r2.Add(a + 4, a + 5, b0, b1);
+            r3.Add(a + 6, a + 7, b0, b1);
+            r4.Add(a + 8, a + 9, b0, b1);
+            r5.Add(a + 10, a + 11, b0, b1);
         }
         r0.Store(c, strideC, 0);
         r1.Store(c, strideC, 2);
@@ -78,17 +79,18 @@ internal static unsafe class MicroKernel<R, TLanes>
         r5.Store(c, strideC, 10);
     }
 
-    private static void Run8(int k, R* a, R* b, R* c, int strideC, bool accumulate)
+    private static void Run8(int valid, int k, R* a, nint rowStride, nint kStride, R* b, R* c, int strideC, bool accumulate)
     {
-        RowPair r0 = new(c, strideC, 0, accumulate), r1 = new(c, strideC, 2, accumulate), r2 = new(c, strideC, 4, accumulate),
-            r3 = new(c, strideC, 6, accumulate);
-        for (; k > 0; k--, a += 8, b += Columns)
+        R* Row(int row) => a + Math.Min(row, valid - 1) * rowStride;
+        R* a0 = Row(0), a1 = Row(1), a2 = Row(2), a3 = Row(3), a4 = Row(4), a5 = Row(5), a6 = Row(6), a7 = Row(7);
+        RowPair r0 = new(c, strideC, 0, accumulate), r1 = new(c, strideC, 2, accumulate), r2 = new(c, strideC, 4, accumulate), r3 = new(c, strideC, 6, accumulate);
+        for (nint at = 0; k > 0; k--, at += kStride, b += Columns)
         {
             TLanes b0 = TLanes.Load(b), b1 = TLanes.Load(b + TLanes.Count);
-            r0.Add(a, b0, b1);
-            r1.Add(a + 2, b0, b1);
-            r2.Add(a + 4, b0, b1);
-            r3.Add(a + 6, b0, b1);
+            r0.Add(a0 + at, a1 + at, b0, b1);
+            r1.Add(a2 + at, a3 + at, b0, b1);
+            r2.Add(a4 + at, a5 + at, b0, b1);
+            r3.Add(a6 + at, a7 + at, b0, b1);
         }
         r0.Store(c, strideC, 0);
         r1.Store(c, strideC, 2);
@@ -96,38 +98,48 @@ internal static unsafe class MicroKernel<R, TLanes>
         r3.Store(c, strideC, 6);
     }
 
-    private static void Run6(int k, R* a, R* b, R* c, int strideC, bool accumulate)
+    private static void Run6(int valid, int k, R* a, nint rowStride, nint kStride, R* b, R* c, int strideC, bool accumulate)
     {
+        R* Row(int row) => a + Math.Min(row, valid - 1) * rowStride;
+        R* a0 = Row(0), a1 = Row(1), a2 = Row(2), a3 = Row(3), a4 = Row(4), a5 = Row(5);
         RowPair r0 = new(c, strideC, 0, accumulate), r1 = new(c, strideC, 2, accumulate), r2 = new(c, strideC, 4, accumulate);
-        for (; k > 0; k--, a += 6, b += Columns)
+        for (nint at = 0; k > 0; k--, at += kStride, b += Columns)
         {
             TLanes b0 = TLanes.Load(b), b1 = TLanes.Load(b + TLanes.Count);
-            r0.Add(a, b0, b1);
-            r1.Add(a + 2, b0, b1);
-            r2.Add(a + 4, b0, b1);
+            r0.Add(a0 + at, a1 + at, b0, b1);
+            r1.Add(a2 + at, a3 + at, b0, b1);
+            r2.Add(a4 + at, a5 + at, b0, b1);
         }
         r0.Store(c, strideC, 0);
         r1.Store(c, strideC, 2);
         r2.Store(c, strideC, 4);
     }
 
-    private static void Run4(int k, R* a, R* b, R* c, int strideC, bool accumulate)
+    private static void Run4(int valid, int k, R* a, nint rowStride, nint kStride, R* b, R* c, int strideC, bool accumulate)
     {
+        R* Row(int row) => a + Math.Min(row, valid - 1) * rowStride;
+        R* a0 = Row(0), a1 = Row(1), a2 = Row(2), a3 = Row(3);
         RowPair r0 = new(c, strideC, 0, accumulate), r1 = new(c, strideC, 2, accumulate);
-        for (; k > 0; k--, a += 4, b += Columns)
+        for (nint at = 0; k > 0; k--, at += kStride, b += Columns)
         {
             TLanes b0 = TLanes.Load(b), b1 = TLanes.Load(b + TLanes.Count);
-            r0.Add(a, b0, b1);
-            r1.Add(a + 2, b0, b1);
+            r0.Add(a0 + at, a1 + at, b0, b1);
+            r1.Add(a2 + at, a3 + at, b0, b1);
         }
         r0.Store(c, strideC, 0);
         r1.Store(c, strideC, 2);
     }
 
-    private static void Run2(int k, R* a, R* b, R* c, int strideC, bool accumulate)
+    private static void Run2(int valid, int k, R* a, nint rowStride, nint kStride, R* b, R* c, int strideC, bool accumulate)
     {
+        R* Row(int row) => a + Math.Min(row, valid - 1) * rowStride;
+        R* a0 = Row(0), a1 = Row(1);
         RowPair r0 = new(c, strideC, 0, accumulate);
-        for (; k > 0; k--, a += 2, b += Columns) r0.Add(a, TLanes.Load(b), TLanes.Load(b + TLanes.Count));
+        for (nint at = 0; k > 0; k--, at += kStride, b += Columns)
+        {
+            TLanes b0 = TLanes.Load(b), b1 = TLanes.Load(b + TLanes.Count);
+            r0.Add(a0 + at, a1 + at, b0, b1);
+        }
         r0.Store(c, strideC, 0);
     }
 
@@ -147,14 +159,14 @@ internal static unsafe class MicroKernel<R, TLanes>
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public void Add(R* a, TLanes b0, TLanes b1)
+        public void Add(R* a0, R* a1, TLanes b0, TLanes b1)
         {
-            var a0 = TLanes.Broadcast(a[0]);
-            c00 = TLanes.MultiplyAdd(a0, b0, c00);
-            c01 = TLanes.MultiplyAdd(a0, b1, c01);
-            var a1 = TLanes.Broadcast(a[1]);
-            c10 = TLanes.MultiplyAdd(a1, b0, c10);
-            c11 = TLanes.MultiplyAdd(a1, b1, c11);
+            var first = TLanes.Broadcast(*a0);
+            c00 = TLanes.MultiplyAdd(first, b0, c00);
+            c01 = TLanes.MultiplyAdd(first, b1, c01);
+            var second = TLanes.Broadcast(*a1);
+            c10 = TLanes.MultiplyAdd(second, b0, c10);
+            c11 = TLanes.MultiplyAdd(second, b1, c11);
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -1,11 +1,36 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace Hybrid.Core;
 
 /// <summary>Copies strips of a matrix into the order in which the micro-kernel reads them.</summary>
 internal static unsafe class Packing
 {
+    /// <summary>
+    /// As many whole panels side by side, whose lanes all lie side by side too: a few k of all of them, then the next few, so
+    /// that memory is read in its order and written in runs. Panel p begins at p * width * depth.
+    /// </summary>
+    public static void Panels<R>(R* source, long kStride, int panels, int width, int depth, R* target)
+        where R : unmanaged, IBinaryFloatingPointIeee754<R>
+    {
+        const int AtOnce = 8;
+        for (var start = 0; start < depth; start += AtOnce)
+        {
+            var end = Math.Min(start + AtOnce, depth);
+            for (var p = 0; p < panels; p++)
+            {
+                R* s = source + start * kStride + (long)p * width, t = target + ((long)p * depth + start) * width;
+                for (var k = start; k < end; k++, s += kStride, t += width)
+                {
+                    Prefetch(s + AtOnce * kStride);
+                    CopyRow(s, t, width);
+                }
+            }
+        }
+    }
+
     /// <summary>
     /// target[k][lane] = source[lane * laneStride + k * kStride] for the first <paramref name="lanes"/> lanes, zero for the
     /// rest up to <paramref name="width"/>. Lanes are rows of A or columns of B.
@@ -27,7 +52,19 @@ internal static unsafe class Packing
         for (; first + 4 <= lanes; first += 4)
         {
             R* s0 = source + first * laneStride, s1 = s0 + laneStride, s2 = s1 + laneStride, s3 = s2 + laneStride, t = target + first;
-            for (var k = 0; k < depth; k++, t += width)
+            var k = 0;
+            if (typeof(R) == typeof(float) && kStride == 1 && Sse.IsSupported)
+            {
+                for (; k + 4 <= depth; k += 4, t += 4 * width)
+                {
+                    Prefetch(s0 + 4 * laneStride + k);
+                    Prefetch(s1 + 4 * laneStride + k);
+                    Prefetch(s2 + 4 * laneStride + k);
+                    Prefetch(s3 + 4 * laneStride + k);
+                    Transpose4x4((float*)s0 + k, (float*)s1 + k, (float*)s2 + k, (float*)s3 + k, (float*)t, width);
+                }
+            }
+            for (; k < depth; k++, t += width)
             {
                 t[0] = s0[k * kStride];
                 t[1] = s1[k * kStride];
@@ -40,5 +77,44 @@ internal static unsafe class Packing
             R* s = source + lane * laneStride, t = target + lane;
             for (var k = 0; k < depth; k++, t += width) *t = lane < lanes ? s[k * kStride] : R.Zero;
         }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Prefetch(void* source)
+    {
+        if (Sse.IsSupported) Sse.Prefetch0(source);
+    }
+
+    /// <summary>A copy without the call that a copy of any length would be: the widths that there are, unrolled.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void CopyRow<R>(R* source, R* target, int width) where R : unmanaged
+    {
+        byte* s = (byte*)source, t = (byte*)target;
+        var bytes = width * sizeof(R);
+        if (bytes == 128) // 32 floats or 16 doubles, a panel of B
+        {
+            Vector512.Load(s).Store(t);
+            Vector512.Load(s + 64).Store(t + 64);
+        }
+        else if (bytes == 48) // 12 floats, a tile of A
+        {
+            Vector256.Load(s).Store(t);
+            Vector128.Load(s + 32).Store(t + 32);
+        }
+        else
+        {
+            for (var i = 0; i < width; i++) target[i] = source[i];
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Transpose4x4(float* s0, float* s1, float* s2, float* s3, float* t, int width)
+    {
+        Vector128<float> r0 = Vector128.Load(s0), r1 = Vector128.Load(s1), r2 = Vector128.Load(s2), r3 = Vector128.Load(s3);
+        Vector128<float> low01 = Sse.UnpackLow(r0, r1), low23 = Sse.UnpackLow(r2, r3), high01 = Sse.UnpackHigh(r0, r1), high23 = Sse.UnpackHigh(r2, r3);
+        Sse.MoveLowToHigh(low01, low23).Store(t);
+        Sse.MoveHighToLow(low23, low01).Store(t + width);
+        Sse.MoveLowToHigh(high01, high23).Store(t + 2 * width);
+        Sse.MoveHighToLow(high23, high01).Store(t + 3 * width);
     }
 }

@@ -11,27 +11,6 @@ namespace Hybrid.Core;
 /// </summary>
 internal static class VectorMath
 {
-    // exp(x) = 2^n exp(r), n = round(x / ln 2), |r| <= ln 2 / 2; ln 2 in two parts, so that n ln 2 is subtracted exactly.
-    // The polynomial for float is that of Cephes' expf (Moshier 1989); for double the Taylor series does.
-    private static ReadOnlySpan<double> ExpFloat =>
-        [1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1];
-
-    private static ReadOnlySpan<double> ExpDouble =>
-    [
-        1 / 6227020800.0, 1 / 479001600.0, 1 / 39916800.0, 1 / 3628800.0, 1 / 362880.0, 1 / 40320.0, 1 / 5040.0, 1 / 720.0,
-        1 / 120.0, 1 / 24.0, 1 / 6.0, 1 / 2.0,
-    ];
-
-    // tanh(x) = x + x z P(z) / Q(z), z = x^2, for |x| < 0.625 (Cephes tanhf and tanh).
-    private static ReadOnlySpan<double> TanhFloat =>
-        [-5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1];
-
-    private static ReadOnlySpan<double> TanhDoubleP =>
-        [-9.64399179425052238628e-1, -9.92877231001918586564e1, -1.61468768441708447952e3];
-
-    private static ReadOnlySpan<double> TanhDoubleQ =>
-        [1, 1.12811678491632931402e2, 2.23548839060100448583e3, 4.84406305325125486048e3];
-
     // erfc(z) = t exp(-z^2) Q(t), t = 3 / (3 + z), z >= 0. Q is smooth on (0, 1]; these are its Chebyshev coefficients in
     // u = 2 t - 1, computed with 40 digits. Eleven of them reach 1e-8, all of them 1e-16.
     private static ReadOnlySpan<double> ErfcScaled =>
@@ -99,11 +78,19 @@ internal static class VectorMath
     public static (Vector512<R> Mantissa, Vector512<R> Shifted) ExpParts<R>(Vector512<R> x) where R : unmanaged, IBinaryFloatingPointIeee754<R>
     {
         var single = typeof(R) == typeof(float);
+        // e^x = 2^n e^r, n = round(x / ln 2), |r| <= ln 2 / 2; ln 2 in two parts, so that n ln 2 is subtracted exactly.
         var shifted = MultiplyAdd(x, Constant<R>(1.4426950408889634), RoundingShift<R>());
         var n = shifted - RoundingShift<R>();
         var r = MultiplyAdd(n, Constant<R>(single ? -0.693359375 : -0.693145751953125), x);
         r = MultiplyAdd(n, Constant<R>(single ? 2.12194440e-4 : -1.42860682030941723212e-6), r);
-        return (MultiplyAdd(Polynomial(single ? ExpFloat : ExpDouble, r), r * r, r) + Vector512<R>.One, shifted);
+        // e^r = 1 + r + r^2 P(r). In float that of Cephes' expf (Moshier 1989); in double the Taylor series does.
+        var p = single
+            ? Constant<R>(1.9875691500e-4).Horner(r, 1.3981999507e-3).Horner(r, 8.3334519073e-3).Horner(r, 4.1665795894e-2)
+                .Horner(r, 1.6666665459e-1).Horner(r, 5.0000001201e-1)
+            : Constant<R>(1 / 6227020800.0).Horner(r, 1 / 479001600.0).Horner(r, 1 / 39916800.0).Horner(r, 1 / 3628800.0)
+                .Horner(r, 1 / 362880.0).Horner(r, 1 / 40320.0).Horner(r, 1 / 5040.0).Horner(r, 1 / 720.0).Horner(r, 1 / 120.0)
+                .Horner(r, 1 / 24.0).Horner(r, 1 / 6.0).Horner(r, 1 / 2.0);
+        return (MultiplyAdd(p, r * r, r) + Vector512<R>.One, shifted);
     }
 
     /// <summary>1.5 * 2^(bits of the mantissa): adding it rounds to an integer and leaves that in the low bits.</summary>
@@ -130,7 +117,11 @@ internal static class VectorMath
         var large = Vector512<R>.One - Constant<R>(2) / (Exp(magnitude + magnitude) + Vector512<R>.One);
         large |= x & Constant<R>(-0.0);
         var z = x * x;
-        var ratio = typeof(R) == typeof(float) ? Polynomial(TanhFloat, z) : Polynomial(TanhDoubleP, z) / Polynomial(TanhDoubleQ, z);
+        // tanh(x) = x + x z P(z) / Q(z) (Cephes tanhf and tanh).
+        var ratio = typeof(R) == typeof(float)
+            ? Constant<R>(-5.70498872745e-3).Horner(z, 2.06390887954e-2).Horner(z, -5.37397155531e-2).Horner(z, 1.33314422036e-1).Horner(z, -3.33332819422e-1)
+            : Constant<R>(-9.64399179425052238628e-1).Horner(z, -9.92877231001918586564e1).Horner(z, -1.61468768441708447952e3)
+                / Vector512<R>.One.Horner(z, 1.12811678491632931402e2).Horner(z, 2.23548839060100448583e3).Horner(z, 4.84406305325125486048e3);
         var small = MultiplyAdd(ratio * z, x, x);
         return Vector512.ConditionalSelect(Vector512.LessThan(magnitude, Constant<R>(0.625)), small, large);
     }
@@ -161,15 +152,10 @@ internal static class VectorMath
         return (cumulative, gauss * Constant<R>(0.39894228040143268));
     }
 
-    /// <summary>Horner's scheme, highest power first.</summary>
+    /// <summary>One step of Horner's scheme, highest power first. In a loop over coefficients, each would be converted anew.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<R> Polynomial<R>(ReadOnlySpan<double> coefficients, Vector512<R> x)
-        where R : unmanaged, IBinaryFloatingPointIeee754<R>
-    {
-        var sum = Constant<R>(coefficients[0]);
-        for (var i = 1; i < coefficients.Length; i++) sum = MultiplyAdd(sum, x, Constant<R>(coefficients[i]));
-        return sum;
-    }
+    private static Vector512<R> Horner<R>(this Vector512<R> sum, Vector512<R> x, double coefficient) where R : unmanaged, IBinaryFloatingPointIeee754<R> =>
+        MultiplyAdd(sum, x, Constant<R>(coefficient));
 
     /// <summary>Clenshaw's scheme.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
