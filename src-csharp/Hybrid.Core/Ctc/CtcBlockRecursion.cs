@@ -1,6 +1,7 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace Hybrid.Core;
 
@@ -21,8 +22,8 @@ internal readonly unsafe ref struct CtcBlockRecursion
     // that is more than 2^400 larger. A state that is above 2^-560 then, with no symbol below 2^-80, is above 2^-880 at the end.
     private const int Period = 4, LeastExponent = -560, NeighbourExponent = 400, OccupancyExponent = 800;
 
-    private readonly double* memory;
-    private readonly long* exponents;
+    private readonly double* alpha, beta, softmax, emissions, skips, factors;
+    private readonly long* alphaExponents, betaExponents, reached, left;
     private readonly int* labels;
     private readonly int S, V, frames, blocks, width;
 
@@ -34,52 +35,48 @@ internal readonly unsafe ref struct CtcBlockRecursion
     /// <param name="frames">Frames of this utterance, as many as the labels need.</param>
     public CtcBlockRecursion(double* memory, long* exponents, int* labels, int S, int V, int frames)
     {
-        this.memory = memory;
-        this.exponents = exponents;
-        this.labels = labels;
         (this.S, this.V, this.frames, blocks, width) = (S, V, frames, Blocks(S), Width(S));
+        this.labels = labels;
+        alpha = memory + width; // frame -1 lies before
+        beta = alpha + (long)frames * width;
+        softmax = beta + 2 * width;
+        emissions = softmax + (long)frames * Padded(V);
+        skips = emissions + width;
+        factors = skips + width;
+        alphaExponents = exponents;
+        betaExponents = alphaExponents + (frames / Period + 1L) * blocks;
+        reached = betaExponents + blocks + 1;
+        left = reached + frames + 2;
     }
 
     /// <summary>
     /// Numbers: a row of alpha for each frame and the one before the first, two rows for beta, the softmax of each frame,
-    /// emissions, skip rule, factors between neighbours. Integers: exponents of alpha, once a period, and of beta, and for each
-    /// frame the first and the last label.
+    /// emissions, skip rule, factors between neighbours. Integers: exponents of alpha, once a period, and of beta, and for
+    /// frames -1 to T the last label that can be reached by then, and the first from which the end can still be reached.
     /// </summary>
     public static (long Numbers, long Integers) Space(int frames, int S, int V) =>
-        ((frames + 3L) * 2 * Width(S) + (long)frames * Symbols(V) + 3L * Width(S) + Blocks(S) * Lanes, (frames / Period + 2L) * Blocks(S) + 2 * (frames + 2L));
+        ((frames + 3L) * Width(S) + (long)frames * Padded(V) + 3L * Width(S), (frames / Period + 2L) * Blocks(S) + 2 * (frames + 2L));
 
     private static int Blocks(int S) => S / Lanes + 1;
 
-    // One kind of states with a zero in front, for "the label before", and a register of zeros behind.
-    private static int Width(int S) => (Blocks(S) + 1) * Lanes;
+    // A row: a register of blanks and one of labels for each block, and after the last block as many zeros.
+    private static int Width(int S) => (Blocks(S) + 1) * 2 * Lanes;
 
-    private static int Symbols(int V) => (V + Lanes - 1) / Lanes * Lanes;
+    private static int Padded(int V) => (V + Lanes - 1) / Lanes * Lanes;
 
-    // Rows hold blanks first, then labels; label i stands at place i + 1.
-    private double* Alpha(int t) => memory + (t + 1L) * 2 * width;
+    private double* Alpha(int t) => alpha + (long)t * width;
 
-    private double* Beta(int parity) => Alpha(frames) + parity * 2 * width;
+    private double* Beta(int t) => beta + (t & 1) * width;
 
-    private double* Softmax(int t) => Beta(2) + (long)t * Symbols(V);
+    private double* Softmax(int t) => softmax + (long)t * Padded(V);
 
-    private double* Emissions => Softmax(frames);
-
-    private double* Skips => Emissions + width;
-
-    private double* Factors => Skips + 2 * width;
-
-    /// <summary>The exponents of alpha at frame <paramref name="t"/>.</summary>
-    private long* AlphaExponents(int t) => exponents + (long)((t + 1) / Period) * blocks;
-
-    private long* BetaExponents => exponents + (frames / Period + 1L) * blocks;
-
-    /// <summary>For frames -1 to T: the last label that can be reached by then, and the first that can be left from there.</summary>
-    private long* Reached => BetaExponents + blocks + 1;
-
-    private long* Left => Reached + frames + 2;
+    private long* AlphaExponents(int t) => alphaExponents + (long)((t + 1) / Period) * blocks;
 
     /// <summary>The blocks that an alignment can be in at frame <paramref name="t"/>.</summary>
-    private (int First, int Last) Band(int t) => ((int)Left[t] / Lanes, (int)(Reached[t - 1] + 1) / Lanes);
+    private (int First, int Last) Band(int t) => ((int)left[t] / Lanes, (int)(reached[t - 1] + 1) / Lanes);
+
+    /// <summary>The place of blank <paramref name="i"/> in a row; that of label i lies a register further.</summary>
+    private static int Place(int i) => i / Lanes * 2 * Lanes + i % Lanes;
 
     /// <summary>
     /// Negative log-likelihood of the labels, and into <paramref name="gradient"/> its derivative with respect to the logits
@@ -95,17 +92,17 @@ internal readonly unsafe ref struct CtcBlockRecursion
             Forward(t, blank);
             if ((t + 1) % Period == 0 && !Scale(Alpha(t), t, AlphaExponents(t - 1), AlphaExponents(t), 1)) return false;
         }
-        var last = frames - 1;
-        var lastExponents = AlphaExponents(last);
-        var (total, totalExponent) = (Alpha(last)[S], lastExponents[S / Lanes]);
-        if (S > 0) (total, totalExponent) = CtcRecursion.Add((total, totalExponent), (Alpha(last)[width + S], lastExponents[(S - 1) / Lanes])); // F5
+        var last = Alpha(frames - 1);
+        var lastExponents = AlphaExponents(frames - 1);
+        var (total, totalExponent) = (last[Place(S)], lastExponents[S / Lanes]);
+        if (S > 0) (total, totalExponent) = CtcRecursion.Add((total, totalExponent), (last[Place(S - 1) + Lanes], lastExponents[(S - 1) / Lanes])); // F5
         loss = -(Math.Log(total) + totalExponent * Math.Log(2)); // F5
         if (gradient is null) return true;
 
-        new Span<double>(Factors, blocks * Lanes).Fill(1);
-        for (var t = last; t >= 0; t--)
+        new Span<double>(factors, blocks * Lanes).Fill(1);
+        for (var t = frames - 1; t >= 0; t--)
         {
-            if (t < last && (last - t) % Period == 0 && !Scale(Beta(t + 1 & 1), t + 1, BetaExponents, BetaExponents, -1)) return false;
+            if (t < frames - 1 && (frames - 1 - t) % Period == 0 && !Scale(Beta(t + 1), t + 1, betaExponents, betaExponents, -1)) return false;
             if (!Backward(t, blank, total, totalExponent, gradient + t * frameStride, scale)) return false;
         }
         return true;
@@ -113,74 +110,73 @@ internal readonly unsafe ref struct CtcBlockRecursion
 
     private void Prepare()
     {
-        new Span<double>(Alpha(-1), 2 * width).Clear();
-        new Span<double>(Beta(0), 2 * 2 * width).Clear();
-        new Span<double>(Emissions, 3 * width).Clear();
-        new Span<double>(Factors, blocks * Lanes).Fill(1);
-        new Span<long>(AlphaExponents(-1), blocks).Clear();
-        new Span<long>(BetaExponents, blocks).Clear();
+        new Span<double>(Alpha(-1), width).Clear();
+        new Span<double>(beta, 2 * width).Clear();
+        new Span<double>(emissions, 2 * width).Clear();
+        new Span<double>(factors, blocks * Lanes).Fill(1);
+        new Span<long>(alphaExponents, blocks).Clear();
+        new Span<long>(betaExponents, blocks).Clear();
         // Before the first frame stands the first blank; after the last frame, the last one (F2, B1).
         Alpha(-1)[0] = 1;
-        Beta(frames & 1)[S] = 1;
+        Beta(frames)[Place(S)] = 1;
         for (var i = 1; i < S; i++)
-            if (labels[i] != labels[i - 1]) Skips[i] = 1;
+            if (labels[i] != labels[i - 1]) skips[i] = 1;
         // Each label takes a frame, and a blank between equal ones another.
-        Reached[-1] = -1;
+        reached[-1] = -1;
         for (int t = 0, wait = 0, i = -1; t <= frames; t++)
         {
-            if (i + 1 < S && i >= 0 && Skips[i + 1] == 0 && wait == 0) wait = 1;
+            if (i >= 0 && i + 1 < S && skips[i + 1] == 0 && wait == 0) wait = 1;
             else if (i + 1 < S) (i, wait) = (i + 1, 0);
-            Reached[t] = i;
+            reached[t] = i;
         }
-        Left[frames] = S;
+        left[frames] = S;
         for (int t = frames - 1, wait = 0, i = S; t >= -1; t--)
         {
-            if (i < S && i > 0 && Skips[i] == 0 && wait == 0) wait = 1;
+            if (i > 0 && i < S && skips[i] == 0 && wait == 0) wait = 1;
             else if (i > 0) (i, wait) = (i - 1, 0);
-            Left[t] = i;
+            left[t] = i;
         }
     }
 
     /// <summary>Softmax of one frame, F1. False where a symbol is too improbable, or a logit not finite.</summary>
     private bool Emit<R>(R* logits, double* y) where R : unmanaged, IBinaryFloatingPointIeee754<R>
     {
-        int symbols = V, padded = Symbols(V), whole = symbols / Lanes * Lanes;
+        int symbols = V, padded = Padded(V), whole = symbols / Lanes * Lanes;
         for (var v = 0; v < whole; v += Lanes) Widen(logits + v).Store(y + v);
         for (var v = whole; v < symbols; v++) y[v] = double.CreateTruncating(logits[v]);
         for (var v = symbols; v < padded; v++) y[v] = y[0];
         var largest = Vector512.Load(y);
-        for (var v = Lanes; v < padded; v += Lanes) largest = Vector512.Max(largest, Vector512.Load(y + v));
-        var offset = largest[0];
-        for (var i = 1; i < Lanes; i++) offset = Math.Max(offset, largest[i]);
-
-        var (offsets, sums, smallest) = (Vector512.Create(offset), Vector512<double>.Zero, Vector512<double>.One);
+        for (var v = Lanes; v < padded; v += Lanes) largest = Vector512.MaxNative(largest, Vector512.Load(y + v));
+        var (offset, sums, smallest) = (Vector512.Create(Largest(largest)), Vector512<double>.Zero, Vector512<double>.One);
         for (var v = 0; v < padded; v += Lanes)
         {
-            var e = VectorMath.Exp(Vector512.Load(y + v) - offsets);
-            smallest = Vector512.Min(smallest, e); // of NaN, NaN
+            var e = VectorMath.Exp(Vector512.Load(y + v) - offset);
+            smallest = Vector512.MinNative(smallest, e);
             e.Store(y + v);
             if (v < whole) sums += e;
         }
-        var sum = CtcRecursion.SumInOrder(sums);
+        var sum = CtcRecursion.SumOfLanes(sums);
         for (var v = whole; v < symbols; v++) sum += y[v];
         var inverse = Vector512.Create(1 / sum);
         for (var v = 0; v < padded; v += Lanes) (Vector512.Load(y + v) * inverse).Store(y + v);
-        return Vector512.GreaterThanAll(smallest, Vector512.Create(PowerOfTwo(-64))); // and y above 2^-80, there being at most 2^16 symbols
+        // Then y is above 2^-80, there being at most 2^16 symbols. NaN and infinite logits make the sum NaN.
+        return sum > 0 && Vector512.GreaterThanAll(smallest, Vector512.Create(PowerOfTwo(-64)));
     }
 
     private void Forward(int t, int blank)
     {
-        double* before = Alpha(t - 1), labelsBefore = before + width, now = Alpha(t), labelsNow = now + width + 1;
-        double* emissions = Emissions, skips = Skips, factors = Factors;
+        double* before = Alpha(t - 1), now = Alpha(t), emission = emissions, skip = skips, factor = factors;
         var (first, last) = Band(t);
         var y = Gather(t, first, last);
         var blankEmission = Vector512.Create(y[blank]);
-        for (var i = first * Lanes; i <= last * Lanes; i += Lanes)
+        var neighbour = first == 0 ? Vector512<double>.Zero : Vector512.Load(before + (2 * first - 1) * Lanes);
+        for (int i = first * Lanes, place = 2 * i; i <= last * Lanes; i += Lanes, place += 2 * Lanes)
         {
-            // Place i of the labels is label i - 1: the one before blank i. The first of them is the neighbour's.
-            Vector512<double> b = Vector512.Load(before + i), l = Vector512.Load(labelsBefore + i + 1), lBefore = Vector512.Load(labelsBefore + i) * Vector512.Load(factors + i);
-            ((b + lBefore) * blankEmission).Store(now + i); // F3
-            (VectorMath.MultiplyAdd(lBefore, Vector512.Load(skips + i), l + b) * Vector512.Load(emissions + i)).Store(labelsNow + i); // F4
+            Vector512<double> b = Vector512.Load(before + place), l = Vector512.Load(before + place + Lanes);
+            var lBefore = FromBelow(l, neighbour) * Vector512.Load(factor + i); // label i - 1, the one before blank i
+            ((b + lBefore) * blankEmission).Store(now + place); // F3
+            (VectorMath.MultiplyAdd(lBefore, Vector512.Load(skip + i), l + b) * Vector512.Load(emission + i)).Store(now + place + Lanes); // F4
+            neighbour = l;
         }
         ClearBeside(now, first, last);
     }
@@ -188,63 +184,75 @@ internal readonly unsafe ref struct CtcBlockRecursion
     private bool Backward<R>(int t, int blank, double total, long totalExponent, R* gradient, double scale) where R : unmanaged, IBinaryFloatingPointIeee754<R>
     {
         // later holds beta of t + 1 times the emission there; now gets the same of t.
-        double* later = Beta(t + 1 & 1), laterLabels = later + width + 1, now = Beta(t & 1), nowLabels = now + width + 1;
-        double* alpha = Alpha(t), alphaLabels = alpha + width + 1, emissions = Emissions, skips = Skips, factors = Factors;
-        long* alphaExponents = AlphaExponents(t), betaExponents = BetaExponents;
+        double* later = Beta(t + 1), now = Beta(t), reaching = Alpha(t), emission = emissions, skip = skips, factor = factors;
+        long* reachingExponents = AlphaExponents(t), leavingExponents = betaExponents;
         var (first, last) = Band(t);
         var y = Gather(t, first, last);
         var blankEmission = Vector512.Create(y[blank]);
-        var blankOccupancy = Vector512<double>.Zero;
+        var (blankOccupancy, inverseTotal) = (Vector512<double>.Zero, 1 / total);
+        Vector512<double> b = Vector512.Load(later + first * 2 * Lanes), l = Vector512.Load(later + first * 2 * Lanes + Lanes);
         for (var block = first; block <= last; block++)
         {
-            var i = block * Lanes;
-            Vector512<double> b = Vector512.Load(later + i), l = Vector512.Load(laterLabels + i), factor = Vector512.Load(factors + i);
-            Vector512<double> bNext = Vector512.Load(later + i + 1) * factor, lNext = Vector512.Load(laterLabels + i + 1) * factor;
+            int i = block * Lanes, place = 2 * i;
+            Vector512<double> bAbove = Vector512.Load(later + place + 2 * Lanes), lAbove = Vector512.Load(later + place + 3 * Lanes), ratio = Vector512.Load(factor + i);
+            Vector512<double> bNext = FromAbove(b, bAbove) * ratio, lNext = FromAbove(l, lAbove) * ratio;
             var betaBlank = b + l; // B2
-            var betaLabel = VectorMath.MultiplyAdd(lNext, Vector512.Load(skips + i + 1), l + bNext); // B3
+            var betaLabel = VectorMath.MultiplyAdd(lNext, FromAbove(Vector512.Load(skip + i), Vector512.Load(skip + i + Lanes)), l + bNext); // B3
 
-            var exponent = alphaExponents[block] + betaExponents[block] - totalExponent;
+            var exponent = reachingExponents[block] + leavingExponents[block] - totalExponent;
             if (exponent > OccupancyExponent) return false;
-            var share = Vector512.Create(PowerOfTwo(Math.Max(exponent, -1000)) / total);
-            blankOccupancy += Vector512.Load(alpha + i) * betaBlank * share; // B4
-            var labelOccupancy = Vector512.Load(alphaLabels + i) * betaLabel * share;
+            var share = Vector512.Create(PowerOfTwo(Math.Max(exponent, -1000)) * inverseTotal);
+            blankOccupancy += Vector512.Load(reaching + place) * betaBlank * share; // B4
+            (Vector512.Load(reaching + place + Lanes) * betaLabel * share).Store(reaching + i); // alpha is not needed any more
 
-            (betaBlank * blankEmission).Store(now + i);
-            (betaLabel * Vector512.Load(emissions + i)).Store(nowLabels + i);
-            labelOccupancy.Store(alphaLabels + i); // alpha is not needed any more
+            (betaBlank * blankEmission).Store(now + place);
+            (betaLabel * Vector512.Load(emission + i)).Store(now + place + Lanes);
+            (b, l) = (bAbove, lAbove);
         }
         ClearBeside(now, first, last);
 
         // B5: softmax minus occupancy.
         var wanted = labels;
-        y[blank] -= CtcRecursion.SumInOrder(blankOccupancy);
-        for (int i = (int)Left[t], end = (int)Reached[t]; i <= end; i++) y[wanted[i]] -= alphaLabels[i];
+        y[blank] -= CtcRecursion.SumOfLanes(blankOccupancy);
+        for (int i = (int)left[t], end = (int)reached[t]; i <= end; i++) y[wanted[i]] -= reaching[i];
         var (v, scales) = (0, Vector512.Create(scale));
         for (; v + Lanes <= V; v += Lanes) Narrow(Vector512.Load(y + v) * scales, gradient + v);
         for (; v < V; v++) gradient[v] = R.CreateTruncating(scale * y[v]);
         return true;
     }
 
+    /// <summary>A register of labels moved up by one, with the last of the block below in front.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<double> FromBelow(Vector512<double> x, Vector512<double> below) => Avx512F.IsSupported
+        ? Avx512F.AlignRight64(x.AsInt64(), below.AsInt64(), 7).AsDouble()
+        : Vector512.Create(below[7], x[0], x[1], x[2], x[3], x[4], x[5], x[6]);
+
+    /// <summary>The same moved down by one, with the first of the block above behind.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<double> FromAbove(Vector512<double> x, Vector512<double> above) => Avx512F.IsSupported
+        ? Avx512F.AlignRight64(above.AsInt64(), x.AsInt64(), 1).AsDouble()
+        : Vector512.Create(x[1], x[2], x[3], x[4], x[5], x[6], x[7], above[0]);
+
     /// <summary>The softmax of a frame, and of the labels of some blocks side by side.</summary>
     private double* Gather(int t, int first, int last)
     {
-        double* y = Softmax(t), emissions = Emissions;
+        double* y = Softmax(t), emission = emissions;
         var wanted = labels;
-        for (int i = first * Lanes, end = Math.Min(S, (last + 1) * Lanes); i < end; i++) emissions[i] = y[wanted[i]];
+        for (int i = first * Lanes, end = Math.Min(S, (last + 1) * Lanes); i < end; i++) emission[i] = y[wanted[i]];
         return y;
     }
 
     /// <summary>Zeros in the blocks on either side of those of a row that were computed: the next frame may look there.</summary>
-    private void ClearBeside(double* row, int first, int last)
+    private static void ClearBeside(double* row, int first, int last)
     {
-        if (first > 0) Clear(row, first - 1);
-        if (last + 1 < blocks) Clear(row, last + 1);
+        if (first > 0) Clear(row + (first - 1) * 2 * Lanes);
+        Clear(row + (last + 1) * 2 * Lanes);
     }
 
-    private void Clear(double* row, int block)
+    private static void Clear(double* block)
     {
-        Vector512<double>.Zero.Store(row + block * Lanes);
-        Vector512<double>.Zero.Store(row + width + 1 + block * Lanes);
+        Vector512<double>.Zero.Store(block);
+        Vector512<double>.Zero.Store(block + Lanes);
     }
 
     /// <summary>
@@ -254,23 +262,21 @@ internal readonly unsafe ref struct CtcBlockRecursion
     private bool Scale(double* row, int t, long* old, long* renewed, int direction)
     {
         var (first, last) = Band(t);
-        var factors = Factors + (direction > 0 ? 0 : Lanes - 1);
+        var factor = factors + (direction > 0 ? 0 : Lanes - 1);
         var lanes = Vector512.Create(0L, 1, 2, 3, 4, 5, 6, 7);
         var (least, lowLabel, lowBlank, highLabel, highBlank) =
-            (Vector512.Create(PowerOfTwo(LeastExponent)), Vector512.Create(Left[t]), Vector512.Create(Left[t + 1]), Vector512.Create(Reached[t]), Vector512.Create(Reached[t - 1] + 1));
+            (Vector512.Create(PowerOfTwo(LeastExponent)), Vector512.Create(left[t]), Vector512.Create(left[t + 1]), Vector512.Create(reached[t]), Vector512.Create(reached[t - 1] + 1));
         var (start, end) = direction > 0 ? (first, last) : (last, first);
         for (var block = start; block != end + direction; block += direction)
         {
-            double* pBlank = row + block * Lanes, pLabel = row + width + 1 + block * Lanes;
-            Vector512<double> b = Vector512.Load(pBlank), l = Vector512.Load(pLabel), both = Vector512.Max(b, l);
-            var largest = both[0];
-            for (var i = 1; i < Lanes; i++) largest = Math.Max(largest, both[i]);
-            var exponent = old[block] + (BitConverter.DoubleToInt64Bits(largest) >> 52) - 1023;
+            double* pBlank = row + block * 2 * Lanes, pLabel = pBlank + Lanes;
+            Vector512<double> b = Vector512.Load(pBlank), l = Vector512.Load(pLabel);
+            var exponent = old[block] + (BitConverter.DoubleToInt64Bits(Largest(Vector512.MaxNative(b, l))) >> 52) - 1023;
             if (block != start) exponent = Math.Max(exponent, renewed[block - direction] - NeighbourExponent);
             var shift = old[block] - exponent;
             if (shift is < -1000 or > 1000) return false;
             renewed[block] = exponent;
-            factors[block * Lanes] = block == start ? 1 : PowerOfTwo(Math.Max(renewed[block - direction] - exponent, -1000));
+            factor[block * Lanes] = block == start ? 1 : PowerOfTwo(Math.Max(renewed[block - direction] - exponent, -1000));
 
             var scale = Vector512.Create(PowerOfTwo(shift));
             (b, l) = (b * scale, l * scale);
@@ -285,9 +291,17 @@ internal readonly unsafe ref struct CtcBlockRecursion
         for (var block = end + direction; (uint)block < (uint)blocks; block += direction)
         {
             renewed[block] = renewed[end];
-            factors[block * Lanes] = 1;
+            factor[block * Lanes] = 1;
         }
         return true;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static double Largest(Vector512<double> x)
+    {
+        var four = Vector256.MaxNative(x.GetLower(), x.GetUpper());
+        var two = Vector128.MaxNative(four.GetLower(), four.GetUpper());
+        return two[0] > two[1] ? two[0] : two[1];
     }
 
     /// <summary>2^n for n in -1022..1023.</summary>

@@ -13,7 +13,7 @@ public sealed class CtcLoss(int blank = 0, CtcReduction reduction = CtcReduction
     private protected override (long Numbers, long Integers) Space(int frames, int S, int V)
     {
         var (space, blocks) = (CtcRecursion.Space(frames, S, V), CtcBlockRecursion.Space(frames, S, V));
-        return (Math.Max(space, blocks.Numbers), Math.Max(space, blocks.Integers));
+        return (AlignedMemory.RoundUp<double>(Math.Max(space, blocks.Numbers)), AlignedMemory.RoundUp<long>(Math.Max(space, blocks.Integers)));
     }
 
     private protected override unsafe double Run<R>(in SequenceProblem<R> problem, double* numbers, long* integers) =>

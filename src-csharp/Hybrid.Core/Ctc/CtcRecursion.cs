@@ -143,7 +143,7 @@ internal readonly unsafe ref struct CtcRecursion
             sums += m * PowerOfTwo(e);
             Vector512.ConditionalSelect(Vector512.Equals(x, below).AsInt64(), zero, e).Store(symbolExponents + v);
         }
-        var inverse = Vector512.Create(1 / SumInOrder(sums));
+        var inverse = Vector512.Create(1 / SumOfLanes(sums));
         for (var v = 0; v < padded; v += Lanes) (Vector512.Load(symbols + v) * inverse).Store(symbols + v); // F1
         for (var i = 0; i < states; i++)
         {
@@ -203,7 +203,7 @@ internal readonly unsafe ref struct CtcRecursion
         // B5: softmax minus occupancy. From here on the symbols' places hold plain numbers.
         var occupancy = symbols.Mantissa;
         for (var v = 0; v < symbolCount; v += Lanes) (Vector512.Load(occupancy + v) * PowerOfTwo(Vector512.Load(symbols.Exponent + v))).Store(occupancy + v);
-        occupancy[blank] -= SumInOrder(blankOccupancy);
+        occupancy[blank] -= SumOfLanes(blankOccupancy);
         var occupied = alphaLabels.Mantissa;
         for (var i = 0; i < states; i++) occupancy[wanted[i]] -= occupied[i];
         for (var v = 0; v < symbolCount; v++) gradient[v] = R.CreateTruncating(scale * occupancy[v]);
@@ -265,12 +265,12 @@ internal readonly unsafe ref struct CtcRecursion
         return (large.Mantissa + Math.ScaleB(small.Mantissa, (int)Math.Max(small.Exponent - large.Exponent, -2000)), large.Exponent);
     }
 
-    /// <summary>The lanes one after the other, so that the sum has the same bits for every register width.</summary>
+    /// <summary>In an order that is the same for every register width.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static double SumInOrder(Vector512<double> x)
+    internal static double SumOfLanes(Vector512<double> x)
     {
-        var sum = 0.0;
-        for (var i = 0; i < Lanes; i++) sum += x[i];
-        return sum;
+        var four = x.GetLower() + x.GetUpper();
+        var two = four.GetLower() + four.GetUpper();
+        return two[0] + two[1];
     }
 }
