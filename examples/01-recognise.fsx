@@ -12,10 +12,11 @@ let model = SpeechModel.Load(Path.Combine(__SOURCE_DIRECTORY__, "tiny.safetensor
 
 let text = "HAPPY CHILD ALWAYS ASK TEACHER"
 let spoken = speak 2026 text
-let file = Path.Combine(Path.GetTempPath(), "hybrid-example-01.wav")
+let file = Path.GetTempFileName()
 AudioClip(spoken.Samples, SpokenUtterance.SampleRate).WriteWav file
 
 let recognition = recognize model file
+File.Delete file
 
 printfn $"{text}, {recognition.DurationSeconds:F2} seconds"
 

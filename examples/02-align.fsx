@@ -14,7 +14,7 @@ let model, folder, split =
     | [| _; model; folder; split |] -> SpeechModel.Load model, folder, split
     | _ ->
         // Voices that the model has never heard.
-        let folder = Path.Combine(Path.GetTempPath(), "hybrid-example-02")
+        let folder = Directory.CreateTempSubdirectory("hybrid-example-").FullName
         synthesize folder 60 12 5 |> ignore
         SpeechModel.Load(Path.Combine(__SOURCE_DIRECTORY__, "tiny.safetensors")), folder, "test"
 

@@ -31,7 +31,7 @@ let schedule =
         clipGradients 5.0
     }
 
-let folder = Path.Combine(Path.GetTempPath(), "hybrid-example-03")
+let folder = Directory.CreateTempSubdirectory("hybrid-example-").FullName
 let corpus = synthesize folder 500 40 1
 let result = train network schedule corpus
 
@@ -43,3 +43,4 @@ printfn $"PER on unseen speakers: {(evaluate result.Model unseen).Per:F1} %%"
 
 let utterance = unseen[0]
 printfn $"{utterance.Text}: {recognize result.Model utterance.AudioPath}"
+Directory.Delete(folder, true)

@@ -87,7 +87,7 @@ let model = SpeechModel.Load(Path.Combine(__SOURCE_DIRECTORY__, "tiny.safetensor
 let spoken = speak 3 "ALMOST ALIVE"
 let clip = AudioClip(spoken.Samples, SpokenUtterance.SampleRate)
 let sentence = CtcLattice.Of(Recognizer(model).LogProbs clip, model.Inventory.Labels spoken.Phones)
-let page = Path.Combine(Path.GetTempPath(), "hybrid-example-06.html")
+let page = Path.Combine(Directory.CreateTempSubdirectory("hybrid-example-").FullName, "ctc.html")
 
 Report.write page "CTC, all alignments at once" [
     Paragraph spoken.Text

@@ -90,14 +90,15 @@ let network =
 let schedule =
     training {
         seed 1
-        epochs 3
+        epochs 2
         batchSize 4
         optimizer (adamW (learningRate = 6e-3))
         clipGradients 5.0
     }
 
-let folder = Path.Combine(Path.GetTempPath(), "hybrid-example-08")
-let result = train network schedule (synthesize folder 150 20 1)
+let folder = Directory.CreateTempSubdirectory("hybrid-example-").FullName
+let result = train network schedule (synthesize folder 80 12 1)
+Directory.Delete(folder, true)
 
 for epoch in result.History do
     printfn $"epoch {epoch.Epoch}: loss {epoch.TrainLoss:F3}"

@@ -10,8 +10,8 @@ open Hybrid.Speech
 let model = SpeechModel.Load(Path.Combine(__SOURCE_DIRECTORY__, "tiny.safetensors"))
 
 // Other sentences and other voices than those that the network was trained on.
-let folder = Path.Combine(Path.GetTempPath(), "hybrid-example-09")
-let corpus = synthesize folder 200 20 5
+let folder = Directory.CreateTempSubdirectory("hybrid-example-").FullName
+let corpus = synthesize folder 120 12 5
 let phones = languageModel 3 (corpus.Split "train")
 printfn $"phones: {phones.Count 1} single ones, {phones.Count 2} pairs, {phones.Count 3} triples"
 
@@ -36,3 +36,4 @@ let helped =
     errorRate (PrefixBeamOptions(Width = width, LanguageModel = phones, LanguageModelWeight = 0.5, LengthBonus = 1.0))
 
 printfn $"beam of {width} and language model: {helped:F1} %%"
+Directory.Delete(folder, true)

@@ -3,6 +3,7 @@ module Hybrid.Cli.Arguments
 
 open Argu
 
+/// What `hybrid demo` takes.
 type DemoArguments =
     | [<Unique>] Out of folder: string
     | [<Unique>] Seed of number: int
@@ -18,6 +19,7 @@ type Layout =
     | Manifest
     | Hw3p2
 
+/// What `hybrid synth` takes.
 type SynthArguments =
     | [<Mandatory; Unique>] Out of folder: string
     | [<Mandatory; Unique>] Utterances of count: int
@@ -34,6 +36,7 @@ type SynthArguments =
             | Seed _ -> "voices and sentences follow from it (default: 0)"
             | Layout _ -> "sound files with manifest.jsonl (default), or the features and phones of CMU 11-785 HW3P2"
 
+/// What `hybrid check-data` takes.
 type CheckDataArguments =
     | [<Mandatory; Unique>] Corpus of path: string
     | [<Unique>] Dev of path: string
@@ -52,6 +55,7 @@ type CheckDataArguments =
                 "what is to be trained, which decides how many frames an utterance has: a name or a JSON file (default: small)"
             | Json -> "print one JSON object"
 
+/// What `hybrid train` takes.
 type TrainArguments =
     | [<Mandatory; Unique>] Recipe of name_or_file: string
     | [<Mandatory; Unique>] Corpus of path: string
@@ -93,6 +97,7 @@ let private lengthBonusHelp = "what each phone adds, against the model's liking 
 
 let private modelHelp = "a model file (default: the model that comes with Hybrid)"
 
+/// What `hybrid evaluate` takes.
 type EvaluateArguments =
     | [<Unique>] Model of file: string
     | [<Mandatory; Unique>] Corpus of path: string
@@ -133,6 +138,7 @@ type RecognizeFormat =
     | Ctm
     | Textgrid
 
+/// What `hybrid recognize` takes.
 type RecognizeArguments =
     | [<Unique>] Model of file: string
     | [<Unique>] Beam of width: int
@@ -171,6 +177,7 @@ type AlignFormat =
     | Ctm
     | Json
 
+/// What `hybrid align` takes.
 type AlignArguments =
     | [<Unique>] Model of file: string
     | [<Mandatory; Unique>] Out of folder: string
@@ -195,6 +202,7 @@ type AlignArguments =
             | Paths _ ->
                 "sound files, each with its words beside it in .txt, or words or phones in .lab; or folders of them; before --lexicon, which takes all that follows"
 
+/// What `hybrid lm` takes.
 type LmArguments =
     | [<Mandatory; Unique>] Corpus of path: string
     | [<Unique>] Split of name: string
@@ -211,6 +219,7 @@ type LmArguments =
             | Order _ -> "the longest n-grams, 1 to 8 (default: 3)"
             | Out _ -> "file for the model, ARPA text"
 
+/// What `hybrid shrink` takes.
 type ShrinkArguments =
     | [<Mandatory; Unique>] Model of file: string
     | [<Mandatory; Unique>] Out of file: string
@@ -221,6 +230,7 @@ type ShrinkArguments =
             | Model _ -> "a model file"
             | Out _ -> "file for the same model with its weights in half precision"
 
+/// What `hybrid info` takes.
 type InfoArguments =
     | [<Unique>] Model of file: string
     | [<Unique>] Recipe of name_or_file: string
@@ -233,6 +243,7 @@ type InfoArguments =
             | Recipe _ -> "tiny, small, base, or a JSON file"
             | Json -> "print the recipe or the network as JSON"
 
+/// What `hybrid bench` takes.
 type BenchArguments =
     | Threads of counts: int list
     | [<Unique>] Seconds of time: float
@@ -249,6 +260,7 @@ type BenchArguments =
             | Json -> "print a JSON array"
             | Groups _ -> "what to time (default: all); layers shows how a training step divides among them"
 
+/// What the program can be asked for.
 [<HelpFlags("--help", "-h"); HelpDescription "show this text">]
 type Verb =
     | [<CliPrefix(CliPrefix.None); SubCommand>] Demo of ParseResults<DemoArguments>

@@ -117,10 +117,15 @@ let ofSplit (corpus: Corpus) (split: string option) =
 
 /// What the command line says of a search for phones; the width where only something else asks for one.
 type Search = {
+    /// Prefixes that survive a frame.
     Beam: int option
+    /// Readings to give.
     Nbest: int option
+    /// The file of a language model.
     Lm: string option
+    /// What the language model's log probability is multiplied by.
     LmWeight: float option
+    /// In nats, for every phone.
     LengthBonus: float option
 } with
 
@@ -174,6 +179,7 @@ let describeFolded (fold: string) (evaluation: Evaluation) =
     $"PER {evaluation.Per:F2} %% of {evaluation.ReferenceLabels} phones ({evaluation.Substitutions} substitutions, {evaluation.Deletions} deletions, {evaluation.Insertions} insertions), "
     + $"average distance {evaluation.AverageDistance:F2} over {evaluation.Utterances.Count} utterances, loss {evaluation.Loss:F3} per phone, {fold}"
 
+/// The same without a table of folds.
 let describe = describeFolded "no fold"
 
 /// A reference above its hypothesis, matching phones in columns; a gap is dots.

@@ -1,3 +1,4 @@
+/// The program `hybrid`: its verbs, and what becomes of their failures.
 module Hybrid.Cli.Program
 
 open System
@@ -29,6 +30,7 @@ let rec private cause (error: exn) =
     | :? AggregateException as all when all.InnerExceptions.Count > 0 -> cause all.InnerExceptions[0]
     | _ -> error
 
+/// Does what the arguments ask for; gives the exit code.
 [<EntryPoint>]
 let main arguments =
     CultureInfo.DefaultThreadCurrentCulture <- CultureInfo.InvariantCulture

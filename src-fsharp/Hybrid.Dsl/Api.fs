@@ -10,9 +10,12 @@ open Hybrid.Speech
 /// What one does with architectures, schedules and sound.
 [<AutoOpen>]
 module Api =
-    /// What a network consists of: for each layer the shape of its output for ten seconds of audio, parameters, multiply-adds per
-    /// second of audio, and the subsampling up to it. `printfn $"{summary network}"` prints the table.
-    let summary (architecture: Architecture) = Summary.Of architecture
+    /// What a network consists of: for each layer the shape of its output for so many seconds of audio, parameters, multiply-adds
+    /// per second of audio, and the subsampling up to it. Raises an ArgumentOutOfRangeException where it is not 1 s to a day.
+    let summaryOf (seconds: int) (architecture: Architecture) = Summary.Of(architecture, seconds)
+
+    /// `summaryOf` ten seconds of audio; `printfn $"{summary network}"` prints the table.
+    let summary (architecture: Architecture) = summaryOf 10 architecture
 
     /// The figure of a network as SVG.
     let diagram (architecture: Architecture) : string = Diagram.svg architecture

@@ -6,12 +6,49 @@ open System.Runtime.InteropServices
 open Hybrid.Core
 open Hybrid.Speech
 
+/// What the compiler says of an architecture whose parts are not complete or not in order.
+module internal Sentences =
+    [<Literal>]
+    let NoFeatures = "features is missing: begin the network with features (mfcc 28)"
+
+    [<Literal>]
+    let NoEncoder = "encoder is missing: write encoder { ... } between features and decoder"
+
+    [<Literal>]
+    let NoDecoder = "decoder is missing: end the network with decoder { linear phones }"
+
+    [<Literal>]
+    let NoSize =
+        "this layer lacks its settings: write them behind it, as in blstm 64, conv1d (64, kernel = 7), pyramid 2, or () for the defaults, as in squeezeExcite ()"
+
+    [<Literal>]
+    let NoLayer =
+        "this is no layer: layers, values of stack { ... }, if and for stand here; encoder and decoder stand in encoderDecoder { ... } alone"
+
+    [<Literal>]
+    let NoPreset = "features takes a preset: features (mfcc 28)"
+
+    [<Literal>]
+    let LayerOutside =
+        "a layer stands outside encoder and decoder: move it into encoder { ... } or decoder { ... }"
+
+    [<Literal>]
+    let Order =
+        "a network has features, then one encoder, then one decoder: put them in this order, each once"
+
 /// Layers in order: `stack { ... }` gives a block that can be named and used in others.
 type StackBuilder() =
     member _.Yield(layer: LayerSpec, [<CallerLineNumber; Optional; DefaultParameterValue(0)>] line: int) =
         Block [ { Layer = layer; Line = line } ]
 
     member _.Yield(block: Block) = block
+
+    [<CompilerMessage(Sentences.NoSize, 10001, IsError = true, IsHidden = true)>]
+    member _.Yield(_: 'settings -> 'layer) = Block []
+
+    [<CompilerMessage(Sentences.NoLayer, 10001, IsError = true, IsHidden = true)>]
+    member _.Yield(_: 'value, [<Optional; DefaultParameterValue(0)>] _line: int) = Block []
+
     member _.Zero() = Block []
     member _.Combine(Block first, Block second) = Block(first @ second)
     member _.Delay(block: unit -> Block) = block ()
@@ -66,25 +103,6 @@ type DecoderBuilder() =
     inherit StackBuilder()
     member _.Run(Block layers) = DecoderBlock layers
 
-/// What the compiler says of an architecture whose parts are not complete or not in order.
-module internal Sentences =
-    [<Literal>]
-    let NoFeatures = "features is missing: begin the network with features (mfcc 28)"
-
-    [<Literal>]
-    let NoEncoder = "encoder is missing: write encoder { ... } between features and decoder"
-
-    [<Literal>]
-    let NoDecoder = "decoder is missing: end the network with decoder { linear phones }"
-
-    [<Literal>]
-    let LayerOutside =
-        "a layer stands outside encoder and decoder: move it into encoder { ... } or decoder { ... }"
-
-    [<Literal>]
-    let Order =
-        "a network has features, then one encoder, then one decoder: put them in this order, each once"
-
 /// `encoderDecoder { ... }`: features, an encoder and a decoder; that all are there, the compiler sees. When the block ends,
 /// shapes are walked and all mistakes reported together.
 type EncoderDecoderBuilder() =
@@ -92,8 +110,11 @@ type EncoderDecoderBuilder() =
     member _.Yield(part: EncoderBlock) = part
     member _.Yield(part: DecoderBlock) = part
 
-    [<CompilerMessage(Sentences.LayerOutside, 10001, IsError = true)>]
+    [<CompilerMessage(Sentences.LayerOutside, 10001, IsError = true, IsHidden = true)>]
     member _.Yield(_: LayerSpec) = EncoderBlock []
+
+    [<CompilerMessage(Sentences.LayerOutside, 10001, IsError = true, IsHidden = true)>]
+    member _.Yield(_: Block) = EncoderBlock []
 
     member _.Delay(parts: unit -> 'parts) = parts ()
     member _.Combine(encoder: EncoderBlock, decoder: DecoderBlock) = EncoderAndDecoder(encoder, decoder)
@@ -101,22 +122,22 @@ type EncoderDecoderBuilder() =
     member _.Combine(features: FeatureDeclaration, EncoderAndDecoder(encoder, decoder)) =
         CompleteArchitecture(features, encoder, decoder)
 
-    [<CompilerMessage(Sentences.NoDecoder, 10001, IsError = true)>]
+    [<CompilerMessage(Sentences.NoDecoder, 10001, IsError = true, IsHidden = true)>]
     member _.Combine(features: FeatureDeclaration, encoder: EncoderBlock) =
         CompleteArchitecture(features, encoder, DecoderBlock [])
 
-    [<CompilerMessage(Sentences.NoEncoder, 10001, IsError = true)>]
+    [<CompilerMessage(Sentences.NoEncoder, 10001, IsError = true, IsHidden = true)>]
     member _.Combine(features: FeatureDeclaration, decoder: DecoderBlock) =
         CompleteArchitecture(features, EncoderBlock [], decoder)
 
-    [<CompilerMessage(Sentences.Order, 10001, IsError = true)>]
+    [<CompilerMessage(Sentences.Order, 10001, IsError = true, IsHidden = true)>]
     member _.Combine(_: IArchitecturePart, _: IArchitecturePart) =
         CompleteArchitecture(FeatureDeclaration(FeaturePreset(), 0), EncoderBlock [], DecoderBlock [])
 
-    [<CompilerMessage(Sentences.NoFeatures, 10001, IsError = true)>]
+    [<CompilerMessage(Sentences.NoFeatures, 10001, IsError = true, IsHidden = true)>]
     member _.Run(_: EncoderAndDecoder) : Hybrid.Dsl.Architecture = invalidOp Sentences.NoFeatures
 
-    [<CompilerMessage(Sentences.Order, 10001, IsError = true)>]
+    [<CompilerMessage(Sentences.Order, 10001, IsError = true, IsHidden = true)>]
     member _.Run(_: IArchitecturePart) : Hybrid.Dsl.Architecture = invalidOp Sentences.Order
 
     member _.Run
@@ -160,6 +181,10 @@ type FeatureWords =
     /// How sound becomes feature vectors: `mfcc 28`, or `given 28` where they come with the corpus.
     static member features(preset: FeaturePreset, [<CallerLineNumber; Optional; DefaultParameterValue(0)>] line: int) =
         FeatureDeclaration(preset, line)
+
+    [<CompilerMessage(Sentences.NoPreset, 10001, IsError = true, IsHidden = true)>]
+    static member features(_: 'other, [<Optional; DefaultParameterValue(0)>] _line: int) =
+        FeatureDeclaration(FeaturePreset(), 0)
 
 /// The blocks of an architecture.
 [<AutoOpen>]

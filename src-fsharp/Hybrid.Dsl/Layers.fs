@@ -8,7 +8,8 @@ open Hybrid.Speech
 [<AutoOpen; AbstractClass; Sealed>]
 type Layers =
     /// A projection of every frame to a number of outputs.
-    static member linear(outputs: int, ?bias: bool) : LayerSpec = LinearSpec(outputs, defaultArg bias true)
+    static member linear(outputs: int, ?_byName: ``setting with its name``, ?bias: bool) : LayerSpec =
+        LinearSpec(outputs, defaultArg bias true)
 
     /// A convolution over time; `kernel` frames are seen, 3 unless given, `stride` frames lie from one output frame to the next, `padding`
     /// frames of zeros stand before and after, (kernel - 1) * dilation / 2 unless given; `dilation` frames lie from one that is

@@ -5,14 +5,14 @@ open System.Globalization
 open Hybrid.Core
 open Hybrid.Speech
 
-/// Values in a few lines of text. FSI prints them so, once `Hybrid.Dsl.fsx` is loaded.
+/// Values in a few lines of text. FSI prints them so, once `Hybrid.Dsl.fsx` is loaded; it loads that by itself behind the package Hybrid.Dsl.
 module Show =
     let private fixedPoint (digits: int) (x: float) = x.ToString($"F{digits}", CultureInfo.InvariantCulture)
     let private short (x: float) = x.ToString("G4", CultureInfo.InvariantCulture)
     let private lines (texts: string list) = String.Join(Environment.NewLine, texts)
 
     /// An architecture: its layers with shapes, parameters and multiply-adds.
-    let architecture (architecture: Architecture) = string (Summary.Of architecture)
+    let architecture (architecture: Architecture) = string (Summary.Of(architecture, 10))
 
     /// A network, as its architecture without features.
     let network (network: Network<float32>) =
@@ -74,15 +74,7 @@ module Show =
                     ]
             ]
             |> Table.text (Set [ 0..5 ])
-            let best =
-                result.History
-                |> Seq.minBy (fun report ->
-                    if Double.IsNaN report.DevPer then
-                        infinity
-                    else
-                        report.DevPer)
-
-            $"best: epoch {best.Epoch}, dev PER {fixedPoint 2 best.DevPer} %%"
+            $"best: epoch {result.Best.Epoch}, dev PER {fixedPoint 2 result.Best.DevPer} %%"
         ]
 
     /// A hypothesis: its symbols with the frames they stand for, and its scores.

@@ -33,9 +33,11 @@ type Summary = {
     Rows: SummaryRow list
 } with
 
-    /// The summary of a network for ten seconds of audio.
-    static member Of(architecture: Architecture) =
-        let seconds = 10
+    /// The summary of a network for so many seconds of audio, at most a day of it; raises an ArgumentOutOfRangeException for others.
+    static member Of(architecture: Architecture, seconds: int) =
+        if seconds < 1 || seconds > 86_400 then
+            raise (ArgumentOutOfRangeException(nameof seconds, $"seconds is {seconds}, must be in 1..86400"))
+
         let network = Network<float32>(architecture.Network)
 
         let rows, _ =

@@ -48,7 +48,16 @@ type TrainingResult = {
     Model: SpeechModel
     /// What every epoch brought.
     History: IReadOnlyList<EpochReport>
-}
+} with
+
+    /// The pass after which the model was best on the dev data.
+    member result.Best =
+        result.History
+        |> Seq.minBy (fun report ->
+            if Double.IsNaN report.DevPer then
+                infinity
+            else
+                report.DevPer)
 
 /// Something wrong in a declaration: where, and what to do.
 type Mistake = {

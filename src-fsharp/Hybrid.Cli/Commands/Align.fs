@@ -26,6 +26,7 @@ let private inputs (arguments: ParseResults<AlignArguments>) =
             yield! AlignmentInput.Of path
       |]
 
+/// Does what `hybrid align` is asked for and tells how it ended.
 let run (arguments: ParseResults<AlignArguments>) =
     let folder = arguments.GetResult AlignArguments.Out
 

@@ -77,6 +77,7 @@ let private layers (team: ThreadTeam) =
         for struct (layer, time) in times do
             printfn $"  {100.0 * time / total, 5:F1} %%  {time, 8:F1} ms  {layer}"
 
+/// Does what `hybrid bench` is asked for and tells how it ended.
 let run (arguments: ParseResults<BenchArguments>) =
     let benchmarks = all (arguments.TryGetResult BenchArguments.Anchors)
     let groups = benchmarks |> List.map _.Group |> List.distinct

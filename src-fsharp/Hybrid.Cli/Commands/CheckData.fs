@@ -51,6 +51,7 @@ let private print (recipe: Hybrid.Speech.Recipe) (check: CorpusCheck) =
          else
              $"{check.LeftOut} left out")
 
+/// Does what `hybrid check-data` is asked for and tells how it ended.
 let run (arguments: ParseResults<CheckDataArguments>) =
     let recipe = findRecipe (arguments.GetResult(CheckDataArguments.Recipe, "small"))
     let corpus = Corpus.Read(arguments.GetResult CheckDataArguments.Corpus)

@@ -53,6 +53,7 @@ let private report path (run: TrainingRun) (recognizer: Recognizer) (evaluation:
         Verbatim(string (summary { Features = model.Features; Network = model.Network.Spec }))
     ]
 
+/// Does what `hybrid demo` is asked for and tells how it ended.
 let run (arguments: ParseResults<DemoArguments>) =
     let clock = Stopwatch.StartNew()
     let folder = arguments.GetResult(DemoArguments.Out, "hybrid-demo")

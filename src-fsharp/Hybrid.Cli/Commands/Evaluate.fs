@@ -7,6 +7,7 @@ open Hybrid.Speech
 open Hybrid.Cli.Arguments
 open Hybrid.Cli.Console
 
+/// Does what `hybrid evaluate` is asked for and tells how it ended.
 let run (arguments: ParseResults<EvaluateArguments>) =
     if arguments.Contains EvaluateArguments.Json && arguments.Contains EvaluateArguments.Breakdown then
         raise (UserException "--breakdown and --json exclude each other: give one of them")

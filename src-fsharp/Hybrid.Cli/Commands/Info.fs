@@ -8,6 +8,7 @@ open Hybrid.Dsl
 open Hybrid.Cli.Arguments
 open Hybrid.Cli.Console
 
+/// Does what `hybrid info` is asked for and tells how it ended.
 let run (arguments: ParseResults<InfoArguments>) =
     let json = arguments.Contains InfoArguments.Json
 

@@ -6,6 +6,7 @@ open Hybrid.Speech
 open Hybrid.Cli.Arguments
 open Hybrid.Cli.Console
 
+/// Does what `hybrid lm` is asked for and tells how it ended.
 let run (arguments: ParseResults<LmArguments>) =
     let order, path = arguments.GetResult(LmArguments.Order, 3), arguments.GetResult LmArguments.Out
 

@@ -135,6 +135,7 @@ let private submit (recognizer: Recognizer) (csv: string) (paths: string list) =
     else
         outcome results
 
+/// Does what `hybrid recognize` is asked for and tells how it ended.
 let run (arguments: ParseResults<RecognizeArguments>) =
     let recognizer =
         loadRecognizer (arguments.TryGetResult RecognizeArguments.Model) {

@@ -7,6 +7,7 @@ open Hybrid.Speech
 open Hybrid.Cli.Arguments
 open Hybrid.Cli.Console
 
+/// Does what `hybrid shrink` is asked for and tells how it ended.
 let run (arguments: ParseResults<ShrinkArguments>) =
     let path = arguments.GetResult ShrinkArguments.Out
     SpeechModel.Load(arguments.GetResult ShrinkArguments.Model).Save(path, halves = true)

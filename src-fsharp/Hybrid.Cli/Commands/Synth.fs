@@ -27,6 +27,7 @@ let make (folder: string) utterances speakers (seed: int) (layout: SyntheticLayo
     say $"{corpus.Utterances.Count} utterances of {speakers} synthetic speakers in {folder} ({splits})"
     corpus
 
+/// Does what `hybrid synth` is asked for and tells how it ended.
 let run (arguments: ParseResults<SynthArguments>) =
     let speakers, utterances =
         arguments.GetResult SynthArguments.Speakers, arguments.GetResult SynthArguments.Utterances

@@ -68,6 +68,7 @@ let private overfit (run: TrainingRun) utterances epochs (limit: Nullable<TimeSp
 
         Outcome.Failed
 
+/// Does what `hybrid train` is asked for and tells how it ended.
 let run (arguments: ParseResults<TrainArguments>) =
     let recipe =
         findRecipe(arguments.GetResult TrainArguments.Recipe)

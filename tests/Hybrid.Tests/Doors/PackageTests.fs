@@ -101,6 +101,18 @@ let tests =
                 let output = dotnetWithin limit variables folder [ "fsi"; "script.fsx" ] |> expectSuccess
                 Expect.stringContains output (string expected) "FSI"
 
+                // The printers come with it.
+                let lines =
+                    List.map (fun line -> line + ";;") (List.take 3 script)
+                    @ [ "summaryOf 3 { Features = Recipes.tiny.Features; Network = Recipes.tiny.Network };;" ]
+
+                let output =
+                    dotnetReading (String.concat "\n" lines + "\n") limit variables folder [ "fsi"; "--nologo" ]
+                    |> expectSuccess
+
+                Expect.stringContains output "layer" "header"
+                Expect.stringContains output "output for 3 s" "a table, not a record"
+
                 // The tool.
                 let tools = Path.Combine(folder, "tools")
 

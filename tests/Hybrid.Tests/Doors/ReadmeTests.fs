@@ -13,9 +13,11 @@ open Hybrid.Tests.Process
 
 let private readme = File.ReadAllText(Path.Combine(root, "README.md"))
 
-/// The blocks of a language.
+/// The blocks of a language, or of none.
 let private blocks language = [
-    for m in Regex.Matches(readme, $"```{language}\n(.*?)```", RegexOptions.Singleline) -> m.Groups[1].Value
+    for m in Regex.Matches(readme, "^```(\\w*)\n(.*?)^```$", RegexOptions.Singleline ||| RegexOptions.Multiline) do
+        if m.Groups[1].Value = language then
+            m.Groups[2].Value
 ]
 
 /// All calls of the command line program, without its name, as they stand in running text and in blocks.
@@ -46,15 +48,77 @@ let private shorter (text: string) (command: string) =
 [<Tests>]
 let tests =
     testList "README" [
-        test "F# blocks are parts of examples, which run" {
-            let scripts = [
-                for file in Directory.GetFiles(Path.Combine(root, "examples"), "*.fsx") -> File.ReadAllText file
-            ]
+        test "the F# blocks are the recipe hw3p2, and a script that trains and recognizes" {
+            match blocks "fsharp" with
+            | [ declared; driven ] ->
+                withFolder (fun folder ->
+                    let wav, _ = CSharpTests.speak folder
+                    let place (name: string) = $"@\"{Path.Combine(folder, name)}\""
+                    let loaded = Regex.Match(driven, "^#load \"(.*?)\".*\n")
+                    Expect.isTrue (File.Exists(Path.Combine(root, loaded.Groups[1].Value))) "what the script loads"
 
-            Expect.isNonEmpty (blocks "fsharp") "blocks"
+                    let expectRuns name (lines: string list) =
+                        let file = Path.Combine(folder, name)
+                        File.WriteAllLines(file, lines)
+                        Expect.equal (Scripts.mistakesOf file) "" name
 
-            for block in blocks "fsharp" do
-                Expect.exists scripts _.Contains(block.Trim()) $"no example has\n{block}"
+                    expectRuns "declared.fsx" [
+                        declared
+                        "if network <> { Features = Recipes.hw3p2.Features; Network = Recipes.hw3p2.Network } then"
+                        "    failwith \"another network than hw3p2\""
+                        "if schedule.ToJson() <> Recipes.hw3p2.Training.ToJson() then"
+                        "    failwith \"another schedule than hw3p2\""
+                    ]
+
+                    expectRuns "driven.fsx" [
+                        "let network ="
+                        "    encoderDecoder {"
+                        "        features (mfcc 28)"
+                        "        encoder { conv1d (8, stride = 2) }"
+                        "        decoder { linear phones }"
+                        "    }"
+                        "let schedule = training { epochs 1 }"
+                        driven
+                            .Replace(loaded.Value, "")
+                            .Replace("synthesize \"speech\" 300 30", $"""synthesize {place "speech"} 30 10""")
+                            .Replace("\"run\"", place "run")
+                            .Replace("\"recording.wav\"", $"@\"{wav}\"")
+                    ]
+
+                    Expect.isTrue (File.Exists(Path.Combine(folder, "run", "model.safetensors"))) "the model")
+            | blocks -> failtest $"{blocks.Length} blocks of F#"
+        }
+
+        test "calls shown with their output give such output, numbers aside" {
+            withFolder (fun folder ->
+                let demo = Path.Combine(folder, "hybrid-demo")
+                Directory.CreateDirectory demo |> ignore
+                File.Copy(CSharpTests.model, Path.Combine(demo, "model.safetensors"))
+                Hybrid.Dsl.Api.synthesize (Path.Combine(demo, "speech")) 30 10 1 |> ignore<Corpus>
+                let spoken = Hybrid.Dsl.Api.speak 1 "hair candle"
+
+                AudioClip(spoken.Samples, SpokenUtterance.SampleRate)
+                    .WriteWav(Path.Combine(folder, "speaker000-0000.wav"))
+
+                /// Numbers, and the phones behind a colon, are the model's.
+                let shape (line: string) =
+                    Regex.Replace(Regex.Replace(line.TrimEnd(), @"-?\d+(\.\d+)?", "#"), @"^(\S+\.wav # #:).*", "$1")
+
+                let shapes (text: string) = text.Split '\n' |> Array.map shape |> List.ofArray
+                let mutable said = []
+
+                for block in blocks "" do
+                    for line in block.Split('\n', StringSplitOptions.RemoveEmptyEntries) do
+                        match Regex.Match(line, @"^\$ (\w+) (.*)$") with
+                        | call when call.Success && call.Groups[1].Value = "hybrid" ->
+                            let finished = hybrid folder (arguments call.Groups[2].Value)
+                            Expect.equal finished.ExitCode 0 $"{line}: {finished}"
+                            said <- shapes (finished.Output + finished.Errors)
+                        | call when call.Success && call.Groups[1].Value = "cat" ->
+                            said <- shapes (File.ReadAllText(Path.Combine(folder, call.Groups[2].Value)))
+                        | call when call.Success -> failtest $"what is this: {line}"
+                        | _ when line.StartsWith "dotnet " -> ()
+                        | _ -> Expect.contains said (shape line) $"{line}: {said}")
         }
 
         test "the C# block runs" {

@@ -9,6 +9,7 @@ open Plotly.NET
 open Hybrid.Core
 open Hybrid.Dsl
 open Hybrid.Speech
+open Hybrid.Tests.Process
 open Hybrid.Tests.Tier
 
 let private network =
@@ -79,6 +80,60 @@ let tests =
                     "stopped"
 
                 Expect.equal (List.ofSeq steps) [ 1L; 2L ] "no step after that")
+        }
+
+        test "frozen layers, averages and early ends hold for scripts, and for the command line alike" {
+            withFolder (fun folder ->
+                let corpus = synthesize (Path.Combine(folder, "speech")) 12 3 1
+
+                // At next to no learning rate nothing becomes better after the first pass.
+                let schedule rate average =
+                    TrainingSpec(
+                        Seed = 7UL,
+                        Epochs = 5,
+                        Batch = BatchSize(4, 16000),
+                        Optimizer = AdamWSpec rate,
+                        Phases = [| PhaseSpec("all", 5, TrainingLoss.Ctc, Frozen = [| "encoder" |]) |],
+                        Averaging = average,
+                        Patience = 1
+                    )
+
+                let run rate average = trainWith (network, schedule rate average, corpus)
+
+                let weights (model: SpeechModel) = [
+                    for p in model.Network.Parameters -> p.Name, List.ofArray p.Value
+                ]
+
+                let inDecoder (name: string, _) = name.StartsWith("decoder", StringComparison.Ordinal)
+                let start = SpeechModel.Create(network.Network, network.Features, PhoneInventory.Arpabet, 7UL)
+                let decoder, encoder = weights start |> List.partition inDecoder
+                Expect.isNonEmpty encoder "encoder"
+
+                Expect.equal (run 1e-12 null).History.Count 2 "the best pass, and one more"
+
+                let averaged, plain = run 1e-3 (AveragingSpec 0.9), run 1e-3 null
+                let averagedDecoder, averagedEncoder = weights averaged.Model |> List.partition inDecoder
+                Expect.equal averagedEncoder encoder "what is frozen stays"
+                Expect.notEqual averagedDecoder decoder "what is not moves"
+                Expect.notEqual (weights averaged.Model) (weights plain.Model) "the average is kept"
+
+                Expect.equal
+                    averaged.History[0].TrainLoss
+                    plain.History[0].TrainLoss
+                    "the average does not change the training"
+
+                let recipe = Recipe("mine", network.Features, network.Network, schedule 1e-3 (AveragingSpec 0.9))
+
+                File.WriteAllText(Path.Combine(folder, "mine.json"), recipe.ToJson())
+
+                let finished = hybrid folder [ "train"; "--recipe"; "mine.json"; "--corpus"; "speech"; "--out"; "run" ]
+
+                Expect.equal finished.ExitCode 0 (string finished)
+
+                Expect.equal
+                    (weights (SpeechModel.Load(Path.Combine(folder, "run", "model.safetensors"))))
+                    (weights averaged.Model)
+                    "the command line trains the same")
         }
 
         test "a voice says what it is told, the same for the same seed, and names what it cannot say" {

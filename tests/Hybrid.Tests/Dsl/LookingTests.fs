@@ -56,6 +56,19 @@ let tests =
             Expect.stringContains lines[4] "encoder.2  blstm 5" "a layer"
         }
 
+        test "a summary is for as much audio as one asks for" {
+            // 3 s are 298 frames.
+            let three = summaryOf 3 (network 5)
+            Expect.equal [ for row in three.Rows -> row.Frames ] [ 149; 149; 149; 74; 74 ] "frames"
+            Expect.stringContains (string three) "output for 3 s" "header"
+            Expect.equal (string (summaryOf 10 (network 5))) (string (summary (network 5))) "ten seconds"
+
+            for seconds in [ 0; -1; 86_401 ] do
+                Expect.throwsT<ArgumentOutOfRangeException>
+                    (fun () -> summaryOf seconds (network 5) |> ignore<Summary>)
+                    $"{seconds}"
+        }
+
         test "architectures survive their JSON, and other text is refused" {
             for recipe in Recipes.all do
                 let one = architecture recipe
@@ -165,6 +178,25 @@ let tests =
                     "a1, 1.50 s, log probability -3"
                     "word     0.10  0.50  HI           0.80"
                     "phone    0.10  0.20  HH           0.75"
+                ]
+
+            expectParts "summaryOf 3 { Features = Recipes.tiny.Features; Network = Recipes.tiny.Network }" [
+                "output for 3 s"
+                "encoder.3  blstm 96"
+            ]
+
+            expectParts "Hybrid.Core.StoredTensor.FromSingles(\"a\", System.ReadOnlySpan [| 1f; 2f; 6f |], [| 3 |])" [
+                "a [3], 1 to 6, mean 3: 1, 2, 6"
+            ]
+
+            expectParts
+                "Hybrid.Speech.Recognition([| Hybrid.Speech.Reading([| Hybrid.Speech.RecognizedPhone(\"HH\", 0.1, 0.2, 0.75) |], -1.0) |], 1.5)"
+                [ "1 phones in 1.50 s: HH"; "  0.10  0.20  HH           0.75" ]
+
+            expectParts
+                "Hybrid.Core.Evaluation [| Hybrid.Core.UtteranceResult(\"a1\", 1.0, [| 1; 2; 3; 4 |], [| 1; 5; 3 |], Hybrid.Core.EditDistance.Align(System.ReadOnlySpan [| 1; 2; 3; 4 |], System.ReadOnlySpan [| 1; 5; 3 |])) |]"
+                [
+                    "PER 50.00 % of 4 phones in 1 utterances (1 substitutions, 1 deletions, 0 insertions), 2.00 errors"
                 ]
 
             expectParts

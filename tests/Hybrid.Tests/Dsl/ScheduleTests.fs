@@ -41,6 +41,18 @@ let tests =
             Expect.stringContains message "epochs: number of epochs is 0, must be at least 1" message
         }
 
+        test "a schedule made by a function needs no annotations" {
+            let made number passes loss rate =
+                training {
+                    seed number
+                    phase "all" passes loss
+                    learningRate rate
+                }
+
+            let schedule = made 3 2<epochs> ctc (cosine ())
+            Expect.equal (schedule.Seed, schedule.Epochs) (3UL, 2) "seed and epochs"
+        }
+
         test "phases change the loss and make up the whole training" {
             let schedule =
                 training {

@@ -1,0 +1,55 @@
+namespace Hybrid.Dsl
+
+open Hybrid.Core
+
+/// Settings by the names that PyTorch has for them, refused with the names that they have here. A name that a function lacks
+/// the compiler looks for among the properties of what it gives: there it finds these.
+[<AutoOpen>]
+module OtherNames =
+    [<Literal>]
+    let private Number = 10003
+
+    type LayerSpec with
+
+        [<CompilerMessage("kernel_size is called kernel here: kernel = 7", Number, IsError = true, IsHidden = true)>]
+        member _.kernel_size
+            with set (_: obj) = ()
+
+        [<CompilerMessage("kernelSize is called kernel here: kernel = 7", Number, IsError = true, IsHidden = true)>]
+        member _.kernelSize
+            with set (_: obj) = ()
+
+        [<CompilerMessage("num_layers is called layers here: layers = 2", Number, IsError = true, IsHidden = true)>]
+        member _.num_layers
+            with set (_: obj) = ()
+
+        [<CompilerMessage("numLayers is called layers here: layers = 2", Number, IsError = true, IsHidden = true)>]
+        member _.numLayers
+            with set (_: obj) = ()
+
+    type OptimizerSpec with
+
+        [<CompilerMessage("lr is called learningRate here: learningRate = 1e-3", Number, IsError = true, IsHidden = true)>]
+        member _.lr
+            with set (_: obj) = ()
+
+        [<CompilerMessage("weight_decay is called weightDecay here: weightDecay = 1e-2",
+                          Number,
+                          IsError = true,
+                          IsHidden = true)>]
+        member _.weight_decay
+            with set (_: obj) = ()
+
+    type LearningRateSchedule with
+
+        [<CompilerMessage("T_mult is called factor here: factor = 2", Number, IsError = true, IsHidden = true)>]
+        member _.T_mult
+            with set (_: obj) = ()
+
+        [<CompilerMessage("eta_min is called floor here: floor = 1e-5", Number, IsError = true, IsHidden = true)>]
+        member _.eta_min
+            with set (_: obj) = ()
+
+        [<CompilerMessage("gamma is called factor here: factor = 0.1", Number, IsError = true, IsHidden = true)>]
+        member _.gamma
+            with set (_: obj) = ()

@@ -1,0 +1,4 @@
+let schedule =
+    training {
+        averageWeights 0.999
+    }

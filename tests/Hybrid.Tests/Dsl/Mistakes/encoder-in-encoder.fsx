@@ -1,0 +1,10 @@
+let network =
+    encoderDecoder {
+        features (mfcc 28)
+
+        encoder {
+            encoder { relu }
+        }
+
+        decoder { linear phones }
+    }

@@ -1,0 +1,4 @@
+let schedule =
+    training {
+        epochs 60<epochs>
+    }

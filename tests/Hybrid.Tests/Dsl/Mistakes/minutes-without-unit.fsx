@@ -1,0 +1,4 @@
+let schedule =
+    training {
+        checkpointEvery 5.0
+    }

@@ -1,0 +1,4 @@
+let schedule =
+    training {
+        batchSize 64.0
+    }

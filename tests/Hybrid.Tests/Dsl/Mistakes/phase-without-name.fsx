@@ -1,0 +1,4 @@
+let schedule =
+    training {
+        phase 2<epochs> viterbi
+    }

@@ -1,0 +1,4 @@
+let schedule =
+    training {
+        optimizer (adamW (lr = 2e-3))
+    }

@@ -1,0 +1,4 @@
+let schedule =
+    training {
+        decodeWith 8
+    }
