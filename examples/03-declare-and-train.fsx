@@ -32,7 +32,7 @@ let schedule =
     }
 
 let folder = Directory.CreateTempSubdirectory("hybrid-example-").FullName
-let corpus = synthesize folder 500 40 1
+let corpus = synthesize folder 380 40 1
 let result = train network schedule corpus
 
 for epoch in result.History do

@@ -57,7 +57,7 @@ let schedule first second =
         clipGradients 5.0
     }
 
-let train, dev = speak 1UL 200, speak 2UL 60
+let train, dev = speak 1UL 300, speak 2UL 100
 
 /// Trains and tells the error rate of every epoch, and what share of the probability of a transcript its best alignment has.
 let run name schedule =
