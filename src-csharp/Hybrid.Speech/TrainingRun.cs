@@ -123,7 +123,7 @@ public sealed class TrainingRun
         var description = TrainingIdentity.Describe(Recipe, Train, Dev, options.Limit);
         if (folder is not null) Begin(folder, options, observer, description);
 
-        var (watch, plateau) = (Stopwatch.StartNew(), new PlateauWatch());
+        var (watch, plateau, waste) = (Stopwatch.StartNew(), new PlateauWatch(), new WasteWatch());
         var interval = options.CheckpointInterval ?? TimeSpan.FromMinutes(Recipe.Training.CheckpointMinutes ?? 1);
         try
         {
@@ -140,6 +140,7 @@ public sealed class TrainingRun
         {
             folder?.Add(progress);
             observer.Stepped?.Invoke(progress);
+            waste.Add(progress.Step);
             if (plateau.Advise(progress.Steps, progress.Step) is { } advice) observer.Noticed?.Invoke(advice);
             if (folder is null || watch.Elapsed < interval) return;
             folder.Save(trainer, description);
@@ -154,6 +155,8 @@ public sealed class TrainingRun
             watch.Restart();
             KeepBest(folder);
             observer.EpochEnded?.Invoke(report);
+            if (report.Epoch > 1) return;
+            foreach (var advice in waste.Advise()) observer.Noticed?.Invoke(advice);
         }
     }
 

@@ -74,6 +74,8 @@ public sealed class Recurrent<R> : Layer<R> where R : unmanaged, IBinaryFloating
     public override long MultiplyAdds(int frames) =>
         frames * layers.SelectMany(layer => layer.Cells).Sum(cell => (long)cell.GateSize * (cell.Inputs + cell.Hidden));
 
+    internal override bool CanSkipInputGradient => true;
+
     /// <inheritdoc/>
     public override Batch<R> Forward(Batch<R> x, Pass pass) => Forward(x, default, pass).Sequence;
 
@@ -115,7 +117,7 @@ public sealed class Recurrent<R> : Layer<R> where R : unmanaged, IBinaryFloating
         {
             if (l < dropouts.Length) dy = dropouts[l].Backward(dy, pass);
             if (norms.Length > 0) dy = norms[l].Backward(dy, pass);
-            dy = layers[l].Backward(dy, OfLayer(dStates, l), pass);
+            dy = layers[l].Backward(dy, OfLayer(dStates, l), pass with { WithoutInputGradient = pass.WithoutInputGradient && l == 0 });
         }
         return new RecurrentResult<R>(dy, CellState<R>.Of(dStates, hidden));
     }

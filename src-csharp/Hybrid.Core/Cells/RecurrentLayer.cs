@@ -62,13 +62,13 @@ internal sealed class RecurrentLayer<R>(Cell<R>[] cells) where R : unmanaged, IB
         workspace.Team.For(slices.Count, (this, tape, dy, dStates, slices), static (in (RecurrentLayer<R> Layer, RecurrentTape Tape, Batch<R> Dy, MatrixView<R> DStates, Slices Slices) s, int i) =>
             s.Layer.StepBackward(s.Tape, s.Dy, s.DStates, s.Slices[i]));
 
-        var dx = x.Like(workspace, x.F);
+        var dx = pass.WithoutInputGradient ? default : x.Like(workspace, x.F);
         for (var d = 0; d < cells.Length; d++)
         {
             var (dGates, dRecurrent) = (View(tape.Gates, d, x.Rows, gateSize), View(tape.Recurrent, d, x.Rows, gateSize));
             var h = History(tape, d).SliceColumns(0, hidden).SliceRows(d * x.B, x.Rows); // before each frame
             cells[d].AddGradients(dGates, dRecurrent, x.Matrix, h, workspace);
-            Gemm.Multiply(dGates, cells[d].WeightIh.PackedRows, dx.Matrix, accumulate: d > 0, workspace.Team); // B6
+            if (!pass.WithoutInputGradient) Gemm.Multiply(dGates, cells[d].WeightIh.PackedRows, dx.Matrix, accumulate: d > 0, workspace.Team); // B6
         }
         return dx;
     }

@@ -1,5 +1,7 @@
 using System.Numerics;
 using System.Numerics.Tensors;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 
 namespace Hybrid.Core;
 
@@ -47,27 +49,19 @@ public sealed class BatchNorm1d<R> : Layer<R> where R : unmanaged, IBinaryFloati
         if (pass.Training && frames > 0)
         {
             (mean, variance) = (workspace.RentZeroed<R>(C), workspace.RentZeroed<R>(C));
-            Statistics(x, frames, mean, variance, workspace); // F1, F2
+            Statistics(x, frames, mean.Span, variance.Span, workspace); // F1, F2
             UpdateRunning(mean.Span, variance.Span, frames);
         }
-        var scale = workspace.Rent<R>(C);
-        for (var c = 0; c < C; c++) scale.Span[c] = R.One / R.Sqrt(variance.Span[c] + R.CreateTruncating(epsilon));
-
-        var normalized = x.With(workspace.RentZeroed<R>(x.Data.Length), C);
-        var y = x.With(workspace.RentZeroed<R>(x.Data.Length), C);
-        workspace.Team.For(x.T, (this, x, y, normalized, mean, scale), static (in (BatchNorm1d<R> Layer, Batch<R> X, Batch<R> Y, Batch<R> Normalized, Memory<R> Mean, Memory<R> Scale) s, int t) =>
+        var (scale, slope) = (workspace.Rent<R>(C), workspace.Rent<R>(C));
+        for (var c = 0; c < C; c++)
         {
-            for (var b = 0; b < s.X.B; b++)
-            {
-                if (t >= s.X.Lengths.Span[b]) continue;
-                Span<R> xhat = s.Normalized.Row(t, b), y = s.Y.Row(t, b);
-                TensorPrimitives.Subtract(s.X.Row(t, b), s.Mean.Span, xhat);
-                TensorPrimitives.Multiply(xhat, s.Scale.Span, xhat); // F3
-                TensorPrimitives.Multiply(xhat, s.Layer.weight.Value, y);
-                TensorPrimitives.Add(y, s.Layer.bias.Value, y); // F4
-            }
-        });
-        workspace.Tape<BatchNorm1dTape>(this) = new BatchNorm1dTape(normalized, scale, pass.Training ? frames : 0);
+            scale.Span[c] = R.One / R.Sqrt(variance.Span[c] + R.CreateTruncating(epsilon));
+            slope.Span[c] = scale.Span[c] * weight.Value[c];
+        }
+        var y = x.Like(workspace, C);
+        workspace.Team.For(Pieces(x), (x, y, mean, slope, bias.Value), static (in (Batch<R> X, Batch<R> Y, Memory<R> Mean, Memory<R> Slope, R[] Bias) s, int piece) =>
+            Combine(s.X, default, s.Y, piece, s.Mean.Span, s.Slope.Span, default, s.Bias)); // F3, F4
+        workspace.Tape<BatchNorm1dTape>(this) = new BatchNorm1dTape(x, mean, scale, pass.Training ? frames : 0);
         return y;
     }
 
@@ -77,52 +71,149 @@ public sealed class BatchNorm1d<R> : Layer<R> where R : unmanaged, IBinaryFloati
         int C = OutputFeatures;
         var workspace = pass.Workspace;
         var tape = workspace.Tape<BatchNorm1dTape>(this);
-        // One row per piece: sum of dy in the first C places, of dy * xhat in the second.
-        var partial = Rows.PartialSums(dy.Rows, 2 * C, (dy, tape.Normalized), workspace, static (in (Batch<R> Dy, Batch<R> Normalized) s, int row, Span<R> target) =>
-        {
-            var C = s.Dy.F;
-            var dy = s.Dy.Data.Span.Slice(row * C, C);
-            TensorPrimitives.Add(target[..C], dy, target[..C]);
-            TensorPrimitives.MultiplyAdd(dy, s.Normalized.Data.Span.Slice(row * C, C), target[C..], target[C..]);
-        });
+        // One row for each piece: sums of dy in the first C places, of dy (x - mean) in the second.
+        var partial = new MatrixView<R>(workspace.Rent<R>(Pieces(dy) * 2 * C), Pieces(dy), 2 * C);
+        workspace.Team.For(Pieces(dy), (dy, tape, partial), static (in (Batch<R> Dy, BatchNorm1dTape Tape, MatrixView<R> Partial) s, int piece) =>
+            AddUp(s.Dy, s.Tape.X, piece, s.Tape.Mean.Span, s.Partial.Row(piece)));
         var sums = workspace.RentZeroed<R>(2 * C);
         Rows.Merge(partial, sums.Span);
-        TensorPrimitives.Add(bias.Gradient, sums.Span[..C], bias.Gradient); // B1
-        TensorPrimitives.Add(weight.Gradient, sums.Span[C..], weight.Gradient); // B2
 
-        // B3: means of dy and dy * xhat; with running statistics they do not depend on x, and nothing is subtracted.
+        // B3: with running statistics the means do not depend on x, and nothing is subtracted.
         var inverse = tape.Frames == 0 ? R.Zero : R.One / R.CreateTruncating(tape.Frames);
-        TensorPrimitives.Multiply(sums.Span, inverse, sums.Span);
-        var dx = dy.With(workspace.RentZeroed<R>(dy.Data.Length), C);
-        workspace.Team.For(dy.T, (this, dy, dx, tape, sums), static (in (BatchNorm1d<R> Layer, Batch<R> Dy, Batch<R> Dx, BatchNorm1dTape Tape, Memory<R> Means) s, int t) =>
+        var (slope, inputSlope, shift) = (workspace.Rent<R>(C), workspace.Rent<R>(C), workspace.Rent<R>(C));
+        for (var c = 0; c < C; c++)
         {
-            var C = s.Dy.F;
-            Span<R> mean = s.Means.Span[..C], slope = s.Means.Span[C..], scale = s.Tape.Scale.Span;
-            var weight = s.Layer.weight.Value;
-            for (var b = 0; b < s.Dy.B; b++)
-            {
-                if (t >= s.Dy.Lengths.Span[b]) continue;
-                Span<R> dx = s.Dx.Row(t, b), dy = s.Dy.Row(t, b), xhat = s.Tape.Normalized.Row(t, b);
-                for (var c = 0; c < C; c++) dx[c] = weight[c] * scale[c] * (dy[c] - mean[c] - xhat[c] * slope[c]); // B4
-            }
-        });
+            R scale = tape.Scale.Span[c], dBias = sums.Span[c], dWeight = sums.Span[C + c] * scale;
+            bias.Gradient[c] += dBias; // B1
+            weight.Gradient[c] += dWeight; // B2
+            slope.Span[c] = weight.Value[c] * scale;
+            inputSlope.Span[c] = -slope.Span[c] * scale * inverse * dWeight;
+            shift.Span[c] = -slope.Span[c] * inverse * dBias;
+        }
+        var dx = dy.Like(workspace, C);
+        workspace.Team.For(Pieces(dy), (dy, dx, tape, slope, inputSlope, shift), static (in (Batch<R> Dy, Batch<R> Dx, BatchNorm1dTape Tape, Memory<R> Slope, Memory<R> InputSlope, Memory<R> Shift) s, int piece) =>
+            Combine(s.Tape.X, s.Dy, s.Dx, piece, s.Tape.Mean.Span, s.InputSlope.Span, s.Slope.Span, s.Shift.Span)); // B4
         return dx;
     }
 
-    private static void Statistics(Batch<R> x, int frames, Memory<R> mean, Memory<R> variance, Workspace workspace)
+    private static int Pieces(Batch<R> x) => (x.Rows + Rows.Piece - 1) / Rows.Piece;
+
+    private static void Statistics(Batch<R> x, int frames, Span<R> mean, Span<R> variance, Workspace workspace)
     {
+        var C = x.F;
+        // One row for each piece: its sums, then its sums of squares around its own mean.
+        var partial = new MatrixView<R>(workspace.Rent<R>(Pieces(x) * 2 * C), Pieces(x), 2 * C);
+        var counts = workspace.Rent<int>(Pieces(x));
+        workspace.Team.For(Pieces(x), (x, partial, counts), static (in (Batch<R> X, MatrixView<R> Partial, Memory<int> Counts) s, int piece) =>
+            s.Counts.Span[piece] = Measure(s.X, piece, s.Partial.Row(piece)));
         var inverse = R.One / R.CreateTruncating(frames);
-        Rows.AddSum(x.Matrix, mean.Span, workspace); // padding is zero and adds nothing
-        TensorPrimitives.Multiply(mean.Span, inverse, mean.Span);
-        var partial = Rows.PartialSums(x.Rows, x.F, (x, mean), workspace, static (in (Batch<R> X, Memory<R> Mean) s, int row, Span<R> target) =>
+        for (var piece = 0; piece < partial.Rows; piece++) TensorPrimitives.Add(mean, partial.Row(piece)[..C], mean);
+        TensorPrimitives.Multiply(mean, inverse, mean);
+        // Squares around the common mean: those around the piece's, and the distance of the two (Chan et al. 1983).
+        for (var piece = 0; piece < partial.Rows; piece++)
         {
-            var (t, b) = Math.DivRem(row, s.X.B);
-            if (t >= s.X.Lengths.Span[b]) return;
-            ReadOnlySpan<R> x = s.X.Row(t, b), mean = s.Mean.Span;
-            for (var c = 0; c < x.Length; c++) target[c] += (x[c] - mean[c]) * (x[c] - mean[c]);
-        });
-        Rows.Merge(partial, variance.Span);
-        TensorPrimitives.Multiply(variance.Span, inverse, variance.Span);
+            if (counts.Span[piece] == 0) continue;
+            var sums = partial.Row(piece);
+            var count = R.CreateTruncating(counts.Span[piece]);
+            for (var c = 0; c < C; c++)
+            {
+                var distance = sums[c] / count - mean[c];
+                variance[c] += sums[C + c] + count * distance * distance;
+            }
+        }
+        TensorPrimitives.Multiply(variance, inverse, variance);
+    }
+
+    /// <summary>Sums of a piece, and of its squares around its own mean; returns how many of its frames exist.</summary>
+    private static unsafe int Measure(Batch<R> x, int piece, Span<R> sums)
+    {
+        int C = x.F, first = piece * Rows.Piece, count = 0;
+        var rows = stackalloc int[Rows.Piece];
+        for (var row = first; row < Math.Min(first + Rows.Piece, x.Rows); row++)
+            if (row / x.B < x.Lengths.Span[row % x.B]) rows[count++] = row - first;
+        sums.Clear();
+        var minusInverse = Vector512.Create(-R.One / R.CreateTruncating(Math.Max(1, count)));
+        fixed (R* px = x.Data.Span[(first * C)..], pSums = sums)
+        {
+            for (var i = 0; i < count; i++)
+            {
+                var (row, c) = (rows[i] * C, 0);
+                for (; c + Vector512<R>.Count <= C; c += Vector512<R>.Count) Add<Whole>(px + row + c, pSums + c, 0);
+                if (c < C) Add<Rest>(px + row + c, pSums + c, C - c);
+            }
+            for (var i = 0; i < count; i++)
+            {
+                var (row, c) = (rows[i] * C, 0);
+                for (; c + Vector512<R>.Count <= C; c += Vector512<R>.Count) AddSquare<Whole>(px + row + c, minusInverse, pSums + c, pSums + C + c, 0);
+                if (c < C) AddSquare<Rest>(px + row + c, minusInverse, pSums + c, pSums + C + c, C - c);
+            }
+        }
+        return count;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static unsafe void Add<TExtent>(R* x, R* sums, int left) where TExtent : struct, IExtent =>
+        TExtent.Store(TExtent.Load(sums, left) + TExtent.Load(x, left), sums, left);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static unsafe void AddSquare<TExtent>(R* x, Vector512<R> minusInverse, R* sums, R* squares, int left) where TExtent : struct, IExtent
+    {
+        var distance = VectorMath.MultiplyAdd(TExtent.Load(sums, left), minusInverse, TExtent.Load(x, left));
+        TExtent.Store(VectorMath.MultiplyAdd(distance, distance, TExtent.Load(squares, left)), squares, left);
+    }
+
+    /// <summary>Sums of dy and of dy (x - mean) over a piece.</summary>
+    private static unsafe void AddUp(Batch<R> dy, Batch<R> x, int piece, ReadOnlySpan<R> mean, Span<R> sums)
+    {
+        int C = x.F, first = piece * Rows.Piece;
+        sums.Clear();
+        fixed (R* pdy = dy.Data.Span, px = x.Data.Span, pMean = mean, pSums = sums)
+        {
+            for (var row = first; row < Math.Min(first + Rows.Piece, x.Rows); row++)
+            {
+                var (start, c) = ((long)row * C, 0);
+                for (; c + Vector512<R>.Count <= C; c += Vector512<R>.Count) AddUp<Whole>(pdy + start + c, px + start + c, pMean + c, pSums + c, C, 0);
+                if (c < C) AddUp<Rest>(pdy + start + c, px + start + c, pMean + c, pSums + c, C, C - c);
+            }
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static unsafe void AddUp<TExtent>(R* dy, R* x, R* mean, R* sums, int C, int left) where TExtent : struct, IExtent
+    {
+        var d = TExtent.Load(dy, left);
+        TExtent.Store(TExtent.Load(sums, left) + d, sums, left);
+        TExtent.Store(VectorMath.MultiplyAdd(d, TExtent.Load(x, left) - TExtent.Load(mean, left), TExtent.Load(sums + C, left)), sums + C, left);
+    }
+
+    /// <summary>(x - mean) * inputSlope + dy * slope + shift for a piece, without the middle where there is no dy; zero where frames end.</summary>
+    private static unsafe void Combine(Batch<R> x, Batch<R> dy, Batch<R> result, int piece, ReadOnlySpan<R> mean, ReadOnlySpan<R> inputSlope, ReadOnlySpan<R> slope, ReadOnlySpan<R> shift)
+    {
+        int C = x.F, first = piece * Rows.Piece;
+        fixed (R* px = x.Data.Span, pdy = dy.Data.Span, pResult = result.Data.Span, pMean = mean, pInputSlope = inputSlope, pSlope = slope, pShift = shift)
+        {
+            for (var row = first; row < Math.Min(first + Rows.Piece, x.Rows); row++)
+            {
+                var start = (long)row * C;
+                if (row / x.B >= x.Lengths.Span[row % x.B])
+                {
+                    new Span<R>(pResult + start, C).Clear();
+                    continue;
+                }
+                var (c, hasDy) = (0, pdy is not null);
+                for (; c + Vector512<R>.Count <= C; c += Vector512<R>.Count)
+                    Combine<Whole>(px + start + c, hasDy ? pdy + start + c : null, pResult + start + c, pMean + c, pInputSlope + c, pSlope + c, pShift + c, 0);
+                if (c < C) Combine<Rest>(px + start + c, hasDy ? pdy + start + c : null, pResult + start + c, pMean + c, pInputSlope + c, pSlope + c, pShift + c, C - c);
+            }
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static unsafe void Combine<TExtent>(R* x, R* dy, R* result, R* mean, R* inputSlope, R* slope, R* shift, int left) where TExtent : struct, IExtent
+    {
+        var sum = TExtent.Load(shift, left);
+        if (dy is not null) sum = VectorMath.MultiplyAdd(TExtent.Load(dy, left), TExtent.Load(slope, left), sum);
+        TExtent.Store(VectorMath.MultiplyAdd(TExtent.Load(x, left) - TExtent.Load(mean, left), TExtent.Load(inputSlope, left), sum), result, left);
     }
 
     private void UpdateRunning(ReadOnlySpan<R> mean, ReadOnlySpan<R> variance, int frames)
@@ -137,8 +228,9 @@ public sealed class BatchNorm1d<R> : Layer<R> where R : unmanaged, IBinaryFloati
         batches.Value[0] += R.One;
     }
 
-    /// <param name="Normalized">xhat, the input with mean 0 and variance 1: B2 and B4.</param>
-    /// <param name="Scale">1 / sqrt(variance + epsilon) per channel: B4.</param>
+    /// <param name="X">The input: B2 and B4.</param>
+    /// <param name="Mean">Its mean per channel, or the running one: B2 and B4.</param>
+    /// <param name="Scale">1 / sqrt(variance + epsilon) per channel: B2 and B4.</param>
     /// <param name="Frames">How many frames the statistics came from, 0 for running statistics: B3.</param>
-    private readonly record struct BatchNorm1dTape(Batch<R> Normalized, Memory<R> Scale, int Frames);
+    private readonly record struct BatchNorm1dTape(Batch<R> X, Memory<R> Mean, Memory<R> Scale, int Frames);
 }

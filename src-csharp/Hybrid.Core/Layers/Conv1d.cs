@@ -8,14 +8,15 @@ namespace Hybrid.Core;
 /// kernel], as in PyTorch's Conv1d. Frames outside an utterance count as zero. Derivation: Conv1d.md.
 /// </summary>
 /// <remarks>
-/// In time-major order a tap is a matrix product of all frames with one slice of the weights: for stride 1 the input is
-/// read where it lies, shifted by whole frames; for larger strides its frames are gathered first.
+/// One matrix product for all taps: the windows of the input, all that an output frame sees, are read where they lie, and no
+/// patch matrix is built.
 /// </remarks>
 /// <typeparam name="R">Float or double.</typeparam>
 public sealed class Conv1d<R> : Layer<R> where R : unmanaged, IBinaryFloatingPointIeee754<R>
 {
     private readonly int inputs, kernel, stride, padding, dilation, groups;
     private readonly Parameter<R> weight, bias;
+    private readonly PackedCopy<R>[] forward, backward;
 
     /// <summary>A convolution with <paramref name="kernel"/> taps.</summary>
     /// <param name="inputs">Channels of the input.</param>
@@ -42,6 +43,7 @@ public sealed class Conv1d<R> : Layer<R> where R : unmanaged, IBinaryFloatingPoi
         weight = Parameter<R>.Uniform("weight", bound, outputs, inputs / groups, kernel);
         bias = Parameter<R>.Uniform("bias", bound, outputs);
         Parameters = [weight, bias];
+        (forward, backward) = (new PackedCopy<R>[groups], new PackedCopy<R>[groups]);
     }
 
     /// <inheritdoc/>
@@ -60,22 +62,22 @@ public sealed class Conv1d<R> : Layer<R> where R : unmanaged, IBinaryFloatingPoi
     /// <summary>Frames from the first tap to the last.</summary>
     private int Reach => (kernel - 1) * dilation;
 
+    private int GroupInputs => inputs / groups;
+
+    private int GroupOutputs => OutputFeatures / groups;
+
+    internal override bool CanSkipInputGradient => true;
+
     /// <inheritdoc/>
     public override Batch<R> Forward(Batch<R> x, Pass pass)
     {
         RequireFeatures(x, inputs, "Conv1d");
         var workspace = pass.Workspace;
-        workspace.Tape<Conv1dTape>(this) = new Conv1dTape(x);
         var y = RentOutput(x, workspace);
-        Rows.Fill(y.Matrix, bias.Value);
-        for (var j = 0; j < kernel; j++)
-        {
-            var (first, count) = FramesOfTap(j, x.T, y.T);
-            if (count == 0) continue;
-            var taken = Gather(x, FrameOf(first, j), count, workspace);
-            var yTap = y.Matrix.SliceRows(first * y.B, count * y.B);
-            for (var g = 0; g < groups; g++) Gemm.Multiply(Inputs(taken, g), Tap(j, g).Transposed, Outputs(yTap, g), accumulate: true, workspace.Team); // F1
-        }
+        var padded = y.T == 0 ? default : Shift(x, padding, (y.T - 1) * stride + Reach + 1, workspace);
+        workspace.Tape<Conv1dTape>(this) = new Conv1dTape(x, padded);
+        for (var g = 0; g < groups && y.T > 0; g++)
+            Gemm.Multiply(Windows(padded, g, y), weight.Pack(ref forward[g], TapsByOutputs(g)), bias.Value.AsSpan(GroupOutputs * g, GroupOutputs), Outputs(y, g), workspace.Team); // F1
         y.ClearPadding();
         return y;
     }
@@ -84,78 +86,99 @@ public sealed class Conv1d<R> : Layer<R> where R : unmanaged, IBinaryFloatingPoi
     public override Batch<R> Backward(Batch<R> dy, Pass pass)
     {
         var workspace = pass.Workspace;
-        var x = workspace.Tape<Conv1dTape>(this).X;
-        var dx = x.With(workspace.RentZeroed<R>(x.Data.Length), inputs);
-        var dTap = new MatrixView<R>(workspace.Rent<R>(weight.Length / kernel), OutputFeatures, inputs / groups);
-        for (var j = 0; j < kernel; j++)
+        var (x, padded) = workspace.Tape<Conv1dTape>(this);
+        var dTaps = new MatrixView<R>(workspace.Rent<R>(GroupOutputs * GroupInputs * kernel), GroupOutputs, GroupInputs * kernel);
+        for (var g = 0; g < groups && dy.T > 0; g++)
         {
-            var (first, count) = FramesOfTap(j, x.T, dy.T);
-            if (count == 0) continue;
-            var start = FrameOf(first, j);
-            var taken = Gather(x, start, count, workspace);
-            var dyTap = dy.Matrix.SliceRows(first * dy.B, count * dy.B);
-            var dxTap = stride == 1 ? dx.Matrix.SliceRows(start * x.B, count * x.B) : new MatrixView<R>(workspace.Rent<R>(count * x.B * inputs), count * x.B, inputs);
-            for (var g = 0; g < groups; g++)
-            {
-                Gemm.Multiply(Outputs(dyTap, g).Transposed, Inputs(taken, g), dTap.SliceRows(OutputFeatures / groups * g, OutputFeatures / groups), accumulate: false, workspace.Team); // B1
-                Gemm.Multiply(Outputs(dyTap, g), Tap(j, g), Inputs(dxTap, g), accumulate: stride == 1, workspace.Team); // B3
-            }
-            AddTap(dTap, j);
-            if (stride > 1) Scatter(dxTap, dx, start);
+            Gemm.Multiply(Outputs(dy, g).Transposed, Windows(padded, g, dy), dTaps, accumulate: false, workspace.Team); // B1
+            AddTaps(dTaps, g);
         }
         Rows.AddSum(dy.Matrix, bias.Gradient, workspace); // B2
+        if (pass.WithoutInputGradient) return default;
+        var dx = x.Like(workspace, inputs);
+        if (stride == 1 && dy.T > 0) Correlate(dy, dx, workspace);
+        else Scatter(dy, dx, workspace);
         dx.ClearPadding();
         return dx;
     }
 
-    /// <summary>The input frame that tap <paramref name="j"/> of output frame <paramref name="t"/> sees.</summary>
-    private int FrameOf(int t, int j) => t * stride + j * dilation - padding;
-
-    /// <summary>The output frames for which tap <paramref name="j"/> sees a frame inside the input.</summary>
-    private (int First, int Count) FramesOfTap(int j, int inputFrames, int outputFrames)
+    /// <summary>B3 for stride 1: a convolution too, of dy with the taps in reverse order.</summary>
+    private void Correlate(Batch<R> dy, Batch<R> dx, Workspace workspace)
     {
-        // 0 <= FrameOf(t, j) < inputFrames
-        var shift = padding - j * dilation;
-        var first = Math.Max(0, (shift + stride - 1) / stride);
-        var end = inputFrames - 1 + shift < 0 ? 0 : Math.Min(outputFrames, (inputFrames - 1 + shift) / stride + 1);
-        return (first, Math.Max(0, end - first));
-    }
-
-    private MatrixView<R> Inputs(MatrixView<R> all, int group) => all.SliceColumns(inputs / groups * group, inputs / groups);
-
-    private MatrixView<R> Outputs(MatrixView<R> all, int group) => all.SliceColumns(OutputFeatures / groups * group, OutputFeatures / groups);
-
-    /// <summary>[outputs / groups, inputs / groups]: the weights of one tap, where they lie in [outputs, inputs / groups, kernel].</summary>
-    private MatrixView<R> Tap(int j, int group) =>
-        new(weight.Value.AsMemory(weight.Length / groups * group + j), OutputFeatures / groups, inputs / groups, inputs / groups * kernel, kernel);
-
-    private void AddTap(MatrixView<R> dTap, int j)
-    {
-        ReadOnlySpan<R> from = dTap.Data.Span;
-        var to = weight.Gradient;
-        for (var i = 0; i < from.Length; i++) to[i * kernel + j] += from[i];
-    }
-
-    /// <summary>Frames start, start + stride, ... of the input as the rows of a matrix.</summary>
-    private MatrixView<R> Gather(Batch<R> x, int start, int count, Workspace workspace)
-    {
-        var frame = x.B * inputs;
-        if (stride == 1) return x.Matrix.SliceRows(start * x.B, count * x.B);
-        var gathered = workspace.Rent<R>(count * frame);
-        for (var i = 0; i < count; i++) x.Data.Slice((start + i * stride) * frame, frame).CopyTo(gathered[(i * frame)..]);
-        return new MatrixView<R>(gathered, count * x.B, inputs);
-    }
-
-    private void Scatter(MatrixView<R> dxTap, Batch<R> dx, int start)
-    {
-        var frame = dx.B * inputs;
-        for (var i = 0; i < dxTap.Rows / dx.B; i++)
+        var shifted = Shift(dy, Reach - padding, dx.T + Reach, workspace);
+        for (var g = 0; g < groups; g++)
         {
-            var target = dx.Data.Span.Slice((start + i * stride) * frame, frame);
-            TensorPrimitives.Add(target, dxTap.Data.Span.Slice(i * frame, frame), target);
+            var windows = new WindowView<R>(shifted, GroupOutputs * g, new Axis(dx.Rows, OutputFeatures), new Axis(kernel * GroupOutputs, 1, GroupOutputs, dilation * dy.B * OutputFeatures));
+            var taps = new WindowView<R>(weight.Value, GroupLength * g + kernel - 1, new Axis(kernel * GroupOutputs, GroupInputs * kernel, GroupOutputs, -1), new Axis(GroupInputs, kernel));
+            Gemm.Multiply(windows, weight.Pack(ref backward[g], taps), default, dx.Matrix.SliceColumns(GroupInputs * g, GroupInputs), workspace.Team);
         }
     }
 
-    /// <param name="X">The input: B1.</param>
-    private readonly record struct Conv1dTape(Batch<R> X);
+    /// <summary>B3 for larger strides: gradients of the windows, each added where its frames lie.</summary>
+    private void Scatter(Batch<R> dy, Batch<R> dx, Workspace workspace)
+    {
+        dx.Data.Span.Clear();
+        var dWindows = new MatrixView<R>(workspace.Rent<R>(dy.Rows * kernel * GroupInputs), dy.Rows, kernel * GroupInputs);
+        for (var g = 0; g < groups && dy.T > 0; g++)
+        {
+            var taps = new WindowView<R>(weight.Value, GroupLength * g, new Axis(GroupOutputs, GroupInputs * kernel), new Axis(kernel * GroupInputs, kernel, GroupInputs, 1));
+            Gemm.Multiply(Outputs(dy, g), weight.Pack(ref backward[g], taps), default, dWindows, workspace.Team);
+            for (var row = 0; row < dy.Rows; row++)
+            {
+                var (t, b) = Math.DivRem(row, dy.B);
+                for (var j = 0; j < kernel; j++)
+                {
+                    var frame = t * stride + j * dilation - padding;
+                    if ((uint)frame >= (uint)dx.T) continue;
+                    var target = dx.Row(frame, b).Slice(GroupInputs * g, GroupInputs);
+                    TensorPrimitives.Add(target, dWindows.Row(row).Slice(GroupInputs * j, GroupInputs), target);
+                }
+            }
+        }
+    }
+
+    private int GroupLength => GroupOutputs * GroupInputs * kernel;
+
+    private MatrixView<R> Outputs(Batch<R> all, int group) => all.Matrix.SliceColumns(GroupOutputs * group, GroupOutputs);
+
+    /// <summary>[T' B, kernel * inputs / groups]: what each output frame sees of the input with its zeros in front and behind.</summary>
+    private WindowView<R> Windows(Memory<R> padded, int group, Batch<R> output)
+    {
+        var frame = output.B * inputs;
+        return new WindowView<R>(padded, GroupInputs * group,
+            stride == 1 ? new Axis(output.Rows, inputs) : new Axis(output.Rows, inputs, output.B, stride * frame),
+            new Axis(kernel * GroupInputs, 1, GroupInputs, dilation * frame));
+    }
+
+    /// <summary>[kernel * inputs / groups, outputs / groups]: the weights, which lie in [outputs, inputs / groups, kernel].</summary>
+    private WindowView<R> TapsByOutputs(int group) =>
+        new(weight.Value, GroupLength * group, new Axis(kernel * GroupInputs, kernel, GroupInputs, 1), new Axis(GroupOutputs, GroupInputs * kernel));
+
+    private void AddTaps(MatrixView<R> dTaps, int group)
+    {
+        var to = weight.Gradient.AsSpan(GroupLength * group, GroupLength);
+        for (var o = 0; o < GroupOutputs; o++)
+        {
+            ReadOnlySpan<R> from = dTaps.Row(o);
+            for (var i = 0; i < GroupInputs; i++)
+                for (var j = 0; j < kernel; j++) to[(o * GroupInputs + i) * kernel + j] += from[j * GroupInputs + i];
+        }
+    }
+
+    /// <summary>So many frames of which frame <paramref name="front"/> is the first of the batch; zeros where that has none.</summary>
+    private static Memory<R> Shift(Batch<R> batch, int front, int frames, Workspace workspace)
+    {
+        if (front == 0 && frames <= batch.T) return batch.Data;
+        var frame = batch.B * batch.F;
+        var shifted = workspace.Rent<R>(frames * frame);
+        int first = Math.Clamp(front, 0, frames), end = Math.Clamp(front + batch.T, first, frames);
+        shifted.Span[..(first * frame)].Clear();
+        if (end > first) batch.Data.Slice((first - front) * frame, (end - first) * frame).CopyTo(shifted[(first * frame)..]);
+        shifted.Span[(end * frame)..].Clear();
+        return shifted;
+    }
+
+    /// <param name="X">The input, for the shape of its gradient.</param>
+    /// <param name="Padded">The same with zeros in front and behind: B1.</param>
+    private readonly record struct Conv1dTape(Batch<R> X, Memory<R> Padded);
 }

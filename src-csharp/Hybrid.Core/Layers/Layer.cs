@@ -8,7 +8,14 @@ namespace Hybrid.Core;
 /// True: statistics come from the batch, dropout and masks act. False: running statistics, nothing random.
 /// </param>
 /// <param name="Random">The randomness of this step; layers and utterances fork their own from it.</param>
-public readonly record struct Pass(Workspace Workspace, bool Training = false, CounterRandom Random = default);
+public readonly record struct Pass(Workspace Workspace, bool Training = false, CounterRandom Random = default)
+{
+    /// <summary>
+    /// Nobody wants the gradient with respect to the input: below the first layer with weights there is nothing to train. A layer
+    /// that is told so may return nothing from Backward.
+    /// </summary>
+    public bool WithoutInputGradient { get; init; }
+}
 
 /// <summary>
 /// A step of a network: batches of feature sequences to batches of feature sequences. Write your own by deriving from it.
@@ -50,6 +57,9 @@ public abstract class Layer<R> where R : unmanaged, IBinaryFloatingPointIeee754<
 
     /// <summary>Multiply-adds for an utterance of <paramref name="frames"/> input frames; 0 where there are next to none.</summary>
     public virtual long MultiplyAdds(int frames) => 0;
+
+    /// <summary>Whether Backward heeds <see cref="Pass.WithoutInputGradient"/>; others are never told.</summary>
+    internal virtual bool CanSkipInputGradient => false;
 
     /// <summary>[T, B, F] to [T', B, F'].</summary>
     public abstract Batch<R> Forward(Batch<R> x, Pass pass);

@@ -30,14 +30,15 @@ public sealed class Linear<R> : Layer<R> where R : unmanaged, IBinaryFloatingPoi
     /// <inheritdoc/>
     public override long MultiplyAdds(int frames) => (long)frames * inputs * OutputFeatures;
 
+    internal override bool CanSkipInputGradient => true;
+
     /// <inheritdoc/>
     public override Batch<R> Forward(Batch<R> x, Pass pass)
     {
         RequireFeatures(x, inputs, "Linear");
         pass.Workspace.Tape<LinearTape>(this) = new LinearTape(x);
         var y = x.Like(pass.Workspace, OutputFeatures);
-        if (bias is not null) Rows.Fill(y.Matrix, bias.Value);
-        Gemm.Multiply(x.Matrix, weight.PackedColumns, y.Matrix, accumulate: bias is not null, pass.Workspace.Team); // F1
+        Gemm.Multiply(x.Matrix, weight.PackedColumns, bias?.Value, y.Matrix, pass.Workspace.Team); // F1
         y.ClearPadding();
         return y;
     }
@@ -49,6 +50,7 @@ public sealed class Linear<R> : Layer<R> where R : unmanaged, IBinaryFloatingPoi
         var team = pass.Workspace.Team;
         Gemm.Multiply(dy.Matrix.Transposed, x.Matrix, weight.GradientMatrix, accumulate: true, team); // B1
         if (bias is not null) Rows.AddSum(dy.Matrix, bias.Gradient, pass.Workspace); // B2
+        if (pass.WithoutInputGradient) return default;
         var dx = x.Like(pass.Workspace, inputs);
         Gemm.Multiply(dy.Matrix, weight.PackedRows, dx.Matrix, accumulate: false, team); // B3
         return dx;

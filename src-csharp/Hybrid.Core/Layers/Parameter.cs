@@ -12,7 +12,7 @@ public sealed class Parameter<R> where R : unmanaged, IBinaryFloatingPointIeee75
     private readonly InitialValue initial;
     private readonly Lock gate = new();
     private R[]? value, gradient;
-    private Packed rows, columns;
+    private PackedCopy<R> rows, columns;
     private int version = 1; // 0 is that of a copy not packed yet
 
     private Parameter(string name, int[] shape, InitialValue initial, bool isTrainable)
@@ -127,23 +127,25 @@ public sealed class Parameter<R> where R : unmanaged, IBinaryFloatingPointIeee75
         return drawn;
     }
 
-    private PackedMatrix<R> Pack(ref Packed packed, MatrixView<R> source)
+    /// <summary>A view of the value, packed for GEMM; the copy is kept where the caller says until the value changes.</summary>
+    internal PackedMatrix<R> Pack(ref PackedCopy<R> packed, WindowView<R> source)
     {
         var wanted = Volatile.Read(ref version);
         if (Volatile.Read(ref packed.Version) == wanted) return packed.Matrix!;
         lock (gate)
         {
             if (packed.Version == wanted) return packed.Matrix!;
-            packed.Matrix ??= new PackedMatrix<R>(source.Rows, source.Columns);
+            packed.Matrix ??= new PackedMatrix<R>(source.Rows.Length, source.Columns.Length);
             packed.Matrix.Pack(source);
             Volatile.Write(ref packed.Version, wanted);
             return packed.Matrix;
         }
     }
+}
 
-    private struct Packed
-    {
-        public PackedMatrix<R>? Matrix;
-        public int Version;
-    }
+/// <summary>A packed copy of a parameter, and of which version of its value.</summary>
+internal struct PackedCopy<R> where R : unmanaged, IBinaryFloatingPointIeee754<R>
+{
+    public PackedMatrix<R>? Matrix;
+    public int Version;
 }

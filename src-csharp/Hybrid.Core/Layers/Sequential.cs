@@ -8,13 +8,14 @@ public sealed class Sequential<R> : Layer<R> where R : unmanaged, IBinaryFloatin
 {
     // An array, because walking through an interface would allocate an enumerator at every step.
     private readonly Layer<R>[] layers;
-    private readonly int inputs;
+    private readonly int inputs, firstTrainable;
 
     /// <summary>A chain behind <paramref name="inputs"/> features.</summary>
     public Sequential(int inputs, params Layer<R>[] layers)
     {
         this.inputs = inputs;
         this.layers = [.. layers.Select((layer, i) => AddChild($"{i}", layer))];
+        firstTrainable = Math.Max(0, Array.FindIndex(this.layers, layer => layer.Parameters.Any(parameter => parameter.IsTrainable)));
         Parameters = [.. layers.SelectMany(layer => layer.Parameters)];
     }
 
@@ -40,6 +41,8 @@ public sealed class Sequential<R> : Layer<R> where R : unmanaged, IBinaryFloatin
         return sum;
     }
 
+    internal override bool CanSkipInputGradient => true;
+
     /// <inheritdoc/>
     public override Batch<R> Forward(Batch<R> x, Pass pass)
     {
@@ -51,7 +54,10 @@ public sealed class Sequential<R> : Layer<R> where R : unmanaged, IBinaryFloatin
     /// <inheritdoc/>
     public override Batch<R> Backward(Batch<R> dy, Pass pass)
     {
-        for (var i = layers.Length - 1; i >= 0; i--) dy = layers[i].Backward(dy, layers[i].In(pass));
+        // Where nobody wants the gradient with respect to the input, the way back ends at the first weights.
+        var first = pass.WithoutInputGradient ? firstTrainable : 0;
+        for (var i = layers.Length - 1; i >= first; i--)
+            dy = layers[i].Backward(dy, layers[i].In(pass) with { WithoutInputGradient = pass.WithoutInputGradient && i == first && layers[i].CanSkipInputGradient });
         return dy;
     }
 }

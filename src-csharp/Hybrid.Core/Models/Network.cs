@@ -68,7 +68,7 @@ public sealed class Network<R> where R : unmanaged, IBinaryFloatingPointIeee754<
     public Batch<R> Forward(Batch<R> x, Pass pass) => decoder.Forward(encoder.Forward(x.ZeroPadded(pass.Workspace), pass), pass);
 
     /// <summary>Adds to the gradients of all parameters, given the loss's gradient with respect to the logits.</summary>
-    public void Backward(Batch<R> dLogits, Pass pass) => encoder.Backward(decoder.Backward(dLogits, pass), pass);
+    public void Backward(Batch<R> dLogits, Pass pass) => encoder.Backward(decoder.Backward(dLogits, pass), pass with { WithoutInputGradient = true });
 
     /// <summary>Weights and running statistics, to be stored.</summary>
     public IEnumerable<StoredTensor> Save() => parameters.Select(parameter => parameter.Save());

@@ -38,22 +38,42 @@ public static class Gemm
     /// <param name="accumulate">Add to what C holds instead of replacing it.</param>
     /// <param name="team">Threads to share the work; the caller alone where null.</param>
     /// <exception cref="ArgumentException">Sizes do not fit each other.</exception>
-    public static unsafe void Multiply<R>(MatrixView<R> a, MatrixView<R> b, MatrixView<R> c, bool accumulate = false, ThreadTeam? team = null)
-        where R : unmanaged, IBinaryFloatingPointIeee754<R>
-    {
-        CheckSizes(a, b.Rows, b.Columns, c);
-        fixed (R* pa = a.Data.Span, pb = b.Data.Span, pc = c.Data.Span)
-            Run(new Product<R>(a, pa, pb, b.RowStride, b.ColumnStride, false, b.Columns, pc, c.RowStride, accumulate), team);
-    }
+    public static void Multiply<R>(MatrixView<R> a, MatrixView<R> b, MatrixView<R> c, bool accumulate = false, ThreadTeam? team = null)
+        where R : unmanaged, IBinaryFloatingPointIeee754<R> => Multiply(a, (WindowView<R>)b, c, accumulate, team);
 
     /// <summary>C = A B, or C += A B, with B packed beforehand.</summary>
     /// <inheritdoc cref="Multiply{R}(MatrixView{R}, MatrixView{R}, MatrixView{R}, bool, ThreadTeam)"/>
     public static unsafe void Multiply<R>(MatrixView<R> a, PackedMatrix<R> b, MatrixView<R> c, bool accumulate = false, ThreadTeam? team = null)
         where R : unmanaged, IBinaryFloatingPointIeee754<R>
     {
-        CheckSizes(a, b.K, b.N, c);
+        CheckSizes<R>(a, b.K, b.N, c);
         fixed (R* pa = a.Data.Span, pb = b.Panels, pc = c.Data.Span)
-            Run(new Product<R>(a, pa, pb, 0, 0, true, b.N, pc, c.RowStride, accumulate), team);
+            Run(new Product<R>(a, pa, b, pb, c, pc, accumulate ? pc : null, c.RowStride), team);
+    }
+
+    /// <summary>The same where B is read through windows.</summary>
+    internal static unsafe void Multiply<R>(WindowView<R> a, WindowView<R> b, MatrixView<R> c, bool accumulate, ThreadTeam? team)
+        where R : unmanaged, IBinaryFloatingPointIeee754<R>
+    {
+        CheckSizes(a, b.Rows.Length, b.Columns.Length, c);
+        b.Check();
+        fixed (R* pa = a.Data.Span, pb = b.Data.Span, pc = c.Data.Span)
+            Run(new Product<R>(a, pa, b, pb, c, pc, accumulate ? pc : null, c.RowStride), team);
+    }
+
+    /// <summary>C = A B + bias in every row, where A is read through windows.</summary>
+    /// <param name="a">[M, K].</param>
+    /// <param name="b">[K, N].</param>
+    /// <param name="bias">[N], or nothing.</param>
+    /// <param name="c">[M, N]; overlaps neither factor.</param>
+    /// <param name="team">Threads to share the work.</param>
+    internal static unsafe void Multiply<R>(WindowView<R> a, PackedMatrix<R> b, ReadOnlySpan<R> bias, MatrixView<R> c, ThreadTeam? team)
+        where R : unmanaged, IBinaryFloatingPointIeee754<R>
+    {
+        CheckSizes(a, b.K, b.N, c);
+        if (bias.Length > 0 && bias.Length != b.N) throw new ArgumentException($"a bias of {bias.Length} does not fit {b.N} columns", nameof(bias));
+        fixed (R* pa = a.Data.Span, pb = b.Panels, pc = c.Data.Span, pBias = bias)
+            Run(new Product<R>(a, pa, b, pb, c, pc, pBias, 0), team);
     }
 
     /// <summary>Columns of a panel of packed B on this machine.</summary>
@@ -65,11 +85,12 @@ public static class Gemm
     internal static int PanelCount<R>(int columns) where R : unmanaged, IBinaryFloatingPointIeee754<R> =>
         (columns + PanelWidth<R>() - 1) / PanelWidth<R>();
 
-    private static void CheckSizes<R>(MatrixView<R> a, int k, int n, MatrixView<R> c) where R : unmanaged, IBinaryFloatingPointIeee754<R>
+    private static void CheckSizes<R>(WindowView<R> a, int k, int n, MatrixView<R> c) where R : unmanaged, IBinaryFloatingPointIeee754<R>
     {
-        if (a.Columns != k || a.Rows != c.Rows || n != c.Columns)
-            throw new ArgumentException($"a [{a.Rows}, {a.Columns}] times [{k}, {n}] product does not fit [{c.Rows}, {c.Columns}]");
+        if (a.Columns.Length != k || a.Rows.Length != c.Rows || n != c.Columns)
+            throw new ArgumentException($"a [{a.Rows.Length}, {a.Columns.Length}] times [{k}, {n}] product does not fit [{c.Rows}, {c.Columns}]");
         if (c.ColumnStride != 1) throw new ArgumentException("rows of the product must be contiguous", nameof(c));
+        a.Check();
     }
 
     private static void Run<R>(in Product<R> product, ThreadTeam? team) where R : unmanaged, IBinaryFloatingPointIeee754<R>
@@ -113,23 +134,28 @@ public static class Gemm
         where TLanes : struct, ILanes<TLanes, R>
     {
         var width = MicroKernel<R, TLanes>.Columns;
-        if (rows == 1 && product.IsPacked)
+        if (rows == 1 && product.IsPacked && product.ColumnsA.IsEven)
         {
             // A recurrent layer at work on a single utterance: nothing of A is used twice, so that packing it is in vain.
             var together = MicroKernel<R, TLanes>.RowPanels * width;
             for (; columns >= together; column += together, columns -= together)
-                MicroKernel<R, TLanes>.RunRow(product.K, product.A + row * product.RowStrideA, (nint)product.ColumnStrideA, product.B + (long)column * product.K, (long)product.K * width, product.C + (long)row * product.StrideC + column, product.Accumulate);
+                MicroKernel<R, TLanes>.RunRow(product.K, product.A + product.RowsA.At(row), product.ColumnsA.Stride, product.B + (long)column * product.K, (long)product.K * width, product.C + (long)row * product.StrideC + column, product.InitialAt(row, column));
         }
-        if (product.K == 0 && !product.Accumulate)
+        if (product.K == 0)
         {
-            for (var i = row; i < row + rows; i++) new Span<R>(product.C + (long)i * product.StrideC + column, columns).Clear();
+            for (var i = row; i < row + rows; i++)
+            {
+                var to = new Span<R>(product.C + (long)i * product.StrideC + column, columns);
+                if (product.Initial is null) to.Clear();
+                else new ReadOnlySpan<R>(product.InitialAt(i, column), columns).CopyTo(to);
+            }
+            return;
         }
-        var direct = product.IsPacked && rows <= DirectRows;
-        var depth = product.K == 0 ? 1 : Divide(product.K, Divide(product.K, direct ? DirectK : BlockK));
+        var direct = product.IsPacked && rows <= DirectRows && product.RowsA.IsEven && product.ColumnsA.IsEven;
+        var depth = Divide(product.K, Divide(product.K, direct ? DirectK : BlockK));
         for (var k = 0; k < product.K; k += depth)
         {
             depth = Math.Min(depth, product.K - k);
-            var accumulate = product.Accumulate || k > 0;
             var columnsAtOnce = product.IsPacked ? columns : PackedColumns;
             for (var j = column; j < column + columns; j += columnsAtOnce)
             {
@@ -146,61 +172,51 @@ public static class Gemm
                 {
                     panels = Scratch<R>.B;
                     panelStride = (long)depth * width;
-                    PackColumns(product, j, end - j, k, depth, width, panels);
+                    Pack<R, TLanes>(product.B, product.ColumnsB, j, end - j, product.RowsB, k, depth, isA: false, panels);
                 }
                 for (var i = row; i < row + rows; i += BlockRows)
                 {
                     var blockRows = Math.Min(BlockRows, row + rows - i);
                     Tiles<R> tiles;
-                    if (direct) tiles = new Tiles<R>(product.A + i * product.RowStrideA + k * product.ColumnStrideA, (nint)product.RowStrideA, (nint)product.ColumnStrideA);
+                    if (direct) tiles = new Tiles<R>(product.A + product.RowsA.At(i) + product.ColumnsA.At(k), product.RowsA.Stride, product.ColumnsA.Stride);
                     else
                     {
                         tiles = new Tiles<R>(Scratch<R>.A, depth);
-                        PackRows<R, TLanes>(product, i, blockRows, k, depth, tiles.A);
+                        Pack<R, TLanes>(product.A, product.RowsA, i, blockRows, product.ColumnsA, k, depth, isA: true, tiles.A);
                     }
                     var blockColumns = direct ? width : BlockColumns / width * width;
                     for (var n = j; n < end; n += blockColumns)
-                        MultiplyBlock<R, TLanes>(tiles, blockRows, Math.Min(blockColumns, end - n), depth, panels + (n - j) / width * panelStride, panelStride, product.C + (long)i * product.StrideC + n, product.StrideC, accumulate);
+                    {
+                        var c = product.C + (long)i * product.StrideC + n;
+                        var initial = k > 0 ? c : product.InitialAt(i, n);
+                        MultiplyBlock<R, TLanes>(tiles, blockRows, Math.Min(blockColumns, end - n), depth, panels + (n - j) / width * panelStride, panelStride, c, product.StrideC, initial, k > 0 ? product.StrideC : product.StrideInitial);
+                    }
                 }
             }
         }
     }
 
-    private static unsafe void PackColumns<R>(in Product<R> product, int column, int columns, int k, int depth, int width, R* target)
-        where R : unmanaged, IBinaryFloatingPointIeee754<R>
-    {
-        var source = product.B + k * product.RowStrideB + column * product.ColumnStrideB;
-        var done = 0;
-        if (product.ColumnStrideB == 1)
-        {
-            done = columns / width * width;
-            Packing.Panels(source, product.RowStrideB, done / width, width, depth, target);
-        }
-        for (; done < columns; done += width)
-            Packing.Panel(source + done * product.ColumnStrideB, product.ColumnStrideB, product.RowStrideB, Math.Min(width, columns - done), width, depth, target + (long)done * depth);
-    }
-
-    private static unsafe void PackRows<R, TLanes>(in Product<R> product, int row, int rows, int k, int depth, R* target)
+    /// <summary>Rows of A as tiles, or columns of B as panels: <paramref name="count"/> lanes from <paramref name="lane"/> on.</summary>
+    private static unsafe void Pack<R, TLanes>(R* source, Axis lanes, int lane, int count, Axis ks, int k, int depth, bool isA, R* target)
         where R : unmanaged, IBinaryFloatingPointIeee754<R>
         where TLanes : struct, ILanes<TLanes, R>
     {
-        var source = product.A + row * product.RowStrideA + k * product.ColumnStrideA;
-        var done = 0;
-        if (product.RowStrideA == 1)
+        int width = isA ? TLanes.TileRows : MicroKernel<R, TLanes>.Columns, done = 0;
+        if (lanes.Stride == 1 && lanes.Run(lane) >= count && ks.Run(k) >= depth)
         {
-            while (rows - done >= TLanes.TileRows && TileRows<TLanes, R>(rows - done) == TLanes.TileRows) done += TLanes.TileRows;
-            Packing.Panels(source, product.ColumnStrideA, done / TLanes.TileRows, TLanes.TileRows, depth, target);
+            while (count - done >= width && (!isA || TileRows<TLanes, R>(count - done) == width)) done += width;
+            Packing.Panels(source + lanes.At(lane) + ks.At(k), ks.Stride, done / width, width, depth, target);
         }
-        while (done < rows)
+        while (done < count)
         {
-            var tile = TileRows<TLanes, R>(rows - done);
-            Packing.Panel(source + done * product.RowStrideA, product.RowStrideA, product.ColumnStrideA, Math.Min(tile, rows - done), tile, depth, target + (long)done * depth);
-            done += tile;
+            if (isA) width = TileRows<TLanes, R>(count - done);
+            Packing.Panel(source, lanes, lane + done, Math.Min(width, count - done), width, ks, k, depth, target + (long)done * depth);
+            done += width;
         }
     }
 
     /// <summary>A block of rows of A by neighbouring panels of B: each tile of A meets one panel after the other.</summary>
-    private static unsafe void MultiplyBlock<R, TLanes>(in Tiles<R> tiles, int rows, int columns, int depth, R* panels, long panelStride, R* c, int strideC, bool accumulate)
+    private static unsafe void MultiplyBlock<R, TLanes>(in Tiles<R> tiles, int rows, int columns, int depth, R* panels, long panelStride, R* c, int strideC, R* initial, int strideInitial)
         where R : unmanaged, IBinaryFloatingPointIeee754<R>
         where TLanes : struct, ILanes<TLanes, R>
     {
@@ -212,21 +228,21 @@ public static class Gemm
             var valid = Math.Min(tile, rows - done);
             var a = tiles.Tile(done);
             var (rowStride, kStride, rowsOfA) = tiles.IsPacked ? (1, tile, tile) : (tiles.RowStride, tiles.KStride, valid);
-            R* tileC = c + (long)done * strideC, panel = panels;
-            for (var left = columns; left > 0; left -= width, tileC += width, panel += panelStride)
+            R* tileC = c + (long)done * strideC, tileInitial = initial is null ? null : initial + (long)done * strideInitial, panel = panels;
+            for (var left = columns; left > 0; left -= width, tileC += width, panel += panelStride, tileInitial += tileInitial is null ? 0 : width)
             {
                 if (valid == tile && left >= width)
                 {
                     // Rows of C lie far apart: nothing else brings their next columns in time.
                     for (var i = 0; i < tile; i++) TLanes.Prefetch(tileC + (long)i * strideC + width);
-                    MicroKernel<R, TLanes>.Run(tile, rowsOfA, depth, a, rowStride, kStride, panel, tileC, strideC, accumulate);
+                    MicroKernel<R, TLanes>.Run(tile, rowsOfA, depth, a, rowStride, kStride, panel, tileC, strideC, tileInitial, strideInitial);
                 }
                 else
                 {
                     // A tile that hangs over the edge of C is computed beside it.
                     var inside = Math.Min(width, left);
-                    if (accumulate) Copy(tileC, strideC, edge, width, valid, inside);
-                    MicroKernel<R, TLanes>.Run(tile, rowsOfA, depth, a, rowStride, kStride, panel, edge, width, accumulate);
+                    if (tileInitial is not null) Copy(tileInitial, strideInitial, edge, width, valid, inside);
+                    MicroKernel<R, TLanes>.Run(tile, rowsOfA, depth, a, rowStride, kStride, panel, edge, width, tileInitial is null ? null : edge, width);
                     Copy(edge, width, tileC, strideC, valid, inside);
                 }
             }
@@ -290,22 +306,29 @@ public static class Gemm
     /// <summary>What a product is made of, as the inner loops see it.</summary>
     private readonly unsafe struct Product<R> where R : unmanaged, IBinaryFloatingPointIeee754<R>
     {
-        public readonly R* A, B, C;
-        public readonly long RowStrideA, ColumnStrideA, RowStrideB, ColumnStrideB;
-        public readonly int M, N, K, StrideC;
-        public readonly bool IsPacked, Accumulate;
+        /// <summary>The factors, the product, and what it is added to: nothing, C itself, or one row for all.</summary>
+        public readonly R* A, B, C, Initial;
+        public readonly Axis RowsA, ColumnsA, RowsB, ColumnsB;
+        public readonly int M, N, K, StrideC, StrideInitial;
+        public readonly bool IsPacked;
 
-        public Product(MatrixView<R> a, R* pa, R* b, int rowStrideB, int columnStrideB, bool isPacked, int n, R* c, int strideC, bool accumulate)
+        public Product(WindowView<R> a, R* pa, WindowView<R> b, R* pb, MatrixView<R> c, R* pc, R* initial, int strideInitial)
         {
-            A = pa;
-            B = b;
-            C = c;
-            (M, N, K) = (a.Rows, n, a.Columns);
-            (RowStrideA, ColumnStrideA, RowStrideB, ColumnStrideB, StrideC) = (a.RowStride, a.ColumnStride, rowStrideB, columnStrideB, strideC);
-            (IsPacked, Accumulate) = (isPacked, accumulate);
+            A = pa + a.Offset;
+            B = pb + b.Offset;
+            C = pc;
+            Initial = initial;
+            (RowsA, ColumnsA, RowsB, ColumnsB) = (a.Rows, a.Columns, b.Rows, b.Columns);
+            (M, N, K) = (c.Rows, c.Columns, a.Columns.Length);
+            (StrideC, StrideInitial) = (c.RowStride, strideInitial);
         }
 
+        public Product(WindowView<R> a, R* pa, PackedMatrix<R> b, R* pb, MatrixView<R> c, R* pc, R* initial, int strideInitial)
+            : this(a, pa, default(WindowView<R>), pb, c, pc, initial, strideInitial) => IsPacked = true;
+
         public long Work => (long)M * N * K;
+
+        public R* InitialAt(int row, int column) => Initial is null ? null : Initial + (long)row * StrideInitial + column;
     }
 
     private readonly struct Grid<R>(Product<R> product, int rows, int columns) where R : unmanaged, IBinaryFloatingPointIeee754<R>

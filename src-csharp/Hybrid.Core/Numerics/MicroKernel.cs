@@ -16,19 +16,19 @@ internal static unsafe class MicroKernel<R, TLanes>
     public static int Columns => 2 * TLanes.Count;
 
     /// <summary>
-    /// c[rows, Columns] += a b (or = a b), with b packed as [k][Columns] and element (row, k) of a at
+    /// c[rows, Columns] = initial + a b (= a b where initial is null; a row stride of 0 adds one row to all), with b packed as [k][Columns] and element (row, k) of a at
     /// <c>row * rowStride + k * kStride</c>. <paramref name="rows"/> is 2, 4, 6, 8 or 12, at most <c>TileRows</c>; 12 only for an a
     /// packed as [k][rows]. From row <paramref name="valid"/> on, a ends, and what comes out is of no use.
     /// </summary>
-    public static void Run(int rows, int valid, int k, R* a, nint rowStride, nint kStride, R* b, R* c, int strideC, bool accumulate)
+    public static void Run(int rows, int valid, int k, R* a, nint rowStride, nint kStride, R* b, R* c, int strideC, R* initial, int strideInitial)
     {
         switch (rows)
         {
-            case 12: Run12(k, a, b, c, strideC, accumulate); break;
-            case 8: Run8(valid, k, a, rowStride, kStride, b, c, strideC, accumulate); break;
-            case 6: Run6(valid, k, a, rowStride, kStride, b, c, strideC, accumulate); break;
-            case 4: Run4(valid, k, a, rowStride, kStride, b, c, strideC, accumulate); break;
-            default: Run2(valid, k, a, rowStride, kStride, b, c, strideC, accumulate); break;
+            case 12: Run12(k, a, b, c, strideC, initial, strideInitial); break;
+            case 8: Run8(valid, k, a, rowStride, kStride, b, c, strideC, initial, strideInitial); break;
+            case 6: Run6(valid, k, a, rowStride, kStride, b, c, strideC, initial, strideInitial); break;
+            case 4: Run4(valid, k, a, rowStride, kStride, b, c, strideC, initial, strideInitial); break;
+            default: Run2(valid, k, a, rowStride, kStride, b, c, strideC, initial, strideInitial); break;
         }
     }
 
@@ -39,10 +39,10 @@ internal static unsafe class MicroKernel<R, TLanes>
     /// One row of <see cref="RowPanels"/> panels of packed B, each <paramref name="panelStride"/> behind the other: a single row
     /// in a tile would wait for its own results, these eight registers do not.
     /// </summary>
-    public static void RunRow(int k, R* a, nint strideA, R* b, long panelStride, R* c, bool accumulate)
+    public static void RunRow(int k, R* a, nint strideA, R* b, long panelStride, R* c, R* initial)
     {
         R* b0 = b, b1 = b0 + panelStride, b2 = b1 + panelStride, b3 = b2 + panelStride;
-        RowOfPanel c0 = new(c, accumulate), c1 = new(c + Columns, accumulate), c2 = new(c + 2 * Columns, accumulate), c3 = new(c + 3 * Columns, accumulate);
+        RowOfPanel c0 = new(initial, 0), c1 = new(initial, Columns), c2 = new(initial, 2 * Columns), c3 = new(initial, 3 * Columns);
         for (; k > 0; k--, a += strideA, b0 += Columns, b1 += Columns, b2 += Columns, b3 += Columns)
         {
             var broadcast = TLanes.Broadcast(*a);
@@ -57,10 +57,10 @@ internal static unsafe class MicroKernel<R, TLanes>
         c3.Store(c + 3 * Columns);
     }
 
-    private static void Run12(int k, R* a, R* b, R* c, int strideC, bool accumulate)
+    private static void Run12(int k, R* a, R* b, R* c, int strideC, R* initial, int strideInitial)
     {
-        RowPair r0 = new(c, strideC, 0, accumulate), r1 = new(c, strideC, 2, accumulate), r2 = new(c, strideC, 4, accumulate),
-            r3 = new(c, strideC, 6, accumulate), r4 = new(c, strideC, 8, accumulate), r5 = new(c, strideC, 10, accumulate);
+        RowPair r0 = new(initial, strideInitial, 0), r1 = new(initial, strideInitial, 2), r2 = new(initial, strideInitial, 4),
+            r3 = new(initial, strideInitial, 6), r4 = new(initial, strideInitial, 8), r5 = new(initial, strideInitial, 10);
         for (; k > 0; k--, a += 12, b += Columns)
         {
             TLanes b0 = TLanes.Load(b), b1 = TLanes.Load(b + TLanes.Count);
@@ -79,11 +79,11 @@ internal static unsafe class MicroKernel<R, TLanes>
         r5.Store(c, strideC, 10);
     }
 
-    private static void Run8(int valid, int k, R* a, nint rowStride, nint kStride, R* b, R* c, int strideC, bool accumulate)
+    private static void Run8(int valid, int k, R* a, nint rowStride, nint kStride, R* b, R* c, int strideC, R* initial, int strideInitial)
     {
         R* Row(int row) => a + Math.Min(row, valid - 1) * rowStride;
         R* a0 = Row(0), a1 = Row(1), a2 = Row(2), a3 = Row(3), a4 = Row(4), a5 = Row(5), a6 = Row(6), a7 = Row(7);
-        RowPair r0 = new(c, strideC, 0, accumulate), r1 = new(c, strideC, 2, accumulate), r2 = new(c, strideC, 4, accumulate), r3 = new(c, strideC, 6, accumulate);
+        RowPair r0 = new(initial, strideInitial, 0), r1 = new(initial, strideInitial, 2), r2 = new(initial, strideInitial, 4), r3 = new(initial, strideInitial, 6);
         for (nint at = 0; k > 0; k--, at += kStride, b += Columns)
         {
             TLanes b0 = TLanes.Load(b), b1 = TLanes.Load(b + TLanes.Count);
@@ -98,11 +98,11 @@ internal static unsafe class MicroKernel<R, TLanes>
         r3.Store(c, strideC, 6);
     }
 
-    private static void Run6(int valid, int k, R* a, nint rowStride, nint kStride, R* b, R* c, int strideC, bool accumulate)
+    private static void Run6(int valid, int k, R* a, nint rowStride, nint kStride, R* b, R* c, int strideC, R* initial, int strideInitial)
     {
         R* Row(int row) => a + Math.Min(row, valid - 1) * rowStride;
         R* a0 = Row(0), a1 = Row(1), a2 = Row(2), a3 = Row(3), a4 = Row(4), a5 = Row(5);
-        RowPair r0 = new(c, strideC, 0, accumulate), r1 = new(c, strideC, 2, accumulate), r2 = new(c, strideC, 4, accumulate);
+        RowPair r0 = new(initial, strideInitial, 0), r1 = new(initial, strideInitial, 2), r2 = new(initial, strideInitial, 4);
         for (nint at = 0; k > 0; k--, at += kStride, b += Columns)
         {
             TLanes b0 = TLanes.Load(b), b1 = TLanes.Load(b + TLanes.Count);
@@ -115,11 +115,11 @@ internal static unsafe class MicroKernel<R, TLanes>
         r2.Store(c, strideC, 4);
     }
 
-    private static void Run4(int valid, int k, R* a, nint rowStride, nint kStride, R* b, R* c, int strideC, bool accumulate)
+    private static void Run4(int valid, int k, R* a, nint rowStride, nint kStride, R* b, R* c, int strideC, R* initial, int strideInitial)
     {
         R* Row(int row) => a + Math.Min(row, valid - 1) * rowStride;
         R* a0 = Row(0), a1 = Row(1), a2 = Row(2), a3 = Row(3);
-        RowPair r0 = new(c, strideC, 0, accumulate), r1 = new(c, strideC, 2, accumulate);
+        RowPair r0 = new(initial, strideInitial, 0), r1 = new(initial, strideInitial, 2);
         for (nint at = 0; k > 0; k--, at += kStride, b += Columns)
         {
             TLanes b0 = TLanes.Load(b), b1 = TLanes.Load(b + TLanes.Count);
@@ -130,11 +130,11 @@ internal static unsafe class MicroKernel<R, TLanes>
         r1.Store(c, strideC, 2);
     }
 
-    private static void Run2(int valid, int k, R* a, nint rowStride, nint kStride, R* b, R* c, int strideC, bool accumulate)
+    private static void Run2(int valid, int k, R* a, nint rowStride, nint kStride, R* b, R* c, int strideC, R* initial, int strideInitial)
     {
         R* Row(int row) => a + Math.Min(row, valid - 1) * rowStride;
         R* a0 = Row(0), a1 = Row(1);
-        RowPair r0 = new(c, strideC, 0, accumulate);
+        RowPair r0 = new(initial, strideInitial, 0);
         for (nint at = 0; k > 0; k--, at += kStride, b += Columns)
         {
             TLanes b0 = TLanes.Load(b), b1 = TLanes.Load(b + TLanes.Count);
@@ -149,13 +149,13 @@ internal static unsafe class MicroKernel<R, TLanes>
         private TLanes c00, c01, c10, c11;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public RowPair(R* c, int strideC, int row, bool accumulate)
+        public RowPair(R* initial, int stride, int row)
         {
-            var p = c + (nint)row * strideC;
-            c00 = accumulate ? TLanes.Load(p) : default;
-            c01 = accumulate ? TLanes.Load(p + TLanes.Count) : default;
-            c10 = accumulate ? TLanes.Load(p + strideC) : default;
-            c11 = accumulate ? TLanes.Load(p + strideC + TLanes.Count) : default;
+            var p = initial + (nint)row * stride;
+            c00 = initial is not null ? TLanes.Load(p) : default;
+            c01 = initial is not null ? TLanes.Load(p + TLanes.Count) : default;
+            c10 = initial is not null ? TLanes.Load(p + stride) : default;
+            c11 = initial is not null ? TLanes.Load(p + stride + TLanes.Count) : default;
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -186,10 +186,10 @@ internal static unsafe class MicroKernel<R, TLanes>
         private TLanes c0, c1;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public RowOfPanel(R* c, bool accumulate)
+        public RowOfPanel(R* initial, int column)
         {
-            c0 = accumulate ? TLanes.Load(c) : default;
-            c1 = accumulate ? TLanes.Load(c + TLanes.Count) : default;
+            c0 = initial is not null ? TLanes.Load(initial + column) : default;
+            c1 = initial is not null ? TLanes.Load(initial + column + TLanes.Count) : default;
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]

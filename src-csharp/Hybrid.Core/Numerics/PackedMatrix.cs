@@ -30,16 +30,20 @@ public sealed class PackedMatrix<R> where R : unmanaged, IBinaryFloatingPointIee
     internal ReadOnlySpan<R> Panels => panels.Span;
 
     /// <summary>Copies a matrix of the same size into this one.</summary>
-    public unsafe void Pack(MatrixView<R> source)
+    public void Pack(MatrixView<R> source) => Pack((WindowView<R>)source);
+
+    /// <inheritdoc cref="Pack(MatrixView{R})"/>
+    internal unsafe void Pack(WindowView<R> source)
     {
-        if (source.Rows != K || source.Columns != N)
-            throw new ArgumentException($"a {source.Rows} x {source.Columns} matrix does not fit a packed one of {K} x {N}", nameof(source));
+        if (source.Rows.Length != K || source.Columns.Length != N)
+            throw new ArgumentException($"a {source.Rows.Length} x {source.Columns.Length} matrix does not fit a packed one of {K} x {N}", nameof(source));
+        source.Check();
         if (K == 0 || N == 0) return;
         var width = Gemm.PanelWidth<R>();
         fixed (R* from = source.Data.Span, to = panels.Span)
         {
             for (var column = 0; column < N; column += width)
-                Packing.Panel(from + (long)column * source.ColumnStride, source.ColumnStride, source.RowStride, Math.Min(width, N - column), width, K, to + (long)column * K);
+                Packing.Panel(from + source.Offset, source.Columns, column, Math.Min(width, N - column), width, source.Rows, 0, K, to + (long)column * K);
         }
     }
 }

@@ -32,19 +32,35 @@ internal static unsafe class Packing
     }
 
     /// <summary>
-    /// target[k][lane] = source[lane * laneStride + k * kStride] for the first <paramref name="lanes"/> lanes, zero for the
-    /// rest up to <paramref name="width"/>. Lanes are rows of A or columns of B.
+    /// target[k][lane] = the element of <paramref name="source"/> at lane <paramref name="lane"/> + lane and <paramref name="start"/> + k
+    /// for the first <paramref name="lanes"/> lanes, zero for the rest up to <paramref name="width"/>. Lanes are rows of A or columns of B.
     /// </summary>
-    public static void Panel<R>(R* source, long laneStride, long kStride, int lanes, int width, int depth, R* target)
+    public static void Panel<R>(R* source, Axis laneAxis, int lane, int lanes, int width, Axis kAxis, int start, int depth, R* target)
+        where R : unmanaged, IBinaryFloatingPointIeee754<R>
+    {
+        if (lanes < width)
+        {
+            for (var k = 0; k < depth; k++) new Span<R>(target + k * width + lanes, width - lanes).Clear();
+        }
+        for (int done = 0, run; done < lanes; done += run)
+        {
+            run = Math.Min(lanes - done, laneAxis.Run(lane + done));
+            var laneSource = source + laneAxis.At(lane + done);
+            for (int k = 0, kRun; k < depth; k += kRun)
+            {
+                kRun = Math.Min(depth - k, kAxis.Run(start + k));
+                Strip(laneSource + kAxis.At(start + k), laneAxis.Stride, kAxis.Stride, run, width, kRun, target + (long)k * width + done);
+            }
+        }
+    }
+
+    /// <summary>target[k * width + lane] = source[lane * laneStride + k * kStride]</summary>
+    private static void Strip<R>(R* source, long laneStride, long kStride, int lanes, int width, int depth, R* target)
         where R : unmanaged, IBinaryFloatingPointIeee754<R>
     {
         if (laneStride == 1)
         {
-            for (var k = 0; k < depth; k++, source += kStride, target += width)
-            {
-                Unsafe.CopyBlockUnaligned(target, source, (uint)(lanes * sizeof(R)));
-                for (var lane = lanes; lane < width; lane++) target[lane] = R.Zero;
-            }
+            for (var k = 0; k < depth; k++, source += kStride, target += width) CopyRow(source, target, lanes);
             return;
         }
         // Four lanes at a time: each cache line of the source is read once per strip, and the writes stay close together.
@@ -72,10 +88,10 @@ internal static unsafe class Packing
                 t[3] = s3[k * kStride];
             }
         }
-        for (var lane = first; lane < width; lane++)
+        for (var lane = first; lane < lanes; lane++)
         {
             R* s = source + lane * laneStride, t = target + lane;
-            for (var k = 0; k < depth; k++, t += width) *t = lane < lanes ? s[k * kStride] : R.Zero;
+            for (var k = 0; k < depth; k++, t += width) *t = s[k * kStride];
         }
     }
 
@@ -103,7 +119,9 @@ internal static unsafe class Packing
         }
         else
         {
-            for (var i = 0; i < width; i++) target[i] = source[i];
+            var i = 0;
+            for (; i + Vector128<R>.Count <= width; i += Vector128<R>.Count) Vector128.Load(source + i).Store(target + i);
+            for (; i < width; i++) target[i] = source[i];
         }
     }
 

@@ -8,13 +8,7 @@ internal static class Rows
 {
     // Sums run over pieces of this many rows, and then over the pieces in order: the result does not depend on the team,
     // and rounding errors grow with the number of pieces, not of rows.
-    private const int Piece = 256;
-
-    /// <summary>Copies <paramref name="row"/> into every row.</summary>
-    public static void Fill<R>(MatrixView<R> matrix, ReadOnlySpan<R> row) where R : unmanaged, IBinaryFloatingPointIeee754<R>
-    {
-        for (var i = 0; i < matrix.Rows; i++) row.CopyTo(matrix.Row(i));
-    }
+    internal const int Piece = 256;
 
     /// <summary>sum[j] += sum over i of matrix[i, j]</summary>
     public static void AddSum<R>(MatrixView<R> matrix, Span<R> sum, Workspace workspace) where R : unmanaged, IBinaryFloatingPointIeee754<R>

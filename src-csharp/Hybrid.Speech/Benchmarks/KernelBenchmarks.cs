@@ -23,7 +23,7 @@ public static class KernelBenchmarks
         RecurrentTraining(16, 800, 256, new GruSpec(256, Bidirectional: true)),
         RecurrentInference(1, 800, 256, new LstmSpec(256, Bidirectional: true)),
         RecurrentInference(1, 800, 256, new GruSpec(256, Bidirectional: true)),
-        Convolution(28, 64, 7),
+        Convolution(28, 64, 7, isFirst: true),
         Convolution(64, 128, 3),
         Convolution(256, 512, 3),
         .. Lattices.Select(size => Ctc(size.T, size.B, size.S)),
@@ -51,14 +51,24 @@ public static class KernelBenchmarks
     public static Benchmark RecurrentTraining(int B, int T, int I, RecurrentSpec spec) =>
         new("recurrent-training", Name(B, T, I, spec, "train"), 3 * Operations(B, T, I, spec), team => Training(team, B, T, I, [spec]));
 
+    private static Benchmark Growing(int B, int T, int H) => RecurrentTraining(B, T, H, new LstmSpec(H, Bidirectional: true)) with { Group = "growth" };
+
     /// <summary>A recurrent layer forward.</summary>
     public static Benchmark RecurrentInference(int B, int T, int I, RecurrentSpec spec) =>
         new("recurrent-inference", Name(B, T, I, spec, "infer"), Operations(B, T, I, spec), team => Inference(team, B, T, I, spec));
 
-    /// <summary>A convolution and batch normalisation, forward and backward.</summary>
-    public static Benchmark Convolution(int inputs, int outputs, int kernel, int B = 16, int T = 800) =>
-        new("convolution", $"conv1d_bn_{inputs}_{outputs}_k{kernel}_B{B}_T{T}_train", 3.0 * 2 * B * T * inputs * outputs * kernel,
-            team => Training(team, B, T, inputs, [new Conv1dSpec(outputs, kernel), new BatchNormSpec()]));
+    /// <summary>A convolution and batch normalisation, forward and backward; without the gradient of its input where it is the first of a network.</summary>
+    public static Benchmark Convolution(int inputs, int outputs, int kernel, bool isFirst = false, int B = 16, int T = 800) =>
+        new("convolution", $"conv1d_bn_{inputs}_{outputs}_k{kernel}_B{B}_T{T}_train", (isFirst ? 2.0 : 3.0) * 2 * B * T * inputs * outputs * kernel,
+            team => Training(team, B, T, inputs, [new Conv1dSpec(outputs, kernel), new BatchNormSpec()], isFirst));
+
+    /// <summary>How the cost of a recurrent layer's training grows with each of its sizes.</summary>
+    public static IReadOnlyList<Benchmark> Growth { get; } =
+    [
+        .. new[] { 200, 400, 800, 1600, 3200 }.Select(T => Growing(16, T, 256)),
+        .. new[] { 1, 4, 16, 64, 128 }.Select(B => Growing(B, 400, 256)),
+        .. new[] { 64, 128, 256, 512, 1024 }.Select(H => Growing(16, 200, H)),
+    ];
 
     /// <summary>CTC over all alignments, from logits to loss and gradient.</summary>
     public static Benchmark Ctc(int T, int B, int S) => new("ctc", $"ctc_T{T}_B{B}_C{Symbols}_L{S}", 0, team =>
@@ -133,7 +143,7 @@ public static class KernelBenchmarks
 
     private static double Operations(int B, int T, int I, RecurrentSpec spec) => 2.0 * B * spec.Build<float>(I).MultiplyAdds(T);
 
-    private static Action Training(ThreadTeam team, int B, int T, int F, LayerSpec[] specs)
+    private static Action Training(ThreadTeam team, int B, int T, int F, LayerSpec[] specs, bool isFirst = false)
     {
         Compare(team, B, Math.Min(T, CheckedFrames), F, specs);
         var layers = Build<float>(F, specs);
@@ -149,7 +159,7 @@ public static class KernelBenchmarks
                     parameter.MarkChanged();
                     if (parameter.IsTrainable) parameter.ClearGradient();
                 }
-            Both(layers, x, dy, workspace);
+            Both(layers, x, dy, workspace, isFirst);
         };
     }
 
@@ -194,11 +204,11 @@ public static class KernelBenchmarks
         return (difference, size);
     }
 
-    private static void Both<R>(Layer<R>[] layers, Batch<R> x, Batch<R> dy, Workspace workspace) where R : unmanaged, IBinaryFloatingPointIeee754<R>
+    private static void Both<R>(Layer<R>[] layers, Batch<R> x, Batch<R> dy, Workspace workspace, bool isFirst = false) where R : unmanaged, IBinaryFloatingPointIeee754<R>
     {
         var pass = new Pass(workspace, Training: true);
         foreach (var layer in layers) x = layer.Forward(x, pass);
-        for (var l = layers.Length - 1; l >= 0; l--) dy = layers[l].Backward(dy, pass);
+        for (var l = layers.Length - 1; l >= 0; l--) dy = layers[l].Backward(dy, pass with { WithoutInputGradient = isFirst && l == 0 });
     }
 
     private static Layer<R>[] Build<R>(int inputs, LayerSpec[] specs) where R : unmanaged, IBinaryFloatingPointIeee754<R>

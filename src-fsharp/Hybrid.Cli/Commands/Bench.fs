@@ -61,6 +61,7 @@ let private beams (anchors: string option) = [
 
 let private all anchors = [
     yield! KernelBenchmarks.All
+    yield! KernelBenchmarks.Growth
     yield! beams anchors
     SpeechBenchmarks.Features 3
     SpeechBenchmarks.Features 30
@@ -81,7 +82,8 @@ let private layers (team: ThreadTeam) =
 let run (arguments: ParseResults<BenchArguments>) =
     let benchmarks = all (arguments.TryGetResult BenchArguments.Anchors)
     let groups = benchmarks |> List.map _.Group |> List.distinct
-    let chosen = arguments.GetResult(BenchArguments.Groups, groups)
+    // Growth is for documents, and takes long.
+    let chosen = arguments.GetResult(BenchArguments.Groups, List.except [ "growth" ] groups)
     let json = arguments.Contains BenchArguments.Json
 
     for name in List.except ("layers" :: groups) chosen do
