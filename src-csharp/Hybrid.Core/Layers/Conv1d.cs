@@ -110,7 +110,7 @@ public sealed class Conv1d<R> : Layer<R> where R : unmanaged, IBinaryFloatingPoi
         {
             var windows = new WindowView<R>(shifted, GroupOutputs * g, new Axis(dx.Rows, OutputFeatures), new Axis(kernel * GroupOutputs, 1, GroupOutputs, dilation * dy.B * OutputFeatures));
             var taps = new WindowView<R>(weight.Value, GroupLength * g + kernel - 1, new Axis(kernel * GroupOutputs, GroupInputs * kernel, GroupOutputs, -1), new Axis(GroupInputs, kernel));
-            Gemm.Multiply(windows, weight.Pack(ref backward[g], taps), default, dx.Matrix.SliceColumns(GroupInputs * g, GroupInputs), workspace.Team);
+            Gemm.Multiply(windows, weight.Pack(ref backward[g], taps), default, dx.Matrix.SliceColumns(GroupInputs * g, GroupInputs), workspace.Team); // B3
         }
     }
 
@@ -122,7 +122,7 @@ public sealed class Conv1d<R> : Layer<R> where R : unmanaged, IBinaryFloatingPoi
         for (var g = 0; g < groups && dy.T > 0; g++)
         {
             var taps = new WindowView<R>(weight.Value, GroupLength * g, new Axis(GroupOutputs, GroupInputs * kernel), new Axis(kernel * GroupInputs, kernel, GroupInputs, 1));
-            Gemm.Multiply(Outputs(dy, g), weight.Pack(ref backward[g], taps), default, dWindows, workspace.Team);
+            Gemm.Multiply(Outputs(dy, g), weight.Pack(ref backward[g], taps), default, dWindows, workspace.Team); // B3
             for (var row = 0; row < dy.Rows; row++)
             {
                 var (t, b) = Math.DivRem(row, dy.B);

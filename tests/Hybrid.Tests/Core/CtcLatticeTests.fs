@@ -105,6 +105,9 @@ let tests =
             compare 20000 400 5 5.0 4UL 1e-4
             // Normal numbers times 2500: some reach 1e4.
             compare 20000 40 5 2500.0 5UL 1e-4
+            // From what blocks of states can hold to what takes an exponent for each; a third of the labels repeated, few frames to spare.
+            for scale in [ 0.1; 3.0; 8.0; 15.0; 25.0; 60.0 ] do
+                compare 150 100 4 scale 6UL 1e-5
         }
 
         test "the reference's alpha, beta, gamma, divergence and gradient" {

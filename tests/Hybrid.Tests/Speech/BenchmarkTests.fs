@@ -33,7 +33,7 @@ let benchmarks =
                     KernelBenchmarks.RecurrentProduct(3, 20, 70)
                     KernelBenchmarks.RecurrentTraining(3, 20, 5, LstmSpec(6, true))
                     KernelBenchmarks.RecurrentInference(1, 20, 5, GruSpec(7, true))
-                    KernelBenchmarks.Convolution(4, 6, 3, 2, 30)
+                    KernelBenchmarks.Convolution(4, 6, 3, true, 2, 30)
                     KernelBenchmarks.Ctc(30, 2, 8)
                     KernelBenchmarks.Alignment(30, 2, 8)
                     SpeechBenchmarks.BeamSearch("small", utterances, 4)
