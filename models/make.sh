@@ -12,6 +12,6 @@ run=$(mktemp -d)
 trap 'rm -r "$run"' EXIT
 hybrid() { dotnet run -c Release --project src-fsharp/Hybrid.Cli -- "$@"; }
 hybrid train --recipe small --corpus "$corpus" --lexicon "$@" --out "$run" --minutes 70
-hybrid shrink --model "$run/model.safetensors" --out models/english-small.safetensors
+hybrid shrink --model "$run/model.safetensors" --least-confidence 0.73 --out models/english-small.safetensors
 # In a new build, because the model is a part of the library.
 hybrid evaluate --corpus "$corpus" --split dev --lexicon "$@"
