@@ -186,6 +186,8 @@ type TrainingSettings = {
     Phases: PhaseSpec list
     /// Masks over the features.
     Augmentation: MaskingSpec option
+    /// How fast the sound is played.
+    Speeds: float list option
     /// The average of weights that is judged and kept.
     Averaging: AveragingSpec option
     /// Passes without a better model after which training ends.
@@ -207,6 +209,7 @@ type TrainingSettings = {
         ClipGradients = None
         Phases = []
         Augmentation = None
+        Speeds = None
         Averaging = None
         Patience = None
         Decoding = GreedyDecoding()
@@ -241,7 +244,8 @@ type TrainingSettings = {
             Option.toObj s.Averaging,
             Option.toNullable s.Patience,
             s.Decoding,
-            Option.toNullable s.CheckpointMinutes
+            Option.toNullable s.CheckpointMinutes,
+            s.Speeds |> Option.map Array.ofList |> Option.toObj
         )
 
 /// One keyword of a schedule, where it stands and what it changes.
@@ -391,6 +395,17 @@ type TrainingBuilder() =
             [<CallerLineNumber; Optional; DefaultParameterValue(0)>] line: int
         ) =
         settings |> add "augment" line (fun s -> { s with Augmentation = Some masks })
+
+    /// How fast the sound is played; one of these is drawn for each utterance and epoch.
+    [<CustomOperation "speeds">]
+    member _.Speeds
+        (
+            settings,
+            factors: float list,
+            [<Optional; DefaultParameterValue(null: ``nothing more`` | null)>] _more: ``nothing more`` | null,
+            [<CallerLineNumber; Optional; DefaultParameterValue(0)>] line: int
+        ) =
+        settings |> add "speeds" line (fun s -> { s with Speeds = Some factors })
 
     /// Ends the training when so many epochs have gone by since the best one.
     [<CustomOperation "stopEarly">]

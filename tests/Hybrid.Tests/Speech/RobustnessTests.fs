@@ -151,7 +151,7 @@ let private noises =
         "noise with less treble", filtered 0.9f, 3.0
         "rumble", filtered 0.995f, 3.0
         "hiss at -60 dB", map ((*) 0.05f) (filtered 0f), 1.0
-        "plucked notes", sound 10.0 music, 2.0
+        "plucked notes", sound 10.0 music, 3.0
     ]
 
 [<Tests>]
