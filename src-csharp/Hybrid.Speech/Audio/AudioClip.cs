@@ -72,7 +72,7 @@ public sealed record AudioClip(float[] Samples, int SampleRate)
 
     /// <summary>
     /// The clip played so many times as fast, tempo and pitch alike (speed perturbation, Ko et al. 2015): what lay at time t lies at
-    /// t / <paramref name="speed"/>, what had f hertz has f times the speed.
+    /// t / <paramref name="speed"/>, what had f hertz has f times the speed. The speed is rounded so that sample rate times speed is whole.
     /// </summary>
     /// <exception cref="ArgumentException">The sample rate, or it times the speed, is outside 8000 to 48000.</exception>
     public AudioClip Faster(double speed) => new AudioClip(Samples, (int)Math.Round(Math.Clamp(SampleRate * speed, 0, int.MaxValue))).At(SampleRate);
