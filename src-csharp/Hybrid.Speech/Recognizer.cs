@@ -77,6 +77,12 @@ public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
         }
     }
 
+    /// <summary>
+    /// How sure the network must be, on average over the phones within 1.5 s, for there to be speech at all: phones where it is less
+    /// sure are left out, and scores stay those of all phones. As the model says; 0 keeps every phone.
+    /// </summary>
+    public double LeastConfidence { get; init => field = SpeechModel.Probability(value); } = model.LeastConfidence;
+
     /// <summary>How recordings too long for the memory go through the network.</summary>
     public Windows Windows { get; init; } = new();
 
@@ -171,11 +177,17 @@ public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
         return Core.LogProbs.FromLogits(logits, logits.Length / model.Inventory.Count, model.Inventory.Count);
     }
 
-    /// <summary>The hypotheses, the best first; an empty one of probability 0 where a language model forbids all.</summary>
-    private IReadOnlyList<Hypothesis> Decode(LogProbs logProbs) =>
-        search is null ? [greedy.Decode(logProbs)]
-        : search.Decode(logProbs) is { Count: > 0 } found ? found
-        : [new Hypothesis([], double.NegativeInfinity)];
+    /// <summary>The hypotheses, the best first, without what is no speech; an empty one of probability 0 where a language model forbids all.</summary>
+    private IReadOnlyList<Hypothesis> Decode(LogProbs logProbs)
+    {
+        IReadOnlyList<Hypothesis> all =
+            search is null ? [greedy.Decode(logProbs)]
+            : search.Decode(logProbs) is { Count: > 0 } found ? found
+            : [new Hypothesis([], double.NegativeInfinity)];
+        var times = model.Times;
+        var reach = (int)Math.Round(SpeechGate.ReachSeconds / (times.Stride * times.HopSeconds));
+        return [.. all.Select(hypothesis => SpeechGate.Apply(hypothesis, logProbs, reach, LeastConfidence))];
+    }
 
     private Recognition Recognize(LogProbs logProbs, double durationSeconds)
     {

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Hybrid.Core;
 
 namespace Hybrid.Speech;
@@ -11,7 +12,7 @@ namespace Hybrid.Speech;
 /// <param name="Features">How sound becomes features.</param>
 public sealed record SpeechModel(Network<float> Network, PhoneInventory Inventory, FeaturePreset Features)
 {
-    private const string FormatKey = "hybrid.format", SpecKey = "hybrid.network", InventoryKey = "hybrid.phones", FeaturesKey = "hybrid.features";
+    private const string FormatKey = "hybrid.format", SpecKey = "hybrid.network", InventoryKey = "hybrid.phones", FeaturesKey = "hybrid.features", LeastConfidenceKey = "hybrid.least-confidence";
     private const string ModelFormat = "model 1";
     private const string ShippedName = "english-small.safetensors";
 
@@ -26,6 +27,13 @@ public sealed record SpeechModel(Network<float> Network, PhoneInventory Inventor
     /// trained on and how well it does.
     /// </summary>
     public static SpeechModel Default => Shipped.Value;
+
+    /// <summary>
+    /// Below which <see cref="Recognizer.LeastConfidence"/> this network hears no speech, in [0, 1]; 0, as without it, where nobody has
+    /// measured that.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">The number is no probability.</exception>
+    public double LeastConfidence { get; init => field = Probability(value); }
 
     /// <summary>How output frames lie in time.</summary>
     public FrameTimes Times
@@ -60,13 +68,18 @@ public sealed record SpeechModel(Network<float> Network, PhoneInventory Inventor
     internal void Save(string path, IReadOnlyList<StoredTensor> weights) => new SafeTensors(Describe(), weights).Write(path);
 
     /// <summary>The model's description, as it stands in the file's metadata.</summary>
-    public Dictionary<string, string> Describe() => new()
+    public Dictionary<string, string> Describe()
     {
-        [FormatKey] = ModelFormat,
-        [SpecKey] = Network.Spec.ToJson(),
-        [InventoryKey] = string.Join(' ', Inventory.Symbols.Skip(1)),
-        [FeaturesKey] = Features.ToJson(),
-    };
+        var description = new Dictionary<string, string>
+        {
+            [FormatKey] = ModelFormat,
+            [SpecKey] = Network.Spec.ToJson(),
+            [InventoryKey] = string.Join(' ', Inventory.Symbols.Skip(1)),
+            [FeaturesKey] = Features.ToJson(),
+        };
+        if (LeastConfidence > 0) description[LeastConfidenceKey] = LeastConfidence.ToString(CultureInfo.InvariantCulture);
+        return description;
+    }
 
     /// <summary>Reads a file.</summary>
     /// <exception cref="FormatException">The file is torn or no model; the message names it.</exception>
@@ -94,8 +107,15 @@ public sealed record SpeechModel(Network<float> Network, PhoneInventory Inventor
         var inventory = new PhoneInventory(Get(InventoryKey).Split(' '));
         var features = FeaturePreset.FromJson(Get(FeaturesKey));
         CheckFit(spec, features, inventory);
-        return new SpeechModel(new Network<float>(spec, tensors), inventory, features);
+        var leastConfidence = 0.0;
+        if (metadata.TryGetValue(LeastConfidenceKey, out var text) && !(double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out leastConfidence) && leastConfidence is >= 0 and <= 1))
+            throw new FormatException($"{LeastConfidenceKey} is {Quoted.Text(text)}, must be a number from 0 to 1");
+        return new SpeechModel(new Network<float>(spec, tensors), inventory, features) { LeastConfidence = leastConfidence };
     }
+
+    /// <summary>The number, if it is a probability.</summary>
+    internal static double Probability(double value) =>
+        value is >= 0 and <= 1 ? value : throw new ArgumentOutOfRangeException(nameof(value), value, "the least confidence must be from 0 to 1");
 
     private static void CheckFit(ModelSpec spec, FeaturePreset features, PhoneInventory inventory)
     {

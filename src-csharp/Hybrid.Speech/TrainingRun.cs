@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using Hybrid.Core;
 
 namespace Hybrid.Speech;
@@ -37,6 +38,8 @@ public sealed class TrainingRun
         foreach (var (data, name) in new[] { (train, "training"), (dev, "dev") })
             if (data.Count == 0)
                 throw new ArgumentException($"nothing of the {name} data can be used{string.Concat(data.LeftOut.Take(3).Select(left => $"; {left}"))}");
+        if (recipe.Training.Speeds is { } speeds && !speeds.SequenceEqual(train.Speeds))
+            throw new ArgumentException($"the recipe trains at speeds {Listed(speeds)}, the training data were loaded at {Listed(train.Speeds)}");
         model = SpeechModel.Create(recipe.Network, recipe.Features, inventory, recipe.Training.Seed);
         foreach (var (data, name) in new[] { (train, "training"), (dev, "dev") })
             if (Infeasible(data).Count() == data.Count)
@@ -58,12 +61,14 @@ public sealed class TrainingRun
     public static TrainingRun Prepare(Recipe recipe, Corpus corpus, Corpus? dev = null, IReadOnlyList<Lexicon>? lexicons = null, ThreadTeam? team = null, CancellationToken cancellation = default, FeatureCache? cache = null)
     {
         recipe = recipe.For(corpus);
+        if (recipe.Training.Speeds is not null && recipe.Features.Kind == FeatureKind.Given)
+            throw new ArgumentException("speeds are of sound, and the features of this corpus are given: leave speeds out of the schedule");
         var inventory = PhoneInventory.Arpabet;
         var (train, judge) = dev is null ? corpus.TrainAndDev(recipe.Training.Seed) : (corpus.Split("train") is { Count: > 0 } named ? named : corpus.Utterances, dev.Utterances);
         var extractor = new FeatureExtractor(recipe.Features);
         var pronouncer = new Pronouncer(lexicons is { Count: > 0 } ? lexicons : [Lexicon.BuiltIn]);
         return new TrainingRun(recipe, inventory,
-            SpeechDataset.Load(train, extractor, inventory, pronouncer, cancellation, cache),
+            SpeechDataset.Load(train, extractor, inventory, pronouncer, cancellation, cache, recipe.Training.Speeds),
             SpeechDataset.Load(judge, extractor, inventory, pronouncer, cancellation, cache), team);
     }
 
@@ -79,7 +84,7 @@ public sealed class TrainingRun
     {
         static IReadOnlyList<LayerSpec> Plain(IEnumerable<LayerSpec> layers) => [.. layers.Where(layer => layer is not (MaskingSpec or DropoutSpec))];
         var network = Recipe.Network with { Encoder = Plain(Recipe.Network.Encoder), Decoder = Plain(Recipe.Network.Decoder) };
-        var schedule = Recipe.Training with { Epochs = epochs, Batch = Recipe.Training.Batch with { Utterances = Math.Min(utterances, 4) }, LearningRate = new WarmUp(5, new ConstantRate()), Phases = null, Augmentation = null, Averaging = null, Patience = null };
+        var schedule = Recipe.Training with { Epochs = epochs, Batch = Recipe.Training.Batch with { Utterances = Math.Min(utterances, 4) }, LearningRate = new WarmUp(5, new ConstantRate()), Phases = null, Augmentation = null, Averaging = null, Patience = null, Speeds = null };
         var impossible = Infeasible(Train).Select(left => left.Id).ToHashSet();
         var few = Train.Where(id => !impossible.Contains(id)).Take(utterances);
         return new TrainingRun(Recipe with { Network = network, Training = schedule }, model.Inventory, few, few, team);
@@ -159,6 +164,8 @@ public sealed class TrainingRun
             foreach (var advice in waste.Advise()) observer.Noticed?.Invoke(advice);
         }
     }
+
+    private static string Listed(IReadOnlyList<double> speeds) => speeds.Count == 0 ? "none" : string.Join(", ", speeds.Select(speed => speed.ToString(CultureInfo.InvariantCulture)));
 
     private void Begin(TrainingFolder folder, TrainingOptions options, TrainingObserver observer, Dictionary<string, string> description)
     {

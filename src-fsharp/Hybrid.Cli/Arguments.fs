@@ -95,6 +95,10 @@ let private lmHelp = "an n-gram model of phones, ARPA text, as `hybrid lm` makes
 let private lmWeightHelp = "by what the model's logarithms are multiplied (default: 1)"
 let private lengthBonusHelp = "what each phone adds, against the model's liking for few (default: 0)"
 
+
+let private leastConfidenceHelp =
+    "how sure the network must be, from 0 to 1, on average over the phones around, for there to be speech; the others are left out (default: as the model says; 0 keeps all)"
+
 let private modelHelp = "a model file (default: the model that comes with Hybrid)"
 
 /// What `hybrid evaluate` takes.
@@ -107,6 +111,7 @@ type EvaluateArguments =
     | [<Unique>] Lm of file: string
     | [<Unique>] Lm_Weight of number: float
     | [<Unique>] Length_Bonus of nats: float
+    | [<Unique>] Least_Confidence of share: float
     | [<Unique>] Fold of name_or_file: string
     | [<Unique>] Show of count: int
     | [<Unique>] Breakdown
@@ -124,6 +129,7 @@ type EvaluateArguments =
             | Lm _ -> lmHelp
             | Lm_Weight _ -> lmWeightHelp
             | Length_Bonus _ -> lengthBonusHelp
+            | Least_Confidence _ -> leastConfidenceHelp
             | Fold _ ->
                 "give the figures behind this fold too: arpabet-39 (no silence), timit-39, or a file with lines of a phone and what it becomes"
             | Show _ -> "print so many references above their hypotheses, spread over the corpus"
@@ -146,6 +152,7 @@ type RecognizeArguments =
     | [<Unique>] Lm of file: string
     | [<Unique>] Lm_Weight of number: float
     | [<Unique>] Length_Bonus of nats: float
+    | [<Unique>] Least_Confidence of share: float
     | [<Unique>] Format of RecognizeFormat
     | [<Unique>] Json
     | [<Unique>] Out of folder: string
@@ -161,6 +168,7 @@ type RecognizeArguments =
             | Lm _ -> lmHelp
             | Lm_Weight _ -> lmWeightHelp
             | Length_Bonus _ -> lengthBonusHelp
+            | Least_Confidence _ -> leastConfidenceHelp
             | Format _ ->
                 "text (default), or with times and confidences: a JSON array, CTM of the best readings, or TextGrid with a tier for each reading"
             | Json -> "the same as --format json"
@@ -222,12 +230,14 @@ type LmArguments =
 /// What `hybrid shrink` takes.
 type ShrinkArguments =
     | [<Mandatory; Unique>] Model of file: string
+    | [<Unique>] Least_Confidence of share: float
     | [<Mandatory; Unique>] Out of file: string
 
     interface IArgParserTemplate with
         member a.Usage =
             match a with
             | Model _ -> "a model file"
+            | Least_Confidence _ -> "write into it below which confidence recognition hears no speech, from 0 to 1"
             | Out _ -> "file for the same model with its weights in half precision"
 
 /// What `hybrid info` takes.

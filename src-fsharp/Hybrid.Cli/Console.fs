@@ -18,6 +18,13 @@ let positive name (value: float) =
     if not (value > 0.0) then
         raise (UserException $"--{name} is {value}, must be positive")
 
+/// An option that must be a share of one.
+let share name (value: float) =
+    if value >= 0.0 && value <= 1.0 then
+        value
+    else
+        raise (UserException $"--{name} is {value}, must be from 0 to 1")
+
 /// How a verb ended; the number is the exit code.
 type Outcome =
     | Done = 0
@@ -127,10 +134,18 @@ type Search = {
     LmWeight: float option
     /// In nats, for every phone.
     LengthBonus: float option
+    LeastConfidence: float option
 } with
 
-    /// The best symbol of every frame.
-    static member None = { Beam = None; Nbest = None; Lm = None; LmWeight = None; LengthBonus = None }
+    /// The best symbol of every frame, and what the model takes for speech.
+    static member None = {
+        Beam = None
+        Nbest = None
+        Lm = None
+        LmWeight = None
+        LengthBonus = None
+        LeastConfidence = None
+    }
 
 let private usualWidth = 16
 
@@ -141,8 +156,13 @@ let loadRecognizer (file: string option) (search: Search) =
         | Some file -> SpeechModel.Load file
         | None -> SpeechModel.Default
 
+    let least =
+        search.LeastConfidence
+        |> Option.map (share "least-confidence")
+        |> Option.defaultValue model.LeastConfidence
+
     match search with
-    | _ when search = Search.None -> Recognizer model
+    | _ when { search with LeastConfidence = None } = Search.None -> Recognizer(model, LeastConfidence = least)
     | { LmWeight = Some _; Lm = None } -> raise (UserException "--lm-weight is of no use without --lm FILE")
     | { Beam = Some width; Nbest = Some best } when best > width ->
         raise (UserException $"--nbest is {best}, must not be more than --beam, {width}")
@@ -159,7 +179,7 @@ let loadRecognizer (file: string option) (search: Search) =
                 LengthBonus = defaultArg search.LengthBonus 0.0
             )
 
-        Recognizer(model, Beam = options)
+        Recognizer(model, Beam = options, LeastConfidence = least)
 
 /// Says what could not be used: the first few by name, the rest by number.
 let reportLeftOut (what: string) (leftOut: LeftOut seq) =

@@ -81,6 +81,11 @@ type TrainingBuilder() =
     member _.Augment(settings, masks: MaskingSpec, ?_more: ``nothing more``, [<CallerLineNumber>] ?line: int) =
         settings |> add "augment" line (fun s -> { s with Augmentation = Some masks })
 
+    /// How fast the sound is played; one of these is drawn for each utterance and epoch: `speeds [ 0.9; 1.0; 1.1 ]`.
+    [<CustomOperation "speeds">]
+    member _.Speeds(settings, factors: float list, ?_more: ``nothing more``, [<CallerLineNumber>] ?line: int) =
+        settings |> add "speeds" line (fun s -> { s with Speeds = Some factors })
+
     /// Ends the training when so many epochs have gone by since the best one.
     [<CustomOperation "stopEarly">]
     member _.StopEarly(settings, patience: int<epochs>, ?_more: ``nothing more``, [<CallerLineNumber>] ?line: int) =

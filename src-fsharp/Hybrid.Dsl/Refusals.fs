@@ -81,6 +81,13 @@ type ScheduleRefusals() =
                       IsHidden = true)>]
     member _.Augment(settings: Setting list, ?_value: 'value, ?_more: obj, ?_line: int) = settings
 
+    [<CustomOperation "speeds";
+      CompilerMessage("speeds takes a list of factors: speeds [ 0.9; 1.0; 1.1 ]",
+                      ScheduleSentence.Number,
+                      IsError = true,
+                      IsHidden = true)>]
+    member _.Speeds(settings: Setting list, ?_value: 'value, ?_more: obj, ?_line: int) = settings
+
     [<CustomOperation "stopEarly";
       CompilerMessage("stopEarly takes one whole number of epochs, with the unit: stopEarly 5<epochs>",
                       ScheduleSentence.Number,

@@ -24,6 +24,8 @@ type TrainingSettings = {
     Phases: PhaseSpec list
     /// Masks over the features.
     Augmentation: MaskingSpec option
+    /// How fast the sound is played.
+    Speeds: float list option
     /// The average of weights that is judged and kept.
     Averaging: AveragingSpec option
     /// Passes without a better model after which training ends.
@@ -48,6 +50,7 @@ type TrainingSettings = {
             ClipGradients = None
             Phases = []
             Augmentation = None
+            Speeds = None
             Averaging = None
             Patience = None
             Decoding = GreedyDecoding()
@@ -82,7 +85,8 @@ type TrainingSettings = {
             Option.toObj s.Averaging,
             Option.toNullable s.Patience,
             s.Decoding,
-            Option.toNullable s.CheckpointMinutes
+            Option.toNullable s.CheckpointMinutes,
+            s.Speeds |> Option.map Array.ofList |> Option.toObj
         )
 
 /// One keyword of a schedule, where it stands and what it changes.

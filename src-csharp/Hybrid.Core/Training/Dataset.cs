@@ -22,6 +22,13 @@ public interface IDataset
     void CopyFeatures(int index, Span<float> destination);
 }
 
+/// <summary>Utterances that can be had at several speeds.</summary>
+public interface IVariedDataset : IDataset
+{
+    /// <summary>The same utterances, each at a speed that the generator draws from those there are.</summary>
+    IDataset Drawn(CounterRandom random);
+}
+
 /// <summary>How utterances are put together.</summary>
 /// <param name="Utterances">At most so many in a batch.</param>
 /// <param name="Frames">At most so many frames in a batch, padding included; one longer utterance forms a batch alone.</param>

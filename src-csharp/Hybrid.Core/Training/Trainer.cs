@@ -86,6 +86,7 @@ public sealed class Trainer
 {
     private readonly TrainingSpec spec;
     private readonly IDataset train, dev;
+    private readonly IVariedDataset? varied;
     private readonly Func<LogProbs, Hypothesis> decode;
     private readonly List<Judgement> judged = [];
     private readonly Workspace workspace;
@@ -109,6 +110,8 @@ public sealed class Trainer
         foreach (var data in new[] { train, dev })
             if (data.Features != network.Spec.Inputs) throw new ArgumentException($"the network takes {network.Spec.Inputs} features per frame, the data have {data.Features}");
         (Network, this.spec, this.train, this.dev) = (network, spec, train, dev);
+        if (spec.Speeds is not null)
+            varied = train as IVariedDataset ?? throw new ArgumentException("the schedule has speeds, and the data cannot be had at several", nameof(train));
         workspace = new Workspace(team);
         random = new CounterRandom(spec.Seed);
         Optimizer = spec.Optimizer.Build(network.Parameters);
@@ -156,11 +159,12 @@ public sealed class Trainer
         foreach (var report in State.History) Note(report, limit);
         while (Fraction(limit, 0, 1) < 1 && !State.IsStuck(spec.Patience))
         {
-            var batches = BatchPlan.Shuffled(train, spec.Batch, random.Fork("order").Fork((ulong)State.Epoch));
+            var data = varied?.Drawn(random.Fork("speeds").Fork((ulong)State.Epoch)) ?? train;
+            var batches = BatchPlan.Shuffled(data, spec.Batch, random.Fork("order").Fork((ulong)State.Epoch));
             while (State.Batch < batches.Count && Fraction(limit, State.Batch, batches.Count) is var fraction and < 1)
             {
                 cancellation.ThrowIfCancellationRequested();
-                var batch = LabelledBatch.Read(train, batches[State.Batch], workspace.Team);
+                var batch = LabelledBatch.Read(data, batches[State.Batch], workspace.Team);
                 var begin = clock.Elapsed;
                 var rate = LearningRate(fraction);
                 var step = Step(batch, rate, spec.PhaseAt(fraction).Phase);

@@ -84,13 +84,20 @@ public sealed record PhaseSpec(string Name, int Epochs, TrainingLoss Loss, Learn
 /// <param name="Patience">Passes without a new lowest error rate on the dev set after which the training ends; it goes on to its end where null.</param>
 /// <param name="Decoding">How dev utterances are decoded to choose the best model; greedily where null.</param>
 /// <param name="CheckpointMinutes">The longest time between two checkpoints; one minute where null. It changes nothing else.</param>
+/// <param name="Speeds">
+/// How fast the sound is played, by resampling, so that pitch and formants move with the tempo (Ko et al. 2015): in each pass one of these
+/// is drawn for each utterance. As recorded where null.
+/// </param>
 [method: JsonConstructor]
 public sealed record TrainingSpec(
     ulong Seed, int Epochs, BatchSize Batch, OptimizerSpec Optimizer, LearningRateSchedule LearningRate, double? ClipGradients = null, IReadOnlyList<PhaseSpec>? Phases = null,
-    MaskingSpec? Augmentation = null, AveragingSpec? Averaging = null, int? Patience = null, DecodingSpec? Decoding = null, double? CheckpointMinutes = null)
+    MaskingSpec? Augmentation = null, AveragingSpec? Averaging = null, int? Patience = null, DecodingSpec? Decoding = null, double? CheckpointMinutes = null, IReadOnlyList<double>? Speeds = null)
 {
     /// <summary>The longest training: schedules come from files too, and what is counted in epochs is counted through.</summary>
     internal const int MostEpochs = 100_000;
+
+    /// <summary>The most speeds: the features of all are kept.</summary>
+    private const int MostSpeeds = 16;
 
     /// <summary>Twenty passes with AdamW at a constant learning rate, for object initialisers.</summary>
     public TrainingSpec() : this(0, 20, new BatchSize(32, 16000), new AdamWSpec(), new ConstantRate())
@@ -137,6 +144,7 @@ public sealed record TrainingSpec(
         Add("patience", Patience is { } patience ? Clause.AtLeast(1, patience, "patience in epochs") : []);
         Add("decoding", Decoding?.Problems() ?? []);
         Add("checkpointMinutes", CheckpointMinutes is { } minutes ? Clause.Positive(minutes, "minutes between checkpoints") : []);
+        Add("speeds", Speeds is null ? [] : Clause.AtLeast(1, Speeds.Count, "number of speeds", MostSpeeds).Concat(Speeds.SelectMany(speed => Clause.AtLeast(0.5, speed, "speed", 2))));
         return problems;
 
         void Add(string path, IEnumerable<string> own) => problems.AddRange(own.Select(problem => new SpecProblem(path, problem)));

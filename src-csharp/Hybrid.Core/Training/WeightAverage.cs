@@ -37,7 +37,7 @@ public sealed class WeightAverage
     {
         // F2: in the beginning the average must not be held back by the weights that were drawn at random.
         var decay = Math.Min(spec.Decay, updates / (9.0 + updates));
-        team.For(slots.Length, (slots, (float)(1 - decay)), static (in (Slot[] Slots, float New) s, int i) => s.Slots[i].Mix(s.New));
+        team.For(slots.Length, (slots, (float)decay, (float)(1 - decay)), static (in (Slot[] Slots, float Keep, float New) s, int i) => s.Slots[i].Mix(s.Keep, s.New));
     }
 
     /// <summary>Puts the average into the network and keeps the network's own weights in its place; a second call takes it back.</summary>
@@ -69,7 +69,7 @@ public sealed class WeightAverage
 
     private readonly record struct Slot(Parameter<float> Parameter, float[] Average)
     {
-        public void Mix(float fresh)
+        public void Mix(float keep, float fresh)
         {
             Span<float> average = Average;
             ReadOnlySpan<float> value = Parameter.Value;
@@ -78,11 +78,16 @@ public sealed class WeightAverage
                 value.CopyTo(average);
                 return;
             }
+            // What is equal stays as it is, where rounding might move it: a frozen layer.
             var width = Vector512<float>.Count;
             var i = 0;
             for (; i <= value.Length - width; i += width)
-                VectorMath.MultiplyAdd(Vector512.Create(value[i..]) - Vector512.Create<float>(average[i..]), Vector512.Create(fresh), Vector512.Create<float>(average[i..])).CopyTo(average[i..]); // F1
-            for (; i < value.Length; i++) average[i] = MathF.FusedMultiplyAdd(value[i] - average[i], fresh, average[i]);
+            {
+                var (old, now) = (Vector512.Create<float>(average[i..]), Vector512.Create(value[i..]));
+                Vector512.ConditionalSelect(Vector512.Equals(old, now), old, VectorMath.MultiplyAdd(old, Vector512.Create(keep), now * fresh)).CopyTo(average[i..]); // F1
+            }
+            for (; i < value.Length; i++)
+                if (average[i] != value[i]) average[i] = MathF.FusedMultiplyAdd(average[i], keep, value[i] * fresh);
         }
     }
 }

@@ -70,6 +70,13 @@ public sealed record AudioClip(float[] Samples, int SampleRate)
         return new AudioClip(Resampler.Between(SampleRate, sampleRate).Apply(Samples), sampleRate);
     }
 
+    /// <summary>
+    /// The clip played so many times as fast, tempo and pitch alike (speed perturbation, Ko et al. 2015): what lay at time t lies at
+    /// t / <paramref name="speed"/>, what had f hertz has f times the speed. The speed is rounded so that sample rate times speed is whole.
+    /// </summary>
+    /// <exception cref="ArgumentException">The sample rate, or it times the speed, is outside 8000 to 48000.</exception>
+    public AudioClip Faster(double speed) => new AudioClip(Samples, (int)Math.Round(Math.Clamp(SampleRate * speed, 0, int.MaxValue))).At(SampleRate);
+
     /// <summary>Writes the clip as 16-bit PCM WAV; samples beyond [-1, 1] are cut.</summary>
     /// <exception cref="ArgumentException">The clip is longer than a WAV file can be, 2^31 samples.</exception>
     /// <exception cref="IOException">The disk is full or the place is not writable.</exception>

@@ -10,7 +10,7 @@ namespace Hybrid.Speech;
 
 /// <summary>
 /// Features on disk, so that they are computed once and a large corpus need not fit into memory: a file per utterance, whose
-/// name follows from path, length and time of last change of its source, and from the preset. The folder may be deleted at any
+/// name follows from path, length and time of last change of its source, from the speed, and from the preset. The folder may be deleted at any
 /// time. Safe for use by several threads and processes.
 /// </summary>
 /// <param name="folder">Made when first needed.</param>
@@ -41,12 +41,13 @@ public sealed class FeatureCache(string folder)
     /// <summary>Why features could not be kept, in a sentence; null while all is well. They are computed each time then.</summary>
     public string? Problem => problem;
 
-    /// <summary>What identifies the features of a source.</summary>
-    /// <exception cref="IOException">The source is missing.</exception>
-    internal static string Key(string source, FeaturePreset preset)
+    /// <summary>What identifies the features of an utterance.</summary>
+    /// <exception cref="IOException">Its source is missing.</exception>
+    internal static string Key(Utterance utterance, FeaturePreset preset)
     {
-        var file = new FileInfo(source);
+        var file = new FileInfo(utterance.SourcePath);
         var text = string.Create(CultureInfo.InvariantCulture, $"{Form}{file.FullName}\n{file.Length}\n{file.LastWriteTimeUtc.Ticks}\n{preset.ToJson()}");
+        if (utterance.Speed != 1) text = string.Create(CultureInfo.InvariantCulture, $"{text}\n{utterance.Speed} times as fast");
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
     }
 

@@ -12,7 +12,7 @@ internal sealed class FeatureStore(FeatureExtractor extractor, FeatureCache? cac
     /// <inheritdoc cref="FeatureExtractor.Extract(Utterance)" path="/exception"/>
     public StoredFeatures Take(Utterance utterance)
     {
-        var key = cache is null ? "" : FeatureCache.Key(utterance.SourcePath, extractor.Preset);
+        var key = cache is null ? "" : FeatureCache.Key(utterance, extractor.Preset);
         if (cache?.Find(key, coefficients) is { } info)
         {
             var stored = new StoredFeatures(utterance, key, info, MayHold(info) ? new float[info.Frames * coefficients] : null);
@@ -35,7 +35,7 @@ internal sealed class FeatureStore(FeatureExtractor extractor, FeatureCache? cac
     private void Read(StoredFeatures stored, Span<float> destination)
     {
         if (cache!.TryRead(stored.Key, coefficients, destination)) return;
-        if (FeatureCache.Key(stored.Utterance.SourcePath, extractor.Preset) != stored.Key)
+        if (FeatureCache.Key(stored.Utterance, extractor.Preset) != stored.Key)
             throw new IOException($"{stored.Utterance.SourcePath} has changed since the data were loaded: load them again");
         Compute(stored.Utterance, stored.Key).Features.CopyTo(destination);
     }

@@ -3,13 +3,13 @@ using Hybrid.Core;
 namespace Hybrid.Speech;
 
 /// <summary>What of a corpus can be used: features and labels, and what had to be left out.</summary>
-public sealed class SpeechDataset : IDataset
+public sealed class SpeechDataset : IVariedDataset
 {
     private readonly Item[] items;
     private readonly FeatureStore store;
 
-    private SpeechDataset(int features, Item[] items, FeatureStore store, IReadOnlyList<LeftOut> leftOut) =>
-        (Features, this.items, this.store, LeftOut) = (features, items, store, leftOut);
+    private SpeechDataset(int features, Item[] items, FeatureStore store, IReadOnlyList<LeftOut> leftOut, IReadOnlyList<double> speeds) =>
+        (Features, this.items, this.store, LeftOut, Speeds) = (features, items, store, leftOut, speeds);
 
     /// <inheritdoc/>
     public int Count => items.Length;
@@ -20,7 +20,10 @@ public sealed class SpeechDataset : IDataset
     /// <summary>Utterances that could not be used, in the order of the corpus.</summary>
     public IReadOnlyList<LeftOut> LeftOut { get; }
 
-    /// <summary>Length of all utterances in hours.</summary>
+    /// <summary>The speeds that <see cref="Drawn"/> draws from; none where there is but the recorded one.</summary>
+    public IReadOnlyList<double> Speeds { get; }
+
+    /// <summary>Length of all utterances in hours, as recorded.</summary>
     public double Hours => items.Sum(item => item.Stored.Info.DurationSeconds) / 3600;
 
     /// <summary>Reads or computes features and labels of utterances on all processors.</summary>
@@ -30,8 +33,10 @@ public sealed class SpeechDataset : IDataset
     /// <param name="pronouncer">How words become phones.</param>
     /// <param name="cancellation">Stops between utterances.</param>
     /// <param name="cache">Keeps features for the next time, and those that do not fit into its share of the memory; null to hold all in memory.</param>
-    public static SpeechDataset Load(IReadOnlyList<Utterance> utterances, FeatureExtractor extractor, PhoneInventory inventory, Pronouncer pronouncer, CancellationToken cancellation = default, FeatureCache? cache = null)
+    /// <param name="speeds">At which speeds utterances are wanted beside the recorded one; none where null.</param>
+    public static SpeechDataset Load(IReadOnlyList<Utterance> utterances, FeatureExtractor extractor, PhoneInventory inventory, Pronouncer pronouncer, CancellationToken cancellation = default, FeatureCache? cache = null, IReadOnlyList<double>? speeds = null)
     {
+        speeds ??= [];
         var store = new FeatureStore(extractor, cache);
         var items = new Item?[utterances.Count];
         var reasons = new string?[utterances.Count];
@@ -40,7 +45,9 @@ public sealed class SpeechDataset : IDataset
         {
             try
             {
-                items[i] = new Item(inventory.Labels(Transcribe(utterances[i], pronouncer)), store.Take(utterances[i]));
+                var labels = inventory.Labels(Transcribe(utterances[i], pronouncer));
+                var recorded = store.Take(utterances[i]);
+                items[i] = new Item(labels, recorded, [.. speeds.Select(speed => speed == 1 ? recorded : store.Take(utterances[i] with { Speed = speed }))]);
             }
             catch (Exception error) when (LeavesOut(error))
             {
@@ -48,14 +55,18 @@ public sealed class SpeechDataset : IDataset
             }
         });
         var leftOut = utterances.Select((u, i) => (u.Id, Reason: reasons[i])).Where(u => u.Reason is not null).Select(u => new LeftOut(u.Id, u.Reason!));
-        return new SpeechDataset(extractor.Preset.Coefficients, [.. items.OfType<Item>()], store, [.. leftOut]);
+        return new SpeechDataset(extractor.Preset.Coefficients, [.. items.OfType<Item>()], store, [.. leftOut], speeds);
     }
 
     /// <summary>The utterances whose names fulfil a condition.</summary>
-    public SpeechDataset Where(Func<string, bool> condition) => new(Features, [.. items.Where(item => condition(item.Stored.Utterance.Id))], store, []);
+    public SpeechDataset Where(Func<string, bool> condition) => new(Features, [.. items.Where(item => condition(item.Stored.Utterance.Id))], store, [], Speeds);
 
     /// <summary>The first utterances, at most so many.</summary>
-    public SpeechDataset Take(int count) => new(Features, [.. items.Take(count)], store, []);
+    public SpeechDataset Take(int count) => new(Features, [.. items.Take(count)], store, [], Speeds);
+
+    /// <inheritdoc/>
+    public IDataset Drawn(CounterRandom random) => Speeds.Count == 0 ? this
+        : new SpeechDataset(Features, [.. items.Select((item, i) => item with { Stored = item.Versions[random.Fork((ulong)i).Stream().Below(Speeds.Count)] })], store, LeftOut, Speeds);
 
     /// <inheritdoc/>
     public string Id(int index) => items[index].Stored.Utterance.Id;
@@ -86,5 +97,5 @@ public sealed class SpeechDataset : IDataset
     internal static bool LeavesOut(Exception error) =>
         error is IOException or FormatException or AudioFormatException or ArgumentException or UnauthorizedAccessException;
 
-    private sealed record Item(int[] Labels, StoredFeatures Stored);
+    private sealed record Item(int[] Labels, StoredFeatures Stored, StoredFeatures[] Versions);
 }

@@ -15,6 +15,9 @@ public sealed record Utterance(string Id, string AudioPath, string Speaker, stri
     /// <summary>The corpus that it comes from, where several are mixed; empty where unknown.</summary>
     public string Corpus { get; init; } = "";
 
+    /// <summary>How fast its sound is played, <see cref="AudioClip.Faster"/>.</summary>
+    internal double Speed { get; init; } = 1;
+
     /// <summary>The file that is read: features or sound.</summary>
     internal string SourcePath => FeaturesPath.Length > 0 ? FeaturesPath : AudioPath;
 }

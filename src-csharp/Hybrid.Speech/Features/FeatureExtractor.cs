@@ -37,6 +37,7 @@ public sealed class FeatureExtractor
         }
         if (utterance.AudioPath.Length == 0) throw new FormatException($"its features are given, and they are to be computed from sound: declare features (given {Preset.Coefficients})");
         var clip = AudioClip.Read(utterance.AudioPath);
+        if (utterance.Speed != 1) clip = clip.At(Preset.SampleRate).Faster(utterance.Speed);
         return (Extract(clip), clip.DurationSeconds);
     }
 

@@ -23,6 +23,7 @@ let run (arguments: ParseResults<EvaluateArguments>) =
             Lm = arguments.TryGetResult EvaluateArguments.Lm
             LmWeight = arguments.TryGetResult EvaluateArguments.Lm_Weight
             LengthBonus = arguments.TryGetResult EvaluateArguments.Length_Bonus
+            LeastConfidence = arguments.TryGetResult EvaluateArguments.Least_Confidence
         }
 
     let model = recognizer.Model

@@ -144,6 +144,7 @@ let run (arguments: ParseResults<RecognizeArguments>) =
             Lm = arguments.TryGetResult RecognizeArguments.Lm
             LmWeight = arguments.TryGetResult RecognizeArguments.Lm_Weight
             LengthBonus = arguments.TryGetResult RecognizeArguments.Length_Bonus
+            LeastConfidence = arguments.TryGetResult RecognizeArguments.Least_Confidence
         }
 
     let paths = arguments.GetResult RecognizeArguments.Paths

@@ -10,6 +10,12 @@ open Hybrid.Cli.Console
 /// Does what `hybrid shrink` is asked for and tells how it ended.
 let run (arguments: ParseResults<ShrinkArguments>) =
     let path = arguments.GetResult ShrinkArguments.Out
-    SpeechModel.Load(arguments.GetResult ShrinkArguments.Model).Save(path, halves = true)
+    let model = SpeechModel.Load(arguments.GetResult ShrinkArguments.Model)
+
+    let least = defaultArg (arguments.TryGetResult ShrinkArguments.Least_Confidence) model.LeastConfidence
+
+    SpeechModel(model.Network, model.Inventory, model.Features, LeastConfidence = share "least-confidence" least)
+        .Save(path, halves = true)
+
     say $"{FileInfo(path).Length} bytes: {path}"
     Outcome.Done

@@ -30,6 +30,28 @@ type private Toy(count: int, ?spoil: int) =
             if Some i = spoil then
                 destination[7] <- nanf
 
+/// The same at three speeds: the louder, the faster.
+let private varied count =
+    let toy: IDataset = Toy count
+
+    let rec at (speed: int -> float32) = {
+        new IVariedDataset with
+            member _.Drawn random = at (fun i -> [| 0.8f; 1f; 1.3f |][random.Fork(uint64 i).Stream().Below 3])
+            member _.Count = toy.Count
+            member _.Features = toy.Features
+            member _.Id i = toy.Id i
+            member _.Frames i = toy.Frames i
+            member _.Labels i = toy.Labels i
+
+            member _.CopyFeatures(i, destination) =
+                toy.CopyFeatures(i, destination)
+
+                for k in 0 .. destination.Length - 1 do
+                    destination[k] <- speed i * destination[k]
+    }
+
+    at (fun _ -> 1f)
+
 let private spec =
     ModelSpec(
         5,
@@ -136,7 +158,7 @@ let tests =
         }
 
         test
-            "phases of every kind, masks, averaging and a plateau: the same weights with any threads, and when continued from a checkpoint" {
+            "phases of every kind, masks, speeds, averaging and a plateau: the same weights with any threads, and when continued from a checkpoint" {
             let masks = MaskingSpec(2, 1)
 
             let phases = [|
@@ -156,10 +178,11 @@ let tests =
                     phases,
                     masks,
                     AveragingSpec 0.9,
-                    Decoding = PrefixBeamDecoding 3
+                    Decoding = PrefixBeamDecoding 3,
+                    Speeds = [| 0.9; 1.0; 1.1 |]
                 )
 
-            let rich threads = Trainer(Network<float32>(spec, 7UL), rich, Toy 20, Toy 6, ThreadTeam threads)
+            let rich threads = Trainer(Network<float32>(spec, 7UL), rich, varied 20, Toy 6, ThreadTeam threads)
 
             let judged (trainer: Trainer) = [|
                 for tensor in trainer.JudgedWeights() do
@@ -206,6 +229,43 @@ let tests =
                     Expect.equal (weights second) (weights whole) $"weights, stopped after {steps}"
                     Expect.equal (judged second) (judged whole) $"average, stopped after {steps}"
                     Expect.equal (history second) (history whole) $"history, stopped after {steps}")
+        }
+
+        test "every pass draws speeds of its own, where the schedule has some; data without are refused" {
+            let plain = schedule 2
+
+            let fast speeds =
+                TrainingSpec(plain.Seed, 2, plain.Batch, plain.Optimizer, plain.LearningRate, Speeds = speeds)
+
+            let drawn = ResizeArray<uint64>()
+            let data = varied 20
+
+            let watched = {
+                new IVariedDataset with
+                    member _.Drawn random =
+                        drawn.Add random.Key
+                        data.Drawn random
+
+                    member _.Count = data.Count
+                    member _.Features = data.Features
+                    member _.Id i = data.Id i
+                    member _.Frames i = data.Frames i
+                    member _.Labels i = data.Labels i
+                    member _.CopyFeatures(i, destination) = data.CopyFeatures(i, destination)
+            }
+
+            let train speeds data = Trainer(Network<float32>(spec, 7UL), fast speeds, data, Toy 6)
+            (train null watched).Run() |> ignore
+            Expect.isEmpty drawn "without speeds nothing is drawn"
+            (train [| 0.9; 1.1 |] watched).Run() |> ignore
+
+            Expect.equal
+                (Seq.distinct drawn |> Seq.length, drawn.Count)
+                (2, 2)
+                "once a pass, each time from another generator"
+
+            let error = Expect.throwsC (fun () -> train [| 0.9 |] (Toy 20) |> ignore) id
+            Expect.stringContains error.Message "the data cannot be had at several" ""
         }
 
         test "a phase freezes layers: weights and running statistics stay, in momentum and decay too, all else moves" {

@@ -104,6 +104,7 @@ let tests =
                     clipGradients 5.0
                     averageWeights (ema 0.99)
                     augment (mask (time = 20, frequency = 4))
+                    speeds [ 0.9; 1.0; 1.1 ]
                     phase "first" 2<epochs> (viterbi |> withoutAugmentation |> withLearningRate (step 1.0))
 
                     phase
@@ -140,7 +141,8 @@ let tests =
                     AveragingSpec 0.99,
                     3,
                     PrefixBeamDecoding 4,
-                    0.5
+                    0.5,
+                    [| 0.9; 1.0; 1.1 |]
                 )
 
             Expect.equal (all.ToJson()) (expected.ToJson()) "spec"

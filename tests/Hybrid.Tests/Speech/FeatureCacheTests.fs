@@ -3,6 +3,7 @@ module Hybrid.Tests.FeatureCacheTests
 open System
 open System.IO
 open Expecto
+open Hybrid.Core
 open Hybrid.Speech
 open Hybrid.Tests.Tier
 
@@ -68,6 +69,46 @@ let tests =
                     load utterances again |> expectSame plain
                     Expect.isNull again.Problem "problem")
             }
+
+        test
+            "speeds: features are those of the clip played faster, the draw follows from the generator, each speed is kept" {
+            withCorpus (fun utterances folder ->
+                let speeds = [| 0.9; 1.0; 1.1 |]
+
+                let loadAt cache =
+                    SpeechDataset.Load(
+                        utterances,
+                        extractor,
+                        PhoneInventory.Arpabet,
+                        Pronouncer [],
+                        cache = cache,
+                        speeds = speeds
+                    )
+
+                let expected = [|
+                    for utterance in utterances ->
+                        let clip = AudioClip.Read utterance.AudioPath
+                        [| for speed in speeds -> extractor.Extract(clip.Faster speed) |]
+                |]
+
+                let drawn (data: SpeechDataset) seed = data.Drawn(CounterRandom seed) :?> SpeechDataset
+
+                let speedsOf (data: SpeechDataset) = [
+                    for i in 0..4 -> expected[i] |> Array.findIndex ((=) (featuresOf data i))
+                ]
+
+                let plain = loadAt null
+                Expect.equal plain.Speeds speeds "speeds"
+                Expect.equal (speedsOf plain) [ 1; 1; 1; 1; 1 ] "as recorded where nothing is drawn"
+                let draws = [ for seed in 1UL .. 20UL -> speedsOf (drawn plain seed) ]
+                Expect.equal (List.concat draws |> List.distinct |> List.sort) [ 0; 1; 2 ] "each is drawn"
+                Expect.isGreaterThan (List.distinct draws).Length 10 "differently for each generator"
+
+                for budget in [ 0L; 1L <<< 30 ] do
+                    let cached = loadAt (FeatureCache(folder, MemoryBytes = budget))
+                    Expect.equal [ for seed in 1UL .. 20UL -> speedsOf (drawn cached seed) ] draws "from the cache"
+                    Expect.equal (entries folder).Length 15 "entries")
+        }
 
         test "a changed recording and another preset are computed anew" {
             withCorpus (fun utterances folder ->

@@ -5,6 +5,7 @@ open System.IO
 open Expecto
 open Hybrid.Core
 open Hybrid.Speech
+open Hybrid.Tests
 open Hybrid.Tests.Tier
 open Hybrid.Tests.CorpusTests
 
@@ -123,6 +124,20 @@ let tests =
 
                 File.WriteAllBytes(Path.Combine(folder, "dev-clean/transcript/84-1-0000.npy"), NpyTests.file objects)
                 Corpus.Read(folder).LeftOut |> expectLeftOut [ "pickled objects are never loaded" ])
+        }
+
+        test "speeds are of sound: given features have none" {
+            withFolder (fun folder ->
+                let corpus = SyntheticCorpus.Write(folder, 9, 3, layout = SyntheticLayout.Hw3p2)
+                let tiny = Hybrid.Dsl.Recipes.tiny
+
+                let schedule =
+                    TrainingSpec(1UL, 1, BatchSize(8, 8000), AdamWSpec(), ConstantRate(), Speeds = [| 0.9; 1.1 |])
+
+                let recipe = Recipe("fast", tiny.Features, tiny.Network, schedule)
+
+                Refusal.expectRefusal<ArgumentException, _> "leave speeds out of the schedule" (fun () ->
+                    TrainingRun.Prepare(recipe, corpus)))
         }
 
         test "a recipe for sound takes the features that are given" {

@@ -208,6 +208,25 @@ let recognition =
                         Expect.isLessThanOrEqual phone.EndSeconds clip.DurationSeconds "end"
         }
 
+        test "played faster, a tone is higher and shorter by the same factor" {
+            for rate, speed in [ 16000, 0.9; 16000, 1.1; 22050, 0.98; 44100, 1.05 ] do
+                let clip = (AudioClip(sine 440.0 0.0 rate rate, rate)).Faster speed
+                let expected = sine (440.0 * speed) 0.0 rate (int (float rate / speed))
+                Expect.equal clip.SampleRate rate "sample rate"
+
+                Expect.isTrue
+                    (abs (clip.Samples.Length - expected.Length) <= 1)
+                    $"{clip.Samples.Length} samples at {speed}"
+                // The ends, where the tone begins and stops, aside.
+                for i in 400 .. expected.Length - 400 do
+                    if abs (clip.Samples[i] - expected[i]) > 5e-3f then
+                        failtest $"{rate} Hz, speed {speed}, sample {i}: {clip.Samples[i]}, expected {expected[i]}"
+
+            for speed in [ 0.1; 4.0; nan; infinity ] do
+                let error = Expect.throwsC (fun () -> AudioClip([| 0f |], 16000).Faster speed |> ignore) id
+                Expect.isTrue (error :? ArgumentException) $"speed {speed}: {error.GetType()}"
+        }
+
         test "a corpus may mix formats and sample rates; what cannot be used is left out in one sentence" {
             Tier.withFolder (fun folder ->
                 let utterance name write =

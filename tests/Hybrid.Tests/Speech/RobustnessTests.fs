@@ -139,6 +139,21 @@ let private music t =
     * exp (-3.0 * (t - 0.5 * float beat))
     * (note notes[beat % 8] + note (notes[(beat / 2 + 2) % 8] / 2.0))
 
+/// Sounds without speech, and how many phones a second they may have.
+let private noises =
+    let filtered feedback =
+        noise 160000
+        |> Array.scan (fun y x -> feedback * y + x) 0f
+        |> fun samples -> AudioClip(samples |> Array.map ((*) 0.02f), 16000)
+
+    [
+        "white noise", filtered 0f, 1.0
+        "noise with less treble", filtered 0.9f, 3.0
+        "rumble", filtered 0.995f, 3.0
+        "hiss at -60 dB", map ((*) 0.05f) (filtered 0f), 1.0
+        "plucked notes", sound 10.0 music, 3.0
+    ]
+
 [<Tests>]
 let tests =
     testList "robustness" [
@@ -156,15 +171,42 @@ let tests =
                 Expect.isEmpty (Recognizer.Default.Recognize(sound 10.0 wave)).Phones name
         }
 
-        test "noise and music have phones of low confidence" {
+        test "noise and music have few phones" {
+            let tooMany = [
+                for name, clip, most in noises do
+                    let rate = float (Recognizer.Default.Recognize clip).Phones.Count / clip.DurationSeconds
+
+                    if rate > most then
+                        $"{name}: {rate} a second, not {most}"
+            ]
+
+            Expect.equal tooMany [] "phones of what is no speech"
+        }
+
+        test "without the gate, phones of noise and music have low confidence" {
+            let ungated = Recognizer(SpeechModel.Default, LeastConfidence = 0.0)
             let clips, _ = synthetic.Value
-            let speech = clips |> List.averageBy (Recognizer.Default.Recognize >> confidence)
-            let white = Recognizer.Default.Recognize(AudioClip(noise 160000 |> Array.map ((*) 0.1f), 16000))
-            let music = Recognizer.Default.Recognize(sound 10.0 music)
-            Expect.isGreaterThan speech 0.85 "confidence of speech"
-            Expect.isBelow (confidence white) 0.72 "confidence of noise"
-            Expect.isBelow (confidence music) 0.82 "confidence of music"
-            Expect.isLessThan music.Phones.Count 50 "phones in 10 s of music"
+            Expect.isGreaterThan (clips |> List.averageBy (ungated.Recognize >> confidence)) 0.85 "speech"
+
+            for name, clip, _ in noises do
+                Expect.isBelow (confidence (ungated.Recognize clip)) 0.82 name
+        }
+
+        test "speech stays where noise is before and behind it" {
+            let clips, _ = synthetic.Value
+
+            for clip in List.truncate 4 clips do
+                let before = Recognizer.Default.Recognize clip
+                let level = clip.Samples |> Array.averageBy (fun x -> x * x) |> sqrt
+                let after = Recognizer.Default.Recognize(between 5.0 (0.1f * level) clip)
+
+                let within =
+                    after.Phones
+                    |> Seq.filter (fun phone ->
+                        phone.StartSeconds > 4.9 && phone.EndSeconds < 5.1 + clip.DurationSeconds)
+                    |> Seq.length
+
+                Expect.isGreaterThan (2 * within) before.Phones.Count "phones of the speech that are still there"
         }
 
         test "a tenth of a second has few phones, what is shorter than a frame none" {

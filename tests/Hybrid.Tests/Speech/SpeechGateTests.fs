@@ -1,0 +1,119 @@
+/// What tells speech from other sound, on cases worked out by hand and against its definition on random ones.
+module Hybrid.Tests.SpeechGateTests
+
+open System
+open System.IO
+open Expecto
+open Hybrid.Core
+open Hybrid.Speech
+open Hybrid.Tests
+open Hybrid.Tests.Refusal
+open Hybrid.Tests.Tier
+
+/// Frames in which one of three symbols has a probability of its own, and the others share the rest.
+let private frames (best: (int * float32) list) =
+    let rows = [|
+        for symbol, p in best do
+            for v in 0..2 -> if v = symbol then p else (1.0f - p) / 2.0f
+    |]
+
+    LogProbs.FromProbabilities(ReadOnlySpan rows, best.Length, 3)
+
+let private kept reach least (logProbs: LogProbs) (hypothesis: Hypothesis) =
+    SpeechGate.Apply(hypothesis, logProbs, reach, least).Labels |> List.ofSeq
+
+let private greedy (logProbs: LogProbs) = GreedyDecoder().Decode logProbs
+let private starts labels = labels |> List.map (fun (label: LabelSpan) -> label.Start)
+
+/// The definition, frame by frame.
+let private isSpeech reach least (logProbs: LogProbs) (label: LabelSpan) =
+    let middle = (label.Start + label.End - 1) / 2
+
+    let certainties = [
+        for t in max 0 (middle - reach) .. min (logProbs.T - 1) (middle + reach) do
+            let row = logProbs[t].ToArray() |> Array.map (float >> exp)
+
+            if Array.max row > row[0] then
+                Array.max row
+    ]
+
+    certainties.IsEmpty || List.average certainties >= least
+
+let private spec = ModelSpec(28, 41, [| LstmSpec(4, true) |], [| LinearSpec 41 |])
+
+let private model least =
+    let fresh = SpeechModel.Create(spec, FeaturePreset(), PhoneInventory.Arpabet, 5UL)
+    SpeechModel(fresh.Network, fresh.Inventory, fresh.Features, LeastConfidence = least)
+
+[<Tests>]
+let tests =
+    testList "speech gate" [
+        test "sure phones stay, unsure ones go, blanks between do not count" {
+            let sound = frames [ 1, 0.9f; 0, 0.99f; 2, 0.9f; 0, 0.99f; 0, 0.99f; 1, 0.6f; 0, 0.99f; 2, 0.7f ]
+            Expect.equal (kept 2 0.75 sound (greedy sound) |> starts) [ 0; 2 ] "within two frames"
+            Expect.equal (kept 7 0.75 sound (greedy sound) |> starts) [ 0; 2; 5; 7 ] "all together are 0.775"
+            Expect.equal (kept 7 0.78 sound (greedy sound) |> starts) [] "and not 0.78"
+        }
+
+        test "at 0 all stay, as they were" {
+            let sound = frames [ 1, 0.4f; 0, 0.9f; 2, 0.35f ]
+            let hypothesis = greedy sound
+            Expect.isTrue (obj.ReferenceEquals(SpeechGate.Apply(hypothesis, sound, 2, 0.0), hypothesis)) "the same"
+        }
+
+        test "scores are those of all labels" {
+            let hypothesis = Hypothesis([| LabelSpan(1, 0, 1, 0.5) |], -3.0, -2.0, 1.0)
+            let gated = SpeechGate.Apply(hypothesis, frames [ 1, 0.5f ], 2, 0.9)
+            Expect.isEmpty gated.Labels "labels"
+            Expect.equal (gated.Acoustic, gated.Total) (-3.0, -4.0) "scores"
+        }
+
+        test "is its definition on random posteriors, whatever the decoder" {
+            for seed in 1UL .. 40UL do
+                let random = CounterRandom(seed).Stream()
+                let T, V = 1 + int (random.Uniform(0.0, 60.0)), 4
+                let logits = Array.init (T * V) (fun _ -> float32 (random.Uniform(-3.0, 3.0)))
+                let logProbs = LogProbs.FromLogits(ReadOnlySpan logits, T, V)
+                let reach, least = int (random.Uniform(0.0, 8.0)), random.Uniform(0.5, 0.9)
+
+                for name, hypothesis in
+                    [ "greedy", greedy logProbs; "beam", (PrefixBeamSearchDecoder().Decode logProbs)[0] ] do
+                    let expected = hypothesis.Labels |> Seq.filter (isSpeech reach least logProbs) |> List.ofSeq
+                    Expect.equal (kept reach least logProbs hypothesis) expected $"{name}, seed {seed}"
+        }
+
+        test "a model file keeps what it says, and is as before where it says nothing" {
+            withFolder (fun folder ->
+                let path = Path.Combine(folder, "model")
+                (model 0.73).Save path
+                Expect.equal (SpeechModel.Load path).LeastConfidence 0.73 "read back"
+                Expect.equal (Recognizer.Load path).LeastConfidence 0.73 "the recogniser's"
+                let keys = (model 0.0).Describe().Keys |> List.ofSeq
+                Expect.isFalse (keys |> List.exists _.Contains("confidence")) $"{keys}")
+        }
+
+        test "recognition leaves out what the model is not sure of" {
+            // Starting weights are sure of nothing: the best of 41 symbols has hardly more than the others.
+            let samples = Array.init 16000 (fun i -> 0.1f * sin (float32 (i * i % 7919)))
+            let recognize least = Recognizer(model least).Recognize(samples, 16000)
+            Expect.isNonEmpty (recognize 0.0).Phones "all"
+            Expect.isEmpty (recognize 0.5).Phones "those that are sure"
+            Expect.equal (recognize 0.5).LogProbability (recognize 0.0).LogProbability "score"
+        }
+
+        test "numbers that are no probabilities are refused" {
+            for least in [ -0.1; 1.1; nan ] do
+                expectRefusal<ArgumentOutOfRangeException, _> "from 0 to 1" (fun () -> model least)
+
+                expectRefusal<ArgumentOutOfRangeException, _> "from 0 to 1" (fun () ->
+                    Recognizer(model 0.5, LeastConfidence = least))
+
+            let description = (model 0.5).Describe()
+
+            for text in [ "high"; "-1"; "2"; "NaN"; "" ] do
+                description["hybrid.least-confidence"] <- text
+
+                expectRefusal<FormatException, _> "must be a number from 0 to 1" (fun () ->
+                    SpeechModel.Build(description, (model 0.5).Network.Save()))
+        }
+    ]
