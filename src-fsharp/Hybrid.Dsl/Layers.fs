@@ -8,7 +8,9 @@ open Hybrid.Speech
 [<AutoOpen; AbstractClass; Sealed>]
 type Layers =
     /// A projection of every frame to a number of outputs.
-    static member linear(outputs: int, ?_byName: ``setting with its name``, ?bias: bool) : LayerSpec =
+    static member linear
+        (outputs: int, ?_byName: ``setting with its name, as in kernel = 7 (inputs are never given)``, ?bias: bool)
+        : LayerSpec =
         LinearSpec(outputs, defaultArg bias true)
 
     /// A convolution over time; `kernel` frames are seen, 3 unless given, `stride` frames lie from one output frame to the next, `padding`
@@ -17,7 +19,7 @@ type Layers =
     static member conv1d
         (
             channels: int,
-            ?_byName: ``setting with its name``,
+            ?_byName: ``setting with its name, as in kernel = 7 (inputs are never given)``,
             ?kernel: int,
             ?stride: int,
             ?padding: int,
@@ -40,8 +42,12 @@ type Layers =
     /// reduction, squeeze and excitation behind them; the input - through a convolution of one frame where it has another
     /// width - is added, and ReLU follows.
     static member residual
-        (width: int, ?_byName: ``setting with its name``, ?kernel: int, ?squeezeExcite: int)
-        : LayerSpec =
+        (
+            width: int,
+            ?_byName: ``setting with its name, as in kernel = 7 (inputs are never given)``,
+            ?kernel: int,
+            ?squeezeExcite: int
+        ) : LayerSpec =
         let convolution = [ Layers.conv1d (width, ?kernel = kernel); Layers.batchNorm ]
         let excitation = [ for reduction in Option.toList squeezeExcite -> Layers.squeezeExcite reduction ]
         ResidualSpec(List.toArray (convolution @ [ Layers.relu ] @ convolution @ excitation), ActivationFunction.Relu)
@@ -81,8 +87,13 @@ type Layers =
     /// In training, random stretches of up to `time` frames and bands of up to `frequency` features are zero; one of each
     /// per utterance unless `timeCount` and `frequencyCount` say otherwise.
     static member mask
-        (?_byName: ``setting with its name``, ?time: int, ?frequency: int, ?timeCount: int, ?frequencyCount: int)
-        : MaskingSpec =
+        (
+            ?_byName: ``setting with its name, as in kernel = 7 (inputs are never given)``,
+            ?time: int,
+            ?frequency: int,
+            ?timeCount: int,
+            ?frequencyCount: int
+        ) : MaskingSpec =
         MaskingSpec(defaultArg time 0, defaultArg frequency 0, defaultArg timeCount 1, defaultArg frequencyCount 1)
 
     // In all recurrent layers there may be `dropout` between several `layers`, `locked` if all frames of an utterance are to
@@ -93,7 +104,7 @@ type Layers =
     static member rnn
         (
             hidden: int,
-            ?_byName: ``setting with its name``,
+            ?_byName: ``setting with its name, as in kernel = 7 (inputs are never given)``,
             ?layers: int,
             ?dropout: float,
             ?locked: bool,
@@ -115,7 +126,7 @@ type Layers =
     static member brnn
         (
             hidden: int,
-            ?_byName: ``setting with its name``,
+            ?_byName: ``setting with its name, as in kernel = 7 (inputs are never given)``,
             ?layers: int,
             ?dropout: float,
             ?locked: bool,
@@ -136,7 +147,7 @@ type Layers =
     static member gru
         (
             hidden: int,
-            ?_byName: ``setting with its name``,
+            ?_byName: ``setting with its name, as in kernel = 7 (inputs are never given)``,
             ?layers: int,
             ?dropout: float,
             ?locked: bool,
@@ -156,7 +167,7 @@ type Layers =
     static member bgru
         (
             hidden: int,
-            ?_byName: ``setting with its name``,
+            ?_byName: ``setting with its name, as in kernel = 7 (inputs are never given)``,
             ?layers: int,
             ?dropout: float,
             ?locked: bool,
@@ -175,7 +186,7 @@ type Layers =
     static member lstm
         (
             hidden: int,
-            ?_byName: ``setting with its name``,
+            ?_byName: ``setting with its name, as in kernel = 7 (inputs are never given)``,
             ?layers: int,
             ?dropout: float,
             ?locked: bool,
@@ -195,7 +206,7 @@ type Layers =
     static member blstm
         (
             hidden: int,
-            ?_byName: ``setting with its name``,
+            ?_byName: ``setting with its name, as in kernel = 7 (inputs are never given)``,
             ?layers: int,
             ?dropout: float,
             ?locked: bool,

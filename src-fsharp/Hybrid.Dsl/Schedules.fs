@@ -49,7 +49,7 @@ type Schedules =
     /// Stochastic gradient descent, with momentum if one is given, Nesterov's if that is asked for.
     static member sgd
         (
-            ?_byName: ``setting with its name``,
+            ?_byName: ``setting with its name, as in kernel = 7 (inputs are never given)``,
             ?learningRate: float,
             ?momentum: float,
             ?nesterov: bool,
@@ -60,7 +60,7 @@ type Schedules =
     /// Adam; weight decay is part of the gradient.
     static member adam
         (
-            ?_byName: ``setting with its name``,
+            ?_byName: ``setting with its name, as in kernel = 7 (inputs are never given)``,
             ?learningRate: float,
             ?weightDecay: float,
             ?beta1: float,
@@ -78,7 +78,7 @@ type Schedules =
     /// Adam with decoupled weight decay.
     static member adamW
         (
-            ?_byName: ``setting with its name``,
+            ?_byName: ``setting with its name, as in kernel = 7 (inputs are never given)``,
             ?learningRate: float,
             ?weightDecay: float,
             ?beta1: float,
@@ -104,7 +104,9 @@ type Schedules =
     static member warmUp(epochs: float, next: LearningRateSchedule) : LearningRateSchedule = WarmUp(epochs, next)
 
     /// The learning rate times `factor` after every `every` epochs.
-    static member step(every: float, ?_byName: ``setting with its name``, ?factor: float) : LearningRateSchedule =
+    static member step
+        (every: float, ?_byName: ``setting with its name, as in kernel = 7 (inputs are never given)``, ?factor: float)
+        : LearningRateSchedule =
         StepRate(every, ?Factor = factor)
 
     /// The learning rate times `factor` in every epoch, falling without steps.
@@ -115,15 +117,23 @@ type Schedules =
 
     /// Half cosines down to a floor; the first takes `period` epochs, each next one `factor` times as many.
     static member cosineWarmRestarts
-        (period: float, ?_byName: ``setting with its name``, ?factor: float, ?floor: float)
-        : LearningRateSchedule =
+        (
+            period: float,
+            ?_byName: ``setting with its name, as in kernel = 7 (inputs are never given)``,
+            ?factor: float,
+            ?floor: float
+        ) : LearningRateSchedule =
         CosineWarmRestarts(period, ?Factor = factor, ?Floor = floor)
 
     /// Up to the optimiser's learning rate in a share `rise` of the whole, then down; it begins with the rate divided by
     /// `startDivisor`, and ends with that divided by `endDivisor`.
     static member oneCycle
-        (?_byName: ``setting with its name``, ?rise: float, ?startDivisor: float, ?endDivisor: float)
-        : LearningRateSchedule =
+        (
+            ?_byName: ``setting with its name, as in kernel = 7 (inputs are never given)``,
+            ?rise: float,
+            ?startDivisor: float,
+            ?endDivisor: float
+        ) : LearningRateSchedule =
         OneCycle(?Rise = rise, ?StartDivisor = startDivisor, ?EndDivisor = endDivisor)
 
     /// The learning rate times `factor` whenever the error rate on the dev data has not fallen for more than `patience` epochs;
@@ -131,7 +141,7 @@ type Schedules =
     /// above `floor`.
     static member reduceOnPlateau
         (
-            ?_byName: ``setting with its name``,
+            ?_byName: ``setting with its name, as in kernel = 7 (inputs are never given)``,
             ?factor: float,
             ?patience: int,
             ?threshold: float,
