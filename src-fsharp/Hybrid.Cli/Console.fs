@@ -134,6 +134,7 @@ type Search = {
     LmWeight: float option
     /// In nats, for every phone.
     LengthBonus: float option
+    /// The confidence below which there is no speech, from 0 to 1; that of the model where None.
     LeastConfidence: float option
 } with
 

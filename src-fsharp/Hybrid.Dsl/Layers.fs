@@ -9,7 +9,7 @@ open Hybrid.Speech
 type Layers =
     /// A projection of every frame to a number of outputs.
     static member linear
-        (outputs: int, ?_byName: ``setting with its name, as in kernel = 7 (inputs are never given)``, ?bias: bool)
+        (outputs: int, ?_byName: ``setting with its name such as kernel = 7; inputs are never given``, ?bias: bool)
         : LayerSpec =
         LinearSpec(outputs, defaultArg bias true)
 
@@ -19,7 +19,7 @@ type Layers =
     static member conv1d
         (
             channels: int,
-            ?_byName: ``setting with its name, as in kernel = 7 (inputs are never given)``,
+            ?_byName: ``setting with its name such as kernel = 7; inputs are never given``,
             ?kernel: int,
             ?stride: int,
             ?padding: int,
@@ -44,7 +44,7 @@ type Layers =
     static member residual
         (
             width: int,
-            ?_byName: ``setting with its name, as in kernel = 7 (inputs are never given)``,
+            ?_byName: ``setting with its name such as kernel = 7; inputs are never given``,
             ?kernel: int,
             ?squeezeExcite: int
         ) : LayerSpec =
@@ -88,7 +88,7 @@ type Layers =
     /// per utterance unless `timeCount` and `frequencyCount` say otherwise.
     static member mask
         (
-            ?_byName: ``setting with its name, as in kernel = 7 (inputs are never given)``,
+            ?_byName: ``setting with its name such as kernel = 7; inputs are never given``,
             ?time: int,
             ?frequency: int,
             ?timeCount: int,
@@ -104,7 +104,7 @@ type Layers =
     static member rnn
         (
             hidden: int,
-            ?_byName: ``setting with its name, as in kernel = 7 (inputs are never given)``,
+            ?_byName: ``setting with its name such as kernel = 7; inputs are never given``,
             ?layers: int,
             ?dropout: float,
             ?locked: bool,
@@ -126,7 +126,7 @@ type Layers =
     static member brnn
         (
             hidden: int,
-            ?_byName: ``setting with its name, as in kernel = 7 (inputs are never given)``,
+            ?_byName: ``setting with its name such as kernel = 7; inputs are never given``,
             ?layers: int,
             ?dropout: float,
             ?locked: bool,
@@ -147,7 +147,7 @@ type Layers =
     static member gru
         (
             hidden: int,
-            ?_byName: ``setting with its name, as in kernel = 7 (inputs are never given)``,
+            ?_byName: ``setting with its name such as kernel = 7; inputs are never given``,
             ?layers: int,
             ?dropout: float,
             ?locked: bool,
@@ -167,7 +167,7 @@ type Layers =
     static member bgru
         (
             hidden: int,
-            ?_byName: ``setting with its name, as in kernel = 7 (inputs are never given)``,
+            ?_byName: ``setting with its name such as kernel = 7; inputs are never given``,
             ?layers: int,
             ?dropout: float,
             ?locked: bool,
@@ -186,7 +186,7 @@ type Layers =
     static member lstm
         (
             hidden: int,
-            ?_byName: ``setting with its name, as in kernel = 7 (inputs are never given)``,
+            ?_byName: ``setting with its name such as kernel = 7; inputs are never given``,
             ?layers: int,
             ?dropout: float,
             ?locked: bool,
@@ -206,7 +206,7 @@ type Layers =
     static member blstm
         (
             hidden: int,
-            ?_byName: ``setting with its name, as in kernel = 7 (inputs are never given)``,
+            ?_byName: ``setting with its name such as kernel = 7; inputs are never given``,
             ?layers: int,
             ?dropout: float,
             ?locked: bool,

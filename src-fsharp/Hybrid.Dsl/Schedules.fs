@@ -49,7 +49,7 @@ type Schedules =
     /// Stochastic gradient descent, with momentum if one is given, Nesterov's if that is asked for.
     static member sgd
         (
-            ?_byName: ``setting with its name, as in kernel = 7 (inputs are never given)``,
+            ?_byName: ``setting with its name such as kernel = 7; inputs are never given``,
             ?learningRate: float,
             ?momentum: float,
             ?nesterov: bool,
@@ -60,7 +60,7 @@ type Schedules =
     /// Adam; weight decay is part of the gradient.
     static member adam
         (
-            ?_byName: ``setting with its name, as in kernel = 7 (inputs are never given)``,
+            ?_byName: ``setting with its name such as kernel = 7; inputs are never given``,
             ?learningRate: float,
             ?weightDecay: float,
             ?beta1: float,
@@ -78,7 +78,7 @@ type Schedules =
     /// Adam with decoupled weight decay.
     static member adamW
         (
-            ?_byName: ``setting with its name, as in kernel = 7 (inputs are never given)``,
+            ?_byName: ``setting with its name such as kernel = 7; inputs are never given``,
             ?learningRate: float,
             ?weightDecay: float,
             ?beta1: float,
@@ -105,7 +105,7 @@ type Schedules =
 
     /// The learning rate times `factor` after every `every` epochs.
     static member step
-        (every: float, ?_byName: ``setting with its name, as in kernel = 7 (inputs are never given)``, ?factor: float)
+        (every: float, ?_byName: ``setting with its name such as kernel = 7; inputs are never given``, ?factor: float)
         : LearningRateSchedule =
         StepRate(every, ?Factor = factor)
 
@@ -119,7 +119,7 @@ type Schedules =
     static member cosineWarmRestarts
         (
             period: float,
-            ?_byName: ``setting with its name, as in kernel = 7 (inputs are never given)``,
+            ?_byName: ``setting with its name such as kernel = 7; inputs are never given``,
             ?factor: float,
             ?floor: float
         ) : LearningRateSchedule =
@@ -129,7 +129,7 @@ type Schedules =
     /// `startDivisor`, and ends with that divided by `endDivisor`.
     static member oneCycle
         (
-            ?_byName: ``setting with its name, as in kernel = 7 (inputs are never given)``,
+            ?_byName: ``setting with its name such as kernel = 7; inputs are never given``,
             ?rise: float,
             ?startDivisor: float,
             ?endDivisor: float
@@ -141,7 +141,7 @@ type Schedules =
     /// above `floor`.
     static member reduceOnPlateau
         (
-            ?_byName: ``setting with its name, as in kernel = 7 (inputs are never given)``,
+            ?_byName: ``setting with its name such as kernel = 7; inputs are never given``,
             ?factor: float,
             ?patience: int,
             ?threshold: float,

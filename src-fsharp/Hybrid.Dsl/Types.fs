@@ -7,7 +7,7 @@ open Hybrid.Core
 open Hybrid.Speech
 
 /// Stands where a number without its name would: `conv1d (64, 7)` does not compile, `conv1d (64, kernel = 7)` does.
-type ``setting with its name, as in kernel = 7 (inputs are never given)`` = private | Never
+type ``setting with its name such as kernel = 7; inputs are never given`` = private | Never
 
 /// Stands behind the last value of a keyword, so that `seed 1 2` does not compile.
 type ``nothing more`` = private | Never

@@ -104,7 +104,10 @@ let tests =
                 // The printers come with it.
                 let lines =
                     List.map (fun line -> line + ";;") (List.take 3 script)
-                    @ [ "summaryOf 3 { Features = Recipes.tiny.Features; Network = Recipes.tiny.Network };;" ]
+                    @ [
+                        "summaryOf 3 { Features = Recipes.tiny.Features; Network = Recipes.tiny.Network };;"
+                        "#quit;;"
+                    ]
 
                 let output =
                     dotnetReading (String.concat "\n" lines + "\n") limit variables folder [ "fsi"; "--nologo" ]
