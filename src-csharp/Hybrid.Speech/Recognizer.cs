@@ -186,7 +186,7 @@ public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
             : [new Hypothesis([], double.NegativeInfinity)];
         var times = model.Times;
         var reach = (int)Math.Round(SpeechGate.ReachSeconds / (times.Stride * times.HopSeconds));
-        return [.. all.Select(hypothesis => SpeechGate.Apply(hypothesis, logProbs, reach, LeastConfidence))];
+        return [.. all.Select(new SpeechGate(logProbs, reach, LeastConfidence).Apply)];
     }
 
     private Recognition Recognize(LogProbs logProbs, double durationSeconds)

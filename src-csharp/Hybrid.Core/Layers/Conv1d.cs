@@ -66,6 +66,9 @@ public sealed class Conv1d<R> : Layer<R> where R : unmanaged, IBinaryFloatingPoi
 
     private int GroupOutputs => OutputFeatures / groups;
 
+    /// <summary>Weights of a group.</summary>
+    private int GroupLength => GroupOutputs * GroupInputs * kernel;
+
     internal override bool CanSkipInputGradient => true;
 
     /// <inheritdoc/>
@@ -87,7 +90,7 @@ public sealed class Conv1d<R> : Layer<R> where R : unmanaged, IBinaryFloatingPoi
     {
         var workspace = pass.Workspace;
         var (x, padded) = workspace.Tape<Conv1dTape>(this);
-        var dTaps = new MatrixView<R>(workspace.Rent<R>(GroupOutputs * GroupInputs * kernel), GroupOutputs, GroupInputs * kernel);
+        var dTaps = new MatrixView<R>(workspace.Rent<R>(GroupLength), GroupOutputs, GroupInputs * kernel);
         for (var g = 0; g < groups && dy.T > 0; g++)
         {
             Gemm.Multiply(Outputs(dy, g).Transposed, Windows(padded, g, dy), dTaps, accumulate: false, workspace.Team); // B1
@@ -136,8 +139,6 @@ public sealed class Conv1d<R> : Layer<R> where R : unmanaged, IBinaryFloatingPoi
             }
         }
     }
-
-    private int GroupLength => GroupOutputs * GroupInputs * kernel;
 
     private MatrixView<R> Outputs(Batch<R> all, int group) => all.Matrix.SliceColumns(GroupOutputs * group, GroupOutputs);
 

@@ -9,7 +9,11 @@ internal static class AlignedMemory
     public const int Alignment = 64;
 
     /// <summary>The next multiple of as many elements as fill a cache line.</summary>
-    public static long RoundUp<TItem>(long length) where TItem : unmanaged => (length + Alignment / Unsafe.SizeOf<TItem>() - 1) / (Alignment / Unsafe.SizeOf<TItem>()) * (Alignment / Unsafe.SizeOf<TItem>());
+    public static long RoundUp<TItem>(long length) where TItem : unmanaged
+    {
+        var granule = Alignment / Unsafe.SizeOf<TItem>();
+        return (length + granule - 1) / granule * granule;
+    }
 
     /// <summary>Memory for <paramref name="length"/> elements; the content is undefined.</summary>
     public static unsafe Memory<TItem> Allocate<TItem>(int length) where TItem : unmanaged

@@ -66,7 +66,7 @@ public sealed class Workspace
         public Memory<TItem> Rent(int length)
         {
             ArgumentOutOfRangeException.ThrowIfNegative(length);
-            var rounded = checked(length + granule - 1) / granule * granule;
+            var rounded = checked((int)AlignedMemory.RoundUp<TItem>(length));
             wanted += rounded;
             if (rounded > block.Length - used)
             {

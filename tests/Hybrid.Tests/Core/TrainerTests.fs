@@ -434,6 +434,31 @@ let tests =
             Expect.floatClose Accuracy.high report.PaddingShare (1.0 - float frames / float (6 * logits.T)) "padding"
         }
 
+        test "padding and uneven batches are named above a third, each with its figure, and not below" {
+            let advice batches =
+                let watch = WasteWatch()
+
+                for frames, padding in batches do
+                    watch.Add(StepReport(0.0, 0.0, 0.0, 0.0, 0, frames, padding))
+
+                List.ofSeq (watch.Advise())
+
+            Expect.isEmpty (advice [ 70, 0.3; 90, 0.1; 100, 0.0 ]) "30 % of one batch, 14 of 300 in all"
+
+            match advice [ 60, 0.4; 60, 0.4 ] with
+            | [ padding ] -> Expect.stringStarts padding "40 % of the frames of a pass are padding" padding
+            | all -> failtest $"{all}"
+
+            // 100, 10 and 10 frames: the mean is 40, so that six tenths of the largest are idle.
+            match advice [ 100, 0.0; 10, 0.0; 10, 0.0 ] with
+            | [ memory ] ->
+                Expect.stringStarts
+                    memory
+                    "the largest batch has 100 frames, the mean one 40, so that 60 % of the memory"
+                    memory
+            | all -> failtest $"{all}"
+        }
+
         test "the all-blank plateau is explained once, and not while it is normal" {
             let step blank = StepReport(3.0, 1.0, blank, 0.0, 0, 100, 0.0)
 

@@ -14,6 +14,13 @@ let private program = Path.Combine(AppContext.BaseDirectory, "hybrid.dll")
 
 let private corpus folder = SyntheticCorpus.Write(Path.Combine(folder, "speech"), 30, 10) |> ignore<Corpus>
 
+/// Trains into `run`.
+let private train folder recipe corpus (epochs: int) more =
+    Process.hybrid
+        folder
+        ([ "train"; "--recipe"; recipe; "--corpus"; corpus; "--out"; "run"; "--epochs"; string epochs ]
+         @ more)
+
 /// Runs a shell line in a folder, does something while it runs, and waits for its end.
 let private shell (folder: string) (line: string) (meanwhile: Process -> unit) =
     use running = new Process(StartInfo = Process.prepare "/bin/sh" folder [ "-c"; line ])
@@ -177,19 +184,7 @@ let kills =
             withFolder (fun folder ->
                 corpus folder
 
-                let train () =
-                    Process.hybrid folder [
-                        "train"
-                        "--recipe"
-                        "tiny"
-                        "--corpus"
-                        "speech"
-                        "--out"
-                        "run"
-                        "--epochs"
-                        "3"
-                        "--resume"
-                    ]
+                let train () = train folder "tiny" "speech" 3 [ "--resume" ]
 
                 Expect.equal (train ()).ExitCode 0 "train"
                 let path = Path.Combine(folder, "run", "checkpoint.safetensors")
@@ -219,19 +214,7 @@ let kills =
                 corpus folder
                 SyntheticCorpus.Write(Path.Combine(folder, "other"), 30, 10, 9UL) |> ignore<Corpus>
 
-                let train recipe corpus epochs =
-                    Process.hybrid folder [
-                        "train"
-                        "--recipe"
-                        recipe
-                        "--corpus"
-                        corpus
-                        "--out"
-                        "run"
-                        "--epochs"
-                        string epochs
-                        "--resume"
-                    ]
+                let train recipe corpus epochs = train folder recipe corpus epochs [ "--resume" ]
 
                 Expect.equal (train "tiny" "speech" 1).ExitCode 0 "train"
 
@@ -255,18 +238,7 @@ let kills =
             withFolder (fun folder ->
                 corpus folder
 
-                let train () =
-                    Process.hybrid folder [
-                        "train"
-                        "--recipe"
-                        "tiny"
-                        "--corpus"
-                        "speech"
-                        "--out"
-                        "run"
-                        "--epochs"
-                        "1"
-                    ]
+                let train () = train folder "tiny" "speech" 1 []
 
                 Expect.equal (train ()).ExitCode 0 "first"
                 let first = File.ReadAllBytes(Path.Combine(folder, "run", "model.safetensors"))

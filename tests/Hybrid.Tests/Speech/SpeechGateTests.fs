@@ -20,7 +20,7 @@ let private frames (best: (int * float32) list) =
     LogProbs.FromProbabilities(ReadOnlySpan rows, best.Length, 3)
 
 let private kept reach least (logProbs: LogProbs) (hypothesis: Hypothesis) =
-    SpeechGate.Apply(hypothesis, logProbs, reach, least).Labels |> List.ofSeq
+    SpeechGate(logProbs, reach, least).Apply(hypothesis).Labels |> List.ofSeq
 
 let private greedy (logProbs: LogProbs) = GreedyDecoder().Decode logProbs
 let private starts labels = labels |> List.map (fun (label: LabelSpan) -> label.Start)
@@ -58,12 +58,12 @@ let tests =
         test "at 0 all stay, as they were" {
             let sound = frames [ 1, 0.4f; 0, 0.9f; 2, 0.35f ]
             let hypothesis = greedy sound
-            Expect.isTrue (obj.ReferenceEquals(SpeechGate.Apply(hypothesis, sound, 2, 0.0), hypothesis)) "the same"
+            Expect.isTrue (obj.ReferenceEquals(SpeechGate(sound, 2, 0.0).Apply hypothesis, hypothesis)) "the same"
         }
 
         test "scores are those of all labels" {
             let hypothesis = Hypothesis([| LabelSpan(1, 0, 1, 0.5) |], -3.0, -2.0, 1.0)
-            let gated = SpeechGate.Apply(hypothesis, frames [ 1, 0.5f ], 2, 0.9)
+            let gated = SpeechGate(frames [ 1, 0.5f ], 2, 0.9).Apply hypothesis
             Expect.isEmpty gated.Labels "labels"
             Expect.equal (gated.Acoustic, gated.Total) (-3.0, -4.0) "scores"
         }
