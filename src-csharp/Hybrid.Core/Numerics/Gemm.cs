@@ -18,13 +18,13 @@ public static class Gemm
     // k per block at most: a tile of A (12 rows of float) then takes 18 KB of the first-level cache.
     private const int BlockK = 384;
 
-    // Rows of A packed at a time: 240 x 384 floats, a third of the second-level cache. A multiple of 12, 6 and 4 (tile rows).
-    private const int BlockRows = 240;
+    // Rows of A packed at a time: long runs of a transposed A. A multiple of 12, 6 and 4 (tile rows).
+    private const int BlockRows = 960;
 
     // Columns of B packed at a time where B comes unpacked: 384 x 2048 floats, three megabytes of the third-level cache.
     private const int PackedColumns = 2048;
 
-    // Columns of B that all tiles of a block of A meet before the next ones: 384 x 256 floats, another third of it.
+    // Columns of B that all tiles of a block of A meet before the next ones: 384 x 256 floats, a third of the second-level cache.
     private const int BlockColumns = 256;
 
     // So few rows of A, those of a recurrent step, are read where they lie: packing them would cost more than it saves. A
@@ -96,51 +96,58 @@ public static class Gemm
     private static void Run<R>(in Product<R> product, ThreadTeam? team) where R : unmanaged, IBinaryFloatingPointIeee754<R>
     {
         if (product.M == 0 || product.N == 0) return;
-        if (team is null || product.Work < 1 << 15)
+        if (product.Work < 1 << 15) team = null;
+        if (Vector512.IsHardwareAccelerated) Run<R, Lanes512<R>>(product, team);
+        else if (Vector128.IsHardwareAccelerated) Run<R, Lanes256<R>>(product, team);
+        else Run<R, Lanes1<R>>(product, team);
+    }
+
+    private static unsafe void Run<R, TLanes>(in Product<R> product, ThreadTeam? team)
+        where R : unmanaged, IBinaryFloatingPointIeee754<R>
+        where TLanes : struct, ILanes<TLanes, R>
+    {
+        var threads = team?.Threads ?? 1;
+        if (product.IsPacked || product.K == 0)
         {
-            Compute(product, 0, product.M, 0, product.N);
+            var grid = new Grid(product.M, 0, product.N, MicroKernel<R, TLanes>.Columns, threads);
+            Share(team, grid.Count, (product, grid), static (in (Product<R> Product, Grid Grid) s, int i) => Compute<R, TLanes>(s.Product, s.Grid[i]));
             return;
         }
-        // About four rectangles of C for each thread, so that an interrupted thread delays the others little; as flat or as
-        // steep as costs the least packing: each rectangle packs its rows of A, and its columns of B where they come unpacked.
-        int parts = 4 * team.Threads, rowParts = 1, columnParts = 1;
-        for (var (rows, least) = (1, long.MaxValue); rows <= Math.Clamp(product.M / 48, 1, parts); rows++)
+        var depth = Divide(product.K, Divide(product.K, BlockK));
+        for (var k = 0; k < product.K; k += depth)
         {
-            var columns = Math.Clamp(parts / rows, 1, PanelCount<R>(product.N));
-            var packing = (long)columns * product.M + (product.IsPacked ? 0 : (long)rows * product.N);
-            // A shortage of parts weighs more than any packing.
-            var cost = packing * parts / (rows * columns);
-            if (cost < least) (least, rowParts, columnParts) = (cost, rows, columns);
+            depth = Math.Min(depth, product.K - k);
+            for (var j = 0; j < product.N; j += PackedColumns)
+            {
+                // Columns of B are packed once for all threads, then each takes rows of A.
+                var block = new Block<R>(product, k, depth, j, Math.Min(PackedColumns, product.N - j), Scratch<R>.B);
+                var width = MicroKernel<R, TLanes>.Columns;
+                var strip = threads == 1 ? block.Columns : RoundUp(Divide(block.Columns, 2 * threads), width);
+                Share(team, Divide(block.Columns, strip), (block, strip), static (in (Block<R> Block, int Strip) s, int i) => PackColumns<R, TLanes>(s.Block, i * s.Strip, s.Strip));
+                var grid = new Grid(product.M, j, block.Columns, width, threads);
+                Share(team, grid.Count, (block, grid), static (in (Block<R> Block, Grid Grid) s, int i) => Compute<R, TLanes>(s.Block, s.Grid[i]));
+            }
         }
-        var grid = new Grid<R>(product, RoundUp(Divide(product.M, rowParts), 12), RoundUp(Divide(product.N, columnParts), PanelWidth<R>()));
-        team.For(grid.Count, grid, static (in Grid<R> grid, int index) => grid.Compute(index));
+    }
+
+    private static void Share<TState>(ThreadTeam? team, int count, in TState state, TeamWork<TState> work) where TState : struct
+    {
+        if (team is not null) team.For(count, state, work);
+        else
+            for (var i = 0; i < count; i++) work(state, i);
     }
 
     private static int Divide(int total, int parts) => (total + parts - 1) / parts;
 
     private static int RoundUp(int value, int multiple) => Divide(value, multiple) * multiple;
 
-    private static void Compute<R>(in Product<R> product, int row, int rows, int column, int columns)
-        where R : unmanaged, IBinaryFloatingPointIeee754<R>
-    {
-        if (Vector512.IsHardwareAccelerated) Compute<R, Lanes512<R>>(product, row, rows, column, columns);
-        else if (Vector128.IsHardwareAccelerated) Compute<R, Lanes256<R>>(product, row, rows, column, columns);
-        else Compute<R, Lanes1<R>>(product, row, rows, column, columns);
-    }
-
-    /// <summary>One rectangle of C, by one thread, with packing space of its own.</summary>
-    private static unsafe void Compute<R, TLanes>(in Product<R> product, int row, int rows, int column, int columns)
+    /// <summary>A rectangle of C, by one thread, where B comes packed.</summary>
+    private static unsafe void Compute<R, TLanes>(in Product<R> product, Rectangle at)
         where R : unmanaged, IBinaryFloatingPointIeee754<R>
         where TLanes : struct, ILanes<TLanes, R>
     {
         var width = MicroKernel<R, TLanes>.Columns;
-        if (rows == 1 && product.IsPacked && product.ColumnsA.IsEven)
-        {
-            // A recurrent layer at work on a single utterance: nothing of A is used twice, so that packing it is in vain.
-            var together = MicroKernel<R, TLanes>.RowPanels * width;
-            for (; columns >= together; column += together, columns -= together)
-                MicroKernel<R, TLanes>.RunRow(product.K, product.A + product.RowsA.At(row), product.ColumnsA.Stride, product.B + (long)column * product.K, (long)product.K * width, product.C + (long)row * product.StrideC + column, product.InitialAt(row, column));
-        }
+        var (row, rows, column, columns) = at;
         if (product.K == 0)
         {
             for (var i = row; i < row + rows; i++)
@@ -151,50 +158,61 @@ public static class Gemm
             }
             return;
         }
-        var direct = product.IsPacked && rows <= DirectRows && product.RowsA.IsEven && product.ColumnsA.IsEven;
+        if (rows == 1 && product.ColumnsA.IsEven)
+        {
+            // A recurrent layer at work on a single utterance: nothing of A is used twice, so that packing it is in vain.
+            var together = MicroKernel<R, TLanes>.RowPanels * width;
+            for (; columns >= together; column += together, columns -= together)
+                MicroKernel<R, TLanes>.RunRow(product.K, product.A + product.RowsA.At(row), product.ColumnsA.Stride, product.B + (long)column * product.K, (long)product.K * width, product.C + (long)row * product.StrideC + column, product.InitialAt(row, column));
+            at = at with { Column = column, Columns = columns };
+        }
+        var direct = rows <= DirectRows && product.RowsA.IsEven && product.ColumnsA.IsEven;
         var depth = Divide(product.K, Divide(product.K, direct ? DirectK : BlockK));
         for (var k = 0; k < product.K; k += depth)
         {
             depth = Math.Min(depth, product.K - k);
-            var columnsAtOnce = product.IsPacked ? columns : PackedColumns;
-            for (var j = column; j < column + columns; j += columnsAtOnce)
+            Compute<R, TLanes>(product, at, k, depth, product.B + (long)column * product.K + (long)k * width, (long)product.K * width, direct);
+        }
+    }
+
+    /// <summary>The same for some k, where B was packed by all threads.</summary>
+    private static unsafe void Compute<R, TLanes>(in Block<R> block, Rectangle at)
+        where R : unmanaged, IBinaryFloatingPointIeee754<R>
+        where TLanes : struct, ILanes<TLanes, R> =>
+        Compute<R, TLanes>(block.Product, at, block.K, block.Depth, block.Panels + (long)(at.Column - block.Column) * block.Depth, (long)block.Depth * MicroKernel<R, TLanes>.Columns, direct: false);
+
+    /// <summary>Some k of a rectangle; the panels of its columns lie <paramref name="panelStride"/> apart.</summary>
+    private static unsafe void Compute<R, TLanes>(in Product<R> product, Rectangle at, int k, int depth, R* panels, long panelStride, bool direct)
+        where R : unmanaged, IBinaryFloatingPointIeee754<R>
+        where TLanes : struct, ILanes<TLanes, R>
+    {
+        var width = MicroKernel<R, TLanes>.Columns;
+        var (row, rows, column, columns) = at;
+        for (var i = row; i < row + rows; i += BlockRows)
+        {
+            var blockRows = Math.Min(BlockRows, row + rows - i);
+            Tiles<R> tiles;
+            if (direct) tiles = new Tiles<R>(product.A + product.RowsA.At(i) + product.ColumnsA.At(k), product.RowsA.Stride, product.ColumnsA.Stride);
+            else
             {
-                var end = Math.Min(j + columnsAtOnce, column + columns);
-                // Panel p of these columns begins at panels + p * panelStride.
-                R* panels;
-                long panelStride;
-                if (product.IsPacked)
-                {
-                    panels = product.B + (long)j * product.K + (long)k * width;
-                    panelStride = (long)product.K * width;
-                }
-                else
-                {
-                    panels = Scratch<R>.B;
-                    panelStride = (long)depth * width;
-                    Pack<R, TLanes>(product.B, product.ColumnsB, j, end - j, product.RowsB, k, depth, isA: false, panels);
-                }
-                for (var i = row; i < row + rows; i += BlockRows)
-                {
-                    var blockRows = Math.Min(BlockRows, row + rows - i);
-                    Tiles<R> tiles;
-                    if (direct) tiles = new Tiles<R>(product.A + product.RowsA.At(i) + product.ColumnsA.At(k), product.RowsA.Stride, product.ColumnsA.Stride);
-                    else
-                    {
-                        tiles = new Tiles<R>(Scratch<R>.A, depth);
-                        Pack<R, TLanes>(product.A, product.RowsA, i, blockRows, product.ColumnsA, k, depth, isA: true, tiles.A);
-                    }
-                    var blockColumns = direct ? width : BlockColumns / width * width;
-                    for (var n = j; n < end; n += blockColumns)
-                    {
-                        var c = product.C + (long)i * product.StrideC + n;
-                        var initial = k > 0 ? c : product.InitialAt(i, n);
-                        MultiplyBlock<R, TLanes>(tiles, blockRows, Math.Min(blockColumns, end - n), depth, panels + (n - j) / width * panelStride, panelStride, c, product.StrideC, initial, k > 0 ? product.StrideC : product.StrideInitial);
-                    }
-                }
+                tiles = new Tiles<R>(Scratch<R>.A, depth);
+                Pack<R, TLanes>(product.A, product.RowsA, i, blockRows, product.ColumnsA, k, depth, isA: true, tiles.A);
+            }
+            var blockColumns = direct ? width : BlockColumns / width * width;
+            for (var n = 0; n < columns; n += blockColumns)
+            {
+                var c = product.C + (long)i * product.StrideC + column + n;
+                var initial = k > 0 ? c : product.InitialAt(i, column + n);
+                MultiplyBlock<R, TLanes>(tiles, blockRows, Math.Min(blockColumns, columns - n), depth, panels + n / width * panelStride, panelStride, c, product.StrideC, initial, k > 0 ? product.StrideC : product.StrideInitial);
             }
         }
     }
+
+    /// <summary>Packs some of a block's columns of B.</summary>
+    private static unsafe void PackColumns<R, TLanes>(in Block<R> block, int first, int count)
+        where R : unmanaged, IBinaryFloatingPointIeee754<R>
+        where TLanes : struct, ILanes<TLanes, R> =>
+        Pack<R, TLanes>(block.Product.B, block.Product.ColumnsB, block.Column + first, Math.Min(count, block.Columns - first), block.Product.RowsB, block.K, block.Depth, isA: false, block.Panels + (long)first * block.Depth);
 
     /// <summary>Rows of A as tiles, or columns of B as panels: <paramref name="count"/> lanes from <paramref name="lane"/> on.</summary>
     private static unsafe void Pack<R, TLanes>(R* source, Axis lanes, int lane, int count, Axis ks, int k, int depth, bool isA, R* target)
@@ -331,16 +349,49 @@ public static class Gemm
         public R* InitialAt(int row, int column) => Initial is null ? null : Initial + (long)row * StrideInitial + column;
     }
 
-    private readonly struct Grid<R>(Product<R> product, int rows, int columns) where R : unmanaged, IBinaryFloatingPointIeee754<R>
+    /// <summary>Some k and some columns of B, packed.</summary>
+    private readonly unsafe struct Block<R>(in Product<R> product, int k, int depth, int column, int columns, R* panels)
+        where R : unmanaged, IBinaryFloatingPointIeee754<R>
     {
-        private int Across => Divide(product.N, columns);
+        public readonly Product<R> Product = product;
+        public readonly int K = k, Depth = depth, Column = column, Columns = columns;
+        public readonly R* Panels = panels;
+    }
 
-        public int Count => Divide(product.M, rows) * Across;
+    /// <summary>A part of C.</summary>
+    private readonly record struct Rectangle(int Row, int Rows, int Column, int Columns);
 
-        public void Compute(int index)
+    /// <summary>
+    /// C in rectangles, several for each thread, so that an interrupted thread delays the others little; flat ones, as far as
+    /// there are rows, because each rectangle packs its rows of A.
+    /// </summary>
+    private readonly struct Grid
+    {
+        private const int PartsPerThread = 4, FewestRows = 24;
+
+        private readonly int totalRows, rows, column, totalColumns, columns;
+
+        public Grid(int totalRows, int column, int totalColumns, int panelWidth, int threads)
         {
-            int row = index / Across * rows, column = index % Across * columns;
-            Gemm.Compute(product, row, Math.Min(rows, product.M - row), column, Math.Min(columns, product.N - column));
+            (this.totalRows, this.column, this.totalColumns) = (totalRows, column, totalColumns);
+            (rows, columns) = (totalRows, totalColumns);
+            if (threads == 1) return;
+            var parts = PartsPerThread * threads;
+            rows = RoundUp(Divide(totalRows, Math.Clamp(totalRows / FewestRows, 1, parts)), 12);
+            columns = RoundUp(Divide(totalColumns, Divide(parts, Divide(totalRows, rows))), panelWidth);
+        }
+
+        private int Across => Divide(totalColumns, columns);
+
+        public int Count => Divide(totalRows, rows) * Across;
+
+        public Rectangle this[int index]
+        {
+            get
+            {
+                int row = index / Across * rows, first = index % Across * columns;
+                return new Rectangle(row, Math.Min(rows, totalRows - row), column + first, Math.Min(columns, totalColumns - first));
+            }
         }
     }
 
