@@ -89,7 +89,7 @@ internal sealed class RecurrentLayer<R>(Cell<R>[] cells) where R : unmanaged, IB
             var t = d == 0 ? step : T - 1 - step;
             int row = t * B, before = row + d * B, after = row + B - d * B;
             var active = slice.Active(lengths, t);
-            Gemm.Multiply(h.SliceRows(before + slice.First, active), weight, recurrent.SliceRows(row + slice.First, active), cell.AddsProducts); // F2
+            Gemm.Multiply(h.SliceRows(before + slice.First, active), weight, recurrent.SliceRows(row + slice.First, active), cell.AddsProducts, backwards: step % 2 == 1); // F2
             for (var b = slice.First; b < slice.End; b++)
             {
                 if (t < lengths[b])

@@ -51,6 +51,18 @@ public static class Gemm
             Run(new Product<R>(a, pa, b, pb, c, pc, accumulate ? pc : null, c.RowStride), team);
     }
 
+    /// <summary>
+    /// The same on the caller's thread; a single row meets the panels from the last to the first if asked. One product after the
+    /// other by weights that just exceed a cache would never find them there, if all began at the same end; in turns, they mostly do.
+    /// </summary>
+    internal static unsafe void Multiply<R>(MatrixView<R> a, PackedMatrix<R> b, MatrixView<R> c, bool accumulate, bool backwards)
+        where R : unmanaged, IBinaryFloatingPointIeee754<R>
+    {
+        CheckSizes<R>(a, b.K, b.N, c);
+        fixed (R* pa = a.Data.Span, pb = b.Panels, pc = c.Data.Span)
+            Run(new Product<R>(a, pa, b, pb, c, pc, accumulate ? pc : null, c.RowStride, backwards), null);
+    }
+
     /// <summary>The same where B is read through windows.</summary>
     internal static unsafe void Multiply<R>(WindowView<R> a, WindowView<R> b, MatrixView<R> c, bool accumulate, ThreadTeam? team)
         where R : unmanaged, IBinaryFloatingPointIeee754<R>
@@ -162,8 +174,13 @@ public static class Gemm
         {
             // A recurrent layer at work on a single utterance: nothing of A is used twice, so that packing it is in vain.
             var together = MicroKernel<R, TLanes>.RowPanels * width;
-            for (; columns >= together; column += together, columns -= together)
-                MicroKernel<R, TLanes>.RunRow(product.K, product.A + product.RowsA.At(row), product.ColumnsA.Stride, product.B + (long)column * product.K, (long)product.K * width, product.C + (long)row * product.StrideC + column, product.InitialAt(row, column));
+            var end = column + columns / together * together;
+            for (var n = column; n < end; n += together)
+            {
+                var j = product.Backwards ? column + end - n - together : n;
+                MicroKernel<R, TLanes>.RunRow(product.K, product.A + product.RowsA.At(row), product.ColumnsA.Stride, product.B + (long)j * product.K, (long)product.K * width, product.C + (long)row * product.StrideC + j, product.InitialAt(row, j));
+            }
+            (column, columns) = (end, column + columns - end);
             at = at with { Column = column, Columns = columns };
         }
         var direct = rows <= DirectRows && product.RowsA.IsEven && product.ColumnsA.IsEven;
@@ -328,7 +345,7 @@ public static class Gemm
         public readonly R* A, B, C, Initial;
         public readonly Axis RowsA, ColumnsA, RowsB, ColumnsB;
         public readonly int M, N, K, StrideC, StrideInitial;
-        public readonly bool IsPacked;
+        public readonly bool IsPacked, Backwards;
 
         public Product(WindowView<R> a, R* pa, WindowView<R> b, R* pb, MatrixView<R> c, R* pc, R* initial, int strideInitial)
         {
@@ -341,8 +358,8 @@ public static class Gemm
             (StrideC, StrideInitial) = (c.RowStride, strideInitial);
         }
 
-        public Product(WindowView<R> a, R* pa, PackedMatrix<R> b, R* pb, MatrixView<R> c, R* pc, R* initial, int strideInitial)
-            : this(a, pa, default(WindowView<R>), pb, c, pc, initial, strideInitial) => IsPacked = true;
+        public Product(WindowView<R> a, R* pa, PackedMatrix<R> b, R* pb, MatrixView<R> c, R* pc, R* initial, int strideInitial, bool backwards = false)
+            : this(a, pa, default(WindowView<R>), pb, c, pc, initial, strideInitial) => (IsPacked, Backwards) = (true, backwards);
 
         public long Work => (long)M * N * K;
 
