@@ -1,9 +1,9 @@
 """Times Hybrid and its competitors in turn on one machine and prints a Markdown table of their ratios.
 
-    ANCHORS=<folder of the competitors' programs> BUILD=<where they are built> python3 tests/Hybrid.Benchmarks/compare.py [A B C D E F]
+    ANCHORS=<folder of the competitors' programs> BUILD=<where they are built> [TURNS=2] python3 tests/Hybrid.Benchmarks/compare.py [A B C D E F]
 
 The programs print `group,case,threads,implementation,median in ms,...`; `hybrid bench --json` has the same names of cases. Both
-sides take the lowest of three medians. Competitors that have no package (group D) were timed elsewhere: their figures are
+sides run in turns, and take the lowest of their medians. Competitors that have no package (group D) were timed elsewhere: their figures are
 scaled by how much slower or faster this machine runs PyTorch's CTC loss than that one did.
 """
 import csv, json, os, platform, subprocess, sys
@@ -11,6 +11,7 @@ import csv, json, os, platform, subprocess, sys
 ROOT = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 ANCHORS, BUILD = os.environ["ANCHORS"], os.environ.get("BUILD", os.path.expanduser("~/.cache/hybrid-anchors"))
 HYBRID = ["dotnet", os.path.join(ROOT, "src-fsharp/Hybrid.Cli/bin/Release/net10.0/hybrid.dll"), "bench", "--json", "--anchors", ANCHORS]
+TURNS = int(os.environ.get("TURNS", "2"))
 GROUPS = {
     "A": ["gemm", "recurrent-product"],
     "B": ["recurrent-training", "recurrent-inference", "convolution"],
@@ -59,7 +60,11 @@ def row(work, result, anchor, least, aim, peak_counts=False):
 
 
 def compare(group, verdicts):
-    theirs, ours = anchors(group), hybrid(group)
+    theirs, ours = {}, {}
+    for _ in range(TURNS):
+        for key, ms in anchors(group).items(): theirs[key] = min(ms, theirs.get(key, ms))
+        for key, result in hybrid(group).items():
+            if key not in ours or result["medianMilliseconds"] < ours[key]["medianMilliseconds"]: ours[key] = result
 
     def add(work, *arguments, **options): verdicts.setdefault(work, []).append(row(work, *arguments, **options))
 

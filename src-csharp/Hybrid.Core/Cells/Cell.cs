@@ -97,7 +97,8 @@ public abstract class Cell<R> where R : unmanaged, IBinaryFloatingPointIeee754<R
         var nothing = workspace.RentZeroed<R>(Hidden).Span;
         for (var b = 0; b < B; b++) GatesBackward(step.Gates.Row(b), step.Recurrent.Row(b), step.Before.Row(b), step.After.Row(b), nothing, dState.Row(b)); // B1
         Gemm.Multiply(step.Recurrent, WeightHh.PackedRows, dState.SliceColumns(0, Hidden), accumulate: true, workspace.Team); // B2
-        AddGradients(step.Gates, step.Recurrent, x, step.Before.SliceColumns(0, Hidden), workspace);
+        AddWeightGradients(step.Gates, step.Recurrent, x, step.Before.SliceColumns(0, Hidden), workspace.Team);
+        AddBiasGradients(step.Gates, step.Recurrent);
         var dx = new MatrixView<R>(workspace.Rent<R>(B * Inputs), B, Inputs);
         Gemm.Multiply(step.Gates, WeightIh.PackedRows, dx, accumulate: false, workspace.Team); // B6
         return new CellGradient<R>(dx, CellState<R>.Of(dState, Hidden));
@@ -126,24 +127,31 @@ public abstract class Cell<R> where R : unmanaged, IBinaryFloatingPointIeee754<R
     /// <summary>What the gates add to W_ih x: both biases, as far as they stand side by side.</summary>
     internal virtual void SumBiases(Span<R> bias) => TensorPrimitives.Add(BiasIh.Value, BiasHh.Value, bias);
 
-    /// <summary>Adds the gradients of all parameters, from any number of frames.</summary>
+    /// <summary>Adds the gradients of all weights, from any number of frames.</summary>
     /// <param name="dGates">[N, G H], gradient with respect to W_ih x.</param>
     /// <param name="dRecurrent">[N, G H], the same for W_hh h.</param>
     /// <param name="x">[N, I], the frames.</param>
     /// <param name="h">[N, H], the hidden states before them.</param>
-    /// <param name="workspace">Memory and threads.</param>
-    internal void AddGradients(MatrixView<R> dGates, MatrixView<R> dRecurrent, MatrixView<R> x, MatrixView<R> h, Workspace workspace)
+    /// <param name="team">Threads.</param>
+    internal void AddWeightGradients(MatrixView<R> dGates, MatrixView<R> dRecurrent, MatrixView<R> x, MatrixView<R> h, ThreadTeam team)
     {
-        Gemm.Multiply(dGates.Transposed, x, WeightIh.GradientMatrix, accumulate: true, workspace.Team); // B3
-        Gemm.Multiply(dRecurrent.Transposed, h, WeightHh.GradientMatrix, accumulate: true, workspace.Team); // B4
-        var sum = workspace.RentZeroed<R>(GateSize).Span;
-        Rows.AddSum(dGates, sum, workspace); // B5
-        TensorPrimitives.Add(BiasIh.Gradient, sum, BiasIh.Gradient);
-        if (!AddsProducts)
+        if (AddsProducts) Gemm.AddTwo(dGates.Transposed, x, WeightIh.GradientMatrix, h, WeightHh.GradientMatrix, team); // B3, B4
+        else
         {
-            sum.Clear();
-            Rows.AddSum(dRecurrent, sum, workspace); // B5
+            Gemm.Multiply(dGates.Transposed, x, WeightIh.GradientMatrix, accumulate: true, team); // B3
+            Gemm.Multiply(dRecurrent.Transposed, h, WeightHh.GradientMatrix, accumulate: true, team); // B4
         }
-        TensorPrimitives.Add(BiasHh.Gradient, sum, BiasHh.Gradient);
+    }
+
+    /// <summary>Adds the gradients of the biases from sums over any frames.</summary>
+    /// <param name="dGates">[N, G H], gradient with respect to W_ih x, or sums of it over frames.</param>
+    /// <param name="dRecurrent">[N, G H], the same for W_hh h; what dGates is where <see cref="AddsProducts"/>.</param>
+    internal void AddBiasGradients(MatrixView<R> dGates, MatrixView<R> dRecurrent)
+    {
+        for (var i = 0; i < dGates.Rows; i++) // B5
+        {
+            TensorPrimitives.Add(BiasIh.Gradient, dGates.Row(i), BiasIh.Gradient);
+            TensorPrimitives.Add(BiasHh.Gradient, dRecurrent.Row(i), BiasHh.Gradient);
+        }
     }
 }

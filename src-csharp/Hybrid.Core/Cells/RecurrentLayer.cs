@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Numerics.Tensors;
 
 namespace Hybrid.Core;
 
@@ -59,15 +60,18 @@ internal sealed class RecurrentLayer<R>(Cell<R>[] cells) where R : unmanaged, IB
         var tape = workspace.Tape<RecurrentTape>(this);
         var x = tape.X;
         var slices = new Slices(x.B, cells.Length, workspace.Team);
-        workspace.Team.For(slices.Count, (this, tape, dy, dStates, slices), static (in (RecurrentLayer<R> Layer, RecurrentTape Tape, Batch<R> Dy, MatrixView<R> DStates, Slices Slices) s, int i) =>
-            s.Layer.StepBackward(s.Tape, s.Dy, s.DStates, s.Slices[i]));
+        var sums = workspace.RentZeroed<R>(2 * cells.Length * x.B * gateSize);
+        workspace.Team.For(slices.Count, (this, tape, dy, dStates, sums, slices), static (in (RecurrentLayer<R> Layer, RecurrentTape Tape, Batch<R> Dy, MatrixView<R> DStates, Memory<R> Sums, Slices Slices) s, int i) =>
+            s.Layer.StepBackward(s.Tape, s.Dy, s.DStates, s.Sums, s.Slices[i]));
 
         var dx = pass.WithoutInputGradient ? default : x.Like(workspace, x.F);
         for (var d = 0; d < cells.Length; d++)
         {
             var (dGates, dRecurrent) = (View(tape.Gates, d, x.Rows, gateSize), View(tape.Recurrent, d, x.Rows, gateSize));
             var h = History(tape, d).SliceColumns(0, hidden).SliceRows(d * x.B, x.Rows); // before each frame
-            cells[d].AddGradients(dGates, dRecurrent, x.Matrix, h, workspace);
+            cells[d].AddWeightGradients(dGates, dRecurrent, x.Matrix, h, workspace.Team);
+            var (gateSums, recurrentSums) = SumViews(sums, d, x.B);
+            cells[d].AddBiasGradients(gateSums, recurrentSums);
             if (!pass.WithoutInputGradient) Gemm.Multiply(dGates, cells[d].WeightIh.PackedRows, dx.Matrix, accumulate: d > 0, workspace.Team); // B6
         }
         return dx;
@@ -103,7 +107,7 @@ internal sealed class RecurrentLayer<R>(Cell<R>[] cells) where R : unmanaged, IB
         for (var b = slice.First; b < slice.End; b++) history.Row(end + b).CopyTo(states.Row(d * B + b));
     }
 
-    private void StepBackward(in RecurrentTape tape, Batch<R> dy, MatrixView<R> dStates, Slice slice)
+    private void StepBackward(in RecurrentTape tape, Batch<R> dy, MatrixView<R> dStates, Memory<R> sums, Slice slice)
     {
         int T = tape.X.T, B = tape.X.B, d = slice.Direction;
         ReadOnlySpan<int> lengths = tape.X.Lengths.Span;
@@ -111,6 +115,7 @@ internal sealed class RecurrentLayer<R>(Cell<R>[] cells) where R : unmanaged, IB
         var weight = cell.WeightHh.PackedRows;
         MatrixView<R> gates = View(tape.Gates, d, T * B, gateSize), recurrent = View(tape.Recurrent, d, T * B, gateSize);
         MatrixView<R> history = History(tape, d), dState = dStates.SliceRows(d * B, B), dh = dState.SliceColumns(0, hidden);
+        var (gateSums, recurrentSums) = SumViews(sums, d, B);
         for (var step = T - 1; step >= 0; step--)
         {
             var t = d == 0 ? step : T - 1 - step;
@@ -121,6 +126,9 @@ internal sealed class RecurrentLayer<R>(Cell<R>[] cells) where R : unmanaged, IB
                 {
                     cell.GatesBackward(gates.Row(row + b), recurrent.Row(row + b), history.Row(before + b), history.Row(after + b),
                         dy.Row(t, b).Slice(d * hidden, hidden), dState.Row(b)); // B1
+                    // B5 here, as long as the row is in the cache: for each utterance, so that the order does not depend on slices.
+                    TensorPrimitives.Add(gateSums.Row(b), gates.Row(row + b), gateSums.Row(b));
+                    if (!cell.AddsProducts) TensorPrimitives.Add(recurrentSums.Row(b), recurrent.Row(row + b), recurrentSums.Row(b));
                 }
                 else
                 {
@@ -136,6 +144,12 @@ internal sealed class RecurrentLayer<R>(Cell<R>[] cells) where R : unmanaged, IB
     /// <summary>The part of direction <paramref name="d"/> in memory that holds [rows, columns] for each direction.</summary>
     private static MatrixView<R> View(Memory<R> memory, int d, int rows, int columns) =>
         new(memory.Slice(d * rows * columns, rows * columns), rows, columns);
+
+    /// <summary>
+    /// Sums over the frames of each utterance, [B, G H]: of the gradients in Gates, and of those in Recurrent, the same where the cell adds both.
+    /// </summary>
+    private (MatrixView<R> Gates, MatrixView<R> Recurrent) SumViews(Memory<R> sums, int d, int B) =>
+        (View(sums, d, B, gateSize), View(sums, cells[d].AddsProducts ? d : cells.Length + d, B, gateSize));
 
     /// <summary>The states between frames in order of time: before frame 0, after it, ..., after the last.</summary>
     private MatrixView<R> History(in RecurrentTape tape, int d) => View(tape.History, d, tape.X.Rows + tape.X.B, stateSize);

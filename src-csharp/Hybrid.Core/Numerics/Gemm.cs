@@ -48,7 +48,7 @@ public static class Gemm
     {
         CheckSizes<R>(a, b.K, b.N, c);
         fixed (R* pa = a.Data.Span, pb = b.Panels, pc = c.Data.Span)
-            Run(new Product<R>(a, pa, b, pb, c, pc, accumulate ? pc : null, c.RowStride), team);
+            Run(new Product<R>(a, pa, b, pb, c, pc, accumulate ? pc : null, c.RowStride), default, team);
     }
 
     /// <summary>
@@ -60,7 +60,17 @@ public static class Gemm
     {
         CheckSizes<R>(a, b.K, b.N, c);
         fixed (R* pa = a.Data.Span, pb = b.Panels, pc = c.Data.Span)
-            Run(new Product<R>(a, pa, b, pb, c, pc, accumulate ? pc : null, c.RowStride, backwards), null);
+            Run(new Product<R>(a, pa, b, pb, c, pc, accumulate ? pc : null, c.RowStride, backwards), default, null);
+    }
+
+    /// <summary>C += A B and D += A E: A is packed once for both products.</summary>
+    internal static unsafe void AddTwo<R>(MatrixView<R> a, MatrixView<R> b, MatrixView<R> c, MatrixView<R> e, MatrixView<R> d, ThreadTeam? team)
+        where R : unmanaged, IBinaryFloatingPointIeee754<R>
+    {
+        CheckSizes<R>(a, b.Rows, b.Columns, c);
+        CheckSizes<R>(a, e.Rows, e.Columns, d);
+        fixed (R* pa = a.Data.Span, pb = b.Data.Span, pc = c.Data.Span, pe = e.Data.Span, pd = d.Data.Span)
+            Run(new Product<R>(a, pa, (WindowView<R>)b, pb, c, pc, pc, c.RowStride), new Product<R>(a, pa, (WindowView<R>)e, pe, d, pd, pd, d.RowStride), team);
     }
 
     /// <summary>The same where B is read through windows.</summary>
@@ -70,7 +80,7 @@ public static class Gemm
         CheckSizes(a, b.Rows.Length, b.Columns.Length, c);
         b.Check();
         fixed (R* pa = a.Data.Span, pb = b.Data.Span, pc = c.Data.Span)
-            Run(new Product<R>(a, pa, b, pb, c, pc, accumulate ? pc : null, c.RowStride), team);
+            Run(new Product<R>(a, pa, b, pb, c, pc, accumulate ? pc : null, c.RowStride), default, team);
     }
 
     /// <summary>C = A B + bias in every row, where A is read through windows.</summary>
@@ -85,7 +95,7 @@ public static class Gemm
         CheckSizes(a, b.K, b.N, c);
         if (bias.Length > 0 && bias.Length != b.N) throw new ArgumentException($"a bias of {bias.Length} does not fit {b.N} columns", nameof(bias));
         fixed (R* pa = a.Data.Span, pb = b.Panels, pc = c.Data.Span, pBias = bias)
-            Run(new Product<R>(a, pa, b, pb, c, pc, pBias, 0), team);
+            Run(new Product<R>(a, pa, b, pb, c, pc, pBias, 0), default, team);
     }
 
     /// <summary>Columns of a panel of packed B on this machine.</summary>
@@ -105,39 +115,41 @@ public static class Gemm
         a.Check();
     }
 
-    private static void Run<R>(in Product<R> product, ThreadTeam? team) where R : unmanaged, IBinaryFloatingPointIeee754<R>
+    /// <summary>One product, or two with the same A, the second of no columns where there is none.</summary>
+    private static void Run<R>(in Product<R> product, in Product<R> second, ThreadTeam? team) where R : unmanaged, IBinaryFloatingPointIeee754<R>
     {
-        if (product.M == 0 || product.N == 0) return;
-        if (product.Work < 1 << 15) team = null;
-        if (Vector512.IsHardwareAccelerated) Run<R, Lanes512<R>>(product, team);
-        else if (Vector128.IsHardwareAccelerated) Run<R, Lanes256<R>>(product, team);
-        else Run<R, Lanes1<R>>(product, team);
+        if (product.M == 0 || product.N + second.N == 0) return;
+        if (product.Work + second.Work < 1 << 15) team = null;
+        if (Vector512.IsHardwareAccelerated) Run<R, Lanes512<R>>(product, second, team);
+        else if (Vector128.IsHardwareAccelerated) Run<R, Lanes256<R>>(product, second, team);
+        else Run<R, Lanes1<R>>(product, second, team);
     }
 
-    private static unsafe void Run<R, TLanes>(in Product<R> product, ThreadTeam? team)
+    private static unsafe void Run<R, TLanes>(in Product<R> product, in Product<R> second, ThreadTeam? team)
         where R : unmanaged, IBinaryFloatingPointIeee754<R>
         where TLanes : struct, ILanes<TLanes, R>
     {
         var threads = team?.Threads ?? 1;
         if (product.IsPacked || product.K == 0)
         {
-            var grid = new Grid(product.M, 0, product.N, MicroKernel<R, TLanes>.Columns, threads);
+            var grid = new Grid(product.M, product.N, MicroKernel<R, TLanes>.Columns, threads);
             Share(team, grid.Count, (product, grid), static (in (Product<R> Product, Grid Grid) s, int i) => Compute<R, TLanes>(s.Product, s.Grid[i]));
             return;
         }
+        // Columns of B are packed once for all threads, then each takes rows of A. Two products take turns with half of the columns each.
+        var columnsAtOnce = second.N > 0 ? PackedColumns / 2 : PackedColumns;
         var depth = Divide(product.K, Divide(product.K, BlockK));
         for (var k = 0; k < product.K; k += depth)
         {
             depth = Math.Min(depth, product.K - k);
-            for (var j = 0; j < product.N; j += PackedColumns)
+            for (var j = 0; j < Math.Max(product.N, second.N); j += columnsAtOnce)
             {
-                // Columns of B are packed once for all threads, then each takes rows of A.
-                var block = new Block<R>(product, k, depth, j, Math.Min(PackedColumns, product.N - j), Scratch<R>.B);
-                var width = MicroKernel<R, TLanes>.Columns;
-                var strip = threads == 1 ? block.Columns : RoundUp(Divide(block.Columns, 2 * threads), width);
-                Share(team, Divide(block.Columns, strip), (block, strip), static (in (Block<R> Block, int Strip) s, int i) => PackColumns<R, TLanes>(s.Block, i * s.Strip, s.Strip));
-                var grid = new Grid(product.M, j, block.Columns, width, threads);
-                Share(team, grid.Count, (block, grid), static (in (Block<R> Block, Grid Grid) s, int i) => Compute<R, TLanes>(s.Block, s.Grid[i]));
+                var block = new Block<R>(product, k, depth, j, columnsAtOnce, Scratch<R>.B);
+                var other = new Block<R>(second, k, depth, j, columnsAtOnce, block.Panels + (long)depth * columnsAtOnce);
+                block.Pack<TLanes>(team);
+                other.Pack<TLanes>(team);
+                var grid = new Grid(product.M, Math.Max(block.Columns, other.Columns), MicroKernel<R, TLanes>.Columns, threads);
+                Share(team, grid.Count, (block, other, grid), static (in (Block<R> Block, Block<R> Other, Grid Grid) s, int i) => Compute<R, TLanes>(s.Block, s.Other, s.Grid[i]));
             }
         }
     }
@@ -181,55 +193,63 @@ public static class Gemm
                 MicroKernel<R, TLanes>.RunRow(product.K, product.A + product.RowsA.At(row), product.ColumnsA.Stride, product.B + (long)j * product.K, (long)product.K * width, product.C + (long)row * product.StrideC + j, product.InitialAt(row, j));
             }
             (column, columns) = (end, column + columns - end);
-            at = at with { Column = column, Columns = columns };
         }
         var direct = rows <= DirectRows && product.RowsA.IsEven && product.ColumnsA.IsEven;
         var depth = Divide(product.K, Divide(product.K, direct ? DirectK : BlockK));
         for (var k = 0; k < product.K; k += depth)
         {
             depth = Math.Min(depth, product.K - k);
-            Compute<R, TLanes>(product, at, k, depth, product.B + (long)column * product.K + (long)k * width, (long)product.K * width, direct);
+            var panels = product.B + (long)column * product.K + (long)k * width;
+            for (var i = row; i < row + rows; i += BlockRows)
+            {
+                var blockRows = Math.Min(BlockRows, row + rows - i);
+                var tiles = direct
+                    ? new Tiles<R>(product.A + product.RowsA.At(i) + product.ColumnsA.At(k), product.RowsA.Stride, product.ColumnsA.Stride)
+                    : PackRows<R, TLanes>(product, i, blockRows, k, depth);
+                MultiplyRows<R, TLanes>(product, tiles, i, blockRows, column, columns, k, depth, panels, (long)product.K * width);
+            }
         }
     }
 
-    /// <summary>The same for some k, where B was packed by all threads.</summary>
-    private static unsafe void Compute<R, TLanes>(in Block<R> block, Rectangle at)
+    /// <summary>The same for some k of B, which all threads have packed, and perhaps of another that meets the same A.</summary>
+    private static unsafe void Compute<R, TLanes>(in Block<R> block, in Block<R> other, Rectangle at)
         where R : unmanaged, IBinaryFloatingPointIeee754<R>
-        where TLanes : struct, ILanes<TLanes, R> =>
-        Compute<R, TLanes>(block.Product, at, block.K, block.Depth, block.Panels + (long)(at.Column - block.Column) * block.Depth, (long)block.Depth * MicroKernel<R, TLanes>.Columns, direct: false);
+        where TLanes : struct, ILanes<TLanes, R>
+    {
+        for (var i = at.Row; i < at.Row + at.Rows; i += BlockRows)
+        {
+            var rows = Math.Min(BlockRows, at.Row + at.Rows - i);
+            var tiles = PackRows<R, TLanes>(block.Product, i, rows, block.K, block.Depth);
+            foreach (ref readonly var b in (ReadOnlySpan<Block<R>>)[block, other])
+            {
+                var columns = Math.Min(at.Columns, b.Columns - at.Column);
+                if (columns > 0) MultiplyRows<R, TLanes>(b.Product, tiles, i, rows, b.Column + at.Column, columns, b.K, b.Depth, b.Panels + (long)at.Column * b.Depth, (long)b.Depth * MicroKernel<R, TLanes>.Columns);
+            }
+        }
+    }
 
-    /// <summary>Some k of a rectangle; the panels of its columns lie <paramref name="panelStride"/> apart.</summary>
-    private static unsafe void Compute<R, TLanes>(in Product<R> product, Rectangle at, int k, int depth, R* panels, long panelStride, bool direct)
+    /// <summary>Some k of some rows of A by panels that lie <paramref name="panelStride"/> apart.</summary>
+    private static unsafe void MultiplyRows<R, TLanes>(in Product<R> product, in Tiles<R> tiles, int row, int rows, int column, int columns, int k, int depth, R* panels, long panelStride)
         where R : unmanaged, IBinaryFloatingPointIeee754<R>
         where TLanes : struct, ILanes<TLanes, R>
     {
         var width = MicroKernel<R, TLanes>.Columns;
-        var (row, rows, column, columns) = at;
-        for (var i = row; i < row + rows; i += BlockRows)
+        var columnsAtOnce = tiles.IsPacked ? BlockColumns / width * width : width;
+        for (var n = 0; n < columns; n += columnsAtOnce)
         {
-            var blockRows = Math.Min(BlockRows, row + rows - i);
-            Tiles<R> tiles;
-            if (direct) tiles = new Tiles<R>(product.A + product.RowsA.At(i) + product.ColumnsA.At(k), product.RowsA.Stride, product.ColumnsA.Stride);
-            else
-            {
-                tiles = new Tiles<R>(Scratch<R>.A, depth);
-                Pack<R, TLanes>(product.A, product.RowsA, i, blockRows, product.ColumnsA, k, depth, isA: true, tiles.A);
-            }
-            var blockColumns = direct ? width : BlockColumns / width * width;
-            for (var n = 0; n < columns; n += blockColumns)
-            {
-                var c = product.C + (long)i * product.StrideC + column + n;
-                var initial = k > 0 ? c : product.InitialAt(i, column + n);
-                MultiplyBlock<R, TLanes>(tiles, blockRows, Math.Min(blockColumns, columns - n), depth, panels + n / width * panelStride, panelStride, c, product.StrideC, initial, k > 0 ? product.StrideC : product.StrideInitial);
-            }
+            var c = product.C + (long)row * product.StrideC + column + n;
+            var initial = k > 0 ? c : product.InitialAt(row, column + n);
+            MultiplyBlock<R, TLanes>(tiles, rows, Math.Min(columnsAtOnce, columns - n), depth, panels + n / width * panelStride, panelStride, c, product.StrideC, initial, k > 0 ? product.StrideC : product.StrideInitial);
         }
     }
 
-    /// <summary>Packs some of a block's columns of B.</summary>
-    private static unsafe void PackColumns<R, TLanes>(in Block<R> block, int first, int count)
+    private static unsafe Tiles<R> PackRows<R, TLanes>(in Product<R> product, int row, int rows, int k, int depth)
         where R : unmanaged, IBinaryFloatingPointIeee754<R>
-        where TLanes : struct, ILanes<TLanes, R> =>
-        Pack<R, TLanes>(block.Product.B, block.Product.ColumnsB, block.Column + first, Math.Min(count, block.Columns - first), block.Product.RowsB, block.K, block.Depth, isA: false, block.Panels + (long)first * block.Depth);
+        where TLanes : struct, ILanes<TLanes, R>
+    {
+        Pack<R, TLanes>(product.A, product.RowsA, row, rows, product.ColumnsA, k, depth, isA: true, Scratch<R>.A);
+        return new Tiles<R>(Scratch<R>.A, depth);
+    }
 
     /// <summary>Rows of A as tiles, or columns of B as panels: <paramref name="count"/> lanes from <paramref name="lane"/> on.</summary>
     private static unsafe void Pack<R, TLanes>(R* source, Axis lanes, int lane, int count, Axis ks, int k, int depth, bool isA, R* target)
@@ -366,16 +386,27 @@ public static class Gemm
         public R* InitialAt(int row, int column) => Initial is null ? null : Initial + (long)row * StrideInitial + column;
     }
 
-    /// <summary>Some k and some columns of B, packed.</summary>
-    private readonly unsafe struct Block<R>(in Product<R> product, int k, int depth, int column, int columns, R* panels)
+    /// <summary>Some k and some columns of a product's B, packed.</summary>
+    private readonly unsafe struct Block<R>(in Product<R> product, int k, int depth, int column, int mostColumns, R* panels)
         where R : unmanaged, IBinaryFloatingPointIeee754<R>
     {
         public readonly Product<R> Product = product;
-        public readonly int K = k, Depth = depth, Column = column, Columns = columns;
+        public readonly int K = k, Depth = depth, Column = column, Columns = Math.Clamp(product.N - column, 0, mostColumns);
         public readonly R* Panels = panels;
+
+        /// <summary>Threads take a strip each.</summary>
+        public void Pack<TLanes>(ThreadTeam? team) where TLanes : struct, ILanes<TLanes, R>
+        {
+            if (Columns == 0) return;
+            var strip = team is null ? Columns : RoundUp(Divide(Columns, 2 * team.Threads), MicroKernel<R, TLanes>.Columns);
+            Share(team, Divide(Columns, strip), (this, strip), static (in (Block<R> Block, int Strip) s, int i) => s.Block.Pack<TLanes>(i * s.Strip, s.Strip));
+        }
+
+        private void Pack<TLanes>(int first, int count) where TLanes : struct, ILanes<TLanes, R> =>
+            Gemm.Pack<R, TLanes>(Product.B, Product.ColumnsB, Column + first, Math.Min(count, Columns - first), Product.RowsB, K, Depth, isA: false, Panels + (long)first * Depth);
     }
 
-    /// <summary>A part of C.</summary>
+    /// <summary>A part of C, or of the columns of C that belong to a block of B.</summary>
     private readonly record struct Rectangle(int Row, int Rows, int Column, int Columns);
 
     /// <summary>
@@ -386,11 +417,11 @@ public static class Gemm
     {
         private const int PartsPerThread = 4, FewestRows = 24;
 
-        private readonly int totalRows, rows, column, totalColumns, columns;
+        private readonly int totalRows, rows, totalColumns, columns;
 
-        public Grid(int totalRows, int column, int totalColumns, int panelWidth, int threads)
+        public Grid(int totalRows, int totalColumns, int panelWidth, int threads)
         {
-            (this.totalRows, this.column, this.totalColumns) = (totalRows, column, totalColumns);
+            (this.totalRows, this.totalColumns) = (totalRows, totalColumns);
             (rows, columns) = (totalRows, totalColumns);
             if (threads == 1) return;
             var parts = PartsPerThread * threads;
@@ -407,7 +438,7 @@ public static class Gemm
             get
             {
                 int row = index / Across * rows, first = index % Across * columns;
-                return new Rectangle(row, Math.Min(rows, totalRows - row), column + first, Math.Min(columns, totalColumns - first));
+                return new Rectangle(row, Math.Min(rows, totalRows - row), first, Math.Min(columns, totalColumns - first));
             }
         }
     }

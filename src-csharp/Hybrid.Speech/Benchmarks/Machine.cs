@@ -22,13 +22,21 @@ public sealed record Machine(int Threads, int VectorBits, double PeakGflops, dou
         double peak = 0, bandwidth = 0;
         for (var round = 0; round < 10; round++)
         {
-            var operations = (double)team.Threads * Chains * Vector512<float>.Count * Repeats * 2;
-            peak = Math.Max(peak, operations / Seconds(() => team.For(team.Threads, ValueTuple.Create(sums), static (in ValueTuple<float[]> s, int i) => s.Item1[i] += MultiplyAdd())));
+            peak = Math.Max(peak, PeakNow(team));
             bandwidth = Math.Max(bandwidth, array.Length * sizeof(float) / Seconds(() =>
                 team.For(team.Threads, (array, sums), static (in (float[] Array, float[] Sums) s, int i) => s.Sums[i] += Sum(s.Array, i, s.Sums.Length))));
         }
         if (sums.Contains(float.NaN)) throw new InvalidOperationException("a sum of ones is no number");
-        return new Machine(team.Threads, Vector512.IsHardwareAccelerated ? 512 : Vector256.IsHardwareAccelerated ? 256 : 128, peak / 1e9, bandwidth / 1e9);
+        return new Machine(team.Threads, Vector512.IsHardwareAccelerated ? 512 : Vector256.IsHardwareAccelerated ? 256 : 128, peak, bandwidth / 1e9);
+    }
+
+    /// <summary>The peak of some milliseconds, in GFLOP/s: less than at best where others use the machine too.</summary>
+    internal static double PeakNow(ThreadTeam team)
+    {
+        var sums = new float[team.Threads];
+        var seconds = Seconds(() => team.For(team.Threads, ValueTuple.Create(sums), static (in ValueTuple<float[]> s, int i) => s.Item1[i] += MultiplyAdd()));
+        if (sums.Contains(float.NaN)) throw new InvalidOperationException("a sum of finite numbers is no number");
+        return (double)team.Threads * Chains * Vector512<float>.Count * Repeats * 2 / seconds / 1e9;
     }
 
     private static double Seconds(Action work)
