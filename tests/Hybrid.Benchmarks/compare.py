@@ -50,9 +50,9 @@ def best(theirs, case, threads, wanted=lambda name: True):
     return min(found) if found else None
 
 
-def row(work, result, anchor, least, aim, peak_counts=False):
+def row(work, result, anchor, least, aim):
     ratio = anchor[0] / result["medianMilliseconds"]
-    ok = ratio >= least or peak_counts and result["peakShare"] >= 0.82
+    ok = ratio >= least or result["peakShare"] >= 0.82
     speed = f"{result['gflops']:.0f} ({100 * result['peakShare']:.0f} %)" if result["gflops"] > 0 else ""
     print(f"| {work} | {result['case']} | {result['threads']} | {result['medianMilliseconds']:.4g} | ±{100 * result['spread']:.0f} % | {speed} | {result['bytesAllocated']} "
           f"| {anchor[1]}, {anchor[2]} thr | {anchor[0]:.4g} | **{ratio:.2f}** | {least} / {aim} | {'yes' if ok else 'no'} |", flush=True)
@@ -66,14 +66,14 @@ def compare(group, verdicts):
         for key, result in hybrid(group).items():
             if key not in ours or result["medianMilliseconds"] < ours[key]["medianMilliseconds"]: ours[key] = result
 
-    def add(work, *arguments, **options): verdicts.setdefault(work, []).append(row(work, *arguments, **options))
+    def add(work, *arguments): verdicts.setdefault(work, []).append(row(work, *arguments))
 
     is_torch = lambda name: name.startswith("torch")
     is_onednn = lambda name: name.startswith("onednn")
     for (case, threads), result in sorted(ours.items()):
         kind = result["group"]
-        if kind == "gemm": add("GEMM", result, best(theirs, case, [threads]), 0.95, 1.0, peak_counts=True)
-        elif kind == "recurrent-product": add("recurrent product", result, best(theirs, case, [threads]), 1.0, "92 % of peak", peak_counts=True)
+        if kind == "gemm": add("GEMM", result, best(theirs, case, [threads]), 0.95, 1.0)
+        elif kind == "recurrent-product": add("recurrent product", result, best(theirs, case, [threads]), 1.0, "92 % of peak")
         elif kind == "recurrent-training":
             if threads == 2: add("recurrent training, 2 threads, PyTorch", result, best(theirs, case, [1, 2], is_torch), 2.4, 3)
             else: add("recurrent training, 1 thread, PyTorch", result, best(theirs, case, [1], is_torch), 1.7, 2)

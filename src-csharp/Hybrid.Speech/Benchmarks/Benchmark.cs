@@ -26,10 +26,12 @@ public sealed record Benchmark(string Group, string Case, double Operations, Fun
     /// <exception cref="WrongResultException">The result is not that of the reference.</exception>
     public BenchmarkResult Run(ThreadTeam team, double seconds, Machine? machine = null)
     {
+        var free = GC.GetTotalMemory(forceFullCollection: true);
         var work = Prepare(team);
         // The first calls make room in workspaces.
         var warmed = 0;
         for (var warm = Stopwatch.StartNew(); warmed < FewestCalls || warm.Elapsed.TotalSeconds < seconds / 5; warmed++) work();
+        var held = GC.GetTotalMemory(forceFullCollection: true) - free;
         var medians = new List<double>();
         int calls = 0, undisturbed = 0, round = 0;
         var allocated = GC.GetTotalAllocatedBytes(precise: true);
@@ -54,7 +56,7 @@ public sealed record Benchmark(string Group, string Case, double Operations, Fun
         allocated = Math.Max(0, GC.GetTotalAllocatedBytes(precise: true) - allocated - round * ((1L << 17) + 2048));
         var best = medians.Min();
         var gflops = Operations / best / 1e6;
-        return new BenchmarkResult(Group, Case, team.Threads, best, medians.Max() / best - 1, gflops, machine is null ? 0 : gflops / machine.PeakGflops, allocated / calls);
+        return new BenchmarkResult(Group, Case, team.Threads, best, medians.Max() / best - 1, gflops, machine is null ? 0 : gflops / machine.PeakGflops, allocated / calls, held);
     }
 
     private static double SpeedShare(ThreadTeam team, Machine? machine) => machine is null ? 1 : Machine.PeakNow(team) / machine.PeakGflops;
@@ -69,7 +71,8 @@ public sealed record Benchmark(string Group, string Case, double Operations, Fun
 /// <param name="Gflops">Operations per nanosecond; 0 where operations do not tell the cost.</param>
 /// <param name="PeakShare">The same as a fraction of what the machine can do at best.</param>
 /// <param name="BytesAllocated">On the managed heap per call, by all threads.</param>
-public sealed record BenchmarkResult(string Group, string Case, int Threads, double MedianMilliseconds, double Spread, double Gflops, double PeakShare, long BytesAllocated);
+/// <param name="BytesHeld">What inputs, weights and working memory take between calls.</param>
+public sealed record BenchmarkResult(string Group, string Case, int Threads, double MedianMilliseconds, double Spread, double Gflops, double PeakShare, long BytesAllocated, long BytesHeld);
 
 /// <summary>The result of work to be timed is not that of its reference.</summary>
 public sealed class WrongResultException(string message) : Exception(message)

@@ -122,7 +122,7 @@ let run (arguments: ParseResults<BenchArguments>) =
                                 ""
 
                         printfn
-                            $"{result.Group, -20} {result.Case, -38} {count} {result.MedianMilliseconds, 10:F3} ms +{100.0 * result.Spread:F0} %% {result.BytesAllocated, 8} B {speed}"
+                            $"{result.Group, -20} {result.Case, -38} {count} {result.MedianMilliseconds, 10:F3} ms +{100.0 * result.Spread:F0} %% {result.BytesAllocated, 8} B, holds {result.BytesHeld / 1048576L, 5} MiB {speed}"
 
                     result
     ]
