@@ -15,17 +15,17 @@ namespace Hybrid.Core;
 /// </remarks>
 public static class Gemm
 {
-    // k per block at most: a tile of A (12 rows of float) then takes 18 KB of the first-level cache.
-    private const int BlockK = 384;
+    // k per block at most: a tile of A (12 rows of float) then takes 24 KB of the first-level cache, and most products have one block.
+    private const int BlockK = 512;
 
-    // Rows of A packed at a time: long runs of a transposed A. A multiple of 12, 6 and 4 (tile rows).
-    private const int BlockRows = 960;
+    // Rows of A packed at a time: 240 x 512 floats, half of the second-level cache. A multiple of 12, 6 and 4 (tile rows).
+    private const int BlockRows = 240;
 
-    // Columns of B packed at a time where B comes unpacked: 384 x 2048 floats, three megabytes of the third-level cache.
+    // Columns of B packed at a time where B comes unpacked: 512 x 2048 floats, four megabytes of the third-level cache.
     private const int PackedColumns = 2048;
 
-    // Columns of B that all tiles of a block of A meet before the next ones: 384 x 256 floats, a third of the second-level cache.
-    private const int BlockColumns = 256;
+    // Columns of B that all tiles of a block of A meet before the next ones: 512 x 128 floats, a quarter of the second-level cache.
+    private const int BlockColumns = 128;
 
     // So few rows of A, those of a recurrent step, are read where they lie: packing them would cost more than it saves. A
     // panel of B, cut at so many k, stays in the first-level cache until the last of them has met it.
