@@ -5,8 +5,9 @@ using System.Runtime.Intrinsics;
 namespace Hybrid.Speech;
 
 /// <summary>
-/// Mel-frequency cepstral coefficients. A frame goes: samples -> minus mean -> pre-emphasis -> window -> power spectrum -> mel
-/// filters -> logarithm -> cosine transform -> lifter, as far as the preset has these steps. Safe for use by several threads.
+/// Mel-frequency cepstral coefficients, or the logarithms of energies that they are made of. A frame goes: samples -> minus mean
+/// -> pre-emphasis -> window -> power spectrum -> mel filters -> logarithm -> cosine transform -> lifter, as far as the preset
+/// has these steps. Safe for use by several threads.
 /// </summary>
 /// <remarks>
 /// All in double: in single precision the rounding of a loud tone drowns the bands that it leaves empty, and coefficients
@@ -37,7 +38,7 @@ internal sealed class Mfcc
         fftSize = preset.FftSize > 0 ? preset.FftSize : (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)Math.Max(4, length));
         spectrum = fftSize >= 4 && int.IsPow2(fftSize) ? new RealFft(fftSize).Power : new DirectFourier(fftSize).Power;
         filters = MelFilters(preset, fftSize);
-        cosines = CosineTransform(preset);
+        cosines = preset.Kind == FeatureKind.Mfcc ? CosineTransform(preset) : [];
     }
 
     /// <summary>Coefficients of samples at the preset's rate, [frames, coefficients].</summary>
@@ -68,12 +69,18 @@ internal sealed class Mfcc
             for (var m = 0; m < energies.Length; m++) energies[m] = Vector512.Max(energies[m], Vector512.Create(lowest));
             for (var c = 0; c < preset.Coefficients; c++)
             {
-                var sum = Vector512<double>.Zero;
-                for (var m = 0; m < energies.Length; m++) sum += energies[m] * cosines[c * energies.Length + m];
-                for (var i = 0; i < count; i++) features[(t + i) * preset.Coefficients + c] = (float)sum[i];
+                var value = preset.Kind == FeatureKind.Mfcc ? Cepstral(energies, c) : energies[c];
+                for (var i = 0; i < count; i++) features[(t + i) * preset.Coefficients + c] = (float)value[i];
             }
         }
         return features;
+    }
+
+    private Vector512<double> Cepstral(ReadOnlySpan<Vector512<double>> energies, int c)
+    {
+        var sum = Vector512<double>.Zero;
+        for (var m = 0; m < energies.Length; m++) sum += energies[m] * cosines[c * energies.Length + m];
+        return sum;
     }
 
     /// <summary>The sound with what the preset puts before and behind it.</summary>
