@@ -14,6 +14,9 @@ namespace Hybrid.Core;
 /// <typeparam name="R">Float or double.</typeparam>
 public sealed class Conv1d<R> : Layer<R> where R : unmanaged, IBinaryFloatingPointIeee754<R>
 {
+    // Up to so many weights their gradient is computed in so many pieces of time.
+    private const int SmallGradient = 1 << 14, GradientPieces = 8;
+
     private readonly int inputs, kernel, stride, padding, dilation, groups;
     private readonly Parameter<R> weight, bias;
     private readonly PackedCopy<R>[] forward, backward;
@@ -80,7 +83,7 @@ public sealed class Conv1d<R> : Layer<R> where R : unmanaged, IBinaryFloatingPoi
         var padded = y.T == 0 ? default : Shift(x, padding, (y.T - 1) * stride + Reach + 1, workspace);
         workspace.Tape<Conv1dTape>(this) = new Conv1dTape(x, padded);
         for (var g = 0; g < groups && y.T > 0; g++)
-            Gemm.Multiply(Windows(padded, g, y), weight.Pack(ref forward[g], TapsByOutputs(g)), bias.Value.AsSpan(GroupOutputs * g, GroupOutputs), Outputs(y, g), workspace.Team); // F1
+            Gemm.Multiply(Windows(padded, g, y, 0, y.T), weight.Pack(ref forward[g], TapsByOutputs(g)), bias.Value.AsSpan(GroupOutputs * g, GroupOutputs), Outputs(y, g), workspace.Team); // F1
         y.ClearPadding();
         return y;
     }
@@ -90,12 +93,7 @@ public sealed class Conv1d<R> : Layer<R> where R : unmanaged, IBinaryFloatingPoi
     {
         var workspace = pass.Workspace;
         var (x, padded) = workspace.Tape<Conv1dTape>(this);
-        var dTaps = new MatrixView<R>(workspace.Rent<R>(GroupLength), GroupOutputs, GroupInputs * kernel);
-        for (var g = 0; g < groups && dy.T > 0; g++)
-        {
-            Gemm.Multiply(Outputs(dy, g).Transposed, Windows(padded, g, dy), dTaps, accumulate: false, workspace.Team); // B1
-            AddTaps(dTaps, g);
-        }
+        for (var g = 0; g < groups && dy.T > 0; g++) AddTaps(WeightGradient(dy, padded, g, workspace), g); // B1
         Rows.AddSum(dy.Matrix, bias.Gradient, workspace); // B2
         if (pass.WithoutInputGradient) return default;
         var dx = x.Like(workspace, inputs);
@@ -103,6 +101,33 @@ public sealed class Conv1d<R> : Layer<R> where R : unmanaged, IBinaryFloatingPoi
         else Scatter(dy, dx, workspace);
         dx.ClearPadding();
         return dx;
+    }
+
+    /// <summary>B1, [outputs / groups, kernel * inputs / groups].</summary>
+    private MatrixView<R> WeightGradient(Batch<R> dy, Memory<R> padded, int group, Workspace workspace)
+    {
+        // Threads that share so small a product by its rows or columns would each pack the whole of the other factor: they
+        // share it by time instead. The pieces are the same for any team, and so are the bits.
+        var pieces = GroupLength <= SmallGradient ? Math.Min(dy.T, GradientPieces) : 1;
+        var all = new MatrixView<R>(workspace.Rent<R>(pieces * GroupLength), pieces * GroupOutputs, GroupInputs * kernel);
+        var sum = all.SliceRows(0, GroupOutputs);
+        if (pieces == 1)
+        {
+            // One thread packs least if it is not told to share.
+            var team = workspace.Team.Threads == 1 ? null : workspace.Team;
+            Gemm.Multiply(Outputs(dy, group).Transposed, Windows(padded, group, dy, 0, dy.T), sum, accumulate: false, team);
+            return sum;
+        }
+        workspace.Team.For(pieces, (Layer: this, dy, padded, group, all, pieces), static (in (Conv1d<R> Layer, Batch<R> Dy, Memory<R> Padded, int Group, MatrixView<R> All, int Pieces) s, int piece) =>
+        {
+            var (layer, dy, outputs) = (s.Layer, s.Dy, s.Layer.GroupOutputs);
+            int first = (int)((long)piece * dy.T / s.Pieces), frames = (int)((piece + 1L) * dy.T / s.Pieces) - first;
+            var rows = layer.Outputs(dy, s.Group).SliceRows(first * dy.B, frames * dy.B);
+            Gemm.Multiply(rows.Transposed, layer.Windows(s.Padded, s.Group, dy, first, frames), s.All.SliceRows(piece * outputs, outputs), accumulate: false, team: null);
+        });
+        for (var piece = 1; piece < pieces; piece++)
+            for (var o = 0; o < GroupOutputs; o++) TensorPrimitives.Add(sum.Row(o), all.Row(piece * GroupOutputs + o), sum.Row(o));
+        return sum;
     }
 
     /// <summary>B3 for stride 1: a convolution too, of dy with the taps in reverse order.</summary>
@@ -142,12 +167,12 @@ public sealed class Conv1d<R> : Layer<R> where R : unmanaged, IBinaryFloatingPoi
 
     private MatrixView<R> Outputs(Batch<R> all, int group) => all.Matrix.SliceColumns(GroupOutputs * group, GroupOutputs);
 
-    /// <summary>[T' B, kernel * inputs / groups]: what each output frame sees of the input with its zeros in front and behind.</summary>
-    private WindowView<R> Windows(Memory<R> padded, int group, Batch<R> output)
+    /// <summary>[frames * B, kernel * inputs / groups]: what some output frames see of the input with its zeros in front and behind.</summary>
+    private WindowView<R> Windows(Memory<R> padded, int group, Batch<R> output, int first, int frames)
     {
-        var frame = output.B * inputs;
-        return new WindowView<R>(padded, GroupInputs * group,
-            stride == 1 ? new Axis(output.Rows, inputs) : new Axis(output.Rows, inputs, output.B, stride * frame),
+        int frame = output.B * inputs, rows = frames * output.B;
+        return new WindowView<R>(padded, GroupInputs * group + first * stride * frame,
+            stride == 1 ? new Axis(rows, inputs) : new Axis(rows, inputs, output.B, stride * frame),
             new Axis(kernel * GroupInputs, 1, GroupInputs, dilation * frame));
     }
 

@@ -20,7 +20,7 @@ public sealed class FeatureCache(string folder)
     public const string Variable = "HYBRID_CACHE";
 
     // Another number makes all files of before strangers: for a change of their form, or of how features are computed.
-    private const string Form = "hybrid features 2\n";
+    private const string Form = "hybrid features 3\n";
     private const int KeyLength = 2 * SHA256.HashSizeInBytes;
 
     // A file is a header of the key, the seconds, frames and width, and the CRC-32C of the features; then the features.
