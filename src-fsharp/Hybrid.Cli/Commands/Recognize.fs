@@ -137,8 +137,7 @@ let private submit (recognizer: Recognizer) (csv: string) (paths: string list) =
         outcome results
 
 /// `hybrid recognize FILE...` without options.
-let runPlain (paths: string list) =
-    recognizeFiles (loadRecognizer None Search.None) RecognizeFormat.Text None paths
+let runPlain (paths: string list) = recognizeFiles (loadRecognizer None Search.None) RecognizeFormat.Text None paths
 
 /// Does what `hybrid recognize` is asked for and tells how it ended.
 let run (arguments: ParseResults<RecognizeArguments>) =
