@@ -17,7 +17,7 @@ public sealed record Recipe(string Name, FeaturePreset Features, ModelSpec Netwo
 
     /// <summary>The same for a corpus: where features are given instead of sound, it takes these, as many per frame as it would compute.</summary>
     public Recipe For(Corpus corpus) =>
-        corpus.Utterances.All(u => u.FeaturesPath.Length > 0) ? this with { Features = FeaturePreset.Given(Features.Coefficients) } : this;
+        corpus.Utterances.All(u => u.FeaturesPath.Length > 0) ? this with { Features = FeaturePreset.Given(Features.Coefficients, Features.Deltas) } : this;
 
     /// <summary>The recipe as JSON.</summary>
     public string ToJson() => JsonSerializer.Serialize(this, RecipeJson.Default.Recipe);

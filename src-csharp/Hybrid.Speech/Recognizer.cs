@@ -127,7 +127,7 @@ public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
     }
 
     /// <summary>Recognises features that were computed before, as <see cref="FeatureExtractor.Extract(AudioClip)"/> gives them.</summary>
-    /// <param name="features">[frames, coefficients], normalised over the utterance.</param>
+    /// <param name="features">[frames, width of the model's preset], normalised over the utterance.</param>
     /// <param name="computedBy">What they are; the model takes its own alone.</param>
     /// <param name="durationSeconds">Length of the sound that they stand for.</param>
     /// <exception cref="ArgumentException">They are other features than the model's, the message lists every difference; or the last frame is torn.</exception>
@@ -135,8 +135,8 @@ public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
     {
         if (model.Features.Differences(computedBy) is { Count: > 0 } differences)
             throw new ArgumentException($"these are not the features that the model takes: {string.Join("; ", differences)}", nameof(computedBy));
-        if (features.Length % model.Features.Coefficients != 0)
-            throw new ArgumentException($"{features.Length} numbers are no frames of {model.Features.Coefficients} coefficients", nameof(features));
+        if (features.Length % model.Features.Width != 0)
+            throw new ArgumentException($"{features.Length} numbers are no frames of {model.Features.Width} features", nameof(features));
         return Recognize(LogProbs(features), durationSeconds);
     }
 
@@ -169,7 +169,7 @@ public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
 
     private LogProbs LogProbs(float[] features, CancellationToken cancellation = default)
     {
-        var frames = features.Length / model.Features.Coefficients;
+        var frames = features.Length / model.Features.Width;
         if (frames == 0) return Core.LogProbs.FromLogits([], 0, model.Inventory.Count);
         if (!idle.TryTake(out var workspace)) workspace = new Workspace(team);
         var logits = Windows.Forward(model.Network, features, frames, workspace, cancellation);

@@ -120,7 +120,7 @@ public sealed record SpeechModel(Network<float> Network, PhoneInventory Inventor
     private static void CheckFit(ModelSpec spec, FeaturePreset features, PhoneInventory inventory)
     {
         if (features.Validate() is { Count: > 0 } problems) throw new ArgumentException(string.Join("; ", problems));
-        if (spec.Inputs != features.Coefficients) throw new ArgumentException($"the network takes {spec.Inputs} features per frame, the preset {Quoted.Unless(features.Name)} gives {features.Coefficients}");
+        if (spec.Inputs != features.Width) throw new ArgumentException($"the network takes {spec.Inputs} features per frame, the preset {Quoted.Unless(features.Name)} gives {features.Width}");
         if (spec.Symbols != inventory.Count) throw new ArgumentException($"the network tells {spec.Symbols} symbols apart, the inventory has {inventory.Count} (blank included)");
     }
 }

@@ -53,11 +53,11 @@ module Api =
                     { Line = 0; Message = $"features: {problem}" }
                 for problem in network.Validate() do
                     { Line = 0; Message = $"{problem}" }
-                if preset.Coefficients <> network.Inputs then
+                if preset.Width <> network.Inputs then
                     {
                         Line = 0
                         Message =
-                            $"the network takes {network.Inputs} features, there are {preset.Coefficients}: give both the same"
+                            $"the network takes {network.Inputs} features, there are {preset.Width}: give both the same"
                     }
             ]
 

@@ -146,7 +146,7 @@ type EncoderDecoderBuilder() =
             [<CallerFilePath; Optional; DefaultParameterValue("")>] file: string
         ) : Hybrid.Dsl.Architecture =
         let specs layers = [| for placed in layers -> placed.Layer |] :> IReadOnlyList<LayerSpec>
-        let network = ModelSpec(preset.Coefficients, phones, specs encoder, specs decoder)
+        let network = ModelSpec(preset.Width, phones, specs encoder, specs decoder)
 
         let lines =
             dict (
@@ -178,7 +178,7 @@ type EncoderDecoderBuilder() =
 /// How sound becomes feature vectors.
 [<AutoOpen; AbstractClass; Sealed>]
 type FeatureWords =
-    /// How sound becomes feature vectors: `mfcc 28`, or `given 28` where they come with the corpus.
+    /// How sound becomes feature vectors: `mfcc 28`, `logMel 40`, or `given 28` where they come with the corpus.
     static member features(preset: FeaturePreset, [<CallerLineNumber; Optional; DefaultParameterValue(0)>] line: int) =
         FeatureDeclaration(preset, line)
 

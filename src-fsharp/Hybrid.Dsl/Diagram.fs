@@ -171,10 +171,13 @@ module internal Diagram =
                 pill
                     first
                     (top - gap - 24.0)
-                    (if preset.Kind = Hybrid.Speech.FeatureKind.Mfcc then
-                         $"T × {preset.Coefficients} MFCC"
-                     else
-                         $"T × {preset.Coefficients} features")
+                    (let what =
+                        match preset.Kind, preset.Deltas with
+                        | Hybrid.Speech.FeatureKind.Mfcc, 0 -> "MFCC"
+                        | Hybrid.Speech.FeatureKind.LogMel, 0 -> "log mel energies"
+                        | _ -> "features"
+
+                     $"T × {preset.Width} {what}")
             yield! pill second (bottom decoder) $"{architecture.Network.Symbols} logits per frame"
             arrow second (bottom decoder - gap) (bottom decoder)
             let down, up = bottom encoder + 2.0, top - gap - 14.0

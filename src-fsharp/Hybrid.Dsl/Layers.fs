@@ -227,8 +227,13 @@ type Layers =
     /// Joins each `factor` neighbouring frames into one, before a recurrent layer or behind it.
     static member pyramid(factor: int) : LayerSpec = PyramidSpec factor
 
-    /// Kaldi's MFCC with a number of coefficients.
-    static member mfcc(coefficients: int) : FeaturePreset = FeaturePreset.Mfcc coefficients
+    /// Kaldi's MFCC with a number of coefficients, and with differences over time of the first order (`deltas = 1`) or the first two.
+    static member mfcc(coefficients: int, ?deltas: int) : FeaturePreset =
+        FeaturePreset.Mfcc(coefficients, defaultArg deltas 0)
+
+    /// Kaldi's logarithms of the energies of a number of mel filters, and differences over time as those of `mfcc`.
+    static member logMel(filters: int, ?deltas: int) : FeaturePreset =
+        FeaturePreset.LogMel(filters, defaultArg deltas 0)
 
     /// The MFCC of torchaudio.transforms, with its defaults but for the number of coefficients.
     static member torchaudio(coefficients: int) : FeaturePreset = FeaturePreset.Torchaudio coefficients

@@ -84,8 +84,14 @@ type Summary = {
             ]
             [
                 "features"
-                $"{s.Preset.Name}, {s.Preset.Coefficients} coefficients"
-                $"[{frames}, {s.Preset.Coefficients}]"
+                (let differences =
+                    match s.Preset.Deltas with
+                    | 0 -> ""
+                    | 1 -> " and differences"
+                    | _ -> " and differences of two orders"
+
+                 $"{s.Preset.Name}, {s.Preset.Coefficients} coefficients{differences}")
+                $"[{frames}, {s.Preset.Width}]"
                 "1"
                 ""
                 ""

@@ -590,6 +590,34 @@ def mfcc():
     write("mfcc", recording.tensors)
 
 
+def log_mel():
+    """Kaldi's logarithms of filter energies, and the differences over time that its add-deltas appends to them, in double."""
+    recording, count = Recording(), 2400
+    signals = {
+        "chirp, 40 filters": 0.6 * chirp(count, 16000, 50, 7500),
+        "noise, 80 filters": 0.3 * noise(count),
+        "clicks, 23 filters": clicks(count),
+        "silence, 40 filters": torch.zeros(count, dtype=torch.float64),
+        "a frame, 40 filters": 0.3 * noise(400, 5),
+        "two frames, 40 filters": 0.3 * noise(560, 6),
+    }
+
+    def deltas(energies, order):
+        # Kaldi's second order takes frames before the first, and behind the last, for these, not for their differences.
+        x = energies.T
+        x = torch.cat([x[:, :1].expand(-1, 4), x, x[:, -1:].expand(-1, 4)], 1)
+        for _ in range(order):
+            x = torchaudio.functional.compute_deltas(x)
+        return x[:, 4:-4].T
+
+    for name, signal in signals.items():
+        samples = signal.float()
+        filters = int(name.split()[-2])
+        energies = kaldi.fbank(32768 * samples[None].double(), low_freq=20, high_freq=0, dither=0, use_energy=False, snip_edges=True, num_mel_bins=filters)
+        recording.add(name, samples=samples, energies=energies, first=deltas(energies, 1), second=deltas(energies, 2))
+    write("log_mel", recording.tensors)
+
+
 def librosa_mfcc(samples):
     """librosa.feature.mfcc(y=samples) with all defaults, from the formulas of librosa 0.10's documentation (librosa itself is
     not installed): sr 22050, n_mfcc 20, DCT-II orthonormal, n_fft 2048, hop 512, periodic Hann, centred frames on zeros, power
@@ -641,5 +669,5 @@ def presets():
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    for record in [layers, blocks, recurrent, cells, ctc, training, network, tiny, mfcc, presets]:
+    for record in [layers, blocks, recurrent, cells, ctc, training, network, tiny, mfcc, log_mel, presets]:
         record()

@@ -14,6 +14,11 @@ namespace Hybrid.Core;
 /// <typeparam name="R">Float or double.</typeparam>
 public sealed class Conv1d<R> : Layer<R> where R : unmanaged, IBinaryFloatingPointIeee754<R>
 {
+    // Up to so many weights their gradient is computed in so many pieces of time.
+    private const int SmallGradient = 1 << 14, GradientPieces = 8;
+
+    private const int Parts = 3;
+
     private readonly int inputs, kernel, stride, padding, dilation, groups;
     private readonly Parameter<R> weight, bias;
     private readonly PackedCopy<R>[] forward, backward;
@@ -77,10 +82,16 @@ public sealed class Conv1d<R> : Layer<R> where R : unmanaged, IBinaryFloatingPoi
         RequireFeatures(x, inputs, "Conv1d");
         var workspace = pass.Workspace;
         var y = RentOutput(x, workspace);
-        var padded = y.T == 0 ? default : Shift(x, padding, (y.T - 1) * stride + Reach + 1, workspace);
-        workspace.Tape<Conv1dTape>(this) = new Conv1dTape(x, padded);
+        workspace.Tape<Conv1dTape>(this) = new Conv1dTape(x);
         for (var g = 0; g < groups && y.T > 0; g++)
-            Gemm.Multiply(Windows(padded, g, y), weight.Pack(ref forward[g], TapsByOutputs(g)), bias.Value.AsSpan(GroupOutputs * g, GroupOutputs), Outputs(y, g), workspace.Team); // F1
+        {
+            var taps = weight.Pack(ref forward[g], TapsByOutputs(g));
+            for (var i = 0; i < Parts; i++)
+            {
+                var part = PartOf(i, x, padding, stride, y.T, workspace);
+                Gemm.Multiply(Windows(part, g), taps, bias.Value.AsSpan(GroupOutputs * g, GroupOutputs), Outputs(y, g, part), workspace.Team); // F1
+            }
+        }
         y.ClearPadding();
         return y;
     }
@@ -89,13 +100,8 @@ public sealed class Conv1d<R> : Layer<R> where R : unmanaged, IBinaryFloatingPoi
     public override Batch<R> Backward(Batch<R> dy, Pass pass)
     {
         var workspace = pass.Workspace;
-        var (x, padded) = workspace.Tape<Conv1dTape>(this);
-        var dTaps = new MatrixView<R>(workspace.Rent<R>(GroupLength), GroupOutputs, GroupInputs * kernel);
-        for (var g = 0; g < groups && dy.T > 0; g++)
-        {
-            Gemm.Multiply(Outputs(dy, g).Transposed, Windows(padded, g, dy), dTaps, accumulate: false, workspace.Team); // B1
-            AddTaps(dTaps, g);
-        }
+        var x = workspace.Tape<Conv1dTape>(this).X;
+        for (var g = 0; g < groups && dy.T > 0; g++) AddTaps(WeightGradient(x, dy, g, workspace), g); // B1
         Rows.AddSum(dy.Matrix, bias.Gradient, workspace); // B2
         if (pass.WithoutInputGradient) return default;
         var dx = x.Like(workspace, inputs);
@@ -105,15 +111,45 @@ public sealed class Conv1d<R> : Layer<R> where R : unmanaged, IBinaryFloatingPoi
         return dx;
     }
 
+    /// <summary>B1, [outputs / groups, kernel * inputs / groups].</summary>
+    private MatrixView<R> WeightGradient(Batch<R> x, Batch<R> dy, int group, Workspace workspace)
+    {
+        // Threads that share so small a product by its rows or columns would each pack the whole of the other factor: they
+        // share it by time instead. The pieces are the same for any team, and so are the bits.
+        var pieces = GroupLength <= SmallGradient ? GradientPieces : 1;
+        var all = new MatrixView<R>(workspace.RentZeroed<R>(pieces * GroupLength), pieces * GroupOutputs, GroupInputs * kernel);
+        var sum = all.SliceRows(0, GroupOutputs);
+        for (var i = 0; i < Parts; i++)
+        {
+            var part = PartOf(i, x, padding, stride, dy.T, workspace);
+            if (part.Frames >= pieces && pieces > 1)
+            {
+                workspace.Team.For(pieces, (Layer: this, dy, part, group, all), static (in (Conv1d<R> Layer, Batch<R> Dy, Part Part, int Group, MatrixView<R> All) s, int piece) =>
+                    s.Layer.AddWeightGradient(s.Part.Piece(piece, GradientPieces), s.Dy, s.Group, s.All.SliceRows(piece * s.Layer.GroupOutputs, s.Layer.GroupOutputs), team: null));
+            }
+            // One thread packs least if it is not told to share.
+            else AddWeightGradient(part, dy, group, sum, workspace.Team.Threads == 1 ? null : workspace.Team);
+        }
+        for (var piece = 1; piece < pieces; piece++)
+            for (var o = 0; o < GroupOutputs; o++) TensorPrimitives.Add(sum.Row(o), all.Row(piece * GroupOutputs + o), sum.Row(o));
+        return sum;
+    }
+
+    private void AddWeightGradient(in Part part, Batch<R> dy, int group, MatrixView<R> sum, ThreadTeam? team) =>
+        Gemm.Multiply(Outputs(dy, group, part).Transposed, Windows(part, group), sum, accumulate: true, team);
+
     /// <summary>B3 for stride 1: a convolution too, of dy with the taps in reverse order.</summary>
     private void Correlate(Batch<R> dy, Batch<R> dx, Workspace workspace)
     {
-        var shifted = Shift(dy, Reach - padding, dx.T + Reach, workspace);
         for (var g = 0; g < groups; g++)
         {
-            var windows = new WindowView<R>(shifted, GroupOutputs * g, new Axis(dx.Rows, OutputFeatures), new Axis(kernel * GroupOutputs, 1, GroupOutputs, dilation * dy.B * OutputFeatures));
-            var taps = new WindowView<R>(weight.Value, GroupLength * g + kernel - 1, new Axis(kernel * GroupOutputs, GroupInputs * kernel, GroupOutputs, -1), new Axis(GroupInputs, kernel));
-            Gemm.Multiply(windows, weight.Pack(ref backward[g], taps), default, dx.Matrix.SliceColumns(GroupInputs * g, GroupInputs), workspace.Team); // B3
+            var reversed = new WindowView<R>(weight.Value, GroupLength * g + kernel - 1, new Axis(kernel * GroupOutputs, GroupInputs * kernel, GroupOutputs, -1), new Axis(GroupInputs, kernel));
+            var taps = weight.Pack(ref backward[g], reversed);
+            for (var i = 0; i < Parts; i++)
+            {
+                var part = PartOf(i, dy, Reach - padding, 1, dx.T, workspace);
+                Gemm.Multiply(Windows(part, GroupOutputs * g, GroupOutputs), taps, default, part.Rows(dx).SliceColumns(GroupInputs * g, GroupInputs), workspace.Team); // B3
+            }
         }
     }
 
@@ -142,13 +178,17 @@ public sealed class Conv1d<R> : Layer<R> where R : unmanaged, IBinaryFloatingPoi
 
     private MatrixView<R> Outputs(Batch<R> all, int group) => all.Matrix.SliceColumns(GroupOutputs * group, GroupOutputs);
 
-    /// <summary>[T' B, kernel * inputs / groups]: what each output frame sees of the input with its zeros in front and behind.</summary>
-    private WindowView<R> Windows(Memory<R> padded, int group, Batch<R> output)
+    private MatrixView<R> Outputs(Batch<R> all, int group, in Part part) => part.Rows(all).SliceColumns(GroupOutputs * group, GroupOutputs);
+
+    /// <summary>[frames * B, kernel * inputs / groups]: what the output frames of a part see of the input.</summary>
+    private WindowView<R> Windows(in Part part, int group) => Windows(part, GroupInputs * group, GroupInputs);
+
+    private WindowView<R> Windows(in Part part, int firstChannel, int channels)
     {
-        var frame = output.B * inputs;
-        return new WindowView<R>(padded, GroupInputs * group,
-            stride == 1 ? new Axis(output.Rows, inputs) : new Axis(output.Rows, inputs, output.B, stride * frame),
-            new Axis(kernel * GroupInputs, 1, GroupInputs, dilation * frame));
+        int rows = part.Frames * part.B, frame = part.B * part.F;
+        return new WindowView<R>(part.Source, part.Offset * frame + firstChannel,
+            part.Step == 1 ? new Axis(rows, part.F) : new Axis(rows, part.F, part.B, part.Step * frame),
+            new Axis(kernel * channels, 1, channels, dilation * frame));
     }
 
     /// <summary>[kernel * inputs / groups, outputs / groups]: the weights, which lie in [outputs, inputs / groups, kernel].</summary>
@@ -166,10 +206,30 @@ public sealed class Conv1d<R> : Layer<R> where R : unmanaged, IBinaryFloatingPoi
         }
     }
 
+    /// <summary>
+    /// The frames of a convolution in three parts: those that see zeros in front of the source, those that see its frames alone,
+    /// which lie as they are needed, and those that see zeros behind it. Only what the first and the last see is copied.
+    /// </summary>
+    /// <param name="index">0, 1 or 2; parts may be empty.</param>
+    /// <param name="source">What is convolved.</param>
+    /// <param name="front">Frames of zeros in front of it; less than 0 where its first frames are not seen.</param>
+    /// <param name="step">Its frames from one frame of the result to the next.</param>
+    /// <param name="frames">Of the result.</param>
+    /// <param name="workspace">Memory for copies.</param>
+    private Part PartOf(int index, Batch<R> source, int front, int step, int frames, Workspace workspace)
+    {
+        var inside = Math.Clamp((front + step - 1) / step, 0, frames);
+        var room = source.T - 1 - Reach + front;
+        var behind = room < 0 ? inside : Math.Clamp(room / step + 1, inside, frames);
+        if (index == 1) return new Part(inside, behind - inside, source.Data, source.B, source.F, inside * step - front, step);
+        var (first, end) = index == 0 ? (0, inside) : (behind, frames);
+        var seen = first == end ? default : Shift(source, front - first * step, (end - first - 1) * step + Reach + 1, workspace);
+        return new Part(first, end - first, seen, source.B, source.F, 0, step);
+    }
+
     /// <summary>So many frames of which frame <paramref name="front"/> is the first of the batch; zeros where that has none.</summary>
     private static Memory<R> Shift(Batch<R> batch, int front, int frames, Workspace workspace)
     {
-        if (front == 0 && frames <= batch.T) return batch.Data;
         var frame = batch.B * batch.F;
         var shifted = workspace.Rent<R>(frames * frame);
         int first = Math.Clamp(front, 0, frames), end = Math.Clamp(front + batch.T, first, frames);
@@ -179,7 +239,26 @@ public sealed class Conv1d<R> : Layer<R> where R : unmanaged, IBinaryFloatingPoi
         return shifted;
     }
 
-    /// <param name="X">The input, for the shape of its gradient.</param>
-    /// <param name="Padded">The same with zeros in front and behind: B1.</param>
-    private readonly record struct Conv1dTape(Batch<R> X, Memory<R> Padded);
+    /// <param name="First">The first frame of the result.</param>
+    /// <param name="Frames">How many.</param>
+    /// <param name="Source">What they see, [T, B, F].</param>
+    /// <param name="B">Utterances.</param>
+    /// <param name="F">Channels of the source.</param>
+    /// <param name="Offset">The frame of the source that the first tap of the first frame sees.</param>
+    /// <param name="Step">Frames of the source from one frame to the next.</param>
+    private readonly record struct Part(int First, int Frames, Memory<R> Source, int B, int F, int Offset, int Step)
+    {
+        /// <summary>The rows of the result.</summary>
+        public MatrixView<R> Rows(Batch<R> result) => result.Matrix.SliceRows(First * result.B, Frames * result.B);
+
+        /// <summary>One of so many neighbouring pieces.</summary>
+        public Part Piece(int piece, int pieces)
+        {
+            int begin = (int)((long)piece * Frames / pieces), end = (int)((piece + 1L) * Frames / pieces);
+            return this with { First = First + begin, Frames = end - begin, Offset = Offset + begin * Step };
+        }
+    }
+
+    /// <param name="X">The input: B1, and the shape of its gradient.</param>
+    private readonly record struct Conv1dTape(Batch<R> X);
 }

@@ -135,7 +135,7 @@ public sealed partial record CorpusCheck
             if (extractor.Preset.Kind == FeatureKind.Given || utterance.AudioPath.Length == 0)
             {
                 var (features, duration) = extractor.Extract(utterance);
-                return (features.Length / extractor.Preset.Coefficients, duration, double.NaN, ContentOf(features, 0));
+                return (features.Length / extractor.Preset.Width, duration, double.NaN, ContentOf(features, 0));
             }
             var clip = AudioClip.Read(utterance.AudioPath);
             var squares = 0.0;

@@ -20,12 +20,12 @@ public sealed class FeatureCache(string folder)
     public const string Variable = "HYBRID_CACHE";
 
     // Another number makes all files of before strangers: for a change of their form, or of how features are computed.
-    private const string Form = "hybrid features 2\n";
+    private const string Form = "hybrid features 3\n";
     private const int KeyLength = 2 * SHA256.HashSizeInBytes;
 
-    // A file is a header of the key, the seconds, frames and coefficients, and the CRC-32C of the features; then the features.
-    private const int SecondsAt = KeyLength, FramesAt = SecondsAt + sizeof(double), CoefficientsAt = FramesAt + sizeof(int);
-    private const int CheckAt = CoefficientsAt + sizeof(int), HeaderLength = CheckAt + sizeof(uint);
+    // A file is a header of the key, the seconds, frames and width, and the CRC-32C of the features; then the features.
+    private const int SecondsAt = KeyLength, FramesAt = SecondsAt + sizeof(double), WidthAt = FramesAt + sizeof(int);
+    private const int CheckAt = WidthAt + sizeof(int), HeaderLength = CheckAt + sizeof(uint);
 
     private volatile string? problem;
 
@@ -52,34 +52,34 @@ public sealed class FeatureCache(string folder)
     }
 
     /// <summary>What is kept under a key, if it looks whole.</summary>
-    internal FeatureInfo? Find(string key, int coefficients)
+    internal FeatureInfo? Find(string key, int width)
     {
         Span<byte> header = stackalloc byte[HeaderLength];
         using var file = Open(key);
-        return file is null ? null : ReadHeader(file, header, key, coefficients);
+        return file is null ? null : ReadHeader(file, header, key, width);
     }
 
     /// <summary>Reads features to a place of just their size.</summary>
     /// <returns>Whether they are kept, and undamaged.</returns>
-    internal bool TryRead(string key, int coefficients, Span<float> destination)
+    internal bool TryRead(string key, int width, Span<float> destination)
     {
         Span<byte> header = stackalloc byte[HeaderLength];
         using var file = Open(key);
-        if (file is null || ReadHeader(file, header, key, coefficients) is not { } info || (long)info.Frames * coefficients != destination.Length) return false;
+        if (file is null || ReadHeader(file, header, key, width) is not { } info || (long)info.Frames * width != destination.Length) return false;
         var bytes = MemoryMarshal.AsBytes(destination);
         return ReadFully(file, bytes, HeaderLength) && Check(bytes) == BinaryPrimitives.ReadUInt32LittleEndian(header[CheckAt..]);
     }
 
     /// <summary>Keeps features, or notes the <see cref="Problem"/>.</summary>
-    internal void Write(string key, int coefficients, ReadOnlySpan<float> features, double durationSeconds)
+    internal void Write(string key, int width, ReadOnlySpan<float> features, double durationSeconds)
     {
         if (problem is not null) return;
         var bytes = MemoryMarshal.AsBytes(features);
         Span<byte> header = stackalloc byte[HeaderLength];
         Encoding.ASCII.GetBytes(key, header);
         BinaryPrimitives.WriteDoubleLittleEndian(header[SecondsAt..], durationSeconds);
-        BinaryPrimitives.WriteInt32LittleEndian(header[FramesAt..], features.Length / coefficients);
-        BinaryPrimitives.WriteInt32LittleEndian(header[CoefficientsAt..], coefficients);
+        BinaryPrimitives.WriteInt32LittleEndian(header[FramesAt..], features.Length / width);
+        BinaryPrimitives.WriteInt32LittleEndian(header[WidthAt..], width);
         BinaryPrimitives.WriteUInt32LittleEndian(header[CheckAt..], Check(bytes));
         try
         {
@@ -126,12 +126,12 @@ public sealed class FeatureCache(string folder)
         }
     }
 
-    private static FeatureInfo? ReadHeader(SafeFileHandle file, Span<byte> header, string key, int coefficients)
+    private static FeatureInfo? ReadHeader(SafeFileHandle file, Span<byte> header, string key, int width)
     {
         if (!ReadFully(file, header, 0) || !Ascii.Equals(header[..KeyLength], key)) return null;
         var frames = BinaryPrimitives.ReadInt32LittleEndian(header[FramesAt..]);
-        var bytes = (long)frames * coefficients * sizeof(float);
-        return BinaryPrimitives.ReadInt32LittleEndian(header[CoefficientsAt..]) == coefficients && bytes is >= 0 and <= int.MaxValue && RandomAccess.GetLength(file) == HeaderLength + bytes
+        var bytes = (long)frames * width * sizeof(float);
+        return BinaryPrimitives.ReadInt32LittleEndian(header[WidthAt..]) == width && bytes is >= 0 and <= int.MaxValue && RandomAccess.GetLength(file) == HeaderLength + bytes
             ? new FeatureInfo(frames, BinaryPrimitives.ReadDoubleLittleEndian(header[SecondsAt..]))
             : null;
     }

@@ -55,7 +55,7 @@ public sealed class SpeechDataset : IVariedDataset
             }
         });
         var leftOut = utterances.Select((u, i) => (u.Id, Reason: reasons[i])).Where(u => u.Reason is not null).Select(u => new LeftOut(u.Id, u.Reason!));
-        return new SpeechDataset(extractor.Preset.Coefficients, [.. items.OfType<Item>()], store, [.. leftOut], speeds);
+        return new SpeechDataset(extractor.Preset.Width, [.. items.OfType<Item>()], store, [.. leftOut], speeds);
     }
 
     /// <summary>The utterances whose names fulfil a condition.</summary>

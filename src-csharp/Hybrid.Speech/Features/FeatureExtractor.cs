@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using Hybrid.Core;
 
 namespace Hybrid.Speech;
@@ -16,13 +17,13 @@ public sealed class FeatureExtractor
     {
         if (preset.Validate() is { Count: > 0 } problems) throw new ArgumentException(string.Join("; ", problems), nameof(preset));
         Preset = preset;
-        mfcc = preset.Kind == FeatureKind.Mfcc ? new Mfcc(preset) : null;
+        mfcc = preset.Kind == FeatureKind.Given ? null : new Mfcc(preset);
     }
 
     /// <summary>What the features are.</summary>
     public FeaturePreset Preset { get; }
 
-    /// <summary>Features of an utterance, [frames, coefficients], normalised over the utterance, and its length in seconds.</summary>
+    /// <summary>Features of an utterance, [frames, width of the preset], normalised over the utterance, and its length in seconds.</summary>
     /// <exception cref="FormatException">It has sound where features are given, or the reverse; or its features are not those of the preset.</exception>
     /// <exception cref="AudioFormatException">The sound file is torn or unknown.</exception>
     /// <exception cref="ArgumentException">The sound's sample rate is outside 8000 to 48000.</exception>
@@ -42,7 +43,7 @@ public sealed class FeatureExtractor
     }
 
     /// <summary>
-    /// Features of a clip, [frames, coefficients], normalised over the clip; one of another sample rate than the preset's is
+    /// Features of a clip, [frames, width of the preset], normalised over the clip; one of another sample rate than the preset's is
     /// resampled first.
     /// </summary>
     /// <exception cref="ArgumentException">The clip's sample rate is outside 8000 to 48000.</exception>
@@ -53,7 +54,7 @@ public sealed class FeatureExtractor
     /// <exception cref="ArgumentException">The clip has another sample rate than the preset.</exception>
     /// <exception cref="InvalidOperationException">The features are given, not computed from sound.</exception>
     public float[] ExtractRaw(AudioClip clip) => clip.SampleRate == Preset.SampleRate
-        ? Computed.Compute(clip.Samples)
+        ? Differences.Append(Computed.Compute(clip.Samples), Preset)
         : throw new ArgumentException($"the audio has {clip.SampleRate} samples per second, the features take {Preset.SampleRate}: resample it with At({Preset.SampleRate})", nameof(clip));
 
     private Mfcc Computed => mfcc
@@ -71,24 +72,26 @@ public sealed class FeatureExtractor
     }
 
     /// <summary>
-    /// Brings every coefficient to mean 0 and, if asked, variance 1 over the frames that <see cref="Span"/> names; a constant one becomes 0.
+    /// Appends differences to coefficients, and brings each of both to mean 0 and, if asked, variance 1 over the frames that
+    /// <see cref="Span"/> names; a constant one becomes 0.
     /// </summary>
-    private float[] Normalized(float[] features)
+    private float[] Normalized(float[] coefficients)
     {
-        var coefficients = Preset.Coefficients;
-        var (first, end) = mfcc is null ? (0, features.Length / coefficients) : Span(features);
-        for (var c = 0; c < coefficients; c++)
+        var width = Preset.Width;
+        var (first, end) = mfcc is null ? (0, coefficients.Length / Preset.Coefficients) : Span(coefficients);
+        var features = Differences.Append(coefficients, Preset);
+        for (var c = 0; c < width; c++)
         {
             double sum = 0, squares = 0;
-            for (var t = first; t < end; t++) sum += features[t * coefficients + c];
+            for (var t = first; t < end; t++) sum += features[t * width + c];
             var mean = sum / (end - first);
             for (var t = first; t < end; t++)
             {
-                var deviation = features[t * coefficients + c] - mean;
+                var deviation = features[t * width + c] - mean;
                 squares += deviation * deviation;
             }
             var scale = Preset.NormalizeVariance ? 1 / Math.Sqrt(squares / (end - first) + 1e-10) : 1;
-            for (var i = c; i < features.Length; i += coefficients) features[i] = (float)((features[i] - mean) * scale);
+            for (var i = c; i < features.Length; i += width) features[i] = (float)((features[i] - mean) * scale);
         }
         return features;
     }
@@ -101,10 +104,14 @@ public sealed class FeatureExtractor
     private (int First, int End) Span(float[] features)
     {
         var coefficients = Preset.Coefficients;
-        // The coefficient 0 of the orthonormal cosine transform: the mean logarithm of the filters' energies times the root of their number.
-        var decibels = (Preset.RangeDecibels > 0 ? 1 : 10 / Math.Log(10)) / Math.Sqrt(Preset.MelBins);
+        var decibels = Preset.RangeDecibels > 0 ? 1 : 10 / Math.Log(10);
         var levels = new double[features.Length / coefficients];
-        for (var t = 0; t < levels.Length; t++) levels[t] = features[t * coefficients] * decibels;
+        for (var t = 0; t < levels.Length; t++)
+        {
+            var frame = features.AsSpan(t * coefficients, coefficients);
+            // The coefficient 0 of the orthonormal cosine transform is the mean logarithm of the filters' energies times the root of their number.
+            levels[t] = decibels * (Preset.Kind == FeatureKind.Mfcc ? frame[0] / Math.Sqrt(Preset.MelBins) : TensorPrimitives.Average<float>(frame));
+        }
         if (levels.Length == 0) return (0, 0);
 
         var loudest = levels.Max();

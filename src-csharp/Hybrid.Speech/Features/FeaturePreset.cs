@@ -12,6 +12,9 @@ public enum FeatureKind
 
     /// <summary>They come with the corpus, ready-made; such a model takes no sound.</summary>
     Given,
+
+    /// <summary>Logarithms of the mel filters' energies, computed from sound: what the cosine transform makes cepstral coefficients of.</summary>
+    LogMel,
 }
 
 /// <summary>What weights the samples of a frame.</summary>
@@ -61,7 +64,7 @@ public enum MelScale
 /// <param name="PreEmphasis">Share of the sample before that is subtracted from each.</param>
 /// <param name="MelBins">Triangular filters on the mel scale.</param>
 /// <param name="LowHertz">Where the lowest filter begins; the highest ends at half the sample rate.</param>
-/// <param name="Coefficients">Cepstral coefficients kept, the zeroth included.</param>
+/// <param name="Coefficients">Cepstral coefficients kept, the zeroth included; of <see cref="FeatureKind.LogMel"/>, the number of filters.</param>
 /// <param name="Lifter">Q of the cepstral lifter 1 + Q/2 sin(pi i / Q); 0 for none.</param>
 /// <param name="NormalizeVariance">Whether each coefficient gets mean 0 and variance 1 over the utterance; mean 0 alone otherwise.</param>
 /// <param name="Kind">Where they come from; of given ones, what tells how they are computed says nothing, window and hop apart.</param>
@@ -75,6 +78,7 @@ public enum MelScale
 /// 0: energies become natural logarithms. Above: they become decibels, and those so far below the largest of the recording are
 /// raised to there.
 /// </param>
+/// <param name="Deltas">How many orders of differences over time stand behind the coefficients of a frame: 0, 1 or 2.</param>
 public sealed record FeaturePreset(
     string Name = "kaldi",
     int SampleRate = 16000,
@@ -93,13 +97,18 @@ public sealed record FeaturePreset(
     double SampleScale = 32768,
     bool RemoveMean = true,
     MelScale Mel = MelScale.Kaldi,
-    double RangeDecibels = 0)
+    double RangeDecibels = 0,
+    int Deltas = 0)
 {
     // A transform whose size is no power of two takes time with the square of its size.
     private const int LargestFftSize = 4096;
+    private const int LargestGiven = 1 << 20;
 
-    /// <summary>Kaldi's MFCC with a number of coefficients.</summary>
-    public static FeaturePreset Mfcc(int coefficients) => new(Coefficients: coefficients);
+    /// <summary>Kaldi's MFCC with a number of coefficients, and their differences over time up to an order.</summary>
+    public static FeaturePreset Mfcc(int coefficients, int deltas = 0) => new(Coefficients: coefficients, Deltas: deltas);
+
+    /// <summary>Kaldi's logarithms of filter energies (feat/feature-fbank.h) with a number of filters, and their differences over time up to an order.</summary>
+    public static FeaturePreset LogMel(int filters, int deltas = 0) => new("fbank", MelBins: filters, Coefficients: filters, Lifter: 0, Kind: FeatureKind.LogMel, Deltas: deltas);
 
     /// <summary>What torchaudio.transforms.MFCC gives with its defaults, but for the number of coefficients; its own is 40.</summary>
     public static FeaturePreset Torchaudio(int coefficients) => new(
@@ -111,8 +120,12 @@ public sealed record FeaturePreset(
         "librosa", SampleRate: 22050, WindowMilliseconds: 2048 / 22.05, HopMilliseconds: 512 / 22.05, PreEmphasis: 0, MelBins: 128, LowHertz: 0, Coefficients: coefficients, Lifter: 0,
         Window: FrameWindow.Hann, Edges: FrameEdges.Zeros, FftSize: 2048, SampleScale: 1, RemoveMean: false, Mel: MelScale.Slaney, RangeDecibels: 80);
 
-    /// <summary>Features that come with the corpus, a number of them in each frame of 25 ms every 10 ms.</summary>
-    public static FeaturePreset Given(int coefficients) => new("given", Coefficients: coefficients, Kind: FeatureKind.Given);
+    /// <summary>Features that come with the corpus, a number of them in each frame of 25 ms every 10 ms, and their differences over time up to an order.</summary>
+    public static FeaturePreset Given(int coefficients, int deltas = 0) => new("given", Coefficients: coefficients, Kind: FeatureKind.Given, Deltas: deltas);
+
+    /// <summary>Numbers in a feature vector: the coefficients and their differences.</summary>
+    [JsonIgnore]
+    public int Width => Coefficients * (1 + Deltas);
 
     /// <summary>Samples of a frame.</summary>
     [JsonIgnore]
@@ -154,9 +167,11 @@ public sealed record FeaturePreset(
         // Presets come from files: what memory they ask for is limited.
         if (WindowSamples < 2 || HopSamples < 1 || !(WindowMilliseconds <= 1000) || !(HopMilliseconds <= 1000))
             problems.Add(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"window is {WindowMilliseconds} ms and hop {HopMilliseconds} ms, must be longer than a sample and at most 1000 ms"));
+        if (Deltas is < 0 or > 2) problems.Add($"deltas is {Deltas}, must be 0, 1 or 2, the orders of differences over time");
+        if (!Enum.IsDefined(Kind)) problems.Add($"features of kind {Kind} do not exist");
         if (Kind == FeatureKind.Given)
         {
-            if (Coefficients < 1) problems.Add($"number of coefficients is {Coefficients}, must be at least 1");
+            if (Coefficients is < 1 or > LargestGiven) problems.Add($"number of coefficients is {Coefficients}, must be 1 to {LargestGiven}");
             return problems;
         }
         if (FftSize != 0 && (FftSize < WindowSamples || FftSize > LargestFftSize))
@@ -164,7 +179,8 @@ public sealed record FeaturePreset(
         if (!Enum.IsDefined(Window) || !Enum.IsDefined(Edges) || !Enum.IsDefined(Mel)) problems.Add($"window {Window}, edges {Edges} or mel scale {Mel} does not exist");
         if (!(RangeDecibels >= 0)) problems.Add(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"the range of decibels is {RangeDecibels}, must not be negative"));
         if (MelBins is < 1 or > 1000) problems.Add($"number of mel bins is {MelBins}, must be 1 to 1000");
-        if (Coefficients < 1 || Coefficients > MelBins) problems.Add($"number of coefficients is {Coefficients}, must be 1 to {MelBins}, the number of mel bins");
+        if (Kind == FeatureKind.LogMel && Coefficients != MelBins) problems.Add($"number of coefficients is {Coefficients}, must be {MelBins}, the number of mel bins, because each energy is one");
+        else if (Coefficients < 1 || Coefficients > MelBins) problems.Add($"number of coefficients is {Coefficients}, must be 1 to {MelBins}, the number of mel bins");
         if (!(LowHertz >= 0) || LowHertz >= SampleRate / 2.0) problems.Add(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"the lowest filter begins at {LowHertz} Hz, must lie below half the sample rate"));
         return problems;
     }

@@ -5,20 +5,43 @@ using System.Runtime.Intrinsics;
 namespace Hybrid.Speech;
 
 /// <summary>
-/// Mel-frequency cepstral coefficients. A frame goes: samples -> minus mean -> pre-emphasis -> window -> power spectrum -> mel
-/// filters -> logarithm -> cosine transform -> lifter, as far as the preset has these steps. Safe for use by several threads.
+/// Mel-frequency cepstral coefficients, or the logarithms of energies that they are made of. A frame goes: samples -> minus mean
+/// -> pre-emphasis -> window -> power spectrum -> mel filters -> logarithm -> cosine transform -> lifter, as far as the preset
+/// has these steps. Safe for use by several threads.
 /// </summary>
 /// <remarks>
 /// All in double: in single precision the rounding of a loud tone drowns the bands that it leaves empty, and coefficients
 /// are off by 2 %. Eight neighbouring frames are computed side by side, one in each lane of a register; a frame's result does
 /// not depend on its lane.
 /// </remarks>
-internal sealed class Mfcc
+internal sealed unsafe class Mfcc
 {
     // Where filter energies end below: Kaldi at the float epsilon, librosa and torchaudio where they use decibels at 1e-10.
     private const double LowestEnergy = 1.1920928955078125e-7, LowestEnergyInDecibels = 1e-10;
 
+    private static int Lanes => Vector512<double>.Count;
+
     private delegate void PowerSpectrum(Span<Vector512<double>> signal, Span<Vector512<double>> power);
+
+    /// <summary>Where eight frames stand between the steps, one in each lane.</summary>
+    private readonly ref struct Work
+    {
+        public readonly Span<Vector512<double>> Signal, Power, Energies, Folded, Cepstra;
+
+        public Work(Vector512<double>* memory, FeaturePreset preset, int fftSize)
+        {
+            Signal = new(memory, fftSize);
+            Power = new(memory += fftSize, fftSize / 2 + 1);
+            Energies = new(memory += Power.Length, preset.MelBins);
+            Folded = new(memory += Energies.Length, RoundUp(preset.MelBins, 2));
+            Cepstra = new(memory + Folded.Length, RoundUp(preset.Coefficients, 4));
+        }
+
+        public static int Size(FeaturePreset preset, int fftSize) =>
+            fftSize + fftSize / 2 + 1 + preset.MelBins + RoundUp(preset.MelBins, 2) + RoundUp(preset.Coefficients, 4);
+    }
+
+    private static int RoundUp(int size, int multiple) => (size + multiple - 1) / multiple * multiple;
 
     private readonly FeaturePreset preset;
     private readonly double[] window;
@@ -37,7 +60,8 @@ internal sealed class Mfcc
         fftSize = preset.FftSize > 0 ? preset.FftSize : (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)Math.Max(4, length));
         spectrum = fftSize >= 4 && int.IsPow2(fftSize) ? new RealFft(fftSize).Power : new DirectFourier(fftSize).Power;
         filters = MelFilters(preset, fftSize);
-        cosines = CosineTransform(preset);
+        for (var i = 0; i < length; i++) window[i] *= preset.SampleScale;
+        cosines = preset.Kind == FeatureKind.Mfcc ? CosineTransform(preset) : [];
     }
 
     /// <summary>Coefficients of samples at the preset's rate, [frames, coefficients].</summary>
@@ -47,33 +71,72 @@ internal sealed class Mfcc
         if (frames == 0) return [];
         samples = Padded(samples);
         var features = new float[frames * preset.Coefficients];
-        var signal = new Vector512<double>[fftSize];
-        var power = new Vector512<double>[fftSize / 2 + 1];
-        var energies = new Vector512<double>[preset.MelBins];
-        var lowest = double.NegativeInfinity;
-        if (preset.RangeDecibels > 0)
+        var memory = new Vector512<double>[1 + Work.Size(preset, fftSize)];
+        fixed (Vector512<double>* start = memory)
         {
-            var highest = lowest;
-            for (var t = 0; t < frames; t += Vector512<double>.Count)
+            // Registers that lie across two cache lines take twice as long.
+            var work = new Work((Vector512<double>*)(((nuint)start + 63) / 64 * 64), preset, fftSize);
+            var lowest = double.NegativeInfinity;
+            if (preset.RangeDecibels > 0)
             {
-                var count = LogEnergies(samples, t, frames, signal, power, energies);
-                foreach (var energy in energies)
-                    for (var i = 0; i < count; i++) highest = Math.Max(highest, energy[i]);
+                var highest = lowest;
+                for (var t = 0; t < frames; t += Lanes)
+                {
+                    LogEnergies(samples[(t * preset.HopSamples)..], work);
+                    foreach (var energy in work.Energies)
+                        for (var i = 0; i < Math.Min(Lanes, frames - t); i++) highest = Math.Max(highest, energy[i]);
+                }
+                lowest = highest - preset.RangeDecibels;
             }
-            lowest = highest - preset.RangeDecibels;
-        }
-        for (var t = 0; t < frames; t += Vector512<double>.Count)
-        {
-            var count = LogEnergies(samples, t, frames, signal, power, energies);
-            for (var m = 0; m < energies.Length; m++) energies[m] = Vector512.Max(energies[m], Vector512.Create(lowest));
-            for (var c = 0; c < preset.Coefficients; c++)
+            for (var t = 0; t < frames; t += Lanes)
             {
-                var sum = Vector512<double>.Zero;
-                for (var m = 0; m < energies.Length; m++) sum += energies[m] * cosines[c * energies.Length + m];
-                for (var i = 0; i < count; i++) features[(t + i) * preset.Coefficients + c] = (float)sum[i];
+                LogEnergies(samples[(t * preset.HopSamples)..], work);
+                foreach (ref var energy in work.Energies) energy = Vector512.Max(energy, Vector512.Create(lowest));
+                var coefficients = preset.Kind == FeatureKind.Mfcc ? Cepstra(work) : work.Energies;
+                Store(coefficients, features.AsSpan(t * preset.Coefficients), Math.Min(Lanes, frames - t));
             }
         }
         return features;
+    }
+
+    /// <summary>The cosine transform and the lifter.</summary>
+    private Span<Vector512<double>> Cepstra(Work work)
+    {
+        Span<Vector512<double>> energies = work.Energies, folded = work.Folded;
+        for (var m = 0; m < folded.Length / 2; m++)
+        {
+            Vector512<double> first = energies[m], last = energies[^(m + 1)];
+            folded[2 * m] = first + last;
+            folded[2 * m + 1] = first - last;
+        }
+        fixed (double* table = cosines)
+        fixed (Vector512<double>* from = folded, to = work.Cepstra)
+        {
+            var weight = table;
+            for (var c = 0; c < work.Cepstra.Length; c += 4)
+            {
+                Vector512<double> sum0 = Vector512<double>.Zero, sum1 = sum0, sum2 = sum0, sum3 = sum0;
+                for (var m = 0; m < folded.Length; m += 2, weight += 4)
+                {
+                    sum0 = Vector512.FusedMultiplyAdd(from[m], Vector512.Create(weight[0]), sum0);
+                    sum1 = Vector512.FusedMultiplyAdd(from[m + 1], Vector512.Create(weight[1]), sum1);
+                    sum2 = Vector512.FusedMultiplyAdd(from[m], Vector512.Create(weight[2]), sum2);
+                    sum3 = Vector512.FusedMultiplyAdd(from[m + 1], Vector512.Create(weight[3]), sum3);
+                }
+                (to[c], to[c + 1], to[c + 2], to[c + 3]) = (sum0, sum1, sum2, sum3);
+            }
+        }
+        return work.Cepstra[..preset.Coefficients];
+    }
+
+    private static void Store(Span<Vector512<double>> coefficients, Span<float> features, int frames)
+    {
+        var lanes = MemoryMarshal.Cast<Vector512<double>, double>(coefficients);
+        for (var i = 0; i < frames; i++)
+        {
+            var frame = features.Slice(i * coefficients.Length, coefficients.Length);
+            for (var c = 0; c < frame.Length; c++) frame[c] = (float)lanes[c * Lanes + i];
+        }
     }
 
     /// <summary>The sound with what the preset puts before and behind it.</summary>
@@ -88,44 +151,59 @@ internal sealed class Mfcc
         return padded;
     }
 
-    /// <summary>Logarithms of the filter energies of up to eight frames from frame <paramref name="t"/> on; how many frames.</summary>
-    private int LogEnergies(ReadOnlySpan<float> samples, int t, int frames, Span<Vector512<double>> signal, Span<Vector512<double>> power, Span<Vector512<double>> energies)
+    /// <summary>Logarithms of the filter energies of eight frames, the first of which begins with the samples.</summary>
+    private void LogEnergies(ReadOnlySpan<float> samples, Work work)
     {
-        var count = Math.Min(Vector512<double>.Count, frames - t);
-        Frames(samples[(t * preset.HopSamples)..], count, signal);
-        spectrum(signal, power);
+        var needed = (Lanes - 1) * preset.HopSamples + window.Length;
+        if (samples.Length < needed) samples = (float[])[.. samples, .. new float[needed - samples.Length]];
+        fixed (float* first = samples)
+        fixed (Vector512<double>* signal = work.Signal)
+        {
+            var mean = Gather(first, preset.HopSamples, window.Length, signal) * (1.0 / window.Length);
+            Weigh(signal, preset.RemoveMean ? mean : Vector512<double>.Zero);
+        }
+        spectrum(work.Signal, work.Power);
+        Span<Vector512<double>> power = work.Power, energies = work.Energies;
         var inDecibels = preset.RangeDecibels > 0;
         var lowest = Vector512.Create(inDecibels ? LowestEnergyInDecibels : LowestEnergy);
         for (var m = 0; m < energies.Length; m++)
         {
-            var (first, weights) = filters[m];
+            var (begin, weights) = filters[m];
             var sum = Vector512<double>.Zero;
-            for (var i = 0; i < weights.Length; i++) sum += power[first + i] * weights[i];
+            for (var i = 0; i < weights.Length; i++) sum = Vector512.FusedMultiplyAdd(power[begin + i], Vector512.Create(weights[i]), sum);
             energies[m] = Vector512.Max(sum, lowest);
         }
         var logarithms = MemoryMarshal.Cast<Vector512<double>, double>(energies);
         TensorPrimitives.Log(logarithms, logarithms);
         if (inDecibels) TensorPrimitives.Multiply(logarithms, 10 / Math.Log(10), logarithms);
-        return count;
     }
 
-    /// <summary>The first frames of samples, one in each lane, windowed and filled up with zeros.</summary>
-    private void Frames(ReadOnlySpan<float> samples, int count, Span<Vector512<double>> signal)
+    /// <summary>Eight frames side by side, and their sums.</summary>
+    private static Vector512<double> Gather(float* samples, nint hop, int length, Vector512<double>* signal)
     {
-        var lanes = MemoryMarshal.Cast<Vector512<double>, double>(signal);
-        for (var frame = 0; frame < count; frame++)
-        {
-            var own = samples.Slice(frame * preset.HopSamples, window.Length);
-            for (var i = 0; i < own.Length; i++) lanes[i * Vector512<double>.Count + frame] = own[i];
-        }
+        nint hop2 = 2 * hop, hop3 = 3 * hop, hop4 = 4 * hop, hop5 = 5 * hop, hop6 = 6 * hop, hop7 = 7 * hop;
         var sum = Vector512<double>.Zero;
-        if (preset.RemoveMean)
-            foreach (var sample in signal[..window.Length]) sum += sample;
-        var mean = sum * (1.0 / window.Length);
-        var emphasis = preset.PreEmphasis;
-        for (var i = window.Length - 1; i >= 0; i--)
-            signal[i] = (signal[i] - mean - (signal[Math.Max(0, i - 1)] - mean) * emphasis) * (preset.SampleScale * window[i]);
-        signal[window.Length..].Clear();
+        for (float* s = samples, end = samples + length; s < end; s++, signal++)
+        {
+            *signal = Vector512.WidenLower(Vector256.Create(*s, s[hop], s[hop2], s[hop3], s[hop4], s[hop5], s[hop6], s[hop7]).ToVector512Unsafe());
+            sum += *signal;
+        }
+        return sum;
+    }
+
+    /// <summary>Takes a mean from samples, pre-emphasises and windows them, and fills up with zeros.</summary>
+    private void Weigh(Vector512<double>* signal, Vector512<double> mean)
+    {
+        var emphasis = Vector512.Create(-preset.PreEmphasis);
+        var before = *signal - mean;
+        var last = signal + fftSize;
+        foreach (var weight in window)
+        {
+            var sample = *signal - mean;
+            *signal++ = Vector512.FusedMultiplyAdd(before, emphasis, sample) * weight;
+            before = sample;
+        }
+        while (signal < last) *signal++ = Vector512<double>.Zero;
     }
 
     // Slaney's scale: 3 mel for 200 Hz up to 1 kHz, above it 27 mel for a factor of 6.4.
@@ -162,17 +240,22 @@ internal sealed class Mfcc
         return result;
     }
 
-    /// <summary>[coefficients, mel bins]: the orthonormal cosine transform (DCT-II) times the lifter.</summary>
+    /// <summary>
+    /// The orthonormal cosine transform (DCT-II) times the lifter, [coefficients / 4, mel bins / 2, 4]: cosines of even
+    /// coefficients are the same from both ends and are for sums of two energies, those of odd ones are opposite and for
+    /// differences. A middle one counts half, because its sum is twice itself.
+    /// </summary>
     private static double[] CosineTransform(FeaturePreset preset)
     {
-        var matrix = new double[preset.Coefficients * preset.MelBins];
+        var half = RoundUp(preset.MelBins, 2) / 2;
+        var table = new double[RoundUp(preset.Coefficients, 4) * half];
         for (var c = 0; c < preset.Coefficients; c++)
         {
             var scale = Math.Sqrt((c == 0 ? 1.0 : 2.0) / preset.MelBins);
             if (preset.Lifter > 0) scale *= 1 + preset.Lifter / 2 * Math.Sin(Math.PI * c / preset.Lifter);
-            for (var m = 0; m < preset.MelBins; m++)
-                matrix[c * preset.MelBins + m] = scale * Math.Cos(Math.PI / preset.MelBins * (m + 0.5) * c);
+            for (var m = 0; m < half; m++)
+                table[(c / 4 * half + m) * 4 + c % 4] = scale * Math.Cos(Math.PI / preset.MelBins * (m + 0.5) * c) * (2 * m + 1 == preset.MelBins ? 0.5 : 1);
         }
-        return matrix;
+        return table;
     }
 }

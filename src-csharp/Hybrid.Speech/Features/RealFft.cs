@@ -1,32 +1,39 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace Hybrid.Speech;
 
 /// <summary>
-/// Power spectra of real signals by a fast Fourier transform (Cooley and Tukey 1965): the N real samples are taken as N / 2
-/// complex ones, transformed, and taken apart again. Eight signals go through side by side, one in each lane of a register.
+/// Power spectra of real signals by a fast Fourier transform (Cooley and Tukey 1965, four parts at a time): the N real samples
+/// are taken as N / 2 complex ones, transformed, and taken apart again. Eight signals go through side by side, one in each lane
+/// of a register.
 /// </summary>
-internal sealed class RealFft
+internal sealed unsafe class RealFft
 {
     private readonly int half;
-    private readonly int[] order;
-    private readonly double[] cos, sin;
+    private readonly int[] places; // where a frequency lies after the passes
+    private readonly double[] cos, sin; // of w^i, w = exp(-2 pi i / N)
 
     /// <param name="size">N, a power of two, at least 4.</param>
     public RealFft(int size)
     {
         if (size < 4 || (size & (size - 1)) != 0) throw new ArgumentOutOfRangeException(nameof(size), size, "the size of a transform is a power of two, at least 4");
         half = size / 2;
-        order = new int[half];
-        var bits = int.Log2(half);
-        for (var i = 0; i < half; i++)
-            for (var bit = 0; bit < bits; bit++) order[i] |= (i >> bit & 1) << (bits - 1 - bit);
-        cos = new double[half];
-        sin = new double[half];
-        for (var i = 0; i < half; i++)
+        places = new int[half];
+        for (var k = 0; k < half; k++)
         {
-            (sin[i], cos[i]) = Math.SinCos(-2 * Math.PI * i / size);
+            var (rest, length) = (k, half);
+            while (length > 1)
+            {
+                var parts = Math.Min(4, length);
+                length /= parts;
+                places[k] += rest % parts * length;
+                rest /= parts;
+            }
         }
+        cos = new double[size];
+        sin = new double[size];
+        for (var i = 0; i < size; i++) (sin[i], cos[i]) = Math.SinCos(-2 * Math.PI * i / size);
     }
 
     /// <summary>power[k] = |X(k)|^2 for k = 0 .. N/2, of one signal.</summary>
@@ -45,46 +52,78 @@ internal sealed class RealFft
     /// <param name="power">[N/2 + 1]</param>
     public void Power(Span<Vector512<double>> signal, Span<Vector512<double>> power)
     {
-        Reorder(signal);
-        for (var length = 2; length <= half; length *= 2) Butterflies(signal, length);
-
-        // X(k) = E(k) + w^k O(k): E and O are the spectra of even and odd samples, both contained in Z.
-        power[0] = Square(signal[0] + signal[1]);
-        power[half] = Square(signal[0] - signal[1]);
-        for (var k = 1; k < half; k++)
+        ArgumentOutOfRangeException.ThrowIfNotEqual(signal.Length, 2 * half);
+        ArgumentOutOfRangeException.ThrowIfNotEqual(power.Length, half + 1);
+        fixed (Vector512<double>* z = signal, p = power)
         {
-            Vector512<double> zr = signal[2 * k], zi = signal[2 * k + 1], cr = signal[2 * (half - k)], ci = -signal[2 * (half - k) + 1];
-            Vector512<double> er = (zr + cr) * 0.5, ei = (zi + ci) * 0.5, or = (zi - ci) * 0.5, oi = (cr - zr) * 0.5;
-            power[k] = Square(er + or * cos[k] - oi * sin[k]) + Square(ei + oi * cos[k] + or * sin[k]);
+            var length = half;
+            for (; length >= 4; length /= 4) Quarters(z, length);
+            if (length == 2) Halves(z);
+            Squares(z, p);
         }
     }
 
-    private void Reorder(Span<Vector512<double>> z)
+    /// <summary>Makes four transforms of a quarter of the length out of each one: decimation in frequency.</summary>
+    private void Quarters(Vector512<double>* z, int length)
     {
-        for (var i = 0; i < half; i++)
+        int quarter = length / 4, step = 2 * half / length; // w_length^j = w^(j step)
+        for (var j = 0; j < quarter; j++)
         {
-            var j = order[i];
-            if (j <= i) continue;
-            (z[2 * i], z[2 * j]) = (z[2 * j], z[2 * i]);
-            (z[2 * i + 1], z[2 * j + 1]) = (z[2 * j + 1], z[2 * i + 1]);
-        }
-    }
-
-    private void Butterflies(Span<Vector512<double>> z, int length)
-    {
-        var step = 2 * half / length; // w_length^i = w_N^(i N / length)
-        for (var start = 0; start < half; start += length)
-        {
-            Span<Vector512<double>> top = z.Slice(2 * start, length), bottom = z.Slice(2 * start + length, length);
-            for (var i = 0; i + 1 < top.Length && i + 1 < bottom.Length; i += 2)
+            Vector512<double> cos1 = Vector512.Create(cos[j * step]), cos2 = Vector512.Create(cos[2 * j * step]), cos3 = Vector512.Create(cos[3 * j * step]);
+            Vector512<double> sin1 = Vector512.Create(sin[j * step]), sin2 = Vector512.Create(sin[2 * j * step]), sin3 = Vector512.Create(sin[3 * j * step]);
+            Vector512<double> minusSin1 = -sin1, minusSin2 = -sin2, minusSin3 = -sin3;
+            for (var a = z + 2 * j; a < z + 2 * half; a += 2 * length)
             {
-                double wr = cos[i / 2 * step], wi = sin[i / 2 * step];
-                Vector512<double> r = bottom[i] * wr - bottom[i + 1] * wi, m = bottom[i] * wi + bottom[i + 1] * wr;
-                (bottom[i], bottom[i + 1]) = (top[i] - r, top[i + 1] - m);
-                (top[i], top[i + 1]) = (top[i] + r, top[i + 1] + m);
+                Vector512<double>* b = a + 2 * quarter, c = b + 2 * quarter, d = c + 2 * quarter;
+                Vector512<double> sumR = a[0] + c[0], sumI = a[1] + c[1], differenceR = a[0] - c[0], differenceI = a[1] - c[1];
+                Vector512<double> otherR = b[0] + d[0], otherI = b[1] + d[1], turnedR = b[1] - d[1], turnedI = d[0] - b[0]; // -i (b - d)
+                a[0] = sumR + otherR;
+                a[1] = sumI + otherI;
+                Turn(differenceR + turnedR, differenceI + turnedI, cos1, sin1, minusSin1, b);
+                Turn(sumR - otherR, sumI - otherI, cos2, sin2, minusSin2, c);
+                Turn(differenceR - turnedR, differenceI - turnedI, cos3, sin3, minusSin3, d);
             }
         }
     }
 
-    private static Vector512<double> Square(Vector512<double> x) => x * x;
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Turn(Vector512<double> real, Vector512<double> imaginary, Vector512<double> cos, Vector512<double> sin, Vector512<double> minusSin, Vector512<double>* result)
+    {
+        result[0] = Vector512.FusedMultiplyAdd(imaginary, minusSin, real * cos);
+        result[1] = Vector512.FusedMultiplyAdd(imaginary, cos, real * sin);
+    }
+
+    private void Halves(Vector512<double>* z)
+    {
+        for (var a = z; a < z + 2 * half; a += 4)
+        {
+            (a[0], a[2]) = (a[0] + a[2], a[0] - a[2]);
+            (a[1], a[3]) = (a[1] + a[3], a[1] - a[3]);
+        }
+    }
+
+    /// <summary>
+    /// X(k) = E(k) + w^k O(k) and X(N/2 - k) = (E(k) - w^k O(k))*: E and O are the spectra of even and odd samples, both
+    /// contained in Z.
+    /// </summary>
+    private void Squares(Vector512<double>* z, Vector512<double>* power)
+    {
+        power[0] = Square(z[0] + z[1], Vector512<double>.Zero);
+        power[half] = Square(z[0] - z[1], Vector512<double>.Zero);
+        for (var k = 1; k <= half / 2; k++)
+        {
+            Vector512<double>* a = z + 2 * places[k], b = z + 2 * places[half - k];
+            // Twice E and twice O.
+            Vector512<double> evenR = a[0] + b[0], evenI = a[1] - b[1], oddR = a[1] + b[1], oddI = b[0] - a[0];
+            Vector512<double> c = Vector512.Create(cos[k]), s = Vector512.Create(sin[k]);
+            var turnedR = oddR * c - oddI * s;
+            var turnedI = Vector512.FusedMultiplyAdd(oddI, c, oddR * s);
+            power[k] = Square(evenR + turnedR, evenI + turnedI) * 0.25;
+            power[half - k] = Square(evenR - turnedR, evenI - turnedI) * 0.25;
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<double> Square(Vector512<double> real, Vector512<double> imaginary) =>
+        Vector512.FusedMultiplyAdd(real, real, imaginary * imaginary);
 }

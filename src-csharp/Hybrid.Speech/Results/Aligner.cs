@@ -102,7 +102,7 @@ public sealed class Aligner(Recognizer recognizer, IReadOnlyList<Lexicon>? lexic
         var model = recognizer.Model;
         var frames = (int)Math.Min(int.MaxValue, seconds * 1000 / model.Features.HopMilliseconds);
         // Logits become log probabilities in a second array.
-        return (long)frames * model.Features.Coefficients * sizeof(float)
+        return (long)frames * model.Features.Width * sizeof(float)
             + 2L * model.Network.OutputLength(frames) * model.Inventory.Count * sizeof(float)
             + CtcAligner.MemoryNeeded(model.Network.OutputLength(frames), phones);
     }

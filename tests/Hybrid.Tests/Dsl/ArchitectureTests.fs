@@ -84,6 +84,8 @@ let tests =
                 }
 
             Expect.equal (network (mfcc 13)).Network.Inputs 13 "inputs of mfcc"
+            Expect.equal (network (mfcc (13, deltas = 2))).Network.Inputs 39 "inputs of mfcc with differences"
+            Expect.equal (network (logMel 40)).Network.Inputs 40 "inputs of log mel energies"
             let ready = network (given 80)
             Expect.equal ready.Network.Inputs 80 "inputs of given"
 

@@ -126,19 +126,21 @@ let tests =
                         (i = 2)
                         $"only what changed is computed anew; {i}"
 
-                let other = FeatureExtractor(FeaturePreset.Mfcc 13)
 
-                let data =
-                    SpeechDataset.Load(
-                        utterances,
-                        other,
-                        PhoneInventory.Arpabet,
-                        Pronouncer [],
-                        cache = FeatureCache folder
-                    )
+                for preset in [ FeaturePreset.Mfcc 13; FeaturePreset.Mfcc(13, deltas = 1); FeaturePreset.LogMel 28 ] do
+                    let other = FeatureExtractor preset
 
-                Expect.equal data.Features 13 "features"
-                Expect.equal (featuresOf data 0).Length (13 * plain.Frames 0) "their own entries")
+                    let data =
+                        SpeechDataset.Load(
+                            utterances,
+                            other,
+                            PhoneInventory.Arpabet,
+                            Pronouncer [],
+                            cache = FeatureCache folder
+                        )
+
+                    Expect.equal data.Features preset.Width "features"
+                    Expect.equal (featuresOf data 0).Length (preset.Width * plain.Frames 0) "their own entries")
         }
 
         test "torn, damaged and exchanged entries are recognised and replaced" {

@@ -37,8 +37,33 @@ let private equals (preset: FeaturePreset) (case: Case) =
                 $"coefficient {c}, frame {frame}: expected {expected[frame]}, got {actual[frame]}"
     }
 
+/// Kaldi's energies and their differences, each order behind the one before.
+let private equalsKaldi (case: Case) =
+    test $"{case.Name}" {
+        let filters = int (case.Tensor("energies").Shape[1])
+        let samples = case.Tensor("samples").ToSingles()
+        let rows (values: float[]) = Array.chunkBySize filters values
+
+        for deltas in 0..2 do
+            let expected =
+                [ "energies"; "first"; "second" ]
+                |> List.take (deltas + 1)
+                |> List.map (case.Doubles >> rows)
+                |> List.reduce (Array.map2 Array.append)
+                |> Array.concat
+
+            // Differences are as exact as the energies that they are made of: relative to the largest. Torchaudio has its
+            // filters in single precision, which narrow ones feel.
+            raw (FeaturePreset.LogMel(filters, deltas)) samples
+            |> Array.map float
+            |> expectWithin 1.0 (3.0 * tolerance) ignore $"{deltas} orders of differences" expected
+    }
+
 let private everyPreset = [
     FeaturePreset()
+    FeaturePreset.Mfcc(13, deltas = 2)
+    FeaturePreset.LogMel 40
+    FeaturePreset.LogMel(80, deltas = 1)
     FeaturePreset.Torchaudio 40
     FeaturePreset.Librosa 20
     FeaturePreset.Given 28
@@ -63,6 +88,39 @@ let tests =
                     }
         ]
 
+        testList "log mel energies equal Kaldi's" [
+            for case in cases "log_mel" do
+                equalsKaldi case
+        ]
+
+        for preset in [ FeaturePreset.LogMel(40, deltas = 2); FeaturePreset.Mfcc(13, deltas = 2) ] do
+            test $"differences are normalised like coefficients: {preset.Name}" {
+                let samples = (case "mfcc" "chirp in noise").Tensor("samples").ToSingles()
+                let features = FeatureExtractor(preset).Extract(AudioClip(samples, preset.SampleRate))
+                let width = 3 * preset.Coefficients
+                Expect.equal preset.Width width "width"
+
+                for c in 0 .. width - 1 do
+                    let values = [| for t in 0 .. features.Length / width - 1 -> float features[t * width + c] |]
+                    Expect.isBelow (abs (Array.average values)) 1e-5 $"mean of {c}"
+                    Expect.isBelow (abs (Array.averageBy (fun x -> x * x) values - 1.0)) 1e-4 $"variance of {c}"
+            }
+
+        test "how long the silence at the ends is changes nothing for log mel energies" {
+            let sound = (case "mfcc" "noise").Tensor("samples").ToSingles()
+            let preset = FeaturePreset.LogMel(40, deltas = 1)
+
+            let between seconds =
+                let silence: float32[] = Array.zeroCreate (16000 * seconds)
+
+                let features =
+                    FeatureExtractor(preset).Extract(AudioClip(Array.concat [ silence; sound; silence ], 16000))
+
+                features[100 * seconds * preset.Width ..] |> Array.take (20 * preset.Width) |> Array.map float
+
+            expectWithin 1.0 tolerance ignore "frames of the sound" (between 1) (between 5)
+        }
+
         test "too few samples to be mirrored have no frames, and no sound has none" {
             Expect.isEmpty (raw presets["torchaudio"] (Array.zeroCreate 200)) "200 samples, half a frame"
             Expect.isEmpty (raw presets["librosa"] [||]) "no samples"
@@ -81,6 +139,11 @@ let tests =
                     FeaturePreset(FftSize = 65536), "65536 samples"
                     FeaturePreset(RangeDecibels = nan), "the range of decibels is NaN"
                     FeaturePreset(Mel = enum<MelScale> 9), "mel scale 9 does not exist"
+                    FeaturePreset(Kind = enum<FeatureKind> 9), "features of kind 9 do not exist"
+                    FeaturePreset(Deltas = 3), "deltas is 3, must be 0, 1 or 2"
+                    FeaturePreset.Mfcc(13, deltas = -1), "deltas is -1"
+                    FeaturePreset(Kind = FeatureKind.LogMel), "number of coefficients is 28, must be 40"
+                    FeaturePreset.Given(Int32.MaxValue, 2), "must be 1 to 1048576"
                 ] do
                 expectRefusal<ArgumentException, _> problem (fun () -> FeatureExtractor preset)
         }
@@ -135,7 +198,11 @@ let tests =
                 expectRefusal<ArgumentException, _> part (fun () ->
                     recognizer.Recognize(features, FeaturePreset.Torchaudio 40, 1.0))
 
-            expectRefusal<ArgumentException, _> "28 coefficients" (fun () ->
+            for part in [ "kind is LogMel instead of Mfcc"; "deltas is 1 instead of 0" ] do
+                expectRefusal<ArgumentException, _> part (fun () ->
+                    recognizer.Recognize(features, FeaturePreset.LogMel(28, deltas = 1), 1.0))
+
+            expectRefusal<ArgumentException, _> "28 features" (fun () ->
                 recognizer.Recognize(features[..54], FeaturePreset(), 1.0))
 
             Expect.isEmpty (FeaturePreset().Differences(FeaturePreset(Name = "mine"))) "a name is no difference"
