@@ -36,12 +36,13 @@ internal sealed class RecurrentLayer<R>(Cell<R>[] cells) where R : unmanaged, IB
         tape = new RecurrentTape
         {
             X = x,
-            Y = x.With(workspace.RentZeroed<R>(x.Rows * OutputFeatures), OutputFeatures),
+            Y = x.With(workspace.Rent<R>(x.Rows * OutputFeatures), OutputFeatures),
             Gates = gates,
             Recurrent = cells[0].AddsProducts ? gates : workspace.Rent<R>(gates.Length),
             History = workspace.Rent<R>(cells.Length * (x.Rows + x.B) * stateSize),
             Bias = workspace.Rent<R>(cells.Length * gateSize),
         };
+        PackWeights(workspace.Team, static cell => (cell.WeightIh.PackedColumns, cell.WeightHh.PackedColumns));
         for (var d = 0; d < cells.Length; d++)
         {
             Gemm.Multiply(x.Matrix, cells[d].WeightIh.PackedColumns, View(tape.Gates, d, x.Rows, gateSize), accumulate: false, workspace.Team); // F1
@@ -60,6 +61,7 @@ internal sealed class RecurrentLayer<R>(Cell<R>[] cells) where R : unmanaged, IB
         var tape = workspace.Tape<RecurrentTape>(this);
         var x = tape.X;
         var slices = new Slices(x.B, cells.Length, workspace.Team);
+        PackWeights(workspace.Team, static cell => (cell.WeightIh.PackedRows, cell.WeightHh.PackedRows));
         var sums = workspace.RentZeroed<R>(2 * cells.Length * x.B * gateSize);
         workspace.Team.For(slices.Count, (this, tape, dy, dStates, sums, slices), static (in (RecurrentLayer<R> Layer, RecurrentTape Tape, Batch<R> Dy, MatrixView<R> DStates, Memory<R> Sums, Slices Slices) s, int i) =>
             s.Layer.StepBackward(s.Tape, s.Dy, s.DStates, s.Sums, s.Slices[i]));
@@ -76,6 +78,10 @@ internal sealed class RecurrentLayer<R>(Cell<R>[] cells) where R : unmanaged, IB
         }
         return dx;
     }
+
+    /// <summary>Packs the weights of each direction on a thread of its own, where they are not packed yet.</summary>
+    private void PackWeights(ThreadTeam team, Func<Cell<R>, (PackedMatrix<R>, PackedMatrix<R>)> packed) =>
+        team.For(cells.Length, (cells, packed), static (in (Cell<R>[] Cells, Func<Cell<R>, (PackedMatrix<R>, PackedMatrix<R>)> Packed) s, int d) => s.Packed(s.Cells[d]));
 
     private void StepForward(in RecurrentTape tape, MatrixView<R> states, Slice slice)
     {
@@ -101,7 +107,11 @@ internal sealed class RecurrentLayer<R>(Cell<R>[] cells) where R : unmanaged, IB
                     cell.Gates(gates.Row(row + b), recurrent.Row(row + b), bias, history.Row(before + b), history.Row(after + b)); // F3
                     h.Row(after + b).CopyTo(tape.Y.Row(t, b)[(d * hidden)..]);
                 }
-                else history.Row(before + b).CopyTo(history.Row(after + b));
+                else
+                {
+                    history.Row(before + b).CopyTo(history.Row(after + b));
+                    tape.Y.Row(t, b).Slice(d * hidden, hidden).Clear();
+                }
             }
         }
         for (var b = slice.First; b < slice.End; b++) history.Row(end + b).CopyTo(states.Row(d * B + b));

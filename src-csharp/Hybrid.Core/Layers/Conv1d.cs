@@ -127,8 +127,7 @@ public sealed class Conv1d<R> : Layer<R> where R : unmanaged, IBinaryFloatingPoi
                 workspace.Team.For(pieces, (Layer: this, dy, part, group, all), static (in (Conv1d<R> Layer, Batch<R> Dy, Part Part, int Group, MatrixView<R> All) s, int piece) =>
                     s.Layer.AddWeightGradient(s.Part.Piece(piece, GradientPieces), s.Dy, s.Group, s.All.SliceRows(piece * s.Layer.GroupOutputs, s.Layer.GroupOutputs), team: null));
             }
-            // One thread packs least if it is not told to share.
-            else AddWeightGradient(part, dy, group, sum, workspace.Team.Threads == 1 ? null : workspace.Team);
+            else AddWeightGradient(part, dy, group, sum, workspace.Team);
         }
         for (var piece = 1; piece < pieces; piece++)
             for (var o = 0; o < GroupOutputs; o++) TensorPrimitives.Add(sum.Row(o), all.Row(piece * GroupOutputs + o), sum.Row(o));

@@ -130,6 +130,12 @@ public static class Gemm
         where TLanes : struct, ILanes<TLanes, R>
     {
         var threads = team?.Threads ?? 1;
+        if (product.IsPacked && threads == 1)
+        {
+            // What recurrent layers do at every step; the way over the grid would take 1 % of the time of a single row.
+            Compute<R, TLanes>(product, new Rectangle(0, product.M, 0, product.N));
+            return;
+        }
         if (product.IsPacked || product.K == 0)
         {
             var grid = new Grid(product.M, product.N, MicroKernel<R, TLanes>.Columns, threads);
