@@ -1,0 +1,84 @@
+/// Convolutions against their definition, tap by tap.
+module Hybrid.Tests.Conv1dTests
+
+open System
+open Expecto
+open Hybrid.Core
+open Hybrid.Tests
+open Hybrid.Tests.Golden
+open Hybrid.Tests.GradientCheck
+
+/// What Conv1d.md says of x [T, B, I] and dy [T', B, O]: y, and the gradients of weights, bias and x.
+let private byDefinition
+    (weight: float[])
+    (bias: float[])
+    kernel
+    stride
+    padding
+    dilation
+    groups
+    (x: Batch<float>)
+    (dy: Batch<float>)
+    =
+    let inputs, outputs = x.F / groups, dy.F / groups
+    let y, dx = Array.zeroCreate<float> dy.Data.Length, Array.zeroCreate<float> x.Data.Length
+    let dWeight, dBias = Array.zeroCreate<float> weight.Length, Array.zeroCreate<float> bias.Length
+
+    for t in 0 .. dy.T - 1 do
+        for b in 0 .. dy.B - 1 do
+            for o in 0 .. dy.F - 1 do
+                let at = (t * dy.B + b) * dy.F + o
+                let d = dy.Data.Span[at]
+                y[at] <- y[at] + bias[o]
+                dBias[o] <- dBias[o] + d
+
+                for j in 0 .. kernel - 1 do
+                    let frame = t * stride + j * dilation - padding
+
+                    if frame >= 0 && frame < x.T then
+                        for i in 0 .. inputs - 1 do
+                            let from = (frame * x.B + b) * x.F + o / outputs * inputs + i
+                            let w = (o * inputs + i) * kernel + j
+                            y[at] <- y[at] + weight[w] * x.Data.Span[from]
+                            dWeight[w] <- dWeight[w] + d * x.Data.Span[from]
+                            dx[from] <- dx[from] + d * weight[w]
+
+    y, dWeight, dBias, dx
+
+[<Tests>]
+let tests =
+    testList "Conv1d" [
+        test "equals its definition for sound and settings of any size" {
+            let random = Random 5
+            let draw lowest highest = random.Next(lowest, highest + 1)
+
+            for n in 1..80 do
+                let groups, T, B = draw 1 3, draw 1 40, draw 1 3
+                let inputs, outputs = groups * draw 1 3, groups * draw 1 3
+                let kernel, stride, padding, dilation = draw 1 6, draw 1 3, draw 0 9, draw 1 3
+                let layer = Conv1d<float>(inputs, outputs, kernel, stride, padding, dilation, groups)
+
+                let case =
+                    $"case {n}: {T} frames, kernel {kernel}, stride {stride}, padding {padding}, dilation {dilation}"
+
+                randomize layer |> ignore<Layer<float>>
+
+                for threads in 1..2 do
+                    let pass = Pass(Workspace(ThreadTeam threads), true)
+                    let x = randomBatch (uint64 n) inputs (Array.create B T)
+                    let y = layer.Forward(x, pass)
+                    let dy = randomBatch (uint64 (100 + n)) outputs (Array.create B y.T)
+                    let weight, bias = layer.Parameters[0], layer.Parameters[1]
+                    Array.Clear weight.Gradient
+                    Array.Clear bias.Gradient
+                    let dx = layer.Backward(dy, pass)
+
+                    let expectedY, dWeight, dBias, expectedDx =
+                        byDefinition weight.Value bias.Value kernel stride padding dilation groups x dy
+
+                    expectClose 1e-12 $"{case}: y" expectedY (y.Data.ToArray())
+                    expectClose 1e-12 $"{case}: weights" dWeight weight.Gradient
+                    expectClose 1e-12 $"{case}: bias" dBias bias.Gradient
+                    expectClose 1e-12 $"{case}: x" expectedDx (dx.Data.ToArray())
+        }
+    ]
