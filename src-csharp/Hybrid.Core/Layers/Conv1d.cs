@@ -114,8 +114,8 @@ public sealed class Conv1d<R> : Layer<R> where R : unmanaged, IBinaryFloatingPoi
     /// <summary>B1, [outputs / groups, kernel * inputs / groups].</summary>
     private MatrixView<R> WeightGradient(Batch<R> x, Batch<R> dy, int group, Workspace workspace)
     {
-        // Threads that share so small a product by its rows or columns would each pack the whole of the other factor: they
-        // share it by time instead. The pieces are the same for any team, and so are the bits.
+        // A product of few weights has too few tiles to share, and packing weighs much: threads share it by time instead. The
+        // pieces are the same for any team, and so are the bits.
         var pieces = GroupLength <= SmallGradient ? GradientPieces : 1;
         var all = new MatrixView<R>(workspace.RentZeroed<R>(pieces * GroupLength), pieces * GroupOutputs, GroupInputs * kernel);
         var sum = all.SliceRows(0, GroupOutputs);
