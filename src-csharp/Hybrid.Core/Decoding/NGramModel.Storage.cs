@@ -33,24 +33,29 @@ public sealed partial class NGramModel
     /// <param name="tensors">The four tensors.</param>
     /// <param name="symbols">Symbols that there are, the blank's place included.</param>
     /// <exception cref="FormatException">They are not those of a model with so many symbols.</exception>
+    // Without LINQ and delegates, whose compilation takes longer than what they do: the shipped model is read at every start.
     public static NGramModel Load(IReadOnlyList<StoredTensor> tensors, int symbols)
     {
-        string[] names = [Tokens, Children, LogProbabilities, Backoffs];
-        if (!tensors.Select(tensor => tensor.Name).Order(StringComparer.Ordinal).SequenceEqual(names.Order(StringComparer.Ordinal)))
-            throw new FormatException($"n-grams are {string.Join(", ", names)}, each once; there are {string.Join(", ", tensors.Select(tensor => Quoted.Unless(tensor.Name)))}");
-        StoredTensor Find(string name, long? count = null)
+        StoredTensor? tokens = null, children = null, logProbabilities = null, backoffs = null;
+        foreach (var tensor in tensors)
         {
-            var tensor = tensors.First(tensor => tensor.Name == name);
-            if (tensor.Shape.Count != 1 || count is { } due && tensor.Shape[0] != due) throw new FormatException($"{name} of the n-grams has shape [{string.Join(", ", tensor.Shape)}], must be [{count?.ToString(CultureInfo.InvariantCulture) ?? "numbers"}]");
-            return tensor;
+            ref var place = ref children;
+            switch (tensor.Name)
+            {
+                case Tokens: place = ref tokens; break;
+                case Children: break;
+                case LogProbabilities: place = ref logProbabilities; break;
+                case Backoffs: place = ref backoffs; break;
+                default: throw new FormatException($"{Quoted.Unless(tensor.Name)} is no part of n-grams");
+            }
+            if (place is not null) throw new FormatException($"{tensor.Name} of the n-grams is there twice");
+            place = tensor;
         }
-
-        int[] tokens = [-1, .. ToIntegers(Find(Tokens))], children = ToIntegers(Find(Children));
-        if (children.Length == 0) throw new FormatException($"{Children} of the n-grams is empty");
-        double[] logProbabilities = [0, .. Find(LogProbabilities, tokens.Length - 1).ToDoubles()], backoffs = [0, .. Find(Backoffs, children.Length - 1).ToDoubles()];
-        Check(LogProbabilities, logProbabilities, value => value <= 0, "not positive");
-        Check(Backoffs, backoffs, value => Math.Abs(value) <= LargestBackoff, $"{-LargestBackoff} to {LargestBackoff}");
-        return new NGramModel(symbols, tokens, logProbabilities, backoffs, children);
+        if (tokens is null || children is null || logProbabilities is null || backoffs is null) throw new FormatException($"n-grams are {Tokens}, {Children}, {LogProbabilities} and {Backoffs}; one is missing");
+        if (children.Bytes.Length == 0) throw new FormatException($"{Children} of the n-grams is empty");
+        var (last, counts) = (ToIntegers(tokens, 1), ToIntegers(children, 0));
+        last[0] = -1;
+        return new NGramModel(symbols, last, ToLogarithms(logProbabilities, last.Length, double.NegativeInfinity, 0), ToLogarithms(backoffs, counts.Length, -LargestBackoff, LargestBackoff), counts);
     }
 
     private static StoredTensor Integers(string name, ReadOnlySpan<int> values)
@@ -64,16 +69,28 @@ public sealed partial class NGramModel
 
     private static StoredTensor Singles(string name, ReadOnlySpan<double> values) => StoredTensor.FromSingles(name, Array.ConvertAll(values.ToArray(), value => (float)value), values.Length);
 
-    private static int[] ToIntegers(StoredTensor tensor) => tensor.Type switch
+    /// <summary>The whole numbers behind so many places left free.</summary>
+    private static int[] ToIntegers(StoredTensor tensor, int free)
     {
-        TensorType.U8 => Array.ConvertAll(tensor.Bytes.ToArray(), value => (int)value),
-        TensorType.I32 => MemoryMarshal.Cast<byte, int>(tensor.Bytes.Span).ToArray(),
-        _ => throw new FormatException($"{tensor.Name} of the n-grams has type {tensor.Type}, must be U8 or I32"),
-    };
+        if (tensor.Type is not (TensorType.U8 or TensorType.I32)) throw new FormatException($"{tensor.Name} of the n-grams has type {tensor.Type}, must be U8 or I32");
+        var bytes = tensor.Bytes.Span;
+        if (tensor.Type == TensorType.I32) return [.. new int[free], .. MemoryMarshal.Cast<byte, int>(bytes)];
+        var integers = new int[free + bytes.Length];
+        for (var i = 0; i < bytes.Length; i++) integers[free + i] = bytes[i];
+        return integers;
+    }
 
-    private static void Check(string name, double[] values, Predicate<double> isRight, string right)
+    /// <summary>A zero for the empty n-gram, and the numbers behind it, so many in all.</summary>
+    private static double[] ToLogarithms(StoredTensor tensor, int count, double least, double most)
     {
-        var wrong = Array.FindIndex(values, value => !isRight(value));
-        if (wrong >= 0) throw new FormatException(string.Create(CultureInfo.InvariantCulture, $"{name} of the n-grams has {values[wrong]} at {wrong - 1}, must be {right}"));
+        var values = tensor.ToSingles();
+        if (values.Length != count - 1) throw new FormatException($"{tensor.Name} of the n-grams has {values.Length} numbers, must have {count - 1}");
+        var logarithms = new double[count];
+        for (var i = 0; i < values.Length; i++)
+        {
+            if (!(values[i] >= least && values[i] <= most)) throw new FormatException(string.Create(CultureInfo.InvariantCulture, $"{tensor.Name} of the n-grams has {values[i]} at {i}, must be {least} to {most}"));
+            logarithms[i + 1] = values[i];
+        }
+        return logarithms;
     }
 }

@@ -175,9 +175,15 @@ public sealed partial class NGramModel
     /// <summary>The node of an n-gram and a token behind it; 0, which is nobody's child, where there is none.</summary>
     private int Child(int node, int token)
     {
-        var first = firstChildren[node];
-        var place = tokens.AsSpan(first..firstChildren[node + 1]).BinarySearch(token);
-        return place < 0 ? 0 : first + place;
+        var (low, high) = (firstChildren[node], firstChildren[node + 1] - 1);
+        while (low <= high)
+        {
+            var middle = (low + high) >>> 1;
+            if (tokens[middle] == token) return middle;
+            if (tokens[middle] < token) low = middle + 1;
+            else high = middle - 1;
+        }
+        return 0;
     }
 
     private (double LogProbability, int State) Walk(int state, int token)

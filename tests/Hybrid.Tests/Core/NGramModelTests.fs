@@ -250,12 +250,14 @@ let tests =
             let singles name values =
                 StoredTensor.FromSingles(name, ReadOnlySpan(Array.ofList values), [ values.Length ])
 
-            refused "each once; there are tokens" (model.Save() |> Seq.take 1 |> Array.ofSeq)
+            refused "one is missing" (model.Save() |> Seq.take 3 |> Array.ofSeq)
+            refused "tokens of the n-grams is there twice" [| yield! model.Save(); Seq.head (model.Save()) |]
+            refused "x is no part of n-grams" [| singles "x" [ 1f ] |]
             refused "must be U8 or I32" (forged model (singles "tokens" [ 1f ]))
-            refused "shape [9], must be [10]" (forged model (singles "log_probabilities" (List.replicate 9 -1f)))
+            refused "has 9 numbers, must have 10" (forged model (singles "log_probabilities" (List.replicate 9 -1f)))
 
             refused
-                "has 0.5 at 3, must be not positive"
+                "has 0.5 at 3, must be -Infinity to 0"
                 (forged model (singles "log_probabilities" (List.init 10 (fun i -> if i = 3 then 0.5f else -1f))))
 
             refused "has NaN at 0" (forged model (singles "log_probabilities" (List.replicate 10 nanf)))

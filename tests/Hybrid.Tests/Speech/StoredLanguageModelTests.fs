@@ -118,7 +118,7 @@ let tests =
                 change description
                 expectRefusal<FormatException, _> part (fun () -> SpeechModel.Build(description, tensors))
 
-            refused "tokens, children, log_probabilities, backoffs, each once; there are" ignore (model.Network.Save())
+            refused "n-grams are tokens, children, log_probabilities and backoffs; one is missing" ignore (model.Network.Save())
 
             refused
                 "lack hybrid.language-model.weight"
