@@ -56,15 +56,15 @@ public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
 
     private readonly FeatureExtractor extractor = new(model.Features);
     private readonly GreedyDecoder greedy = new();
-    private readonly PrefixBeamSearchDecoder? search;
+    private readonly PrefixBeamSearchDecoder? search = model.LanguageModel is { } language ? new PrefixBeamSearchDecoder(language.Search()) : null;
     private readonly ConcurrentBag<Workspace> idle = [];
 
     /// <summary>The model.</summary>
     public SpeechModel Model => model;
 
     /// <summary>
-    /// How to search for phones, with how many readings to return and with which language model; null, as it is without, to take
-    /// the most probable symbol of every frame.
+    /// How to search for phones, with how many readings to return and with which language model: with <see cref="SpeechModel.LanguageModel"/>,
+    /// if the model has one. Null to take the most probable symbol of every frame, as a recogniser does whose model has none.
     /// </summary>
     /// <exception cref="ArgumentException">Settings are wrong; the message lists all.</exception>
     public PrefixBeamOptions? Beam
@@ -75,7 +75,7 @@ public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
             field = value;
             search = value is null ? null : new PrefixBeamSearchDecoder(value);
         }
-    }
+    } = model.LanguageModel?.Search();
 
     /// <summary>
     /// How sure the network must be, on average over the phones within 1.5 s, for there to be speech at all: phones where it is less

@@ -38,8 +38,8 @@ internal sealed class SpeechGate
 
     /// <summary>
     /// A hypothesis without its labels outside of speech. A label is in speech if the mean of the highest probability over the frames
-    /// around its middle, those whose most probable symbol is the blank left out, is at least the least allowed. Scores stay those of
-    /// all labels.
+    /// around its middle, those whose most probable symbol is the blank left out, is at least the least allowed. Where all are left out, a
+    /// language model alone has put it there. Scores stay those of all labels.
     /// </summary>
     /// <param name="hypothesis">What a decoder found; the measure does not depend on which.</param>
     public Hypothesis Apply(Hypothesis hypothesis)
@@ -51,7 +51,8 @@ internal sealed class SpeechGate
         {
             var middle = (label.Start + label.End - 1) / 2;
             var (from, to) = (Math.Max(0, middle - reach), Math.Min(sum.Length - 1, middle + reach + 1));
-            return sum[to] - sum[from] >= least * (count[to] - count[from]);
+            var phones = count[to] - count[from];
+            return phones > 0 && sum[to] - sum[from] >= least * phones;
         }
     }
 }

@@ -13,6 +13,7 @@ namespace Hybrid.Speech;
 public sealed record SpeechModel(Network<float> Network, PhoneInventory Inventory, FeaturePreset Features)
 {
     private const string FormatKey = "hybrid.format", SpecKey = "hybrid.network", InventoryKey = "hybrid.phones", FeaturesKey = "hybrid.features", LeastConfidenceKey = "hybrid.least-confidence";
+    private const string LanguageModelPrefix = "language_model.", WeightKey = "hybrid.language-model.weight", LengthBonusKey = "hybrid.language-model.length-bonus";
     private const string ModelFormat = "model 1";
     private const string ShippedName = "english-small.safetensors";
 
@@ -34,6 +35,19 @@ public sealed record SpeechModel(Network<float> Network, PhoneInventory Inventor
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">The number is no probability.</exception>
     public double LeastConfidence { get; init => field = Probability(value); }
+
+    /// <summary>Which phones follow which, for <see cref="Recognizer.Beam"/>; null where decoding is greedy unless asked otherwise.</summary>
+    /// <exception cref="ArgumentException">It has other symbols than the inventory, or wrong numbers; the message lists all.</exception>
+    public WeightedLanguageModel? LanguageModel
+    {
+        get;
+        init
+        {
+            if (value is not null && value.Model.Symbols != Inventory.Count) throw new ArgumentException($"the language model knows {value.Model.Symbols} symbols, the inventory has {Inventory.Count} (blank included)");
+            if (value?.Search().Validate() is { Count: > 0 } problems) throw new ArgumentException(string.Join("; ", problems));
+            field = value;
+        }
+    }
 
     /// <summary>How output frames lie in time.</summary>
     public FrameTimes Times
@@ -58,14 +72,11 @@ public sealed record SpeechModel(Network<float> Network, PhoneInventory Inventor
     /// <param name="path">The file.</param>
     /// <param name="halves">Whether weights are stored in half precision: half the size, and 11 bits of each weight left.</param>
     /// <exception cref="OverflowException">A weight is beyond the halves; the message names it.</exception>
-    public void Save(string path, bool halves = false)
-    {
-        var weights = Network.Save();
-        Save(path, [.. halves ? weights.Select(weight => weight.ToHalves()) : weights]);
-    }
+    public void Save(string path, bool halves = false) => Save(path, Network.Save(), halves);
 
     /// <summary>Writes the file with other weights than those of <see cref="Network"/>.</summary>
-    internal void Save(string path, IReadOnlyList<StoredTensor> weights) => new SafeTensors(Describe(), weights).Write(path);
+    internal void Save(string path, IEnumerable<StoredTensor> weights, bool halves = false) =>
+        new SafeTensors(Describe(), [.. weights.Concat(LanguageModelTensors()).Select(tensor => halves && tensor.Type == TensorType.F32 ? tensor.ToHalves() : tensor)]).Write(path);
 
     /// <summary>The model's description, as it stands in the file's metadata.</summary>
     public Dictionary<string, string> Describe()
@@ -78,6 +89,11 @@ public sealed record SpeechModel(Network<float> Network, PhoneInventory Inventor
             [FeaturesKey] = Features.ToJson(),
         };
         if (LeastConfidence > 0) description[LeastConfidenceKey] = LeastConfidence.ToString(CultureInfo.InvariantCulture);
+        if (LanguageModel is { } language)
+        {
+            description[WeightKey] = language.Weight.ToString(CultureInfo.InvariantCulture);
+            description[LengthBonusKey] = language.LengthBonus.ToString(CultureInfo.InvariantCulture);
+        }
         return description;
     }
 
@@ -110,8 +126,18 @@ public sealed record SpeechModel(Network<float> Network, PhoneInventory Inventor
         var leastConfidence = 0.0;
         if (metadata.TryGetValue(LeastConfidenceKey, out var text) && !(double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out leastConfidence) && leastConfidence is >= 0 and <= 1))
             throw new FormatException($"{LeastConfidenceKey} is {Quoted.Text(text)}, must be a number from 0 to 1");
-        return new SpeechModel(new Network<float>(spec, tensors), inventory, features) { LeastConfidence = leastConfidence };
+        double Number(string key) => double.TryParse(Get(key), NumberStyles.Float, CultureInfo.InvariantCulture, out var number) ? number : throw new FormatException($"{key} is {Quoted.Text(Get(key))}, must be a number");
+        var parts = tensors.ToLookup(tensor => tensor.Name.StartsWith(LanguageModelPrefix, StringComparison.Ordinal));
+        return new SpeechModel(new Network<float>(spec, parts[false]), inventory, features)
+        {
+            LeastConfidence = leastConfidence,
+            LanguageModel = !parts[true].Any() && !metadata.ContainsKey(WeightKey) ? null : new WeightedLanguageModel(
+                NGramModel.Load([.. parts[true].Select(tensor => tensor with { Name = tensor.Name[LanguageModelPrefix.Length..] })], inventory.Count),
+                Number(WeightKey), Number(LengthBonusKey)),
+        };
     }
+
+    private IEnumerable<StoredTensor> LanguageModelTensors() => LanguageModel?.Model.Save().Select(tensor => tensor with { Name = LanguageModelPrefix + tensor.Name }) ?? [];
 
     /// <summary>The number, if it is a probability.</summary>
     internal static double Probability(double value) =>

@@ -24,7 +24,7 @@ internal static class TrainingIdentity
     public static IReadOnlyList<string> Differences(IReadOnlyDictionary<string, string> checkpoint, IReadOnlyDictionary<string, string> now)
     {
         var differences = new List<string>();
-        Dictionary<string, string> before = Flatten(checkpoint.GetValueOrDefault(RecipeKey, "{}")), after = Flatten(now[RecipeKey]);
+        Dictionary<string, string> before = Flatten(Completed(checkpoint.GetValueOrDefault(RecipeKey, "{}"))), after = Flatten(now[RecipeKey]);
         foreach (var key in before.Keys.Union(after.Keys).Order(StringComparer.Ordinal))
         {
             string old = before.GetValueOrDefault(key, "nothing"), wanted = after.GetValueOrDefault(key, "nothing");
@@ -48,6 +48,19 @@ internal static class TrainingIdentity
             hash.AppendData(Encoding.UTF8.GetBytes(line));
         }
         return string.Create(CultureInfo.InvariantCulture, $"{data.Count} utterances, {frames} frames, content {Convert.ToHexString(hash.GetHashAndReset())[..16]}");
+    }
+
+    /// <summary>The recipe with all that recipes have today, as it is where an older program wrote nothing of it.</summary>
+    private static string Completed(string recipe)
+    {
+        try
+        {
+            return Recipe.FromJson(recipe).ToJson();
+        }
+        catch (FormatException)
+        {
+            return recipe;
+        }
     }
 
     /// <summary>Every value of a JSON text by its path.</summary>

@@ -88,13 +88,20 @@ type TrainArguments =
             | Checkpoint_Seconds _ -> "the longest time between two checkpoints (default: 60)"
             | Overfit _ -> "only see whether the network can learn so many utterances by heart"
 
+let private greedyHelp =
+    "take the best symbol of every frame, as is done anyway where the model file has no n-grams"
+
 let private beamHelp =
-    "search for the phones, keeping so many beginnings (default: take the best symbol of every frame; 16 where another option needs a search)"
+    "search for the phones, keeping so many beginnings (default: 16 where the model file has n-grams or another option needs a search)"
 
-let private lmHelp = "an n-gram model of phones, ARPA text, as `hybrid lm` makes it"
-let private lmWeightHelp = "by what the model's logarithms are multiplied (default: 1)"
-let private lengthBonusHelp = "what each phone adds, against the model's liking for few (default: 0)"
+let private lmHelp =
+    "an n-gram model of phones, ARPA text, as `hybrid lm` makes it (default: that of the model file, if any)"
 
+let private lmWeightHelp =
+    "by what the n-gram model's logarithms are multiplied (default: what the model file says of its own, 1 for another); 0 goes without"
+
+let private lengthBonusHelp =
+    "what each phone adds, against the n-gram model's liking for few (default: what the model file says of its own, 0 for another)"
 
 let private leastConfidenceHelp =
     "how sure the network must be, from 0 to 1, on average over the phones around, for there to be speech; the others are left out (default: as the model says; 0 keeps all)"
@@ -107,6 +114,7 @@ type EvaluateArguments =
     | [<Mandatory; Unique>] Corpus of path: string
     | [<Unique>] Split of name: string
     | Lexicon of files: string list
+    | [<Unique>] Greedy
     | [<Unique>] Beam of width: int
     | [<Unique>] Lm of file: string
     | [<Unique>] Lm_Weight of number: float
@@ -125,6 +133,7 @@ type EvaluateArguments =
                 "a manifest, or a folder: with manifest.jsonl, of LibriSpeech, of CMU 11-785 HW3P2, or of sound files with transcripts"
             | Split _ -> "only this split of the corpus"
             | Lexicon _ -> "pronouncing dictionaries, tried in order (default: the built-in words)"
+            | Greedy -> greedyHelp
             | Beam _ -> beamHelp
             | Lm _ -> lmHelp
             | Lm_Weight _ -> lmWeightHelp
@@ -147,6 +156,7 @@ type RecognizeFormat =
 /// What `hybrid recognize` takes.
 type RecognizeArguments =
     | [<Unique>] Model of file: string
+    | [<Unique>] Greedy
     | [<Unique>] Beam of width: int
     | [<Unique>] Nbest of count: int
     | [<Unique>] Lm of file: string
@@ -163,6 +173,7 @@ type RecognizeArguments =
         member a.Usage =
             match a with
             | Model _ -> modelHelp
+            | Greedy -> greedyHelp
             | Beam _ -> beamHelp
             | Nbest _ -> "so many readings of each file, the best first, with their scores (default: 1)"
             | Lm _ -> lmHelp
@@ -231,6 +242,9 @@ type LmArguments =
 type ShrinkArguments =
     | [<Mandatory; Unique>] Model of file: string
     | [<Unique>] Least_Confidence of share: float
+    | [<Unique>] Lm of file: string
+    | [<Unique>] Lm_Weight of number: float
+    | [<Unique>] Length_Bonus of nats: float
     | [<Mandatory; Unique>] Out of file: string
 
     interface IArgParserTemplate with
@@ -238,6 +252,10 @@ type ShrinkArguments =
             match a with
             | Model _ -> "a model file"
             | Least_Confidence _ -> "write into it below which confidence recognition hears no speech, from 0 to 1"
+            | Lm _ ->
+                "put this n-gram model of phones into the file, ARPA text, for a search wherever nothing else is asked for"
+            | Lm_Weight _ -> lmWeightHelp
+            | Length_Bonus _ -> lengthBonusHelp
             | Out _ -> "file for the same model with its weights in half precision"
 
 /// What `hybrid info` takes.

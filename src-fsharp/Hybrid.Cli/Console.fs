@@ -122,8 +122,10 @@ let ofSplit (corpus: Corpus) (split: string option) =
         let known = String.concat ", " corpus.Splits
         raise (UserException $"the corpus has no split {split}; it has {known}")
 
-/// What the command line says of a search for phones; the width where only something else asks for one.
+/// What the command line says of a search for phones; where it says nothing, the model decides.
 type Search = {
+    /// No search: the best symbol of every frame.
+    Greedy: bool
     /// Prefixes that survive a frame.
     Beam: int option
     /// Readings to give.
@@ -138,8 +140,9 @@ type Search = {
     LeastConfidence: float option
 } with
 
-    /// The best symbol of every frame, and what the model takes for speech.
+    /// All as the model has it.
     static member None = {
+        Greedy = false
         Beam = None
         Nbest = None
         Lm = None
@@ -148,9 +151,18 @@ type Search = {
         LeastConfidence = None
     }
 
-let private usualWidth = 16
+/// The n-grams of a file, else those that the model has of its own.
+let weighted (model: SpeechModel) (file: string option) (weight: float option) (bonus: float option) =
+    match file, Option.ofObj model.LanguageModel with
+    | Some path, _ ->
+        WeightedLanguageModel(LanguageModels.Read(path, model.Inventory), defaultArg weight 1.0, defaultArg bonus 0.0)
+        |> Some
+    | None, Some own ->
+        Some(WeightedLanguageModel(own.Model, defaultArg weight own.Weight, defaultArg bonus own.LengthBonus))
+    | None, None when weight.IsSome -> raise (UserException "--lm-weight is of no use without --lm FILE")
+    | None, None -> None
 
-/// The recogniser of a model file, or of the shipped model where none is named, with a search if one is asked for.
+/// The recogniser of a model file, or of the shipped model where none is named, with the search that is asked for.
 let loadRecognizer (file: string option) (search: Search) =
     let model =
         match file with
@@ -162,23 +174,25 @@ let loadRecognizer (file: string option) (search: Search) =
         |> Option.map (share "least-confidence")
         |> Option.defaultValue model.LeastConfidence
 
-    match search with
-    | _ when { search with LeastConfidence = None } = Search.None -> Recognizer(model, LeastConfidence = least)
-    | { LmWeight = Some _; Lm = None } -> raise (UserException "--lm-weight is of no use without --lm FILE")
+    match { search with LeastConfidence = None } with
+    | asked when asked = Search.None -> Recognizer(model, LeastConfidence = least)
+    | asked when asked = { Search.None with Greedy = true } -> Recognizer(model, Beam = null, LeastConfidence = least)
+    | { Greedy = true } ->
+        raise (UserException "--greedy is no search: leave --beam, --nbest, --lm, --lm-weight and --length-bonus away")
     | { Beam = Some width; Nbest = Some best } when best > width ->
         raise (UserException $"--nbest is {best}, must not be more than --beam, {width}")
-    | _ ->
-        let best = defaultArg search.Nbest 1
+    | asked ->
+        let best = defaultArg asked.Nbest 1
 
         let options =
-            PrefixBeamOptions(
-                Width = defaultArg search.Beam (max usualWidth best),
-                Best = best,
-                LanguageModel =
-                    (search.Lm |> Option.map (fun path -> LanguageModels.Read(path, model.Inventory)) |> Option.toObj),
-                LanguageModelWeight = defaultArg search.LmWeight 1.0,
-                LengthBonus = defaultArg search.LengthBonus 0.0
-            )
+            match weighted model asked.Lm asked.LmWeight asked.LengthBonus with
+            | Some language -> language.Search(best, Option.toNullable asked.Beam)
+            | None ->
+                PrefixBeamOptions(
+                    Width = defaultArg asked.Beam (max (PrefixBeamOptions().Width) best),
+                    Best = best,
+                    LengthBonus = defaultArg asked.LengthBonus 0.0
+                )
 
         Recognizer(model, Beam = options, LeastConfidence = least)
 

@@ -107,14 +107,22 @@ module Api =
         let struct (model, _) = LanguageModels.Estimate(utterances, PhoneInventory.Arpabet, order)
         model
 
-    /// The most probable readings of a sound file, the best first, found by a beam search; a language model is optional.
+    /// The most probable readings of a sound file, the best first, found by a beam search, with a language model if one is given or
+    /// the model has one.
     let recognizeBest
         (count: int)
         (model: SpeechModel)
         (languageModel: NGramModel option)
         (path: string)
         : IReadOnlyList<Reading> =
+        let language =
+            languageModel
+            |> Option.map WeightedLanguageModel
+            |> Option.orElse (Option.ofObj model.LanguageModel)
+
         let options =
-            PrefixBeamOptions(Width = max 16 count, Best = count, LanguageModel = Option.toObj languageModel)
+            match language with
+            | Some language -> language.Search count
+            | None -> PrefixBeamOptions(Width = max (PrefixBeamOptions().Width) count, Best = count)
 
         Recognizer(model, Beam = options).Recognize(AudioClip.Read path).Readings

@@ -8,9 +8,10 @@ namespace Hybrid.Core;
 /// </summary>
 /// <remarks>
 /// A history is known by its state: the longest of its ends that the model has seen. Walking from state to state gives the
-/// same probabilities as looking every n-gram up.
+/// same probabilities as looking every n-gram up. The n-grams are a tree in arrays: a node is an n-gram, node 0 the empty one, its
+/// children are the n-grams longer by one token, side by side and in order of that token; shorter n-grams come before longer ones.
 /// </remarks>
-public sealed class NGramModel
+public sealed partial class NGramModel
 {
     /// <summary>The mark before the first label.</summary>
     public const string SentenceStart = "<s>";
@@ -18,20 +19,44 @@ public sealed class NGramModel
     /// <summary>The mark behind the last label.</summary>
     public const string SentenceEnd = "</s>";
 
-    private const string Unknown = "<unk>";
+    /// <summary>The longest n-grams that a file may have.</summary>
+    internal const int LongestOrder = 16;
 
-    // ARPA writes impossible events, such as <s> after something, with this logarithm.
-    private const double NeverLog10 = -99;
+    private readonly int[] tokens;
+    private readonly double[] logProbabilities;
 
-    // Back-off weights beyond this would only overflow; those of real models are within a few powers of ten.
-    private const double LargestBackoffLog10 = 99;
+    // Of the nodes shorter than the order alone; the longest have no children and are no states.
+    private readonly double[] backoffs;
+    private readonly int[] firstChildren;
 
-    // Nodes of the tree of all n-grams; node 0 is the empty one. suffix: the n-gram without its first token.
-    private readonly List<Node> nodes = [new Node(0, 0, 0, 0)];
-    private readonly Dictionary<(int Node, int Token), int> children = [];
+    // For each node the longest of its ends, itself aside, that the model has.
+    private readonly int[] suffixes;
+
+    // The first node of each length, and behind them the number of nodes.
+    private readonly List<int> lengths = [0];
     private readonly int start, end;
 
-    private NGramModel(int symbols, int order) => (Symbols, Order, start, end) = (symbols, order, symbols, symbols + 1);
+    /// <param name="symbols">Symbols that have a probability.</param>
+    /// <param name="tokens">The last token of each node; -1 for the empty one.</param>
+    /// <param name="logProbabilities">Of each node's last token after the others.</param>
+    /// <param name="backoffs">Of each node shorter than the order: logarithm of what is left for tokens not seen after it.</param>
+    /// <param name="children">How many children each of these has.</param>
+    /// <exception cref="FormatException">They are no tree.</exception>
+    internal NGramModel(int symbols, int[] tokens, double[] logProbabilities, double[] backoffs, int[] children)
+    {
+        (Symbols, start, end) = (symbols, symbols, symbols + 1);
+        (this.tokens, this.logProbabilities, this.backoffs) = (tokens, logProbabilities, backoffs);
+        firstChildren = FirstChildren(children, tokens.Length);
+        // A length that nothing has ends the tree, though nodes behind it may claim children.
+        for (var next = 1; next <= children.Length && next != lengths[^1]; next = firstChildren[next]) lengths.Add(next);
+        if (lengths[^1] != children.Length || lengths.Count > LongestOrder + 1)
+            throw new FormatException($"the first {children.Length - 1} n-grams have children: these are not all n-grams of 1 to at most {LongestOrder - 1} tokens");
+        Order = lengths.Count - 1;
+        lengths.Add(tokens.Length);
+        suffixes = new int[tokens.Length];
+        for (var parent = 0; parent < children.Length; parent++) LinkChildren(parent);
+        StartState = Order > 1 ? Child(0, start) : 0;
+    }
 
     /// <summary>Symbols that have a probability, the blank's place included.</summary>
     public int Symbols { get; }
@@ -40,10 +65,10 @@ public sealed class NGramModel
     public int Order { get; }
 
     /// <summary>The state before the first label.</summary>
-    public int StartState { get; private set; }
+    public int StartState { get; }
 
     /// <summary>How many n-grams there are of a length.</summary>
-    public int Count(int length) => nodes.Skip(1).Count(node => node.Depth == length);
+    public int Count(int length) => length >= 1 && length <= Order ? lengths[length + 1] - lengths[length] : 0;
 
     /// <summary>log p(symbol | state), and the state after it.</summary>
     public (double LogProbability, int State) Next(int state, int symbol)
@@ -81,25 +106,19 @@ public sealed class NGramModel
         string Name(int token) => token == start ? SentenceStart : token == end ? SentenceEnd : symbols[token];
         string Log10(double value) => double.IsNegativeInfinity(value) ? "-99" : (value / Math.Log(10)).ToString("0.0#######", CultureInfo.InvariantCulture);
 
-        var byNode = children.ToDictionary(child => child.Value, child => child.Key);
-        string Spell(int node)
-        {
-            var tokens = new List<string>();
-            for (; node != 0; node = byNode[node].Node) tokens.Add(Name(byNode[node].Token));
-            tokens.Reverse();
-            return string.Join(' ', tokens);
-        }
+        var parents = new int[tokens.Length];
+        for (var parent = 0; parent < backoffs.Length; parent++) parents.AsSpan(firstChildren[parent]..firstChildren[parent + 1]).Fill(parent);
+        string Spell(int node) => parents[node] == 0 ? Name(tokens[node]) : $"{Spell(parents[node])} {Name(tokens[node])}";
 
         text.Write("\\data\\\n");
         for (var length = 1; length <= Order; length++) text.Write($"ngram {length}={Count(length).ToString(CultureInfo.InvariantCulture)}\n");
         for (var length = 1; length <= Order; length++)
         {
             text.Write($"\n\\{length.ToString(CultureInfo.InvariantCulture)}-grams:\n");
-            for (var i = 1; i < nodes.Count; i++)
+            for (var node = lengths[length]; node < lengths[length + 1]; node++)
             {
-                if (nodes[i].Depth != length) continue;
-                var backoff = length < Order && nodes[i].Backoff != 0 ? $"\t{Log10(nodes[i].Backoff)}" : "";
-                text.Write($"{Log10(nodes[i].LogProbability)}\t{Spell(i)}{backoff}\n");
+                var backoff = length < Order && backoffs[node] != 0 ? $"\t{Log10(backoffs[node])}" : "";
+                text.Write($"{Log10(logProbabilities[node])}\t{Spell(node)}{backoff}\n");
             }
         }
         text.Write("\n\\end\\\n");
@@ -118,248 +137,66 @@ public sealed class NGramModel
     {
         if (order is < 1 or > 8) throw new ArgumentOutOfRangeException(nameof(order), $"the order is {order}, must be 1 to 8");
         if (symbols is < 1 or > LogProbs.MostSymbols) throw new ArgumentOutOfRangeException(nameof(symbols), $"there are {symbols} symbols, must be 1 to {LogProbs.MostSymbols}");
-        var model = new NGramModel(symbols, order);
+        var model = new NGramBuilder(symbols, order);
         new KneserNey(model, blank).Fill(sequences);
-        model.Finish();
-        return model;
+        return model.Build();
     }
 
-    private int Add(ReadOnlySpan<int> tokens, double logProbability, double backoff)
+    /// <summary>Where the children of each node begin, and behind them where the last ones end.</summary>
+    private static int[] FirstChildren(int[] children, int nodes)
     {
-        var parent = Find(tokens[..^1]) ?? throw new FormatException("its history is no n-gram of the model");
-        var node = nodes.Count;
-        if (!children.TryAdd((parent, tokens[^1]), node)) throw new FormatException("it occurs twice");
-        nodes.Add(new Node(tokens.Length, logProbability, backoff, 0));
-        return node;
-    }
-
-    private int? Find(ReadOnlySpan<int> tokens)
-    {
-        var node = 0;
-        foreach (var token in tokens)
-            if (!children.TryGetValue((node, token), out node)) return null;
-        return node;
-    }
-
-    /// <summary>Links every n-gram with itself without its first token, once all are there.</summary>
-    private void Finish()
-    {
-        // Children come after their parents, so a parent's link is there when the child needs it.
-        foreach (var ((parent, token), node) in children.OrderBy(child => child.Value))
+        var (first, next) = (new int[children.Length + 1], 1L);
+        for (var node = 0; node < children.Length; next += children[node++])
         {
-            var suffix = 0;
-            if (parent != 0)
-            {
-                // The longest end of the history that can be followed by the token.
-                for (suffix = nodes[parent].Suffix; !children.ContainsKey((suffix, token)) && suffix != 0;) suffix = nodes[suffix].Suffix;
-                suffix = children.GetValueOrDefault((suffix, token));
-            }
-            nodes[node] = nodes[node] with { Suffix = suffix };
+            if (children[node] < 0 || next + children[node] > nodes) throw new FormatException($"{nodes - 1} n-grams are fewer than their histories have children");
+            first[node] = (int)next;
         }
-        StartState = children.TryGetValue((0, start), out var started) && Order > 1 ? started : 0;
+        if (next != nodes) throw new FormatException($"{nodes - 1} n-grams are more than their histories have children");
+        first[^1] = nodes;
+        return first;
+    }
+
+    /// <summary>Links a node's children with themselves without their first token; those of shorter nodes are linked already.</summary>
+    private void LinkChildren(int parent)
+    {
+        for (var node = firstChildren[parent]; node < firstChildren[parent + 1]; node++)
+        {
+            var token = tokens[node];
+            if ((uint)token > (uint)end || node > firstChildren[parent] && token <= tokens[node - 1])
+                throw new FormatException($"token {token} of n-gram {node} is not one of 0..{end}, or not above the one before it");
+            if (parent == 0) continue;
+            // The longest end of the history that can be followed by the token.
+            var history = suffixes[parent];
+            while (history != 0 && Child(history, token) == 0) history = suffixes[history];
+            suffixes[node] = Child(history, token);
+        }
+    }
+
+    /// <summary>The node of an n-gram and a token behind it; 0, which is nobody's child, where there is none.</summary>
+    private int Child(int node, int token)
+    {
+        var (low, high) = (firstChildren[node], firstChildren[node + 1] - 1);
+        while (low <= high)
+        {
+            var middle = (low + high) >>> 1;
+            if (tokens[middle] == token) return middle;
+            if (tokens[middle] < token) low = middle + 1;
+            else high = middle - 1;
+        }
+        return 0;
     }
 
     private (double LogProbability, int State) Walk(int state, int token)
     {
         var backoff = 0.0;
         int child;
-        for (; !children.TryGetValue((state, token), out child); state = nodes[state].Suffix)
+        for (; (child = Child(state, token)) == 0; state = suffixes[state])
         {
             // Not even alone: an event that the model holds for impossible.
             if (state == 0) return (double.NegativeInfinity, 0);
-            backoff += nodes[state].Backoff;
+            backoff += backoffs[state];
         }
         // The state remembers at most Order - 1 labels.
-        var next = nodes[child].Depth < Order ? child : nodes[child].Suffix;
-        return (backoff + nodes[child].LogProbability, next);
-    }
-
-    /// <param name="Depth">Tokens of the n-gram.</param>
-    /// <param name="LogProbability">Of its last token after the others.</param>
-    /// <param name="Backoff">Logarithm of what is left for tokens not seen after it.</param>
-    /// <param name="Suffix">The longest of its ends, itself aside, that the model has.</param>
-    private readonly record struct Node(int Depth, double LogProbability, double Backoff, int Suffix);
-
-    /// <summary>Reads ARPA text line by line.</summary>
-    private sealed class ArpaReader(TextReader text, IReadOnlyList<string> symbols)
-    {
-        private const int LongestOrder = 16;
-
-        private readonly Dictionary<string, int> tokens = symbols.Select((name, i) => (name, i)).Where(s => s.name.Length > 0).ToDictionary(s => s.name, s => s.i);
-        private int number;
-
-        public NGramModel Read()
-        {
-            tokens[SentenceStart] = symbols.Count;
-            tokens[SentenceEnd] = symbols.Count + 1;
-            while (Line() is var line && line != "\\data\\")
-                if (line is null) throw new FormatException("no \\data\\ in the text: not an ARPA model");
-            var promised = new List<int>();
-            var head = Line();
-            for (; head is not null && head.StartsWith("ngram ", StringComparison.Ordinal); head = Line())
-            {
-                var parts = head[6..].Split('=');
-                if (parts.Length != 2 || Whole(parts[0]) != promised.Count + 1) throw Bad($"{Quoted.Text(head)} is not \"ngram {promised.Count + 1}=COUNT\"");
-                promised.Add(Whole(parts[1]));
-            }
-            if (promised.Count is 0 or > LongestOrder) throw Bad($"the model has {promised.Count} lengths of n-grams, must have 1 to {LongestOrder}");
-
-            var model = new NGramModel(symbols.Count, promised.Count);
-            for (var length = 1; length <= promised.Count; length++, head = Line())
-            {
-                if (head != $"\\{length.ToString(CultureInfo.InvariantCulture)}-grams:") throw Bad($"{Quoted.Text(head ?? "")} stands where \\{length}-grams: is due");
-                for (var i = 0; i < promised[length - 1]; i++) ReadNGram(model, length);
-            }
-            if (head != "\\end\\") throw Bad($"{Quoted.Text(head ?? "")} stands where \\end\\ is due: there are more n-grams than promised");
-            model.Finish();
-            return model;
-        }
-
-        private void ReadNGram(NGramModel model, int length)
-        {
-            var line = Line() ?? throw Bad("the text ends before \\end\\: it is torn");
-            var fields = line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
-            if (fields.Length != length + 1 && fields.Length != length + 2) throw Bad($"{Quoted.Text(line)} is not a probability, {length} token{(length > 1 ? "s" : "")} and perhaps a back-off weight");
-            var ids = new int[length];
-            for (var i = 0; i < length; i++)
-            {
-                if (fields[i + 1] == Unknown) return; // no label is unknown here
-                if (!tokens.TryGetValue(fields[i + 1], out ids[i])) throw Bad($"unknown symbol {Quoted.Text(fields[i + 1])}; known are {string.Join(" ", symbols.Where(name => name.Length > 0))}");
-            }
-            var log10 = Number(fields[0]);
-            if (log10 > 0) throw Bad($"the logarithm of a probability is {fields[0]}, must not be positive");
-            var backoff = fields.Length == length + 2 ? Number(fields[^1]) : 0;
-            if (Math.Abs(backoff) > LargestBackoffLog10) throw Bad(string.Create(CultureInfo.InvariantCulture, $"the back-off weight is {fields[^1]}, must be {-LargestBackoffLog10} to {LargestBackoffLog10}"));
-            try
-            {
-                model.Add(ids, log10 <= NeverLog10 ? double.NegativeInfinity : log10 * Math.Log(10), backoff * Math.Log(10));
-            }
-            catch (FormatException error)
-            {
-                throw Bad($"the n-gram {Quoted.Text(line)} cannot be used: {error.Message}");
-            }
-        }
-
-        /// <summary>The next line that is not empty.</summary>
-        private string? Line()
-        {
-            while (text.ReadLine() is { } line)
-            {
-                number++;
-                if (!string.IsNullOrWhiteSpace(line)) return line.Trim();
-            }
-            return null;
-        }
-
-        private int Whole(string field) => int.TryParse(field.Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out var value) ? value : throw Bad($"\"{field}\" is no whole number");
-
-        private double Number(string field) =>
-            double.TryParse(field, NumberStyles.Float, CultureInfo.InvariantCulture, out var value) && double.IsFinite(value) ? value : throw Bad($"\"{field}\" is no number");
-
-        private FormatException Bad(string what) => new(string.Create(CultureInfo.InvariantCulture, $"line {number}: {what}"));
-    }
-
-    /// <summary>Counts n-grams and turns the counts into probabilities.</summary>
-    private sealed class KneserNey(NGramModel model, int blank)
-    {
-        // Where too few n-grams occur once or twice to say better.
-        private const double UsualDiscount = 0.5;
-
-        private readonly List<Dictionary<Gram, int>> counts = [.. Enumerable.Range(0, model.Order).Select(_ => new Dictionary<Gram, int>())];
-
-        public void Fill(IEnumerable<int[]> sequences)
-        {
-            var any = false;
-            foreach (var sequence in sequences)
-            {
-                foreach (var label in sequence)
-                    if ((uint)label >= (uint)model.Symbols || label == blank) throw new ArgumentException($"label {label} is the blank or not in 0..{model.Symbols - 1}", nameof(sequences));
-                int[] tokens = [model.start, .. sequence, model.end];
-                // The longest n-grams are counted as they occur; the start mark also begins shorter ones.
-                for (var i = 1; i < tokens.Length; i++)
-                    for (var length = 1; length <= model.Order && length <= i + 1; length++)
-                        if (length == model.Order || length == i + 1) Count(length, tokens.AsSpan(i + 1 - length, length));
-                any = true;
-            }
-            if (!any) throw new ArgumentException("there are no sequences to learn from", nameof(sequences));
-            // Shorter ones count in how many ways they are continued to the left (K1).
-            for (var length = model.Order; length > 1; length--)
-                foreach (var gram in counts[length - 1].Keys) Count(length - 1, gram.Tokens.AsSpan(1));
-
-            AddUnigrams();
-            for (var length = 2; length <= model.Order; length++) AddLonger(length);
-        }
-
-        private void Count(int length, ReadOnlySpan<int> tokens)
-        {
-            var gram = new Gram(tokens.ToArray());
-            counts[length - 1][gram] = counts[length - 1].GetValueOrDefault(gram) + 1;
-        }
-
-        /// <summary>n1 / (n1 + 2 n2): the share that n-grams seen once give up (K2).</summary>
-        private double Discount(int length)
-        {
-            double once = counts[length - 1].Values.Count(count => count == 1), twice = counts[length - 1].Values.Count(count => count == 2);
-            return once > 0 && twice > 0 ? once / (once + 2 * twice) : UsualDiscount;
-        }
-
-        /// <summary>Single labels, interpolated with the uniform distribution over labels and the end, so that nothing is impossible (K3).</summary>
-        private void AddUnigrams()
-        {
-            var unigrams = counts[0].Where(pair => pair.Key.Tokens[0] != model.start).ToDictionary();
-            double total = unigrams.Values.Sum(), discount = Discount(1), left = discount * unigrams.Count / total;
-            var possible = Enumerable.Range(0, model.Symbols).Where(symbol => symbol != blank).Append(model.end).ToList();
-            foreach (var token in possible)
-            {
-                var count = unigrams.GetValueOrDefault(new Gram([token]));
-                model.Add([token], Math.Log(Math.Max(0, count - discount) / total + left / possible.Count), 0);
-            }
-            model.Add([model.start], double.NegativeInfinity, 0);
-        }
-
-        private void AddLonger(int length)
-        {
-            var discount = Discount(length);
-            foreach (var group in counts[length - 1].GroupBy(pair => new Gram(pair.Key.Tokens[..^1])).OrderBy(group => group.Key))
-            {
-                var history = model.Find(group.Key.Tokens);
-                if (history is null) continue; // only a history of the start mark alone may be missing, and it is not
-                double total = group.Sum(pair => pair.Value);
-                var left = discount * group.Count() / total; // K4
-                model.nodes[history.Value] = model.nodes[history.Value] with { Backoff = Math.Log(left) };
-                foreach (var (gram, count) in group.OrderBy(pair => pair.Key))
-                {
-                    var shorter = Math.Exp(Probability(gram.Tokens.AsSpan(1)));
-                    model.Add(gram.Tokens, Math.Log((count - discount) / total + left * shorter), 0); // K5
-                }
-            }
-        }
-
-        /// <summary>log p of the last token after the others, in the part of the model that is already there.</summary>
-        private double Probability(ReadOnlySpan<int> tokens)
-        {
-            if (model.Find(tokens) is { } node) return model.nodes[node].LogProbability;
-            var backoff = model.Find(tokens[..^1]) is { } history ? model.nodes[history].Backoff : 0;
-            return backoff + Probability(tokens[1..]);
-        }
-    }
-
-    /// <summary>Tokens that are equal when all of them are.</summary>
-    private sealed class Gram(int[] tokens) : IEquatable<Gram>, IComparable<Gram>
-    {
-        public int[] Tokens { get; } = tokens;
-
-        public bool Equals(Gram? other) => other is not null && Tokens.AsSpan().SequenceEqual(other.Tokens);
-
-        public override bool Equals(object? obj) => Equals(obj as Gram);
-
-        public int CompareTo(Gram? other) => other is null ? 1 : Tokens.AsSpan().SequenceCompareTo(other.Tokens);
-
-        public override int GetHashCode()
-        {
-            var hash = new HashCode();
-            foreach (var token in Tokens) hash.Add(token);
-            return hash.ToHashCode();
-        }
+        return (backoff + logProbabilities[child], child < backoffs.Length ? child : suffixes[child]);
     }
 }

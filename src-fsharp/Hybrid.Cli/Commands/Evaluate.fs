@@ -18,6 +18,7 @@ let run (arguments: ParseResults<EvaluateArguments>) =
 
     let recognizer =
         loadRecognizer (arguments.TryGetResult EvaluateArguments.Model) {
+            Greedy = arguments.Contains EvaluateArguments.Greedy
             Beam = arguments.TryGetResult EvaluateArguments.Beam
             Nbest = None
             Lm = arguments.TryGetResult EvaluateArguments.Lm

@@ -22,6 +22,16 @@ let run (arguments: ParseResults<InfoArguments>) =
                  model.Network.Spec.ToJson()
              else
                  string (summary { Features = model.Features; Network = model.Network.Spec }))
+
+        match model.LanguageModel with
+        | null -> ()
+        | _ when json -> ()
+        | language ->
+            let counts =
+                [ for length in 1 .. language.Model.Order -> string (language.Model.Count length) ]
+                |> String.concat ", "
+
+            printfn $"n-grams by length: {counts}; weight {language.Weight}, length bonus {language.LengthBonus}"
     | None, Some name ->
         let recipe = findRecipe name
 

@@ -143,6 +143,7 @@ let runPlain (paths: string list) = recognizeFiles (loadRecognizer None Search.N
 let run (arguments: ParseResults<RecognizeArguments>) =
     let recognizer =
         loadRecognizer (arguments.TryGetResult RecognizeArguments.Model) {
+            Greedy = arguments.Contains RecognizeArguments.Greedy
             Beam = arguments.TryGetResult RecognizeArguments.Beam
             Nbest = arguments.TryGetResult RecognizeArguments.Nbest
             Lm = arguments.TryGetResult RecognizeArguments.Lm

@@ -14,7 +14,20 @@ let run (arguments: ParseResults<ShrinkArguments>) =
 
     let least = defaultArg (arguments.TryGetResult ShrinkArguments.Least_Confidence) model.LeastConfidence
 
-    SpeechModel(model.Network, model.Inventory, model.Features, LeastConfidence = share "least-confidence" least)
+    let language =
+        weighted
+            model
+            (arguments.TryGetResult ShrinkArguments.Lm)
+            (arguments.TryGetResult ShrinkArguments.Lm_Weight)
+            (arguments.TryGetResult ShrinkArguments.Length_Bonus)
+
+    SpeechModel(
+        model.Network,
+        model.Inventory,
+        model.Features,
+        LeastConfidence = share "least-confidence" least,
+        LanguageModel = Option.toObj language
+    )
         .Save(path, halves = true)
 
     say $"{FileInfo(path).Length} bytes: {path}"

@@ -4,6 +4,7 @@ open System
 open System.IO
 open Expecto
 open Hybrid.Core
+open Hybrid.Tests.Refusal
 
 let private symbols = [| ""; "a"; "b"; "c" |]
 let private read (text: string) = NGramModel.Read(new StringReader(text), symbols)
@@ -36,6 +37,24 @@ ngram 3=1
 
 \\end\\
 "
+
+let private random order =
+    let random = CounterRandom(uint64 order).Stream()
+    let sequence () = Array.init (random.Below 9) (fun _ -> 1 + random.Below 3)
+    NGramModel.Estimate([ for _ in 1..100 -> sequence () ], 4, order), List.init 100 (fun _ -> sequence ())
+
+/// The tensors with one of them exchanged.
+let private forged (model: NGramModel) (tensor: StoredTensor) = [|
+    for own in model.Save() -> if own.Name = tensor.Name then tensor else own
+|]
+
+let private bytes name (values: int list) =
+    StoredTensor(
+        name,
+        TensorType.U8,
+        [| int64 values.Length |],
+        ReadOnlyMemory(values |> List.map byte |> Array.ofList)
+    )
 
 [<Tests>]
 let tests =
@@ -169,6 +188,112 @@ let tests =
                     (back.LogProbability labels)
                     (model.LogProbability labels)
                     $"{labels}"
+        }
+
+        test "tensors are the tree by length, history and token" {
+            let tensors =
+                (read small).Save() |> Seq.map (fun tensor -> tensor.Name, tensor.ToDoubles()) |> Map.ofSeq
+            // a b c <s> </s>; a b, b a, b </s>, <s> a; <s> a b.
+            Expect.equal tensors["tokens"] [| 1; 2; 3; 4; 5; 2; 1; 5; 1; 2 |] "tokens"
+            // Of the empty one, of the single ones, of the pairs.
+            Expect.equal tensors["children"] [| 5; 1; 2; 0; 1; 0; 0; 0; 0; 1 |] "children"
+            let natural values = [| for value in values -> value * ln10 |]
+
+            for name, expected in
+                [
+                    "log_probabilities", natural [ -0.7; -0.8; -0.9; -infinity; -0.6; -0.5; -0.3; -0.45; -0.1; -0.2 ]
+                    "backoffs", natural [ -0.2; -0.4; 0.0; -0.3; 0.0; -0.15; 0.0; 0.0; -0.05 ]
+                ] do
+                Expect.equal tensors[name] [| for value in expected -> float (float32 value) |] name
+        }
+
+        test "tensors read back give the same scores, halves within their eleven bits" {
+            for order in 1..6 do
+                let model, sequences = random order
+
+                let back change = NGramModel.Load([| for tensor in model.Save() -> change tensor |], 4)
+                let singles = back id
+
+                let halves =
+                    back (fun tensor ->
+                        if tensor.Type = TensorType.F32 then
+                            tensor.ToHalves()
+                        else
+                            tensor)
+
+                Expect.equal
+                    [ for n in 0 .. order + 1 -> singles.Count n ]
+                    [ for n in 0 .. order + 1 -> model.Count n ]
+                    "n-grams"
+
+                for labels in sequences do
+                    let expected = model.LogProbability labels
+                    // All terms are negative, and each is rounded by half of its last bit.
+                    let near bits = abs expected * 2.0 ** -bits + 1e-6
+                    Expect.isTrue (abs (singles.LogProbability labels - expected) <= near 24.0) $"{order}, {labels}"
+                    Expect.isTrue (abs (halves.LogProbability labels - expected) <= near 11.0) $"{order}, {labels}"
+        }
+
+        test "numbers beyond a byte are stored too" {
+            let model = NGramModel.Estimate([ [| 299; 1; 256 |] ], 300, 2)
+            let types = [ for tensor in Seq.truncate 2 (model.Save()) -> tensor.Type ]
+            Expect.equal types [ TensorType.I32; TensorType.I32 ] "tokens and children"
+            let back = NGramModel.Load(model.Save(), 300)
+            let score (model: NGramModel) = model.LogProbability [ 299; 1; 256 ]
+            Expect.floatClose { absolute = 1e-6; relative = 1e-6 } (score back) (score model) "score"
+        }
+
+        test "tensors of no model are refused" {
+            let model = read small
+            let refused part tensors = expectRefusal<FormatException, _> part (fun () -> NGramModel.Load(tensors, 4))
+
+            let singles name values =
+                StoredTensor.FromSingles(name, ReadOnlySpan(Array.ofList values), [ values.Length ])
+
+            refused "one is missing" (model.Save() |> Seq.take 3 |> Array.ofSeq)
+            refused "tokens of the n-grams is there twice" [| yield! model.Save(); Seq.head (model.Save()) |]
+            refused "x is no part of n-grams" [| singles "x" [ 1f ] |]
+            refused "must be U8 or I32" (forged model (singles "tokens" [ 1f ]))
+            refused "has 9 numbers, must have 10" (forged model (singles "log_probabilities" (List.replicate 9 -1f)))
+
+            refused
+                "has 0.5 at 3, must be -Infinity to 0"
+                (forged model (singles "log_probabilities" (List.init 10 (fun i -> if i = 3 then 0.5f else -1f))))
+
+            refused "has NaN at 0" (forged model (singles "log_probabilities" (List.replicate 10 nanf)))
+
+            refused
+                "has -231 at 8, must be -230 to 230"
+                (forged model (singles "backoffs" (List.init 9 (fun i -> if i = 8 then -231f else 0f))))
+
+            for part, children in
+                [
+                    "children of the n-grams is empty", []
+                    "10 n-grams are fewer than their histories have children", [ 5; 1; 2; 0; 1; 0; 0; 0; 0; 2 ]
+                    "10 n-grams are more than their histories have children", [ 5; 1; 2; 0; 1; 0; 0; 0; 0; 0 ]
+                    // The last pair continues itself.
+                    "these are not all n-grams of 1 to at most 15 tokens", [ 0; 5; 1; 2; 0; 1; 0; 0; 0; 1 ]
+                ] do
+                let tensors = forged model (bytes "children" children)
+                let count = max 0 (children.Length - 1)
+
+                refused part [|
+                    for t in tensors ->
+                        if t.Name = "backoffs" then
+                            singles t.Name (List.replicate count 0f)
+                        else
+                            t
+                |]
+
+            for tokens in
+                [
+                    [ 1; 2; 3; 4; 6; 2; 1; 5; 1; 2 ]
+                    [ 1; 3; 2; 4; 5; 2; 1; 5; 1; 2 ]
+                    [ 1; 2; 2; 4; 5; 2; 1; 5; 1; 2 ]
+                ] do
+                refused "is not one of 0..5, or not above" (forged model (bytes "tokens" tokens))
+
+            expectRefusal<FormatException, _> "is not one of 0..2" (fun () -> NGramModel.Load(model.Save(), 1))
         }
 
         test "a model of frequent sequences prefers them" {

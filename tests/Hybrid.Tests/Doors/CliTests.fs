@@ -273,6 +273,34 @@ let tests =
 
             Schema.expectValid "evaluation" evaluated
 
+            // In the model file they are used without being asked for.
+            hybrid
+                folder
+                ([ "shrink"; "--model"; model; "--out"; "guided"; "--lm"; "phones.arpa" ]
+                 @ [ "--lm-weight"; "0.5"; "--length-bonus"; "0.25" ])
+            |> expectSuccess
+            |> ignore
+
+            let guided = SpeechModel.Load(inside [ "guided" ])
+            let clip = AudioClip.Read utterance.AudioPath
+
+            for options, expected in
+                [
+                    [], Recognizer guided
+                    [ "--greedy" ], Recognizer(guided, Beam = null)
+                    [ "--beam"; "3" ], Recognizer(guided, Beam = (nonNull guided.LanguageModel).Search(width = 3))
+                    [ "--lm-weight"; "0"; "--length-bonus"; "0" ], Recognizer(guided, Beam = PrefixBeamOptions())
+                ] do
+                let output =
+                    (hybrid folder ([ "recognize"; "--model"; "guided"; file ] @ options) |> expectSuccess).Output
+
+                Expect.equal (output.Trim()) ($"{file}: {expected.Recognize clip}".Trim()) $"{options}"
+
+            Expect.stringContains
+                (hybrid folder [ "info"; "--model"; "guided" ] |> expectSuccess).Output
+                $"n-grams by length: 42, {languageModel.Count 2}; weight 0.5, length bonus 0.25"
+                "info"
+
             let aligner = Aligner recognizer
 
             hybrid folder ([ "align"; "--model"; model; "--out"; "aligned"; "--format"; "json" ] @ split)
@@ -471,6 +499,12 @@ let tests =
 
             hybrid folder [ "recognize"; "--model"; model; "--beam"; "3"; "--nbest"; "4"; "speech" ]
             |> expectRefusal 1 [ "--nbest is 4"; "--beam, 3" ]
+
+            hybrid folder [ "recognize"; "--model"; model; "--greedy"; "--beam"; "3"; "speech" ]
+            |> expectRefusal 1 [ "--greedy is no search" ]
+
+            hybrid folder [ "recognize"; "--model"; model; "--lm-weight"; "0.5"; "speech" ]
+            |> expectRefusal 1 [ "--lm-weight is of no use without --lm FILE" ]
 
             hybrid folder [ "recognize"; "--model"; model; "--beam"; "0"; "speech" ]
             |> expectRefusal 1 [ "beam width is 0" ]

@@ -61,7 +61,12 @@ let private written (write: string -> unit) =
         File.ReadAllBytes path)
 
 let private model =
-    lazy written (SpeechModel.Create(network, FeaturePreset(), PhoneInventory.Arpabet, 1UL).Save)
+    lazy
+        (let fresh = SpeechModel.Create(network, FeaturePreset(), PhoneInventory.Arpabet, 1UL)
+         let ngrams = NGramModel.Estimate([ for i in 1..39 -> [| i; 1 + i * i % 40; i; 2 |] ], 41, 3)
+         let language = WeightedLanguageModel(ngrams, 0.7, 1.5)
+         let model = SpeechModel(fresh.Network, fresh.Inventory, fresh.Features, LanguageModel = language)
+         written (fun path -> model.Save(path, halves = true)))
 
 let private checkpoint =
     lazy
@@ -168,6 +173,12 @@ let private readModel (path: string) =
 
     if model.Network.Parameters |> Seq.exists (fun p -> p.Value.Length <> p.Length) then
         failtest "weights are missing"
+
+    match model.LanguageModel with
+    | null -> ()
+    | language ->
+        if Double.IsNaN(language.Model.LogProbability [ 1; 2; 1; 2; 40 ]) then
+            failtest "a score is no number"
 
 /// What resuming does: the latest or the one before, into a trainer.
 let private readFolder (path: string) =

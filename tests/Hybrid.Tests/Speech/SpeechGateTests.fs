@@ -37,7 +37,7 @@ let private isSpeech reach least (logProbs: LogProbs) (label: LabelSpan) =
                 Array.max row
     ]
 
-    certainties.IsEmpty || List.average certainties >= least
+    not certainties.IsEmpty && List.average certainties >= least
 
 let private spec = ModelSpec(28, 41, [| LstmSpec(4, true) |], [| LinearSpec 41 |])
 
@@ -59,6 +59,13 @@ let tests =
             let sound = frames [ 1, 0.4f; 0, 0.9f; 2, 0.35f ]
             let hypothesis = greedy sound
             Expect.isTrue (obj.ReferenceEquals(SpeechGate(sound, 2, 0.0).Apply hypothesis, hypothesis)) "the same"
+        }
+
+        test "a phone amid blanks, which only a language model can have put there, goes" {
+            let sound = frames [ 0, 0.9f; 0, 0.9f; 0, 0.9f; 1, 0.9f ]
+            let hypothesis = Hypothesis([| LabelSpan(2, 1, 2, 0.05); LabelSpan(1, 3, 4, 0.9) |], -3.0)
+            Expect.equal (kept 1 0.5 sound hypothesis |> starts) [ 3 ] "within a frame"
+            Expect.equal (kept 2 0.5 sound hypothesis |> starts) [ 1; 3 ] "within two"
         }
 
         test "scores are those of all labels" {

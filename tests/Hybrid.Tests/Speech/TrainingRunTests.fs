@@ -2,6 +2,7 @@ module Hybrid.Tests.TrainingRunTests
 
 open System
 open System.IO
+open System.Text.Json.Nodes
 open Expecto
 open Hybrid.Core
 open Hybrid.Speech
@@ -74,6 +75,30 @@ let tests =
                 ]
 
                 Expect.isGreaterThan (List.distinct others).Length 1 "other seeds hold out others")
+        }
+
+        test "a checkpoint of an older program, whose recipes said less, belongs to the same training" {
+            withFolder (fun folder ->
+                let recipe = recipe 2
+                let run = TrainingRun.Prepare(recipe, SyntheticCorpus.Write(folder, 9, 3))
+                let now = TrainingIdentity.Describe(recipe, run.Train, run.Dev, Nullable())
+
+                let differences (change: JsonNode -> unit) =
+                    let older = Collections.Generic.Dictionary<string, string> now
+                    let json = nonNull (JsonNode.Parse(recipe.ToJson()))
+                    change (nonNull json["training"])
+                    older["hybrid.training.recipe"] <- json.ToJsonString()
+                    TrainingIdentity.Differences(older, now) |> List.ofSeq
+
+                Expect.equal
+                    (differences (fun training -> training.AsObject().Remove "speeds" |> ignore))
+                    []
+                    "without speeds"
+
+                Expect.equal
+                    (differences (fun training -> training["speeds"] <- JsonArray(JsonValue.Create 0.9)))
+                    [ "training.speeds was nothing, is null"; "training.speeds[0] was 0.9, is nothing" ]
+                    "with others")
         }
 
         test "a model file carries everything and reads back the same" {
