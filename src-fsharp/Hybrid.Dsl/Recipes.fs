@@ -44,7 +44,7 @@ module Recipes =
                 features (mfcc 28)
 
                 encoder {
-                    mask (time = 20, frequency = 4, timeCount = 2)
+                    mask (time = 30, frequency = 6, timeCount = 3, frequencyCount = 2)
                     conv1d (128, kernel = 5, stride = 2)
                     batchNorm
                     gelu
@@ -70,6 +70,7 @@ module Recipes =
                 optimizer (adamW (learningRate = 2e-3, weightDecay = 1e-2))
                 learningRate (warmUp (1.0, cosine (floor = 1e-5)))
                 clipGradients 5.0
+                speeds [ 0.9; 1.0; 1.1 ]
             })
 
     /// A larger network: one convolution, three bidirectional LSTMs, two of them with a pyramid step.
