@@ -17,8 +17,6 @@ public sealed class Conv1d<R> : Layer<R> where R : unmanaged, IBinaryFloatingPoi
     // Up to so many weights their gradient is computed in so many pieces of time.
     private const int SmallGradient = 1 << 14, GradientPieces = 8;
 
-    private const int Parts = 3;
-
     private readonly int inputs, kernel, stride, padding, dilation, groups;
     private readonly Parameter<R> weight, bias;
     private readonly PackedCopy<R>[] forward, backward;
@@ -83,14 +81,12 @@ public sealed class Conv1d<R> : Layer<R> where R : unmanaged, IBinaryFloatingPoi
         var workspace = pass.Workspace;
         var y = RentOutput(x, workspace);
         workspace.Tape<Conv1dTape>(this) = new Conv1dTape(x);
+        var parts = PartsOf(x, padding, stride, y.T, workspace);
         for (var g = 0; g < groups && y.T > 0; g++)
         {
             var taps = weight.Pack(ref forward[g], TapsByOutputs(g));
-            for (var i = 0; i < Parts; i++)
-            {
-                var part = PartOf(i, x, padding, stride, y.T, workspace);
-                Gemm.Multiply(Windows(part, g), taps, bias.Value.AsSpan(GroupOutputs * g, GroupOutputs), Outputs(y, g, part), workspace.Team); // F1
-            }
+            for (var i = 0; i < Parts.Count; i++)
+                Gemm.Multiply(Windows(parts[i], g), taps, bias.Value.AsSpan(GroupOutputs * g, GroupOutputs), Outputs(y, g, parts[i]), workspace.Team); // F1
         }
         y.ClearPadding();
         return y;
@@ -101,7 +97,8 @@ public sealed class Conv1d<R> : Layer<R> where R : unmanaged, IBinaryFloatingPoi
     {
         var workspace = pass.Workspace;
         var x = workspace.Tape<Conv1dTape>(this).X;
-        for (var g = 0; g < groups && dy.T > 0; g++) AddTaps(WeightGradient(x, dy, g, workspace), g); // B1
+        var parts = PartsOf(x, padding, stride, dy.T, workspace);
+        for (var g = 0; g < groups && dy.T > 0; g++) AddTaps(WeightGradient(parts, dy, g, workspace), g); // B1
         Rows.AddSum(dy.Matrix, bias.Gradient, workspace); // B2
         if (pass.WithoutInputGradient) return default;
         var dx = x.Like(workspace, inputs);
@@ -112,16 +109,16 @@ public sealed class Conv1d<R> : Layer<R> where R : unmanaged, IBinaryFloatingPoi
     }
 
     /// <summary>B1, [outputs / groups, kernel * inputs / groups].</summary>
-    private MatrixView<R> WeightGradient(Batch<R> x, Batch<R> dy, int group, Workspace workspace)
+    private MatrixView<R> WeightGradient(in Parts parts, Batch<R> dy, int group, Workspace workspace)
     {
         // A product of few weights has too few tiles to share, and packing weighs much: threads share it by time instead. The
         // pieces are the same for any team, and so are the bits.
         var pieces = GroupLength <= SmallGradient ? GradientPieces : 1;
         var all = new MatrixView<R>(workspace.RentZeroed<R>(pieces * GroupLength), pieces * GroupOutputs, GroupInputs * kernel);
         var sum = all.SliceRows(0, GroupOutputs);
-        for (var i = 0; i < Parts; i++)
+        for (var i = 0; i < Parts.Count; i++)
         {
-            var part = PartOf(i, x, padding, stride, dy.T, workspace);
+            var part = parts[i];
             if (part.Frames >= pieces && pieces > 1)
             {
                 workspace.Team.For(pieces, (Layer: this, dy, part, group, all), static (in (Conv1d<R> Layer, Batch<R> Dy, Part Part, int Group, MatrixView<R> All) s, int piece) =>
@@ -140,15 +137,13 @@ public sealed class Conv1d<R> : Layer<R> where R : unmanaged, IBinaryFloatingPoi
     /// <summary>B3 for stride 1: a convolution too, of dy with the taps in reverse order.</summary>
     private void Correlate(Batch<R> dy, Batch<R> dx, Workspace workspace)
     {
+        var parts = PartsOf(dy, Reach - padding, 1, dx.T, workspace);
         for (var g = 0; g < groups; g++)
         {
             var reversed = new WindowView<R>(weight.Value, GroupLength * g + kernel - 1, new Axis(kernel * GroupOutputs, GroupInputs * kernel, GroupOutputs, -1), new Axis(GroupInputs, kernel));
             var taps = weight.Pack(ref backward[g], reversed);
-            for (var i = 0; i < Parts; i++)
-            {
-                var part = PartOf(i, dy, Reach - padding, 1, dx.T, workspace);
-                Gemm.Multiply(Windows(part, GroupOutputs * g, GroupOutputs), taps, default, part.Rows(dx).SliceColumns(GroupInputs * g, GroupInputs), workspace.Team); // B3
-            }
+            for (var i = 0; i < Parts.Count; i++)
+                Gemm.Multiply(Windows(parts[i], GroupOutputs * g, GroupOutputs), taps, default, parts[i].Rows(dx).SliceColumns(GroupInputs * g, GroupInputs), workspace.Team); // B3
         }
     }
 
@@ -209,21 +204,22 @@ public sealed class Conv1d<R> : Layer<R> where R : unmanaged, IBinaryFloatingPoi
     /// The frames of a convolution in three parts: those that see zeros in front of the source, those that see its frames alone,
     /// which lie as they are needed, and those that see zeros behind it. Only what the first and the last see is copied.
     /// </summary>
-    /// <param name="index">0, 1 or 2; parts may be empty.</param>
     /// <param name="source">What is convolved.</param>
     /// <param name="front">Frames of zeros in front of it; less than 0 where its first frames are not seen.</param>
     /// <param name="step">Its frames from one frame of the result to the next.</param>
     /// <param name="frames">Of the result.</param>
     /// <param name="workspace">Memory for copies.</param>
-    private Part PartOf(int index, Batch<R> source, int front, int step, int frames, Workspace workspace)
+    private Parts PartsOf(Batch<R> source, int front, int step, int frames, Workspace workspace)
     {
         var inside = Math.Clamp((front + step - 1) / step, 0, frames);
         var room = source.T - 1 - Reach + front;
         var behind = room < 0 ? inside : Math.Clamp(room / step + 1, inside, frames);
-        if (index == 1) return new Part(inside, behind - inside, source.Data, source.B, source.F, inside * step - front, step);
-        var (first, end) = index == 0 ? (0, inside) : (behind, frames);
-        var seen = first == end ? default : Shift(source, front - first * step, (end - first - 1) * step + Reach + 1, workspace);
-        return new Part(first, end - first, seen, source.B, source.F, 0, step);
+        Part Copied(int first, int end)
+        {
+            var seen = first == end ? default : Shift(source, front - first * step, (end - first - 1) * step + Reach + 1, workspace);
+            return new Part(first, end - first, seen, source.B, source.F, 0, step);
+        }
+        return new Parts(Copied(0, inside), new Part(inside, behind - inside, source.Data, source.B, source.F, inside * step - front, step), Copied(behind, frames));
     }
 
     /// <summary>So many frames of which frame <paramref name="front"/> is the first of the batch; zeros where that has none.</summary>
@@ -256,6 +252,14 @@ public sealed class Conv1d<R> : Layer<R> where R : unmanaged, IBinaryFloatingPoi
             int begin = (int)((long)piece * Frames / pieces), end = (int)((piece + 1L) * Frames / pieces);
             return this with { First = First + begin, Frames = end - begin, Offset = Offset + begin * Step };
         }
+    }
+
+    /// <summary>What <see cref="PartsOf"/> makes, for all groups; parts may be empty.</summary>
+    private readonly record struct Parts(Part Front, Part Inside, Part Behind)
+    {
+        public const int Count = 3;
+
+        public Part this[int index] => index switch { 0 => Front, 1 => Inside, _ => Behind };
     }
 
     /// <param name="X">The input: B1, and the shape of its gradient.</param>

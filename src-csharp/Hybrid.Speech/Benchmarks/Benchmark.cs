@@ -14,9 +14,7 @@ namespace Hybrid.Speech;
 public sealed record Benchmark(string Group, string Case, double Operations, Func<ThreadTeam, Action> Prepare)
 {
     // A virtual machine's two cores may be one real core at times, and its neighbours take their part of both: rounds next to
-    // which the machine gives less than this of its peak do not count, as long as there are others.
-    private const double WholeSpeed = 0.9;
-
+    // which the machine is disturbed do not count, as long as there are others.
     private const int Rounds = 3, MostRounds = 9, FewestCalls = 3;
 
     /// <summary>Times the work.</summary>
@@ -49,7 +47,7 @@ public sealed record Benchmark(string Group, string Case, double Operations, Fun
             times.Sort();
             medians.Add(times[times.Count / 2]);
             var after = SpeedShare(team, machine);
-            if (Math.Min(before, after) >= WholeSpeed) undisturbed++;
+            if (Math.Min(before, after) >= Machine.WholeSpeed) undisturbed++;
             before = after;
         }
         // What the rounds themselves take: a list of times and a clock each, no more than this for a call.

@@ -12,6 +12,9 @@ namespace Hybrid.Speech;
 /// <param name="BandwidthGigabytes">Reading an array far larger than all caches, in 10^9 bytes a second.</param>
 public sealed record Machine(int Threads, int VectorBits, double PeakGflops, double BandwidthGigabytes)
 {
+    /// <summary>A machine that gives less than this of its peak is disturbed by its other users.</summary>
+    internal const double WholeSpeed = 0.9;
+
     private const int Chains = 24, Repeats = 1 << 20, ArrayLength = 1 << 25, Rounds = 10, MostRounds = 50;
 
     /// <summary>Measures; takes about a second, or some more for the moment in which no other user of the machine slows several threads down.</summary>
@@ -21,7 +24,7 @@ public sealed record Machine(int Threads, int VectorBits, double PeakGflops, dou
         Array.Fill(array, 1);
         double peak = 0, bandwidth = 0, one = 0;
         var alone = new ThreadTeam(1);
-        for (var round = 0; round < Rounds || round < MostRounds && peak < 0.9 * team.Threads * one; round++)
+        for (var round = 0; round < Rounds || round < MostRounds && peak < WholeSpeed * team.Threads * one; round++)
         {
             one = Math.Max(one, PeakNow(alone));
             peak = Math.Max(peak, PeakNow(team));
