@@ -27,9 +27,13 @@ public static class Gemm
     // Columns of B that all tiles of a block of A meet before the next ones: 512 x 128 floats, a quarter of the second-level cache.
     private const int BlockColumns = 128;
 
-    // So few rows of A, those of a recurrent step, are read where they lie: packing them would cost more than it saves. A
-    // panel of B, cut at so many k, stays in the first-level cache until the last of them has met it.
-    private const int DirectRows = 48, DirectK = 256;
+    // In front of a packed B, A is read where it lies if it has so few rows, those of a recurrent step, or meets so few columns, and at
+    // least so many k lie evenly: packing it would cost more than it saves. A panel of B, cut at so many k, stays in the first-level cache
+    // until the last row has met it.
+    private const int DirectRows = 48, DirectColumns = 64, DirectRun = 64, DirectK = 256;
+
+    // Rectangles of C for each thread: fewer where each begins anew with every block of B.
+    private const int PartsPerThread = 4, PartsOfBlockPerThread = 2;
 
     /// <summary>C = A B, or C += A B, for any strides of A and B; rows of C are contiguous.</summary>
     /// <param name="a">[M, K]; may be a transposed view.</param>
@@ -138,7 +142,7 @@ public static class Gemm
         }
         if (product.IsPacked || product.K == 0)
         {
-            var grid = new Grid(product.M, product.N, MicroKernel<R, TLanes>.Columns, threads);
+            var grid = new Grid(product.M, product.N, MicroKernel<R, TLanes>.Columns, threads, PartsPerThread);
             Share(team, grid.Count, (product, grid), static (in (Product<R> Product, Grid Grid) s, int i) => Compute<R, TLanes>(s.Product, s.Grid[i]));
             return;
         }
@@ -154,7 +158,7 @@ public static class Gemm
                 var other = new Block<R>(second, k, depth, j, columnsAtOnce, block.Panels + (long)depth * columnsAtOnce);
                 block.Pack<TLanes>(team);
                 other.Pack<TLanes>(team);
-                var grid = new Grid(product.M, Math.Max(block.Columns, other.Columns), MicroKernel<R, TLanes>.Columns, threads);
+                var grid = new Grid(product.M, Math.Max(block.Columns, other.Columns), MicroKernel<R, TLanes>.Columns, threads, PartsOfBlockPerThread);
                 Share(team, grid.Count, (block, other, grid), static (in (Block<R> Block, Block<R> Other, Grid Grid) s, int i) => Compute<R, TLanes>(s.Block, s.Other, s.Grid[i]));
             }
         }
@@ -200,18 +204,18 @@ public static class Gemm
             }
             (column, columns) = (end, column + columns - end);
         }
-        var direct = rows <= DirectRows && product.RowsA.IsEven && product.ColumnsA.IsEven;
-        var depth = Divide(product.K, Divide(product.K, direct ? DirectK : BlockK));
-        for (var k = 0; k < product.K; k += depth)
+        var direct = product.RowsA.IsEven && product.ColumnsA.Group >= DirectRun && (rows <= DirectRows || product.N <= DirectColumns);
+        var most = Divide(product.K, Divide(product.K, direct ? DirectK : BlockK));
+        for (int i = row, blockRows; i < row + rows; i += blockRows)
         {
-            depth = Math.Min(depth, product.K - k);
-            var panels = product.B + (long)column * product.K + (long)k * width;
-            for (var i = row; i < row + rows; i += BlockRows)
+            blockRows = Math.Min(BlockRows, row + rows - i);
+            for (int k = 0, depth; k < product.K; k += depth)
             {
-                var blockRows = Math.Min(BlockRows, row + rows - i);
+                depth = Math.Min(most, direct ? product.ColumnsA.Run(k) : product.K - k);
                 var tiles = direct
                     ? new Tiles<R>(product.A + product.RowsA.At(i) + product.ColumnsA.At(k), product.RowsA.Stride, product.ColumnsA.Stride)
                     : PackRows<R, TLanes>(product, i, blockRows, k, depth);
+                var panels = product.B + (long)column * product.K + (long)k * width;
                 MultiplyRows<R, TLanes>(product, tiles, i, blockRows, column, columns, k, depth, panels, (long)product.K * width);
             }
         }
@@ -417,36 +421,36 @@ public static class Gemm
 
     /// <summary>
     /// C in rectangles, several for each thread, so that an interrupted thread delays the others little; flat ones, as far as
-    /// there are rows, because each rectangle packs its rows of A.
+    /// there are rows, because each rectangle packs its rows of A. They begin at whole tiles and differ by one at most.
     /// </summary>
     private readonly struct Grid
     {
-        private const int PartsPerThread = 4, FewestRows = 24;
+        private const int FewestRows = 24, TileRows = 12;
 
-        private readonly int totalRows, rows, totalColumns, columns;
+        private readonly int rows, columns, panelWidth, down = 1, across = 1;
 
-        public Grid(int totalRows, int totalColumns, int panelWidth, int threads)
+        public Grid(int rows, int columns, int panelWidth, int threads, int partsPerThread)
         {
-            (this.totalRows, this.totalColumns) = (totalRows, totalColumns);
-            (rows, columns) = (totalRows, totalColumns);
+            (this.rows, this.columns, this.panelWidth) = (rows, columns, panelWidth);
             if (threads == 1) return;
-            var parts = PartsPerThread * threads;
-            rows = RoundUp(Divide(totalRows, Math.Clamp(totalRows / FewestRows, 1, parts)), 12);
-            columns = RoundUp(Divide(totalColumns, Divide(parts, Divide(totalRows, rows))), panelWidth);
+            var parts = partsPerThread * threads;
+            down = Math.Clamp(rows / FewestRows, 1, parts);
+            across = Math.Min(Divide(parts, down), Divide(columns, panelWidth));
         }
 
-        private int Across => Divide(totalColumns, columns);
-
-        public int Count => Divide(totalRows, rows) * Across;
+        public int Count => down * across;
 
         public Rectangle this[int index]
         {
             get
             {
-                int row = index / Across * rows, first = index % Across * columns;
-                return new Rectangle(row, Math.Min(rows, totalRows - row), first, Math.Min(columns, totalColumns - first));
+                int i = index / across, j = index % across;
+                int row = Begin(i, down, rows, TileRows), column = Begin(j, across, columns, panelWidth);
+                return new Rectangle(row, Begin(i + 1, down, rows, TileRows) - row, column, Begin(j + 1, across, columns, panelWidth) - column);
             }
         }
+
+        private static int Begin(int part, int parts, int total, int unit) => Math.Min((int)((long)Divide(total, unit) * part / parts) * unit, total);
     }
 
     /// <summary>Packing space of a thread.</summary>
