@@ -8,41 +8,11 @@ open Hybrid.Core
 open Hybrid.Speech
 open Hybrid.Tests
 open Hybrid.Tests.Tier
+open Hybrid.Tests.CommandLine
 open Hybrid.Tests.Process
 
-let private expectSuccess (finished: Finished) =
-    Expect.equal finished.ExitCode 0 (string finished)
-    finished
-
-/// One sentence on standard error, the exit code, and no stack trace.
-let private refused (code: int) (parts: string list) (finished: Finished) =
-    Expect.equal finished.ExitCode code (string finished)
-
-    for part in parts do
-        Expect.stringContains finished.Errors part (string finished)
-
-    Expect.isFalse (finished.Errors.Contains "   at ") $"a stack trace: {finished}"
-    finished
-
-let private expectRefusal code parts finished = refused code parts finished |> ignore<Finished>
 let private parse (json: string) = JsonDocument.Parse(json).RootElement
 let private numberOf (name: string) (element: JsonElement) = element.GetProperty(name).GetDouble()
-
-/// A model that has seen two epochs of next to nothing: enough for every door, of no use.
-let private untrained =
-    lazy
-        (let folder = Directory.CreateTempSubdirectory("hybrid-test-model-").FullName
-         AppDomain.CurrentDomain.ProcessExit.Add(fun _ -> Directory.Delete(folder, true))
-
-         hybrid folder [ "synth"; "--out"; "speech"; "--utterances"; "30"; "--speakers"; "10" ]
-         |> expectSuccess
-         |> ignore
-
-         hybrid folder [ "train"; "--recipe"; "tiny"; "--corpus"; "speech"; "--out"; "run"; "--epochs"; "2" ]
-         |> expectSuccess
-         |> ignore
-
-         folder)
 
 [<Tests>]
 let tests =
@@ -464,111 +434,5 @@ let tests =
 
             for verb in [ "demo"; "synth"; "check-data"; "train"; "evaluate"; "recognize"; "align"; "lm"; "info" ] do
                 Expect.stringContains finished.Output verb verb
-        }
-
-        test "bad input ends in one sentence that names it" {
-            let folder = untrained.Value
-            let model = "run/model.safetensors"
-            let write name (text: string) = File.WriteAllText(Path.Combine(folder, name), text)
-            write "torn.safetensors" "torn"
-            write "broken.wav" "not a sound"
-            write "empty.jsonl" "\n"
-            write "line.jsonl" "{\"id\": \"a\"}\n"
-
-            write
-                "missing.jsonl"
-                "{\"id\":\"a\",\"audio\":\"nowhere.wav\",\"text\":\"HAND\",\"split\":\"train\",\"speaker\":\"x\"}\n{\"id\":\"b\",\"audio\":\"nowhere.wav\",\"text\":\"HAND\",\"split\":\"dev\",\"speaker\":\"y\"}\n"
-
-            write "spec.json" "{}"
-            let train recipe corpus = hybrid folder [ "train"; "--recipe"; recipe; "--corpus"; corpus; "--out"; "x" ]
-            hybrid folder [ "fly" ] |> expectRefusal 1 [ "fly" ]
-
-            hybrid folder [ "synth"; "--out"; "x"; "--utterances"; "5"; "--speakers"; "2" ]
-            |> expectRefusal 1 [ "--speakers is 2" ]
-
-            hybrid folder [ "synth"; "--out"; "x"; "--utterances"; "5" ] |> expectRefusal 1 [ "--speakers" ]
-            train "huge" "speech" |> expectRefusal 1 [ "huge"; "tiny, small, base" ]
-            train "spec.json" "speech" |> expectRefusal 1 [ "spec.json" ]
-            train "tiny" "nowhere" |> expectRefusal 1 [ "nowhere"; "LibriSpeech" ]
-
-            hybrid folder [ "recognize"; "--model"; model; "--json"; "--submission"; "x.csv"; "speech" ]
-            |> expectRefusal 1 [ "--submission and --json" ]
-
-            hybrid folder [ "recognize"; "--model"; model; "--json"; "--format"; "ctm"; "speech" ]
-            |> expectRefusal 1 [ "--format and --json" ]
-
-            hybrid folder [ "recognize"; "--model"; model; "--beam"; "3"; "--nbest"; "4"; "speech" ]
-            |> expectRefusal 1 [ "--nbest is 4"; "--beam, 3" ]
-
-            hybrid folder [ "recognize"; "--model"; model; "--greedy"; "--beam"; "3"; "speech" ]
-            |> expectRefusal 1 [ "--greedy is no search" ]
-
-            hybrid folder [ "recognize"; "--model"; model; "--lm-weight"; "0.5"; "speech" ]
-            |> expectRefusal 1 [ "--lm-weight is of no use without --lm FILE" ]
-
-            hybrid folder [ "recognize"; "--model"; model; "--beam"; "0"; "speech" ]
-            |> expectRefusal 1 [ "beam width is 0" ]
-
-            hybrid folder [ "recognize"; "--model"; model; "--lm"; "nowhere.arpa"; "speech" ]
-            |> expectRefusal 1 [ "nowhere.arpa" ]
-
-            hybrid folder [ "recognize"; "--model"; model; "--lm"; "line.jsonl"; "speech" ]
-            |> expectRefusal 1 [ "line.jsonl"; "not an ARPA model" ]
-
-            hybrid folder [ "recognize"; "--model"; model; "--format"; "textgrid"; "speech" ]
-            |> expectRefusal 1 [ "--out FOLDER" ]
-
-            hybrid folder [ "align"; "--model"; model; "--out"; "x" ] |> expectRefusal 1 [ "nothing to align" ]
-
-            hybrid folder [ "align"; "--model"; model; "--out"; "x"; "--corpus"; "speech"; "broken.wav" ]
-            |> expectRefusal 1 [ "--corpus stands alone" ]
-
-            hybrid folder [ "align"; "--model"; model; "--out"; "x"; "a.wav"; "b.wav"; "--text"; "hope" ]
-            |> expectRefusal 1 [ "--text is for one sound file" ]
-
-            hybrid folder [ "align"; "--model"; model; "--out"; "x"; "nowhere.wav" ]
-            |> expectRefusal 2 [ "nowhere.wav"; "0 of 1 aligned" ]
-
-            hybrid folder [ "lm"; "--corpus"; "speech"; "--out"; "x.arpa"; "--order"; "9" ]
-            |> expectRefusal 1 [ "--order is 9" ]
-
-            hybrid folder [ "evaluate"; "--model"; model; "--corpus"; "speech"; "--fold"; "none" ]
-            |> expectRefusal 1 [ "no fold and no file named none" ]
-
-            train "tiny" "empty.jsonl" |> expectRefusal 1 [ "empty.jsonl"; "empty" ]
-            train "tiny" "line.jsonl" |> expectRefusal 1 [ "line.jsonl"; "line 1"; "audio" ]
-            train "tiny" "missing.jsonl" |> expectRefusal 1 [ "nowhere.wav" ]
-
-            hybrid folder [
-                "train"
-                "--recipe"
-                "tiny"
-                "--corpus"
-                "speech"
-                "--out"
-                "x"
-                "--epochs"
-                "1"
-                "--minutes"
-                "1"
-            ]
-            |> expectRefusal 1 [ "--epochs and --minutes" ]
-
-            hybrid folder [ "recognize"; "--model"; "torn.safetensors"; "broken.wav" ]
-            |> expectRefusal 1 [ "torn.safetensors" ]
-
-            for name in [ "broken.wav"; "nowhere.wav" ] do
-                let finished = hybrid folder [ "recognize"; "--model"; model; name ] |> refused 1 [ name ]
-                Expect.equal (finished.Errors.Split(name).Length - 1) 1 $"the path is said once: {finished}"
-
-            let good = Directory.GetFiles(Path.Combine(folder, "speech", "wav"))[0]
-
-            hybrid folder [ "recognize"; "--model"; model; "broken.wav"; good ]
-            |> expectRefusal 2 [ "broken.wav" ]
-
-            hybrid folder [ "evaluate"; "--model"; model; "--corpus"; "speech"; "--split"; "none" ]
-            |> expectRefusal 1 [ "none"; "train" ]
-
-            hybrid folder [ "info" ] |> expectRefusal 1 [ "--model FILE or --recipe NAME" ]
         }
     ]

@@ -5,11 +5,10 @@ open System
 open System.IO
 open Expecto
 open Hybrid.Tests.Tier
+open Hybrid.Tests.CommandLine
 open Hybrid.Tests.Process
 
-let private expectSuccess (finished: Finished) =
-    Expect.equal finished.ExitCode 0 (string finished)
-    finished.Output
+let private outputOf finished = (expectSuccess finished).Output
 
 /// Packages that are on this machine anyway, and a place of our own for new ones: an earlier build of the same version must not be
 /// taken for this one.
@@ -84,7 +83,7 @@ let tests =
                     $"<configuration><packageSources><add key=\"here\" value=\"{packages}\" /></packageSources></configuration>"
                 )
 
-                let output = dotnetWithin limit variables folder [ "run"; "--project"; app ] |> expectSuccess
+                let output = dotnetWithin limit variables folder [ "run"; "--project"; app ] |> outputOf
                 let byDefault = Hybrid.Speech.Recognizer.Default.Recognize(Hybrid.Speech.AudioClip.Read wav)
                 Expect.equal (output.Trim().Split('\n').Length) byDefault.Phones.Count "a line for each phone"
 
@@ -98,7 +97,7 @@ let tests =
                 ]
 
                 File.WriteAllLines(Path.Combine(folder, "script.fsx"), script)
-                let output = dotnetWithin limit variables folder [ "fsi"; "script.fsx" ] |> expectSuccess
+                let output = dotnetWithin limit variables folder [ "fsi"; "script.fsx" ] |> outputOf
                 Expect.stringContains output (string expected) "FSI"
 
                 // The printers come with it.
@@ -111,7 +110,7 @@ let tests =
 
                 let output =
                     dotnetReading (String.concat "\n" lines + "\n") limit variables folder [ "fsi"; "--nologo" ]
-                    |> expectSuccess
+                    |> outputOf
 
                 Expect.stringContains output "layer" "header"
                 Expect.stringContains output "output for 3 s" "a table, not a record"
@@ -136,8 +135,7 @@ let tests =
                 let tool = Directory.GetFiles(tools, "hybrid.dll", SearchOption.AllDirectories) |> Array.exactlyOne
 
                 let output =
-                    dotnet folder [ tool; "recognize"; "--model"; CSharpTests.model; "recording.wav" ]
-                    |> expectSuccess
+                    dotnet folder [ tool; "recognize"; "--model"; CSharpTests.model; "recording.wav" ] |> outputOf
 
                 Expect.equal (output.Trim()) $"recording.wav: {expected}" "tool"))
     ]

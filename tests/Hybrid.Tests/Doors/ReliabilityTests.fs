@@ -9,6 +9,7 @@ open Expecto
 open Hybrid.Core
 open Hybrid.Speech
 open Hybrid.Tests.Tier
+open Hybrid.Tests.CommandLine
 
 let private program = Path.Combine(AppContext.BaseDirectory, "hybrid.dll")
 
@@ -218,20 +219,15 @@ let kills =
 
                 Expect.equal (train "tiny" "speech" 1).ExitCode 0 "train"
 
-                let refused (finished: Process.Finished) parts =
-                    Expect.equal finished.ExitCode 1 $"{finished}"
+                train "tiny" "speech" 2 |> expectRefusal 1 [ "training.epochs was 1, is 2" ]
 
-                    for part: string in parts do
-                        Expect.stringContains finished.Errors part $"{finished}"
-
-                refused (train "tiny" "speech" 2) [ "training.epochs was 1, is 2" ]
-
-                refused (train "small" "speech" 1) [
+                train "small" "speech" 1
+                |> expectRefusal 1 [
                     "network.encoder[0].layer was \"conv1d\", is \"masking\""
                     "training.optimizer.learningRate"
                 ]
 
-                refused (train "tiny" "other" 1) [ "training data: 24 utterances" ])
+                train "tiny" "other" 1 |> expectRefusal 1 [ "training data: 24 utterances" ])
         }
 
         test "a training in a folder that holds one moves it aside" {
