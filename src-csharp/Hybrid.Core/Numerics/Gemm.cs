@@ -450,7 +450,8 @@ public static class Gemm
             }
         }
 
-        private static int Begin(int part, int parts, int total, int unit) => Math.Min((int)((long)Divide(total, unit) * part / parts) * unit, total);
+        // Rounded, so that of halves every other is large, and who took a large one first gets a small one next.
+        private static int Begin(int part, int parts, int total, int unit) => Math.Min((int)((2L * Divide(total, unit) * part + parts) / (2 * parts)) * unit, total);
     }
 
     /// <summary>Packing space of a thread.</summary>
