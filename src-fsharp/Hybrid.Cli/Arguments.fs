@@ -73,7 +73,7 @@ type TrainArguments =
     interface IArgParserTemplate with
         member a.Usage =
             match a with
-            | Recipe _ -> "tiny, small, base, or a JSON file as `hybrid info --recipe NAME --json` prints it"
+            | Recipe _ -> "tiny, small, base, hw3p2, or a JSON file as `hybrid info --recipe NAME --json` prints it"
             | Corpus _ ->
                 "a manifest, or a folder: with manifest.jsonl, of LibriSpeech, of CMU 11-785 HW3P2, or of sound files with transcripts"
             | Dev _ ->
@@ -268,7 +268,7 @@ type InfoArguments =
         member a.Usage =
             match a with
             | Model _ -> "a model file"
-            | Recipe _ -> "tiny, small, base, or a JSON file"
+            | Recipe _ -> "tiny, small, base, hw3p2, or a JSON file"
             | Json -> "print the recipe or the network as JSON"
 
 /// What `hybrid bench` takes.
@@ -286,7 +286,8 @@ type BenchArguments =
             | Seconds _ -> "about how long to time each case (default: 1)"
             | Anchors _ -> "reference data of beam searches, to decode these and compare the labels"
             | Json -> "print a JSON array"
-            | Groups _ -> "what to time (default: all); layers shows how a training step divides among them"
+            | Groups _ ->
+                "what to time (default: all but growth); layers shows how a training step divides among them, a wrong name lists the groups"
 
 /// What the program can be asked for.
 [<HelpFlags("--help", "-h"); HelpDescription "show this text">]

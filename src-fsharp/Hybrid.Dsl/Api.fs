@@ -90,22 +90,22 @@ module Api =
     /// Holds the hand-derived gradients of a layer, of one's own too, against central differences, in training and in evaluation.
     let checkGradients (layer: LayerSpec) : GradientReport = GradientCheck.Of layer
 
-    /// Compares what a model recognises with the transcripts.
+    /// A dictionary of pronunciations, such as CMUdict: `WORD  PH PH` or `WORD,PH PH` in each line.
+    let lexicon (path: string) : Lexicon = Lexicon.Read(path, PhoneInventory.Arpabet)
+
+    /// Compares what a model recognises with the transcripts; words are looked up among the built-in ones.
     let evaluate (model: SpeechModel) (utterances: IReadOnlyList<Utterance>) : Evaluation =
-        let struct (evaluation, _) = Recognizer(model).Evaluate utterances
-        evaluation
+        evaluateWith (model, utterances)
 
     /// The phones of a sound file.
     let recognize (model: SpeechModel) (path: string) : Recognition = Recognizer(model).Recognize(AudioClip.Read path)
 
     /// Where the phones and words of a text are in a sound file; words are looked up among the built-in ones.
-    let align (model: SpeechModel) (path: string) (text: string) : Alignment =
-        Aligner(Recognizer model).AlignText(path, AudioClip.Read path, text)
+    let align (model: SpeechModel) (path: string) (text: string) : Alignment = alignWith (model, path, text)
 
     /// A model of which phones follow which, from transcripts; words are looked up among the built-in ones.
     let languageModel (order: int) (utterances: IReadOnlyList<Utterance>) : NGramModel =
-        let struct (model, _) = LanguageModels.Estimate(utterances, PhoneInventory.Arpabet, order)
-        model
+        languageModelWith (order, utterances)
 
     /// The most probable readings of a sound file, the best first, found by a beam search, with a language model if one is given or
     /// the model has one.

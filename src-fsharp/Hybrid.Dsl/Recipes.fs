@@ -37,11 +37,11 @@ module Recipes =
                 clipGradients 5.0
             })
 
-    /// For an hour on a laptop: early subsampling, so that there are many updates.
+    /// For an hour on a laptop: early subsampling and small batches, so that there are many updates.
     let small =
         let network =
             encoderDecoder {
-                features (mfcc 28)
+                features (mfcc (28, deltas = 2))
 
                 encoder {
                     mask (time = 30, frequency = 6, timeCount = 3, frequencyCount = 2)
@@ -64,9 +64,9 @@ module Recipes =
             network
             (training {
                 seed 1
-                epochs 40
-                batchSize 16
-                batchFrames 5000
+                epochs 50
+                batchSize 8
+                batchFrames 2500
                 optimizer (adamW (learningRate = 2e-3, weightDecay = 1e-2))
                 learningRate (warmUp (1.0, cosine (floor = 1e-5)))
                 clipGradients 5.0

@@ -140,7 +140,7 @@ let page () = [
     "float, to the largest value itself; for central differences, to the larger of both values and one. Hybrid computes in double everywhere except in"
     "the last column. Limits: 1e-7 for central differences, 1e-10 in double, 1e-4 in float."
     ""
-    "- Central differences: steps of 1e-5 on every input, parameter and initial state (tests/Hybrid.Tests/GradientCheck.fs)."
+    "- Central differences: steps of 1e-5, times the value where that is above one, on every input, parameter and initial state (src-csharp/Hybrid.Core/Checks/GradientCheck.cs)."
     "- PyTorch, recorded: float64 values from tests/golden/make_golden.py."
     "- DiffSharp: reverse mode on definitions written frame by frame (tests/Hybrid.Oracles/DiffSharpOracle.fs); its values are also recorded in"
     "  tests/golden/diffsharp.safetensors, which every test run checks."

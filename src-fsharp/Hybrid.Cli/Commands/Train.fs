@@ -89,8 +89,8 @@ let run (arguments: ParseResults<TrainArguments>) =
         raise (UserException "--epochs and --minutes exclude each other: give one of them")
 
     Option.iter (positive "minutes") minutes
-    let interval = arguments.GetResult(TrainArguments.Checkpoint_Seconds, 60.0)
-    positive "checkpoint-seconds" interval
+    let interval = arguments.TryGetResult TrainArguments.Checkpoint_Seconds
+    Option.iter (positive "checkpoint-seconds") interval
     let threads = arguments.GetResult(TrainArguments.Threads, Environment.ProcessorCount)
     positive "threads" threads
     let limit = minutes |> Option.map TimeSpan.FromMinutes |> Option.toNullable
@@ -116,7 +116,7 @@ let run (arguments: ParseResults<TrainArguments>) =
                 Option.toObj folder,
                 limit,
                 arguments.Contains TrainArguments.Resume,
-                TimeSpan.FromSeconds interval
+                interval |> Option.map TimeSpan.FromSeconds |> Option.toNullable
             ))
         |> ignore<SpeechModel>
 

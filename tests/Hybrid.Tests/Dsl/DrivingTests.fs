@@ -82,6 +82,76 @@ let tests =
                 Expect.equal (List.ofSeq steps) [ 1L; 2L ] "no step after that")
         }
 
+        test
+            "dictionaries of a script's own serve training, evaluation, alignment and n-grams; a training goes on, and ends by the clock" {
+            withFolder (fun folder ->
+                let corpus = synthesize (Path.Combine(folder, "speech")) 12 3 1
+                let path = Path.Combine(folder, "dictionary.txt")
+
+                // The same words with other spellings, which nobody has built in.
+                File.WriteAllLines(
+                    path,
+                    [ for word in WordList.All -> $"""X{word.Spelling} {String.Join(" ", word.Phones)}""" ]
+                )
+
+                let lexicons = [ lexicon path ]
+                let respell (text: string) = String.Join(" ", [ for word in text.Split ' ' -> "X" + word ])
+                let text (u: Utterance) = Option.get (Option.ofObj u.Text)
+
+                let respelt =
+                    Corpus [|
+                        for u in corpus.Utterances ->
+                            Utterance(u.Id, u.AudioPath, u.Speaker, u.Split, respell (text u), null)
+                    |]
+
+                let known = trainWith (network, schedule, corpus, folder = Path.Combine(folder, "known"))
+
+                let run resume =
+                    trainWith (
+                        network,
+                        schedule,
+                        respelt,
+                        lexicons = lexicons,
+                        folder = Path.Combine(folder, "run"),
+                        resume = resume
+                    )
+
+                let losses (result: TrainingResult) = [ for epoch in result.History -> epoch.TrainLoss, epoch.DevPer ]
+                let trained = run false
+                Expect.equal (losses trained) (losses known) "the same training"
+                Expect.equal (losses (run true)) (losses known) "nothing is left to do"
+
+                Expect.throwsT<ArgumentException>
+                    (fun () -> trainWith (network, schedule, respelt) |> ignore<TrainingResult>)
+                    "no built-in words"
+
+                let model = known.Model
+
+                Expect.equal
+                    (evaluateWith (model, respelt.Utterances, lexicons = lexicons)).Per
+                    (evaluate model corpus.Utterances).Per
+                    "evaluation"
+
+                let one = corpus.Utterances[0]
+                let phones (alignment: Alignment) = [ for phone in alignment.Phones -> phone ]
+
+                Expect.equal
+                    (phones (alignWith (model, one.AudioPath, respell (text one), lexicons = lexicons)))
+                    (phones (align model one.AudioPath (text one)))
+                    "alignment"
+
+                let count (model: NGramModel) = model.Count 1, model.Count 2
+
+                Expect.equal
+                    (count (languageModelWith (2, respelt.Utterances, lexicons = lexicons)))
+                    (count (languageModel 2 corpus.Utterances))
+                    "n-grams"
+
+                let longer = TrainingSpec(Seed = 1UL, Epochs = 100_000, Batch = BatchSize(4, 16000))
+                let soon = trainWith (network, longer, corpus, minutes = 0.02)
+                Expect.isLessThan soon.History.Count 100_000 "ends by the clock")
+        }
+
         test "frozen layers, averages and early ends hold for scripts, and for the command line alike" {
             withFolder (fun folder ->
                 let corpus = synthesize (Path.Combine(folder, "speech")) 12 3 1
