@@ -85,7 +85,7 @@ type TrainArguments =
             | Threads _ -> "how many threads share the work (default: all processors)"
             | Seed _ -> "starting weights, order and masks follow from it (default: the recipe's)"
             | Resume -> "continue from the folder's last checkpoint"
-            | Checkpoint_Seconds _ -> "the longest time between two checkpoints (default: 60)"
+            | Checkpoint_Seconds _ -> "the longest time between two checkpoints (default: the recipe's, a minute)"
             | Overfit _ -> "only see whether the network can learn so many utterances by heart"
 
 let private greedyHelp =

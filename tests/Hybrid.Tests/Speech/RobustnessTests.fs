@@ -160,16 +160,15 @@ let tests =
         tests' "synthetic" synthetic _.Synthetic
         tests' "recorded" recorded _.Recorded
 
-        test "silence and hum have no phones, a tone hardly any" {
-            for name, most, wave in
+        test "silence, hum and a tone have no phones" {
+            for name, wave in
                 [
-                    "silence", 0, (fun _ -> 0.0)
-                    "an offset", 0, (fun _ -> 0.1)
-                    "hum", 0, sine 50.0
-                    "a tone", 3, sine 440.0 >> (*) 0.3
+                    "silence", (fun _ -> 0.0)
+                    "an offset", (fun _ -> 0.1)
+                    "hum", sine 50.0
+                    "a tone", sine 440.0 >> (*) 0.3
                 ] do
-                let found = (Recognizer.Default.Recognize(sound 10.0 wave)).Phones.Count
-                Expect.isLessThanOrEqual found most name
+                Expect.isEmpty (Recognizer.Default.Recognize(sound 10.0 wave)).Phones name
         }
 
         test "noise and music have few phones" {
@@ -196,21 +195,18 @@ let tests =
         test "speech stays where noise is before and behind it" {
             let clips, _ = synthetic.Value
 
-            let before, within =
-                [
-                    for clip in List.truncate 4 clips do
-                        let level = clip.Samples |> Array.averageBy (fun x -> x * x) |> sqrt
-                        let after = Recognizer.Default.Recognize(between 5.0 (0.1f * level) clip)
+            for clip in List.truncate 4 clips do
+                let level = clip.Samples |> Array.averageBy (fun x -> x * x) |> sqrt
+                let after = Recognizer.Default.Recognize(between 5.0 (0.1f * level) clip)
 
-                        (Recognizer.Default.Recognize clip).Phones.Count,
-                        after.Phones
-                        |> Seq.filter (fun phone ->
-                            phone.StartSeconds > 4.9 && phone.EndSeconds < 5.1 + clip.DurationSeconds)
-                        |> Seq.length
-                ]
-                |> List.unzip
+                let within =
+                    after.Phones
+                    |> Seq.filter (fun phone ->
+                        phone.StartSeconds > 4.9 && phone.EndSeconds < 5.1 + clip.DurationSeconds)
+                    |> Seq.length
 
-            Expect.isGreaterThan (2 * List.sum within) (List.sum before) "phones of the speech that are still there"
+                let before = (Recognizer.Default.Recognize clip).Phones.Count
+                Expect.isGreaterThan (2 * within) before "phones of the speech that are still there"
         }
 
         test "a tenth of a second has few phones, what is shorter than a frame none" {

@@ -133,7 +133,7 @@ let tests =
             Expect.isTrue (obj.ReferenceEquals(Recognizer.Default, Recognizer.Default)) "one recogniser"
             Expect.isTrue (obj.ReferenceEquals(Recognizer.Default.Model, SpeechModel.Default)) "one model"
             Expect.sequenceEqual SpeechModel.Default.Inventory.Symbols PhoneInventory.Arpabet.Symbols "phones"
-            Expect.equal SpeechModel.Default.Features (FeaturePreset.Mfcc 28) "features"
+            Expect.equal SpeechModel.Default.Features (FeaturePreset.Mfcc(28, 2)) "features"
         }
 
         test "recognises recordings" {
@@ -146,7 +146,7 @@ let tests =
 
             let struct (evaluation, leftOut) = Recognizer.Default.Evaluate(utterances, lexicons)
             Expect.isEmpty leftOut "all have pronunciations"
-            // It has heard them in training; of speakers it has not heard a quarter of the phones is wrong.
+            // It has heard them in training; of speakers it has not heard a fifth of the phones is wrong.
             Expect.isBelow evaluation.Per 20.0 "phone error rate"
         }
 
