@@ -334,7 +334,8 @@ let kills =
                     let steps = lines |> List.filter (fun line -> fst (line.TryGetProperty "loss"))
                     let values (name: string) = [ for step in steps -> step.GetProperty(name).GetDouble() ]
                     Expect.equal (values "step") [ 1.0 .. float steps.Length ] "steps"
-                    Expect.isGreaterThanOrEqual (List.last (values "elapsedSeconds")) 3.0 "all the time is used"
+                    // A step notes its time a moment before the clock is asked whether there is any left.
+                    Expect.isGreaterThan (List.last (values "elapsedSeconds")) 2.9 "all the time is used"
                     Expect.equal (values "elapsedSeconds") (List.sort (values "elapsedSeconds")) "time goes on"
                     // Up in the warm-up and down behind it, once.
                     let rates = values "learningRate"
