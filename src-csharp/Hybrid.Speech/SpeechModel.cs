@@ -55,7 +55,7 @@ public sealed record SpeechModel(Network<float> Network, PhoneInventory Inventor
         get
         {
             var (stride, offset) = Network.Centers;
-            return new FrameTimes(stride, offset, Features.HopMilliseconds / 1000, 2 * Features.FirstCenterSeconds);
+            return new FrameTimes(stride, offset, Features.HopSeconds, 2 * Features.FirstCenterSeconds);
         }
     }
 

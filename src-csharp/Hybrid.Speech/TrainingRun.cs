@@ -64,7 +64,7 @@ public sealed class TrainingRun
         if (recipe.Training.Speeds is not null && recipe.Features.Kind == FeatureKind.Given)
             throw new ArgumentException("speeds are of sound, and the features of this corpus are given: leave speeds out of the schedule");
         var inventory = PhoneInventory.Arpabet;
-        var (train, judge) = dev is null ? corpus.TrainAndDev(recipe.Training.Seed) : (corpus.Split("train") is { Count: > 0 } named ? named : corpus.Utterances, dev.Utterances);
+        var (train, judge) = dev is null ? corpus.TrainAndDev(recipe.Training.Seed) : (corpus.Train(), dev.Utterances);
         var extractor = new FeatureExtractor(recipe.Features);
         var pronouncer = new Pronouncer(lexicons is { Count: > 0 } ? lexicons : [Lexicon.BuiltIn]);
         return new TrainingRun(recipe, inventory,
@@ -185,7 +185,7 @@ public sealed class TrainingRun
         var state = trainer.State;
         observer.Noticed?.Invoke(options.Limit is null
             ? $"continues after {state.Steps} updates, in epoch {state.Epoch + 1}"
-            : $"continues after {state.Steps} updates; the schedule goes on at {state.ElapsedSeconds / 60:F1} minutes already spent");
+            : string.Create(CultureInfo.InvariantCulture, $"continues after {state.Steps} updates; the schedule goes on at {state.ElapsedSeconds / 60:F1} minutes already spent"));
         if (state.Batch == 0) KeepBest(folder);
         if (state.Best is not null) bestWeights ??= [.. SpeechModel.Load(folder.Model).Network.Save()];
     }

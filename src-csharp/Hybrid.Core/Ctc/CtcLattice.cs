@@ -15,7 +15,7 @@ public sealed class CtcLattice
         (T, States) = (logEmission.GetLength(0), extended.Length);
         logAlpha = Forward();
         logBeta = Backward();
-        LogLikelihood = T == 0 ? 0 : LogAdd(logAlpha[T - 1, States - 1], States > 1 ? logAlpha[T - 1, States - 2] : double.NegativeInfinity);
+        LogLikelihood = T == 0 ? (States == 1 ? 0 : double.NegativeInfinity) : LogAdd(logAlpha[T - 1, States - 1], States > 1 ? logAlpha[T - 1, States - 2] : double.NegativeInfinity);
         gamma = new double[T, States];
         for (var t = 0; t < T; t++)
             for (var s = 0; s < States; s++)

@@ -150,14 +150,17 @@ public sealed class Trainer
     /// <param name="epochEnded">Is told of every pass; <see cref="JudgedWeights"/> are those that were judged.</param>
     /// <param name="enoughPer">An error rate on the dev set, in percent, at which to stop; null to go on to the end.</param>
     /// <param name="cancellation">Stops between steps.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The time is not positive.</exception>
     /// <exception cref="TrainingDivergedException">A loss is not finite.</exception>
     /// <exception cref="OperationCanceledException">The training was stopped; its state is that after the latest step.</exception>
     public IReadOnlyList<EpochReport> Run(TimeSpan? limit = null, Action<TrainingProgress>? stepped = null, Action<EpochReport>? epochEnded = null, double? enoughPer = null, CancellationToken cancellation = default)
     {
+        if (limit <= TimeSpan.Zero) throw new ArgumentOutOfRangeException(nameof(limit), "there is no time to train in");
         var (clock, before) = (Stopwatch.StartNew(), State.ElapsedSeconds);
         judged.Clear();
         foreach (var report in State.History) Note(report, limit);
-        while (Fraction(limit, 0, 1) < 1 && !State.IsStuck(spec.Patience))
+        // A checkpoint may stand between the last step and its judging.
+        while ((State.Batch > 0 || Fraction(limit, 0, 1) < 1) && !State.IsStuck(spec.Patience))
         {
             var data = varied?.Drawn(random.Fork("speeds").Fork((ulong)State.Epoch)) ?? train;
             var batches = BatchPlan.Shuffled(data, spec.Batch, random.Fork("order").Fork((ulong)State.Epoch));

@@ -44,9 +44,7 @@ public sealed record Corpus(IReadOnlyList<Utterance> Utterances)
     /// <exception cref="FormatException">Nothing is left to train on, or nothing to judge by.</exception>
     public (IReadOnlyList<Utterance> Train, IReadOnlyList<Utterance> Dev) TrainAndDev(ulong seed)
     {
-        var (train, dev) = (Split("train"), Split("dev"));
-        if (train.Count == 0) train = Split("");
-        if (train.Count == 0) throw new FormatException($"the corpus has no split train, only {string.Join(", ", Splits)}: name one, or leave \"split\" out");
+        var (train, dev) = (Train(), Split("dev"));
         if (dev.Count > 0) return (train, dev);
         var speakers = train.Select(u => u.Speaker).Distinct().Order(StringComparer.Ordinal).ToList();
         if (speakers.Count < 2) throw new FormatException("the corpus has no split dev and a single speaker: name a dev corpus with --dev");
@@ -54,4 +52,11 @@ public sealed record Corpus(IReadOnlyList<Utterance> Utterances)
         var held = speakers.Take(Math.Max(1, (int)Math.Round(0.05 * speakers.Count))).ToHashSet();
         return ([.. train.Where(u => !held.Contains(u.Speaker))], [.. train.Where(u => held.Contains(u.Speaker))]);
     }
+
+    /// <summary>What to learn from: the split train, or the utterances without a split.</summary>
+    /// <exception cref="FormatException">There are only other splits, which may be meant for tests.</exception>
+    internal IReadOnlyList<Utterance> Train() =>
+        Split("train") is { Count: > 0 } named ? named
+        : Split("") is { Count: > 0 } rest ? rest
+        : throw new FormatException($"the corpus has no split train, only {string.Join(", ", Splits)}: name one, or leave \"split\" out");
 }

@@ -135,6 +135,9 @@ public sealed record FeaturePreset(
     [JsonIgnore]
     public int HopSamples => (int)Math.Round(SampleRate * HopMilliseconds / 1000);
 
+    /// <summary>Seconds from one frame to the next. Ours lie whole samples apart, which <see cref="HopMilliseconds"/> need not be at every sampling rate.</summary>
+    internal double HopSeconds => Kind == FeatureKind.Given ? HopMilliseconds / 1000 : (double)HopSamples / SampleRate;
+
     /// <summary>Samples that are put before and behind the sound.</summary>
     internal int Padding => Edges == FrameEdges.Snip ? 0 : WindowSamples / 2;
 

@@ -100,7 +100,7 @@ public sealed class Aligner(Recognizer recognizer, IReadOnlyList<Lexicon>? lexic
     private long BytesNeeded(double seconds, int phones)
     {
         var model = recognizer.Model;
-        var frames = (int)Math.Min(int.MaxValue, seconds * 1000 / model.Features.HopMilliseconds);
+        var frames = (int)Math.Min(int.MaxValue, seconds / model.Features.HopSeconds);
         // Logits become log probabilities in a second array.
         return (long)frames * model.Features.Width * sizeof(float)
             + 2L * model.Network.OutputLength(frames) * model.Inventory.Count * sizeof(float)

@@ -17,6 +17,12 @@ let private posteriors (values: float[]) (frames: int) (symbols: int) =
 [<Tests>]
 let tests =
     testList "CTC lattice" [
+        test "no frames have room for no labels only" {
+            let nothing = LogProbs.FromLogProbabilities(ReadOnlySpan [||], 0, 3)
+            Expect.equal (CtcLattice.Of(nothing, [||]).LogLikelihood) 0.0 "without labels"
+            Expect.equal (CtcLattice.Of(nothing, [| 1 |]).LogLikelihood) Double.NegativeInfinity "a label"
+        }
+
         test "alpha, beta and gamma are what enumeration says" {
             let labels = [| 2; 2; 1 |]
             let posteriors = logProbs (randomRows 3UL 6 3)

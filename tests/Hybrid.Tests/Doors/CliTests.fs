@@ -273,7 +273,7 @@ let tests =
 
             let aligner = Aligner recognizer
 
-            hybrid folder ([ "align"; "--model"; model; "--out"; "aligned"; "--format"; "json" ] @ split)
+            hybrid folder ([ "align"; "--model"; model; "--out"; "aligned/"; "--format"; "json" ] @ split)
             |> expectSuccess
             |> ignore
 
