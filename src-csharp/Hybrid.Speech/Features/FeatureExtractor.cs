@@ -34,7 +34,7 @@ public sealed class FeatureExtractor
         {
             if (utterance.FeaturesPath.Length == 0) throw new FormatException($"it has sound, and the features are to be given: declare features (mfcc {Preset.Coefficients})");
             var given = ReadGiven(utterance.FeaturesPath);
-            return (Normalized(given), given.Length / Preset.Coefficients * Preset.HopMilliseconds / 1000);
+            return (Normalized(given), given.Length / Preset.Coefficients * Preset.HopSeconds);
         }
         if (utterance.AudioPath.Length == 0) throw new FormatException($"its features are given, and they are to be computed from sound: declare features (given {Preset.Coefficients})");
         var clip = AudioClip.Read(utterance.AudioPath);
@@ -123,7 +123,7 @@ public sealed class FeatureExtractor
         for (var t = 0; t < levels.Length; t++)
             if (levels[t] <= loudest - NoSoundDecibels) features.AsSpan(quietest * coefficients, coefficients).CopyTo(features.AsSpan(t * coefficients));
 
-        var margin = (int)(1000 * EdgeSeconds / Preset.HopMilliseconds);
+        var margin = (int)(EdgeSeconds / Preset.HopSeconds);
         var first = Array.FindIndex(levels, level => level > loudest - EdgeDecibels);
         var last = Array.FindLastIndex(levels, level => level > loudest - EdgeDecibels);
         return (Math.Max(0, first - margin), Math.Min(levels.Length, last + 1 + margin));

@@ -157,6 +157,36 @@ let tests =
                     "history")
         }
 
+        test "what was stopped between the end of its time and its judging is judged when it continues" {
+            Tier.withFolder (fun folder ->
+                let limit = TimeSpan.FromSeconds 0.2
+                let first = trainer 1 4
+                use stop = new CancellationTokenSource()
+                let path = IO.Path.Combine(folder, "checkpoint")
+
+                let stepped (p: TrainingProgress) =
+                    if p.Steps = 1L then
+                        Thread.Sleep(2.0 * limit)
+                    else
+                        stop.Cancel()
+
+                Expect.throwsT<OperationCanceledException>
+                    (fun () -> first.Run(limit, stepped, cancellation = stop.Token) |> ignore)
+                    "stopped"
+
+                Checkpoint.Write(path, first, Collections.Generic.Dictionary())
+
+                let second = trainer 1 4
+                second.Restore(Checkpoint.Read path)
+                Expect.isGreaterThan second.State.ElapsedSeconds limit.TotalSeconds "no time is left"
+                Expect.equal (second.Run limit).Count 1 "the pass is judged"
+                Expect.equal second.State.Steps 2L "no step is added"
+
+                Expect.throwsT<ArgumentOutOfRangeException>
+                    (fun () -> (trainer 1 4).Run TimeSpan.Zero |> ignore)
+                    "no time at all")
+        }
+
         test
             "phases of every kind, masks, speeds, averaging and a plateau: the same weights with any threads, and when continued from a checkpoint" {
             let masks = MaskingSpec(2, 1)

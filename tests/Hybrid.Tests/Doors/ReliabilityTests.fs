@@ -334,8 +334,9 @@ let kills =
                     let steps = lines |> List.filter (fun line -> fst (line.TryGetProperty "loss"))
                     let values (name: string) = [ for step in steps -> step.GetProperty(name).GetDouble() ]
                     Expect.equal (values "step") [ 1.0 .. float steps.Length ] "steps"
-                    // A step notes its time a moment before the clock is asked whether there is any left.
-                    Expect.isGreaterThan (List.last (values "elapsedSeconds")) 2.9 "all the time is used"
+                    // The time may run out in a step or in the judging behind it.
+                    let ended = (List.last lines).GetProperty("elapsedSeconds").GetDouble()
+                    Expect.isGreaterThanOrEqual ended 3.0 "all the time is used"
                     Expect.equal (values "elapsedSeconds") (List.sort (values "elapsedSeconds")) "time goes on"
                     // Up in the warm-up and down behind it, once.
                     let rates = values "learningRate"

@@ -69,6 +69,11 @@ let private everyPreset = [
     FeaturePreset.Given 28
 ]
 
+let private times (preset: FeaturePreset) =
+    SpeechModel
+        .Create(ModelSpec(preset.Coefficients, 41, [||], [| LinearSpec 41 |]), preset, PhoneInventory.Arpabet, 1UL)
+        .Times
+
 [<Tests>]
 let tests =
     testList "presets" [
@@ -167,10 +172,6 @@ let tests =
         }
 
         test "output of centred frames begins with the sound" {
-            let times (preset: FeaturePreset) =
-                let spec = ModelSpec(preset.Coefficients, 41, [||], [| LinearSpec 41 |])
-                SpeechModel.Create(spec, preset, PhoneInventory.Arpabet, 1UL).Times
-
             Expect.floatClose
                 Accuracy.high
                 ((times (FeaturePreset())).Start 1)
@@ -178,6 +179,12 @@ let tests =
                 "frames within the sound"
 
             Expect.floatClose Accuracy.high ((times presets["torchaudio"]).Start 1) 0.00625 "centred frames"
+        }
+
+        test "frames lie whole samples apart" {
+            let times = times (FeaturePreset(SampleRate = 11025))
+            // 10 ms are 110.25 samples: after 6000 frames, a minute, the sum of the quarters would be 0.14 s.
+            Expect.floatClose Accuracy.high (times.Start 6000 - times.Start 0) (6000.0 * 110.0 / 11025.0) "a minute"
         }
 
         test "a model refuses other features and lists every field in which they differ" {

@@ -7,6 +7,7 @@ open Expecto
 open Hybrid.Core
 open Hybrid.Speech
 open Hybrid.Tests
+open Hybrid.Tests.Refusal
 open Hybrid.Tests.Tier
 
 let private recipe subsampling =
@@ -52,6 +53,15 @@ let tests =
                 let error = Expect.throwsC (fun () -> TrainingRun.Prepare(recipe 40, corpus) |> ignore<TrainingRun>) id
                 Expect.stringContains error.Message "subsampling of 40" error.Message
                 Expect.stringContains error.Message "frames, has" error.Message)
+        }
+
+        test "other splits than train are not trained on, whoever judges" {
+            withFolder (fun folder ->
+                let corpus = rewritten folder (fun _ line -> line.Replace("\"split\":\"train\"", "\"split\":\"test\""))
+
+                let refused = expectRefusal<FormatException, _> "no split train, only test"
+                refused (fun () -> TrainingRun.Prepare(recipe 2, corpus))
+                refused (fun () -> TrainingRun.Prepare(recipe 2, corpus, corpus)))
         }
 
         test "without a split dev, speakers are held out by seed" {
