@@ -16,7 +16,7 @@ namespace Hybrid.Core;
 /// <typeparam name="R">Float or double.</typeparam>
 public abstract class Cell<R> where R : unmanaged, IBinaryFloatingPointIeee754<R>
 {
-    private protected Cell(int inputs, int hidden, int gates, int states, string suffix, Parameter<R>.InitialValue? bias = null)
+    private protected Cell(int inputs, int hidden, int gates, int states, string suffix, Parameter<R>.InitialValue? bias = null, bool lastApart = false)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(inputs);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(hidden);
@@ -26,6 +26,10 @@ public abstract class Cell<R> where R : unmanaged, IBinaryFloatingPointIeee754<R
         BiasIh = Parameter<R>.Trainable("bias_ih" + suffix, bias ?? ((_, _) => 0), GateSize);
         BiasHh = Parameter<R>.Constant("bias_hh" + suffix, 0, GateSize);
         Parameters = [WeightIh, WeightHh, BiasIh, BiasHh];
+        RecurrentParts = lastApart
+            ? [new(WeightHh, 0, GateSize - hidden, 0, adds: true), new(WeightHh, GateSize - hidden, hidden, GateSize, adds: false)]
+            : [new(WeightHh, 0, GateSize, 0, adds: true)];
+        TapeSize = lastApart ? GateSize + hidden : GateSize;
     }
 
     /// <summary>Features per frame, I.</summary>
@@ -56,9 +60,13 @@ public abstract class Cell<R> where R : unmanaged, IBinaryFloatingPointIeee754<R
     internal int StateSize { get; }
 
     /// <summary>
-    /// Whether gates see only the sum of W_ih x and W_hh h, so that one buffer serves both products and their gradients.
+    /// Numbers that a frame leaves for the backward pass: G H gates, which see the sum of W_ih x and W_hh h, and H more for the
+    /// recurrent product of the last gate where it stays apart (GRU).
     /// </summary>
-    internal virtual bool AddsProducts => true;
+    internal int TapeSize { get; }
+
+    /// <summary>Where the recurrent product goes.</summary>
+    internal RecurrentPart<R>[] RecurrentParts { get; }
 
     /// <summary>One step of a batch.</summary>
     /// <param name="x">[B, I], the frame.</param>
@@ -71,14 +79,13 @@ public abstract class Cell<R> where R : unmanaged, IBinaryFloatingPointIeee754<R
     {
         if (x.Columns != Inputs) throw new ArgumentException($"the cell takes {Inputs} features, the frame has {x.Columns}", nameof(x));
         MatrixView<R> Rent(int columns) => new(workspace.Rent<R>(x.Rows * columns), x.Rows, columns);
-        var gates = Rent(GateSize);
-        var step = new CellStep<R>(this, x, Rent(StateSize), Rent(StateSize), gates, AddsProducts ? gates : Rent(GateSize));
+        var step = new CellStep<R>(this, x, Rent(StateSize), Rent(StateSize), Rent(TapeSize));
         before.CopyTo(step.Before, Hidden);
-        Gemm.Multiply(x, WeightIh.PackedColumns, step.Gates, accumulate: false, workspace.Team); // F1
-        Gemm.Multiply(step.Before.SliceColumns(0, Hidden), WeightHh.PackedColumns, step.Recurrent, AddsProducts, workspace.Team); // F2
+        Gemm.Multiply(x, WeightIh.PackedColumns, step.Gates.SliceColumns(0, GateSize), accumulate: false, workspace.Team); // F1
+        AddRecurrentProduct(step.Before.SliceColumns(0, Hidden), step.Gates, backwards: false, workspace.Team); // F2
         var bias = workspace.Rent<R>(GateSize).Span;
         SumBiases(bias);
-        for (var b = 0; b < x.Rows; b++) Gates(step.Gates.Row(b), step.Recurrent.Row(b), bias, step.Before.Row(b), step.After.Row(b)); // F3
+        for (var b = 0; b < x.Rows; b++) Gates(step.Gates.Row(b), bias, step.Before.Row(b), step.After.Row(b)); // F3
         return step;
     }
 
@@ -95,26 +102,24 @@ public abstract class Cell<R> where R : unmanaged, IBinaryFloatingPointIeee754<R
         var dState = new MatrixView<R>(workspace.Rent<R>(B * StateSize), B, StateSize);
         dAfter.CopyTo(dState, Hidden);
         var nothing = workspace.RentZeroed<R>(Hidden).Span;
-        for (var b = 0; b < B; b++) GatesBackward(step.Gates.Row(b), step.Recurrent.Row(b), step.Before.Row(b), step.After.Row(b), nothing, dState.Row(b)); // B1
-        Gemm.Multiply(step.Recurrent, WeightHh.PackedRows, dState.SliceColumns(0, Hidden), accumulate: true, workspace.Team); // B2
-        AddWeightGradients(step.Gates, step.Recurrent, x, step.Before.SliceColumns(0, Hidden), workspace.Team);
-        AddBiasGradients(step.Gates, step.Recurrent);
+        for (var b = 0; b < B; b++) GatesBackward(step.Gates.Row(b), step.Before.Row(b), step.After.Row(b), nothing, dState.Row(b)); // B1
+        AddStateGradient(step.Gates, dState.SliceColumns(0, Hidden), workspace.Team); // B2
+        AddWeightGradients(step.Gates, x, step.Before.SliceColumns(0, Hidden), workspace.Team);
+        AddBiasGradients(step.Gates);
         var dx = new MatrixView<R>(workspace.Rent<R>(B * Inputs), B, Inputs);
-        Gemm.Multiply(step.Gates, WeightIh.PackedRows, dx, accumulate: false, workspace.Team); // B6
+        Gemm.Multiply(step.Gates.SliceColumns(0, GateSize), WeightIh.PackedRows, dx, accumulate: false, workspace.Team); // B6
         return new CellGradient<R>(dx, CellState<R>.Of(dState, Hidden));
     }
 
     /// <summary>One step of one utterance, after both matrix products.</summary>
-    /// <param name="gates">[G H], in: W_ih x, the recurrent product added where <see cref="AddsProducts"/>; out: what <see cref="GatesBackward"/> needs.</param>
-    /// <param name="recurrent">[G H], in: W_hh h; out: what GatesBackward needs. The same as <paramref name="gates"/> where <see cref="AddsProducts"/>.</param>
+    /// <param name="gates">[<see cref="TapeSize"/>], in: both products; out: what <see cref="GatesBackward"/> needs.</param>
     /// <param name="bias">[G H], from <see cref="SumBiases"/>.</param>
     /// <param name="before">[H] or [2H], the state before the step: h, then c.</param>
     /// <param name="after">Out: the state after it.</param>
-    internal abstract void Gates(Span<R> gates, Span<R> recurrent, ReadOnlySpan<R> bias, ReadOnlySpan<R> before, Span<R> after);
+    internal abstract void Gates(Span<R> gates, ReadOnlySpan<R> bias, ReadOnlySpan<R> before, Span<R> after);
 
     /// <summary>The reverse of <see cref="Gates"/>.</summary>
-    /// <param name="gates">[G H], in: what Gates left; out: gradient with respect to W_ih x.</param>
-    /// <param name="recurrent">[G H], the same for W_hh h.</param>
+    /// <param name="gates">[<see cref="TapeSize"/>], in: what Gates left; out: gradients with respect to both products.</param>
     /// <param name="before">The state before the step.</param>
     /// <param name="after">The state after it.</param>
     /// <param name="dy">[H], gradient with respect to h that comes from the layer above.</param>
@@ -122,36 +127,55 @@ public abstract class Cell<R> where R : unmanaged, IBinaryFloatingPointIeee754<R
     /// In: gradient with respect to the state after the step that comes from the next one; out: with respect to the state
     /// before it, without what goes through W_hh.
     /// </param>
-    internal abstract void GatesBackward(Span<R> gates, Span<R> recurrent, ReadOnlySpan<R> before, ReadOnlySpan<R> after, ReadOnlySpan<R> dy, Span<R> dState);
+    internal abstract void GatesBackward(Span<R> gates, ReadOnlySpan<R> before, ReadOnlySpan<R> after, ReadOnlySpan<R> dy, Span<R> dState);
 
     /// <summary>What the gates add to W_ih x: both biases, as far as they stand side by side.</summary>
     internal virtual void SumBiases(Span<R> bias) => TensorPrimitives.Add(BiasIh.Value, BiasHh.Value, bias);
 
-    /// <summary>Adds the gradients of all weights, from any number of frames.</summary>
-    /// <param name="dGates">[N, G H], gradient with respect to W_ih x.</param>
-    /// <param name="dRecurrent">[N, G H], the same for W_hh h.</param>
-    /// <param name="x">[N, I], the frames.</param>
-    /// <param name="h">[N, H], the hidden states before them.</param>
-    /// <param name="team">Threads.</param>
-    internal void AddWeightGradients(MatrixView<R> dGates, MatrixView<R> dRecurrent, MatrixView<R> x, MatrixView<R> h, ThreadTeam team)
+    /// <summary>Adds W_hh h to W_ih x, or puts it beside; the parts meet their weights in either order, as in <see cref="Gemm"/>.</summary>
+    /// <param name="h">[N, H], hidden states.</param>
+    /// <param name="gates">[N, <see cref="TapeSize"/>]</param>
+    /// <param name="backwards">Whether the last weights come first.</param>
+    /// <param name="team">Threads; the caller alone where null.</param>
+    internal void AddRecurrentProduct(MatrixView<R> h, MatrixView<R> gates, bool backwards, ThreadTeam? team = null)
     {
-        if (AddsProducts) Gemm.AddTwo(dGates.Transposed, x, WeightIh.GradientMatrix, h, WeightHh.GradientMatrix, team); // B3, B4
-        else
+        for (var i = 0; i < RecurrentParts.Length; i++)
         {
-            Gemm.Multiply(dGates.Transposed, x, WeightIh.GradientMatrix, accumulate: true, team); // B3
-            Gemm.Multiply(dRecurrent.Transposed, h, WeightHh.GradientMatrix, accumulate: true, team); // B4
+            var part = RecurrentParts[backwards ? RecurrentParts.Length - 1 - i : i];
+            Gemm.Multiply(h, part.PackedColumns, part.Of(gates), part.Adds, team, backwards);
         }
     }
 
+    /// <summary>Adds to the gradient of hidden states what goes through W_hh.</summary>
+    /// <param name="dGates">[N, <see cref="TapeSize"/>], what <see cref="GatesBackward"/> left.</param>
+    /// <param name="dh">[N, H]</param>
+    /// <param name="team">Threads; the caller alone where null.</param>
+    internal void AddStateGradient(MatrixView<R> dGates, MatrixView<R> dh, ThreadTeam? team = null)
+    {
+        foreach (var part in RecurrentParts) Gemm.Multiply(part.Of(dGates), part.PackedRows, dh, accumulate: true, team);
+    }
+
+    /// <summary>Adds the gradients of all weights, from any number of frames.</summary>
+    /// <param name="dGates">[N, <see cref="TapeSize"/>], what <see cref="GatesBackward"/> left.</param>
+    /// <param name="x">[N, I], the frames.</param>
+    /// <param name="h">[N, H], the hidden states before them.</param>
+    /// <param name="team">Threads.</param>
+    internal void AddWeightGradients(MatrixView<R> dGates, MatrixView<R> x, MatrixView<R> h, ThreadTeam team) =>
+        Gemm.AddTwo(dGates.Transposed, x, WeightIh.GradientMatrix, h, WeightHh.GradientMatrix, team); // B3, B4
+
     /// <summary>Adds the gradients of the biases from sums over any frames.</summary>
-    /// <param name="dGates">[N, G H], gradient with respect to W_ih x, or sums of it over frames.</param>
-    /// <param name="dRecurrent">[N, G H], the same for W_hh h; what dGates is where <see cref="AddsProducts"/>.</param>
-    internal void AddBiasGradients(MatrixView<R> dGates, MatrixView<R> dRecurrent)
+    /// <param name="dGates">[N, <see cref="TapeSize"/>], what <see cref="GatesBackward"/> left, or sums of it over frames.</param>
+    internal void AddBiasGradients(MatrixView<R> dGates)
     {
         for (var i = 0; i < dGates.Rows; i++) // B5
         {
-            TensorPrimitives.Add(BiasIh.Gradient, dGates.Row(i), BiasIh.Gradient);
-            TensorPrimitives.Add(BiasHh.Gradient, dRecurrent.Row(i), BiasHh.Gradient);
+            var row = dGates.Row(i);
+            TensorPrimitives.Add(BiasIh.Gradient, row[..GateSize], BiasIh.Gradient);
+            foreach (var part in RecurrentParts)
+            {
+                var gradient = BiasHh.Gradient.AsSpan(part.Row, part.Rows);
+                TensorPrimitives.Add(gradient, row.Slice(part.Column, part.Rows), gradient);
+            }
         }
     }
 }

@@ -40,8 +40,8 @@ public readonly record struct CellState<R>(MatrixView<R> H, MatrixView<R> C = de
 /// <typeparam name="R">Float or double.</typeparam>
 public readonly struct CellStep<R> where R : unmanaged, IBinaryFloatingPointIeee754<R>
 {
-    internal CellStep(Cell<R> cell, MatrixView<R> x, MatrixView<R> before, MatrixView<R> after, MatrixView<R> gates, MatrixView<R> recurrent) =>
-        (Cell, X, Before, After, Gates, Recurrent) = (cell, x, before, after, gates, recurrent);
+    internal CellStep(Cell<R> cell, MatrixView<R> x, MatrixView<R> before, MatrixView<R> after, MatrixView<R> gates) =>
+        (Cell, X, Before, After, Gates) = (cell, x, before, after, gates);
 
     /// <summary>The state after the step.</summary>
     public CellState<R> State => CellState<R>.Of(After, Cell.Hidden);
@@ -58,11 +58,8 @@ public readonly struct CellStep<R> where R : unmanaged, IBinaryFloatingPointIeee
     /// <summary>The state after it: B1.</summary>
     internal MatrixView<R> After { get; }
 
-    /// <summary>[B, G H], what the gates left: B1, which leaves the gradients for B3 to B6 in their place.</summary>
+    /// <summary>[B, <see cref="Cell{R}.TapeSize"/>], what the gates left: B1, which leaves the gradients for B2 to B6 in their place.</summary>
     internal MatrixView<R> Gates { get; }
-
-    /// <summary>[B, G H], the same for the recurrent product: B1, B2, B4, B5.</summary>
-    internal MatrixView<R> Recurrent { get; }
 }
 
 /// <summary>What a backward step returns.</summary>

@@ -22,7 +22,7 @@ public sealed class LstmCell<R> : Cell<R> where R : unmanaged, IBinaryFloatingPo
     }
 
     /// <inheritdoc/>
-    internal override unsafe void Gates(Span<R> gates, Span<R> recurrent, ReadOnlySpan<R> bias, ReadOnlySpan<R> before, Span<R> after)
+    internal override unsafe void Gates(Span<R> gates, ReadOnlySpan<R> bias, ReadOnlySpan<R> before, Span<R> after)
     {
         int H = after.Length / 2, j = 0;
         fixed (R* pGates = gates, pb = bias, pBefore = before, pAfter = after)
@@ -33,7 +33,7 @@ public sealed class LstmCell<R> : Cell<R> where R : unmanaged, IBinaryFloatingPo
     }
 
     /// <inheritdoc/>
-    internal override unsafe void GatesBackward(Span<R> gates, Span<R> recurrent, ReadOnlySpan<R> before, ReadOnlySpan<R> after, ReadOnlySpan<R> dy, Span<R> dState)
+    internal override unsafe void GatesBackward(Span<R> gates, ReadOnlySpan<R> before, ReadOnlySpan<R> after, ReadOnlySpan<R> dy, Span<R> dState)
     {
         int H = after.Length / 2, j = 0;
         fixed (R* pGates = gates, pBefore = before, pAfter = after, pdy = dy, pdState = dState)

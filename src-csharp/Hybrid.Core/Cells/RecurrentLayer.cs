@@ -14,7 +14,7 @@ namespace Hybrid.Core;
 /// <typeparam name="R">Float or double.</typeparam>
 internal sealed class RecurrentLayer<R>(Cell<R>[] cells) where R : unmanaged, IBinaryFloatingPointIeee754<R>
 {
-    private readonly int hidden = cells[0].Hidden, gateSize = cells[0].GateSize, stateSize = cells[0].StateSize;
+    private readonly int hidden = cells[0].Hidden, gateSize = cells[0].GateSize, tapeSize = cells[0].TapeSize, stateSize = cells[0].StateSize;
 
     public IReadOnlyList<Cell<R>> Cells => cells;
 
@@ -31,21 +31,19 @@ internal sealed class RecurrentLayer<R>(Cell<R>[] cells) where R : unmanaged, IB
     public Batch<R> Forward(Batch<R> x, MatrixView<R> states, Pass pass)
     {
         var workspace = pass.Workspace;
-        var gates = workspace.Rent<R>(cells.Length * x.Rows * gateSize);
         ref var tape = ref workspace.Tape<RecurrentTape>(this);
         tape = new RecurrentTape
         {
             X = x,
             Y = x.With(workspace.Rent<R>(x.Rows * OutputFeatures), OutputFeatures),
-            Gates = gates,
-            Recurrent = cells[0].AddsProducts ? gates : workspace.Rent<R>(gates.Length),
+            Gates = workspace.Rent<R>(cells.Length * x.Rows * tapeSize),
             History = workspace.Rent<R>(cells.Length * (x.Rows + x.B) * stateSize),
             Bias = workspace.Rent<R>(cells.Length * gateSize),
         };
-        PackWeights(workspace.Team, static cell => (cell.WeightIh.PackedColumns, cell.WeightHh.PackedColumns));
+        PackWeights(workspace.Team, static cell => cell.WeightIh.PackedColumns, static part => part.PackedColumns);
         for (var d = 0; d < cells.Length; d++)
         {
-            Gemm.Multiply(x.Matrix, cells[d].WeightIh.PackedColumns, View(tape.Gates, d, x.Rows, gateSize), accumulate: false, workspace.Team); // F1
+            Gemm.Multiply(x.Matrix, cells[d].WeightIh.PackedColumns, InputPart(tape, d), accumulate: false, workspace.Team); // F1
             cells[d].SumBiases(View(tape.Bias, d, 1, gateSize).Row(0));
         }
         var slices = new Slices(x.B, cells.Length, workspace.Team);
@@ -61,36 +59,36 @@ internal sealed class RecurrentLayer<R>(Cell<R>[] cells) where R : unmanaged, IB
         var tape = workspace.Tape<RecurrentTape>(this);
         var x = tape.X;
         var slices = new Slices(x.B, cells.Length, workspace.Team);
-        PackWeights(workspace.Team, static cell => (cell.WeightIh.PackedRows, cell.WeightHh.PackedRows));
-        var sums = workspace.RentZeroed<R>(2 * cells.Length * x.B * gateSize);
+        PackWeights(workspace.Team, static cell => cell.WeightIh.PackedRows, static part => part.PackedRows);
+        var sums = workspace.RentZeroed<R>(cells.Length * x.B * tapeSize);
         workspace.Team.For(slices.Count, (this, tape, dy, dStates, sums, slices), static (in (RecurrentLayer<R> Layer, RecurrentTape Tape, Batch<R> Dy, MatrixView<R> DStates, Memory<R> Sums, Slices Slices) s, int i) =>
             s.Layer.StepBackward(s.Tape, s.Dy, s.DStates, s.Sums, s.Slices[i]));
 
         var dx = pass.WithoutInputGradient ? default : x.Like(workspace, x.F);
         for (var d = 0; d < cells.Length; d++)
         {
-            var (dGates, dRecurrent) = (View(tape.Gates, d, x.Rows, gateSize), View(tape.Recurrent, d, x.Rows, gateSize));
             var h = History(tape, d).SliceColumns(0, hidden).SliceRows(d * x.B, x.Rows); // before each frame
-            cells[d].AddWeightGradients(dGates, dRecurrent, x.Matrix, h, workspace.Team);
-            var (gateSums, recurrentSums) = SumViews(sums, d, x.B);
-            cells[d].AddBiasGradients(gateSums, recurrentSums);
-            if (!pass.WithoutInputGradient) Gemm.Multiply(dGates, cells[d].WeightIh.PackedRows, dx.Matrix, accumulate: d > 0, workspace.Team); // B6
+            cells[d].AddWeightGradients(View(tape.Gates, d, x.Rows, tapeSize), x.Matrix, h, workspace.Team);
+            cells[d].AddBiasGradients(View(sums, d, x.B, tapeSize));
+            if (!pass.WithoutInputGradient) Gemm.Multiply(InputPart(tape, d), cells[d].WeightIh.PackedRows, dx.Matrix, accumulate: d > 0, workspace.Team); // B6
         }
         return dx;
     }
 
     /// <summary>Packs the weights of each direction on a thread of its own, where they are not packed yet.</summary>
-    private void PackWeights(ThreadTeam team, Func<Cell<R>, (PackedMatrix<R>, PackedMatrix<R>)> packed) =>
-        team.For(cells.Length, (cells, packed), static (in (Cell<R>[] Cells, Func<Cell<R>, (PackedMatrix<R>, PackedMatrix<R>)> Packed) s, int d) => s.Packed(s.Cells[d]));
+    private void PackWeights(ThreadTeam team, Func<Cell<R>, PackedMatrix<R>> input, Func<RecurrentPart<R>, PackedMatrix<R>> recurrent) =>
+        team.For(cells.Length, (cells, input, recurrent), static (in (Cell<R>[] Cells, Func<Cell<R>, PackedMatrix<R>> Input, Func<RecurrentPart<R>, PackedMatrix<R>> Recurrent) s, int d) =>
+        {
+            s.Input(s.Cells[d]);
+            foreach (var part in s.Cells[d].RecurrentParts) s.Recurrent(part);
+        });
 
     private void StepForward(in RecurrentTape tape, MatrixView<R> states, Slice slice)
     {
         int T = tape.X.T, B = tape.X.B, d = slice.Direction;
         ReadOnlySpan<int> lengths = tape.X.Lengths.Span;
         var cell = cells[d];
-        var weight = cell.WeightHh.PackedColumns;
-        MatrixView<R> gates = View(tape.Gates, d, T * B, gateSize), recurrent = View(tape.Recurrent, d, T * B, gateSize);
-        MatrixView<R> history = History(tape, d), h = history.SliceColumns(0, hidden);
+        MatrixView<R> gates = View(tape.Gates, d, T * B, tapeSize), history = History(tape, d), h = history.SliceColumns(0, hidden);
         ReadOnlySpan<R> bias = View(tape.Bias, d, 1, gateSize).Row(0);
         var (start, end) = d == 0 ? (0, T * B) : (T * B, 0);
         for (var b = slice.First; b < slice.End; b++) states.Row(d * B + b).CopyTo(history.Row(start + b));
@@ -99,12 +97,12 @@ internal sealed class RecurrentLayer<R>(Cell<R>[] cells) where R : unmanaged, IB
             var t = d == 0 ? step : T - 1 - step;
             int row = t * B, before = row + d * B, after = row + B - d * B;
             var active = slice.Active(lengths, t);
-            Gemm.Multiply(h.SliceRows(before + slice.First, active), weight, recurrent.SliceRows(row + slice.First, active), cell.AddsProducts, backwards: step % 2 == 1); // F2
+            cell.AddRecurrentProduct(h.SliceRows(before + slice.First, active), gates.SliceRows(row + slice.First, active), backwards: step % 2 == 1); // F2
             for (var b = slice.First; b < slice.End; b++)
             {
                 if (t < lengths[b])
                 {
-                    cell.Gates(gates.Row(row + b), recurrent.Row(row + b), bias, history.Row(before + b), history.Row(after + b)); // F3
+                    cell.Gates(gates.Row(row + b), bias, history.Row(before + b), history.Row(after + b)); // F3
                     h.Row(after + b).CopyTo(tape.Y.Row(t, b)[(d * hidden)..]);
                 }
                 else
@@ -122,10 +120,8 @@ internal sealed class RecurrentLayer<R>(Cell<R>[] cells) where R : unmanaged, IB
         int T = tape.X.T, B = tape.X.B, d = slice.Direction;
         ReadOnlySpan<int> lengths = tape.X.Lengths.Span;
         var cell = cells[d];
-        var weight = cell.WeightHh.PackedRows;
-        MatrixView<R> gates = View(tape.Gates, d, T * B, gateSize), recurrent = View(tape.Recurrent, d, T * B, gateSize);
+        MatrixView<R> gates = View(tape.Gates, d, T * B, tapeSize), gateSums = View(sums, d, B, tapeSize);
         MatrixView<R> history = History(tape, d), dState = dStates.SliceRows(d * B, B), dh = dState.SliceColumns(0, hidden);
-        var (gateSums, recurrentSums) = SumViews(sums, d, B);
         for (var step = T - 1; step >= 0; step--)
         {
             var t = d == 0 ? step : T - 1 - step;
@@ -134,20 +130,15 @@ internal sealed class RecurrentLayer<R>(Cell<R>[] cells) where R : unmanaged, IB
             {
                 if (t < lengths[b])
                 {
-                    cell.GatesBackward(gates.Row(row + b), recurrent.Row(row + b), history.Row(before + b), history.Row(after + b),
+                    cell.GatesBackward(gates.Row(row + b), history.Row(before + b), history.Row(after + b),
                         dy.Row(t, b).Slice(d * hidden, hidden), dState.Row(b)); // B1
                     // B5 here, as long as the row is in the cache: for each utterance, so that the order does not depend on slices.
                     TensorPrimitives.Add(gateSums.Row(b), gates.Row(row + b), gateSums.Row(b));
-                    if (!cell.AddsProducts) TensorPrimitives.Add(recurrentSums.Row(b), recurrent.Row(row + b), recurrentSums.Row(b));
                 }
-                else
-                {
-                    gates.Row(row + b).Clear();
-                    recurrent.Row(row + b).Clear();
-                }
+                else gates.Row(row + b).Clear();
             }
             var active = slice.Active(lengths, t);
-            Gemm.Multiply(recurrent.SliceRows(row + slice.First, active), weight, dh.SliceRows(slice.First, active), accumulate: true); // B2
+            cell.AddStateGradient(gates.SliceRows(row + slice.First, active), dh.SliceRows(slice.First, active)); // B2
         }
     }
 
@@ -155,11 +146,8 @@ internal sealed class RecurrentLayer<R>(Cell<R>[] cells) where R : unmanaged, IB
     private static MatrixView<R> View(Memory<R> memory, int d, int rows, int columns) =>
         new(memory.Slice(d * rows * columns, rows * columns), rows, columns);
 
-    /// <summary>
-    /// Sums over the frames of each utterance, [B, G H]: of the gradients in Gates, and of those in Recurrent, the same where the cell adds both.
-    /// </summary>
-    private (MatrixView<R> Gates, MatrixView<R> Recurrent) SumViews(Memory<R> sums, int d, int B) =>
-        (View(sums, d, B, gateSize), View(sums, cells[d].AddsProducts ? d : cells.Length + d, B, gateSize));
+    /// <summary>The columns that belong to W_ih x, [T B, G H].</summary>
+    private MatrixView<R> InputPart(in RecurrentTape tape, int d) => View(tape.Gates, d, tape.X.Rows, tapeSize).SliceColumns(0, gateSize);
 
     /// <summary>The states between frames in order of time: before frame 0, after it, ..., after the last.</summary>
     private MatrixView<R> History(in RecurrentTape tape, int d) => View(tape.History, d, tape.X.Rows + tape.X.B, stateSize);
@@ -173,11 +161,8 @@ internal sealed class RecurrentLayer<R>(Cell<R>[] cells) where R : unmanaged, IB
         /// <summary>[T, B, D H], the output.</summary>
         public Batch<R> Y;
 
-        /// <summary>[D, T, B, G H], what the gates left: B1, which leaves the gradients for B3 to B6 in their place.</summary>
+        /// <summary>[D, T, B, G H] or, for the GRU, [.., 4H], what the gates left: B1, which leaves the gradients for B2 to B6 in their place.</summary>
         public Memory<R> Gates;
-
-        /// <summary>[D, T, B, G H], the same for the recurrent products, for B1, B2, B4 and B5; the same memory where the cell adds both.</summary>
-        public Memory<R> Recurrent;
 
         /// <summary>[D, T + 1, B, H] or [.., 2H], the states between the frames: B1, B4.</summary>
         public Memory<R> History;

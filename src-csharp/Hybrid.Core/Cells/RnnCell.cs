@@ -36,7 +36,7 @@ public sealed class RnnCell<R> : Cell<R> where R : unmanaged, IBinaryFloatingPoi
     }
 
     /// <inheritdoc/>
-    internal override unsafe void Gates(Span<R> gates, Span<R> recurrent, ReadOnlySpan<R> bias, ReadOnlySpan<R> before, Span<R> after)
+    internal override unsafe void Gates(Span<R> gates, ReadOnlySpan<R> bias, ReadOnlySpan<R> before, Span<R> after)
     {
         int H = after.Length, j = 0;
         fixed (R* pa = gates, pb = bias, ph = after)
@@ -47,7 +47,7 @@ public sealed class RnnCell<R> : Cell<R> where R : unmanaged, IBinaryFloatingPoi
     }
 
     /// <inheritdoc/>
-    internal override unsafe void GatesBackward(Span<R> gates, Span<R> recurrent, ReadOnlySpan<R> before, ReadOnlySpan<R> after, ReadOnlySpan<R> dy, Span<R> dState)
+    internal override unsafe void GatesBackward(Span<R> gates, ReadOnlySpan<R> before, ReadOnlySpan<R> after, ReadOnlySpan<R> dy, Span<R> dState)
     {
         int H = after.Length, j = 0;
         fixed (R* pda = gates, ph = after, pdy = dy, pdh = dState)

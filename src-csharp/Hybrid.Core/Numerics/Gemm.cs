@@ -47,32 +47,32 @@ public static class Gemm
 
     /// <summary>C = A B, or C += A B, with B packed beforehand.</summary>
     /// <inheritdoc cref="Multiply{R}(MatrixView{R}, MatrixView{R}, MatrixView{R}, bool, ThreadTeam)"/>
-    public static unsafe void Multiply<R>(MatrixView<R> a, PackedMatrix<R> b, MatrixView<R> c, bool accumulate = false, ThreadTeam? team = null)
+    public static void Multiply<R>(MatrixView<R> a, PackedMatrix<R> b, MatrixView<R> c, bool accumulate = false, ThreadTeam? team = null)
+        where R : unmanaged, IBinaryFloatingPointIeee754<R> => Multiply(a, b, c, accumulate, team, backwards: false);
+
+    /// <summary>
+    /// The same; on one thread, a single row meets the panels from the last to the first if asked. One product after the
+    /// other by weights that just exceed a cache would never find them there, if all began at the same end; in turns, they mostly do.
+    /// </summary>
+    internal static unsafe void Multiply<R>(MatrixView<R> a, PackedMatrix<R> b, MatrixView<R> c, bool accumulate, ThreadTeam? team, bool backwards)
         where R : unmanaged, IBinaryFloatingPointIeee754<R>
     {
         CheckSizes<R>(a, b.K, b.N, c);
         fixed (R* pa = a.Data.Span, pb = b.Panels, pc = c.Data.Span)
-            Run(new Product<R>(a, pa, b, pb, c, pc, accumulate ? pc : null, c.RowStride), default, team);
+            Run(new Product<R>(a, pa, b, pb, c, pc, accumulate ? pc : null, c.RowStride, backwards), default, team);
     }
 
     /// <summary>
-    /// The same on the caller's thread; a single row meets the panels from the last to the first if asked. One product after the
-    /// other by weights that just exceed a cache would never find them there, if all began at the same end; in turns, they mostly do.
+    /// C += A B and D += A E, each for some rows of A: those that both take come first, then those of C alone, then those of D
+    /// alone. A is packed once for both products.
     /// </summary>
-    internal static unsafe void Multiply<R>(MatrixView<R> a, PackedMatrix<R> b, MatrixView<R> c, bool accumulate, bool backwards)
-        where R : unmanaged, IBinaryFloatingPointIeee754<R>
-    {
-        CheckSizes<R>(a, b.K, b.N, c);
-        fixed (R* pa = a.Data.Span, pb = b.Panels, pc = c.Data.Span)
-            Run(new Product<R>(a, pa, b, pb, c, pc, accumulate ? pc : null, c.RowStride, backwards), default, null);
-    }
-
-    /// <summary>C += A B and D += A E: A is packed once for both products.</summary>
     internal static unsafe void AddTwo<R>(MatrixView<R> a, MatrixView<R> b, MatrixView<R> c, MatrixView<R> e, MatrixView<R> d, ThreadTeam? team)
         where R : unmanaged, IBinaryFloatingPointIeee754<R>
     {
-        CheckSizes<R>(a, b.Rows, b.Columns, c);
-        CheckSizes<R>(a, e.Rows, e.Columns, d);
+        if (c.Rows > a.Rows || d.Rows > a.Rows || c.Rows + d.Rows < a.Rows)
+            throw new ArgumentException($"products of {c.Rows} and {d.Rows} rows are not what {a.Rows} rows give", nameof(a));
+        CheckSizes<R>(a.SliceRows(0, c.Rows), b.Rows, b.Columns, c);
+        CheckSizes<R>(a.SliceRows(0, d.Rows), e.Rows, e.Columns, d);
         fixed (R* pa = a.Data.Span, pb = b.Data.Span, pc = c.Data.Span, pe = e.Data.Span, pd = d.Data.Span)
             Run(new Product<R>(a, pa, (WindowView<R>)b, pb, c, pc, pc, c.RowStride), new Product<R>(a, pa, (WindowView<R>)e, pe, d, pd, pd, d.RowStride), team);
     }
@@ -158,7 +158,7 @@ public static class Gemm
                 var other = new Block<R>(second, k, depth, j, columnsAtOnce, block.Panels + (long)depth * columnsAtOnce);
                 block.Pack<TLanes>(team);
                 other.Pack<TLanes>(team);
-                var grid = new Grid(product.M, Math.Max(block.Columns, other.Columns), MicroKernel<R, TLanes>.Columns, threads, PartsOfBlockPerThread);
+                var grid = new Grid(product.RowsA.Length, Math.Max(block.Columns, other.Columns), MicroKernel<R, TLanes>.Columns, threads, PartsOfBlockPerThread);
                 Share(team, grid.Count, (block, other, grid), static (in (Block<R> Block, Block<R> Other, Grid Grid) s, int i) => Compute<R, TLanes>(s.Block, s.Other, s.Grid[i]));
             }
         }
@@ -226,16 +226,24 @@ public static class Gemm
         where R : unmanaged, IBinaryFloatingPointIeee754<R>
         where TLanes : struct, ILanes<TLanes, R>
     {
-        for (var i = at.Row; i < at.Row + at.Rows; i += BlockRows)
+        // Rows of A: for both products, for the first one alone, for the other one alone.
+        int first = block.Product.M, all = block.Product.RowsA.Length, both = other.Product.N > 0 ? first + other.Product.M - all : first;
+        for (int i = at.Row, rows; i < at.Row + at.Rows; i += rows)
         {
-            var rows = Math.Min(BlockRows, at.Row + at.Rows - i);
+            rows = Math.Min(Math.Min(BlockRows, at.Row + at.Rows - i), (i < both ? both : i < first ? first : all) - i);
             var tiles = PackRows<R, TLanes>(block.Product, i, rows, block.K, block.Depth);
-            foreach (ref readonly var b in (ReadOnlySpan<Block<R>>)[block, other])
-            {
-                var columns = Math.Min(at.Columns, b.Columns - at.Column);
-                if (columns > 0) MultiplyRows<R, TLanes>(b.Product, tiles, i, rows, b.Column + at.Column, columns, b.K, b.Depth, b.Panels + (long)at.Column * b.Depth, (long)b.Depth * MicroKernel<R, TLanes>.Columns);
-            }
+            if (i < first) MultiplyRows<R, TLanes>(block, tiles, i, rows, at);
+            if (i < both || i >= first) MultiplyRows<R, TLanes>(other, tiles, i < both ? i : i - first + both, rows, at);
         }
+    }
+
+    /// <summary>The rows of a product that tiles of A give, in the columns of a rectangle.</summary>
+    private static unsafe void MultiplyRows<R, TLanes>(in Block<R> block, in Tiles<R> tiles, int row, int rows, Rectangle at)
+        where R : unmanaged, IBinaryFloatingPointIeee754<R>
+        where TLanes : struct, ILanes<TLanes, R>
+    {
+        var columns = Math.Min(at.Columns, block.Columns - at.Column);
+        if (columns > 0) MultiplyRows<R, TLanes>(block.Product, tiles, row, rows, block.Column + at.Column, columns, block.K, block.Depth, block.Panels + (long)at.Column * block.Depth, (long)block.Depth * MicroKernel<R, TLanes>.Columns);
     }
 
     /// <summary>Some k of some rows of A by panels that lie <paramref name="panelStride"/> apart.</summary>

@@ -45,10 +45,7 @@ internal static class VectorMath
         x = Vector512.MinNative(Constant<R>(single ? 88.02 : 709.0), x);
         x = Vector512.MaxNative(Constant<R>(single ? -87.33 : -708.0), x);
         var (mantissa, shifted) = ExpParts(x);
-        // A multiplication, because adding to the exponent's bits would make a number of some NaN.
-        return mantissa * (single
-            ? ((shifted.AsInt32() + Vector512.Create(127)) << 23).As<int, R>()
-            : ((shifted.AsInt64() + Vector512.Create(1023L)) << 52).As<long, R>());
+        return mantissa * PowerOf2(shifted); // a multiplication: adding to the exponent's bits would make a number of some NaN
     }
 
     /// <summary>e^x in double for every x; below the range of normal numbers, 0.</summary>
@@ -77,6 +74,14 @@ internal static class VectorMath
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static (Vector512<R> Mantissa, Vector512<R> Shifted) ExpParts<R>(Vector512<R> x) where R : unmanaged, IBinaryFloatingPointIeee754<R>
     {
+        var (excess, shifted) = ReducedExp(x);
+        return (excess + Vector512<R>.One, shifted);
+    }
+
+    /// <summary>The same with the mantissa less one, which keeps its relative precision where it is small.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static (Vector512<R> Excess, Vector512<R> Shifted) ReducedExp<R>(Vector512<R> x) where R : unmanaged, IBinaryFloatingPointIeee754<R>
+    {
         var single = typeof(R) == typeof(float);
         // e^x = 2^n e^r, n = round(x / ln 2), |r| <= ln 2 / 2; ln 2 in two parts, so that n ln 2 is subtracted exactly.
         var shifted = MultiplyAdd(x, Constant<R>(1.4426950408889634), RoundingShift<R>());
@@ -90,8 +95,15 @@ internal static class VectorMath
             : Constant<R>(1 / 6227020800.0).Horner(r, 1 / 479001600.0).Horner(r, 1 / 39916800.0).Horner(r, 1 / 3628800.0)
                 .Horner(r, 1 / 362880.0).Horner(r, 1 / 40320.0).Horner(r, 1 / 5040.0).Horner(r, 1 / 720.0).Horner(r, 1 / 120.0)
                 .Horner(r, 1 / 24.0).Horner(r, 1 / 6.0).Horner(r, 1 / 2.0);
-        return (MultiplyAdd(p, r * r, r) + Vector512<R>.One, shifted);
+        return (MultiplyAdd(p, r * r, r), shifted);
     }
+
+    /// <summary>2^n, a normal number, from n in the low bits of <paramref name="shifted"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<R> PowerOf2<R>(Vector512<R> shifted) where R : unmanaged, IBinaryFloatingPointIeee754<R> =>
+        typeof(R) == typeof(float)
+            ? ((shifted.AsInt32() + Vector512.Create(127)) << 23).As<int, R>()
+            : ((shifted.AsInt64() + Vector512.Create(1023L)) << 52).As<long, R>();
 
     /// <summary>1.5 * 2^(bits of the mantissa): adding it rounds to an integer and leaves that in the low bits.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -112,18 +124,13 @@ internal static class VectorMath
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<R> Tanh<R>(Vector512<R> x) where R : unmanaged, IBinaryFloatingPointIeee754<R>
     {
-        var magnitude = Vector512.Abs(x);
-        // tanh|x| = 1 - 2 / (e^(2|x|) + 1) loses digits near zero, where the odd polynomial takes over.
-        var large = Vector512<R>.One - Constant<R>(2) / (Exp(magnitude + magnitude) + Vector512<R>.One);
-        large |= x & Constant<R>(-0.0);
-        var z = x * x;
-        // tanh(x) = x + x z P(z) / Q(z) (Cephes tanhf and tanh).
-        var ratio = typeof(R) == typeof(float)
-            ? Constant<R>(-5.70498872745e-3).Horner(z, 2.06390887954e-2).Horner(z, -5.37397155531e-2).Horner(z, 1.33314422036e-1).Horner(z, -3.33332819422e-1)
-            : Constant<R>(-9.64399179425052238628e-1).Horner(z, -9.92877231001918586564e1).Horner(z, -1.61468768441708447952e3)
-                / Vector512<R>.One.Horner(z, 1.12811678491632931402e2).Horner(z, 2.23548839060100448583e3).Horner(z, 4.84406305325125486048e3);
-        var small = MultiplyAdd(ratio * z, x, x);
-        return Vector512.ConditionalSelect(Vector512.LessThan(magnitude, Constant<R>(0.625)), small, large);
+        // tanh(x) = d / (d + 2) with d = e^(2x) - 1 = 2^n (e^r - 1) + (2^n - 1); beyond the limit it is 1 to the last bit.
+        var limit = typeof(R) == typeof(float) ? 20.0 : 40.0;
+        var twice = Vector512.MaxNative(Constant<R>(-limit), Vector512.MinNative(Constant<R>(limit), x + x)); // constants first, as in Exp
+        var (excess, shifted) = ReducedExp(twice);
+        var scale = PowerOf2(shifted);
+        var d = MultiplyAdd(excess, scale, scale - Vector512<R>.One);
+        return d / (d + Constant<R>(2));
     }
 
     /// <summary>

@@ -154,6 +154,35 @@ let private splits p =
                         Gemm.Multiply(a, b.SliceColumns(j, count), c.SliceColumns(j, count), accumulate))
     }
 
+// Beyond every block again, with boundaries of rows that no tile has.
+let private twoProducts p =
+    test $"{p.Name}: two products that share some rows of A have the bits of one after the other" {
+        let stream = CounterRandom(6UL).Stream()
+        let b, e = random p stream K N false, random p stream K 33 false
+
+        for shared, firstAlone, secondAlone in [ 253, 0, 0; 130, 61, 62; 0, 5, 248; 250, 3, 0; 241, 0, 12 ] do
+            let a = random p stream (shared + firstAlone + secondAlone) K true
+            let beforeC = random p stream (shared + firstAlone) N false
+            let beforeD = random p stream (shared + secondAlone) 33 false
+            let expectedC, expectedD = copy beforeC, copy beforeD
+            Gemm.Multiply(a.SliceRows(0, shared + firstAlone), b, expectedC, true)
+            Gemm.Multiply(a.SliceRows(0, shared), e, expectedD.SliceRows(0, shared), true)
+
+            Gemm.Multiply(
+                a.SliceRows(shared + firstAlone, secondAlone),
+                e,
+                expectedD.SliceRows(shared, secondAlone),
+                true
+            )
+
+            for threads in [ 1; 2; 3 ] do
+                let c, d = copy beforeC, copy beforeD
+                Gemm.AddTwo(a, b, c, e, d, ThreadTeam threads)
+                let name = $"{shared} rows shared, {threads} threads"
+                Expect.isTrue (c.Data.Span.SequenceEqual(Span.op_Implicit expectedC.Data.Span)) $"C, {name}"
+                Expect.isTrue (d.Data.Span.SequenceEqual(Span.op_Implicit expectedD.Data.Span)) $"D, {name}"
+    }
+
 let private numbers count = Memory(Array.init count float32)
 
 [<Tests>]
@@ -163,6 +192,8 @@ let gemm =
         allShapes double
         splits single
         splits double
+        twoProducts single
+        twoProducts double
 
         test "nothing outside the product is written" {
             let stream = CounterRandom(3UL).Stream()
@@ -226,6 +257,10 @@ let gemm =
             refused "[3, 5] product does not fit [2, 4]" (fun () -> Gemm.Multiply(view 2 3, view 3 5, view 2 4))
             refused "[3, 5] product does not fit [3, 5]" (fun () -> Gemm.Multiply(view 2 3, packed, view 3 5))
             refused "must be contiguous" (fun () -> Gemm.Multiply(view 2 3, view 3 5, (view 5 2).Transposed))
+
+            refused "products of 2 and 3 rows are not what 6 rows give" (fun () ->
+                Gemm.AddTwo(view 6 3, view 3 5, view 2 5, view 3 4, view 3 4, null))
+
             refused "a 5 x 3 matrix does not fit a packed one of 3 x 5" (fun () -> packed.Pack(view 5 3))
         }
         test "a view that reaches beyond its memory is refused" {
