@@ -74,7 +74,7 @@ public sealed class TrainingRun
 
     /// <summary>
     /// A training that learns the first <paramref name="utterances"/> feasible utterances by heart and is judged by the same:
-    /// masks, dropout and phases are left out, the learning rate stays constant after a warm-up. A network that cannot do this cannot
+    /// masks, all dropout and phases are left out, the learning rate stays constant after a warm-up. A network that cannot do this cannot
     /// learn more.
     /// </summary>
     /// <param name="utterances">How many.</param>
@@ -82,7 +82,12 @@ public sealed class TrainingRun
     /// <param name="team">Threads to share the work; all processors where left out.</param>
     public TrainingRun Overfit(int utterances, int epochs, ThreadTeam? team = null)
     {
-        static IReadOnlyList<LayerSpec> Plain(IEnumerable<LayerSpec> layers) => [.. layers.Where(layer => layer is not (MaskingSpec or DropoutSpec))];
+        static IReadOnlyList<LayerSpec> Plain(IEnumerable<LayerSpec> layers) => [.. layers.Where(layer => layer is not (MaskingSpec or DropoutSpec)).Select(layer => layer switch
+        {
+            RecurrentSpec recurrent => recurrent with { Dropout = 0, Locked = false },
+            ResidualSpec residual => residual with { Body = Plain(residual.Body) },
+            _ => layer,
+        })];
         var network = Recipe.Network with { Encoder = Plain(Recipe.Network.Encoder), Decoder = Plain(Recipe.Network.Decoder) };
         var schedule = Recipe.Training with { Epochs = epochs, Batch = Recipe.Training.Batch with { Utterances = Math.Min(utterances, 4) }, LearningRate = new WarmUp(5, new ConstantRate()), Phases = null, Augmentation = null, Averaging = null, Patience = null, Speeds = null };
         var impossible = Infeasible(Train).Select(left => left.Id).ToHashSet();
@@ -124,6 +129,8 @@ public sealed class TrainingRun
     {
         options ??= new TrainingOptions();
         observer ??= new TrainingObserver();
+        // Before an earlier training is moved aside.
+        if (options.Limit <= TimeSpan.Zero) throw new ArgumentOutOfRangeException(nameof(options), "there is no time to train in");
         var folder = options.Folder is null ? null : new TrainingFolder(options.Folder);
         var description = TrainingIdentity.Describe(Recipe, Train, Dev, options.Limit);
         if (folder is not null) Begin(folder, options, observer, description);

@@ -117,6 +117,7 @@ public sealed record SafeTensors(IReadOnlyDictionary<string, string> Metadata, I
     {
         Span<byte> prefix = stackalloc byte[8];
         if (stream.Length < prefix.Length) throw new FormatException($"not a safetensors file: it has {stream.Length} bytes");
+        stream.Position = 0;
         stream.ReadExactly(prefix);
         var headerLength = BinaryPrimitives.ReadUInt64LittleEndian(prefix);
         if (headerLength > (ulong)Math.Min(LargestHeader, stream.Length - prefix.Length))

@@ -37,6 +37,7 @@ public sealed class Aligner(Recognizer recognizer, IReadOnlyList<Lexicon>? lexic
         if (utterance.FeaturesPath.Length == 0) return Align(utterance, AudioClip.Read(utterance.AudioPath), need);
         var phones = SpeechDataset.Transcribe(utterance, pronouncer);
         var (logProbs, duration) = recognizer.LogProbs(utterance);
+        Report(need, utterance, duration, phones);
         return Align(utterance, logProbs, duration, phones);
     }
 
@@ -66,7 +67,7 @@ public sealed class Aligner(Recognizer recognizer, IReadOnlyList<Lexicon>? lexic
     private Alignment Align(Utterance utterance, AudioClip clip, IProgress<AlignmentNeed>? need, CancellationToken cancellation = default)
     {
         var phones = SpeechDataset.Transcribe(utterance, pronouncer);
-        need?.Report(new AlignmentNeed(utterance.Id, clip.DurationSeconds, phones.Count, BytesNeeded(clip.DurationSeconds, phones.Count)));
+        Report(need, utterance, clip.DurationSeconds, phones);
         return Align(utterance, recognizer.LogProbs(clip, cancellation), clip.DurationSeconds, phones);
     }
 
@@ -96,6 +97,9 @@ public sealed class Aligner(Recognizer recognizer, IReadOnlyList<Lexicon>? lexic
         }
         return intervals;
     }
+
+    private void Report(IProgress<AlignmentNeed>? need, Utterance utterance, double seconds, IReadOnlyList<string> phones) =>
+        need?.Report(new AlignmentNeed(utterance.Id, seconds, phones.Count, BytesNeeded(seconds, phones.Count)));
 
     private long BytesNeeded(double seconds, int phones)
     {

@@ -50,6 +50,7 @@ public static class AlignmentFiles
             {
                 // First, so that nothing is computed that cannot be written.
                 var path = results.Take(input.Id);
+                if (format == AlignmentFormat.Ctm) results.Take(input.Id + ".words");
                 foreach (var (ending, content) in Contents(aligner.Align(input.Utterance!, need), format)) ResultFolder.Write(path + ending, content);
             });
             if (reason is not null) failed.Add(new LeftOut(input.Id, reason));

@@ -52,6 +52,24 @@ let atomicFile =
             AtomicFile.Write(path, first)
             Expect.equal (File.ReadAllText path) "first" "content"
             expectAlone path)
+        withFile "a link stays one, and what it points to is written, there already or not" (fun path ->
+            let target = path + " itself"
+            File.CreateSymbolicLink(path, target) |> ignore
+
+            for text in [ "first"; "second" ] do
+                write path text
+                Expect.equal (File.ReadAllText target) text "content"
+                Expect.equal (FileInfo path).LinkTarget target "link"
+
+            Expect.equal (Directory.GetFiles(Path.GetDirectoryName path |> nonNull).Length) 2 "nothing else is left")
+        test "a device is written, not replaced" {
+            if not (File.Exists "/dev/full") then
+                skiptest "this system has no device that is always full"
+
+            // A file in its place would take the text.
+            for _ in 1..2 do
+                expectRefusal<IOException, unit> "/dev/full could not be written" (fun () -> write "/dev/full" "text")
+        }
         withFile "a missing folder is an IOException that names the file" (fun path ->
             let inside = Path.Combine(path, "inside")
             expectRefusal<IOException, unit> $"{inside} could not be written" (fun () -> write inside "text"))

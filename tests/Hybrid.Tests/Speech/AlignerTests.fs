@@ -303,6 +303,23 @@ let tests =
                     3
                     "the sound, a and b/a")
         }
+
+        test "the words of one recording are not written over the phones of another" {
+            withFolder (fun folder ->
+                let path = Path.Combine(folder, "a.wav")
+                (noise 24000).WriteWav path
+                let input id = AlignmentInput(id, Utterance(id, path, "", "", "HOPE", null), null)
+
+                for ids in [ [ "a"; "a.words" ]; [ "a.words"; "a" ] ] do
+                    let out = Path.Combine(folder, ids.Head)
+
+                    let failed =
+                        AlignmentFiles.Write(aligner.Value, [| for id in ids -> input id |], out, AlignmentFormat.Ctm)
+
+                    Expect.equal [ for left in failed -> left.Id ] ids.Tail "left out"
+                    Expect.stringContains failed[0].Reason "would be lost" "reason"
+                    Expect.equal (Directory.GetFiles(out).Length) 2 "phones and words of the first")
+        }
     ]
 
 [<Tests>]

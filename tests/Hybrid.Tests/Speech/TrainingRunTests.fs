@@ -55,6 +55,40 @@ let tests =
                 Expect.stringContains error.Message "frames, has" error.Message)
         }
 
+        test "learning by heart leaves out dropout wherever it is" {
+            withFolder (fun folder ->
+                let layers: LayerSpec array = [|
+                    Conv1dSpec(8, 3)
+                    DropoutSpec 0.5
+                    ResidualSpec [| Conv1dSpec(8, 3); DropoutSpec 0.5; LstmSpec(8, false, 2, 0.5, true) |]
+                    LstmSpec(8, true, 2, 0.5, true)
+                |]
+
+                let recipe =
+                    recipe 1
+                    |> fun r -> Recipe(r.Name, r.Features, ModelSpec(28, 41, layers, [| LinearSpec 41 |]), r.Training)
+
+                let few = TrainingRun.Prepare(recipe, SyntheticCorpus.Write(folder, 9, 3)).Overfit(2, 1)
+                let words = few.Recipe.Network.Encoder |> Seq.map _.Describe() |> String.concat "; "
+
+                Expect.equal
+                    words
+                    "conv1d 8, kernel 3; residual (conv1d 8, kernel 3; lstm 8, 2 layers); blstm 8, 2 layers"
+                    "layers")
+        }
+
+        test "a time limit that leaves none moves nothing aside" {
+            withFolder (fun folder ->
+                let run = TrainingRun.Prepare(recipe 1, SyntheticCorpus.Write(folder, 9, 3))
+                let out = Path.Combine(folder, "out")
+                run.Run(TrainingOptions out) |> ignore<SpeechModel>
+
+                expectRefusal<ArgumentException, _> "there is no time to train in" (fun () ->
+                    run.Run(TrainingOptions(out, TimeSpan.Zero)))
+
+                Expect.isTrue (Directory.GetDirectories(out).Length = 0 && Directory.GetFiles(out).Length > 0) "files")
+        }
+
         test "other splits than train are not trained on, whoever judges" {
             withFolder (fun folder ->
                 let corpus = rewritten folder (fun _ line -> line.Replace("\"split\":\"train\"", "\"split\":\"test\""))

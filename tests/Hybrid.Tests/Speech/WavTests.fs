@@ -199,6 +199,24 @@ let wav =
                     Expect.stringStarts error.Message $"{path}: no \"data\"" "message"))
         }
 
+        test "a pipe is read like a file" {
+            if not (Directory.Exists "/proc/self/fd") then
+                skiptest "this system has no names for open files"
+
+            let bytes = riff [ chunk "fmt " (format pcm16 1 16000); samples ]
+
+            let piped (read: string -> AudioClip) =
+                use pipe = new Pipes.AnonymousPipeServerStream(Pipes.PipeDirection.Out)
+                let path = $"/proc/self/fd/{pipe.GetClientHandleAsString()}"
+                pipe.Write(ReadOnlySpan bytes)
+                pipe.SafePipeHandle.Dispose() // what is read ends when all writers are gone
+                (read path).Samples
+
+            let expected = (read bytes).Samples
+            Expect.sequenceEqual (piped AudioClip.Read) expected "read"
+            Expect.sequenceEqual (piped (fun path -> AudioClip.ReadAsync(path).Result)) expected "read asynchronously"
+        }
+
         test "a FLAC file and a WAV file of the same samples are the same clip" {
             let random = Random 1
 
