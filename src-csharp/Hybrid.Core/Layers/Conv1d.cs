@@ -108,31 +108,31 @@ public sealed class Conv1d<R> : Layer<R> where R : unmanaged, IBinaryFloatingPoi
         return dx;
     }
 
-    /// <summary>B1, [outputs / groups, kernel * inputs / groups].</summary>
+    /// <summary>B1, [kernel * inputs / groups, outputs / groups].</summary>
     private MatrixView<R> WeightGradient(in Parts parts, Batch<R> dy, int group, Workspace workspace)
     {
         // A product of few weights has too few tiles to share, and packing weighs much: threads share it by time instead. The
         // pieces are the same for any team, and so are the bits.
         var pieces = GroupLength <= SmallGradient ? GradientPieces : 1;
-        var all = new MatrixView<R>(workspace.RentZeroed<R>(pieces * GroupLength), pieces * GroupOutputs, GroupInputs * kernel);
-        var sum = all.SliceRows(0, GroupOutputs);
+        var all = new MatrixView<R>(workspace.RentZeroed<R>(pieces * GroupLength), pieces * GroupInputs * kernel, GroupOutputs);
+        var sum = all.SliceRows(0, GroupInputs * kernel);
         for (var i = 0; i < Parts.Count; i++)
         {
             var part = parts[i];
             if (part.Frames >= pieces && pieces > 1)
             {
                 workspace.Team.For(pieces, (Layer: this, dy, part, group, all), static (in (Conv1d<R> Layer, Batch<R> Dy, Part Part, int Group, MatrixView<R> All) s, int piece) =>
-                    s.Layer.AddWeightGradient(s.Part.Piece(piece, GradientPieces), s.Dy, s.Group, s.All.SliceRows(piece * s.Layer.GroupOutputs, s.Layer.GroupOutputs), team: null));
+                    s.Layer.AddWeightGradient(s.Part.Piece(piece, GradientPieces), s.Dy, s.Group, s.All.SliceRows(piece * s.Layer.GroupInputs * s.Layer.kernel, s.Layer.GroupInputs * s.Layer.kernel), team: null));
             }
             else AddWeightGradient(part, dy, group, sum, workspace.Team);
         }
         for (var piece = 1; piece < pieces; piece++)
-            for (var o = 0; o < GroupOutputs; o++) TensorPrimitives.Add(sum.Row(o), all.Row(piece * GroupOutputs + o), sum.Row(o));
+            for (var row = 0; row < GroupInputs * kernel; row++) TensorPrimitives.Add(sum.Row(row), all.Row(piece * GroupInputs * kernel + row), sum.Row(row));
         return sum;
     }
 
     private void AddWeightGradient(in Part part, Batch<R> dy, int group, MatrixView<R> sum, ThreadTeam? team) =>
-        Gemm.Multiply(Outputs(dy, group, part).Transposed, Windows(part, group), sum, accumulate: true, team);
+        Gemm.Multiply(Windows(part, group).Transposed, Outputs(dy, group, part), sum, accumulate: true, team);
 
     /// <summary>B3 for stride 1: a convolution too, of dy with the taps in reverse order.</summary>
     private void Correlate(Batch<R> dy, Batch<R> dx, Workspace workspace)
@@ -194,9 +194,8 @@ public sealed class Conv1d<R> : Layer<R> where R : unmanaged, IBinaryFloatingPoi
         var to = weight.Gradient.AsSpan(GroupLength * group, GroupLength);
         for (var o = 0; o < GroupOutputs; o++)
         {
-            ReadOnlySpan<R> from = dTaps.Row(o);
             for (var i = 0; i < GroupInputs; i++)
-                for (var j = 0; j < kernel; j++) to[(o * GroupInputs + i) * kernel + j] += from[j * GroupInputs + i];
+                for (var j = 0; j < kernel; j++) to[(o * GroupInputs + i) * kernel + j] += dTaps.Row(j * GroupInputs + i)[o];
         }
     }
 

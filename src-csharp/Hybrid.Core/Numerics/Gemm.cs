@@ -28,9 +28,13 @@ public static class Gemm
     private const int BlockColumns = 128;
 
     // In front of a packed B, A is read where it lies if it has so few rows, those of a recurrent step, or meets so few columns, and at
-    // least so many k lie evenly: packing it would cost more than it saves. A panel of B, cut at so many k, stays in the first-level cache
-    // until the last row has met it.
-    private const int DirectRows = 48, DirectColumns = 64, DirectRun = 64, DirectK = 256;
+    // least so many k lie evenly: packing it would cost more than it saves. A panel of B, cut at so many k, or at so many in whole groups
+    // where they lie in groups, stays in the first-level cache until the last row has met it.
+    private const int DirectRows = 48, DirectColumns = 128, DirectRun = 16, DirectK = 256, DirectGroupsK = 200;
+
+    // In front of a B that is not packed, A is read where it lies if its rows lie side by side and it is no more than so many bytes to
+    // the next k; and so is B if it is no more than so many bytes to its next row, and so few rows of A meet it.
+    private const int DirectStrideA = 256, DirectStrideB = 2048, DirectRowsB = 512;
 
     // Rectangles of C for each thread: fewer where each begins anew with every block of B.
     private const int PartsPerThread = 4, PartsOfBlockPerThread = 2;
@@ -146,7 +150,7 @@ public static class Gemm
             Share(team, grid.Count, (product, grid), static (in (Product<R> Product, Grid Grid) s, int i) => Compute<R, TLanes>(s.Product, s.Grid[i]));
             return;
         }
-        // Columns of B are packed once for all threads, then each takes rows of A. Two products take turns with half of the columns each.
+        // Columns of B are packed, if at all, once for all threads, then each takes rows of A. Two products take turns with half of the columns each.
         var columnsAtOnce = second.N > 0 ? PackedColumns / 2 : PackedColumns;
         var depth = Divide(product.K, Divide(product.K, BlockK));
         for (var k = 0; k < product.K; k += depth)
@@ -155,7 +159,7 @@ public static class Gemm
             for (var j = 0; j < Math.Max(product.N, second.N); j += columnsAtOnce)
             {
                 var block = new Block<R>(product, k, depth, j, columnsAtOnce, Scratch<R>.B);
-                var other = new Block<R>(second, k, depth, j, columnsAtOnce, block.Panels + (long)depth * columnsAtOnce);
+                var other = new Block<R>(second, k, depth, j, columnsAtOnce, block.Packed + (long)depth * columnsAtOnce);
                 block.Pack<TLanes>(team);
                 other.Pack<TLanes>(team);
                 var grid = new Grid(product.RowsA.Length, Math.Max(block.Columns, other.Columns), MicroKernel<R, TLanes>.Columns, threads, PartsOfBlockPerThread);
@@ -206,22 +210,22 @@ public static class Gemm
         }
         var direct = product.RowsA.IsEven && product.ColumnsA.Group >= DirectRun && (rows <= DirectRows || product.N <= DirectColumns);
         var most = Divide(product.K, Divide(product.K, direct ? DirectK : BlockK));
+        var group = direct ? product.ColumnsA.Group : int.MaxValue;
+        if (group <= DirectGroupsK) most = DirectGroupsK / group * group;
         for (int i = row, blockRows; i < row + rows; i += blockRows)
         {
             blockRows = Math.Min(BlockRows, row + rows - i);
             for (int k = 0, depth; k < product.K; k += depth)
             {
-                depth = Math.Min(most, direct ? product.ColumnsA.Run(k) : product.K - k);
-                var tiles = direct
-                    ? new Tiles<R>(product.A + product.RowsA.At(i) + product.ColumnsA.At(k), product.RowsA.Stride, product.ColumnsA.Stride)
-                    : PackRows<R, TLanes>(product, i, blockRows, k, depth);
-                var panels = product.B + (long)column * product.K + (long)k * width;
-                MultiplyRows<R, TLanes>(product, tiles, i, blockRows, column, columns, k, depth, panels, (long)product.K * width);
+                depth = Math.Min(most, direct && group > DirectGroupsK ? product.ColumnsA.Run(k) : product.K - k);
+                var tiles = direct ? new Tiles<R>(product, i, k) : PackRows<R, TLanes>(product, i, blockRows, k, depth);
+                var panels = new Panels<R>(product.B + (long)column * product.K + (long)k * width, (long)product.K * width, width);
+                MultiplyRows<R, TLanes>(product, tiles, i, blockRows, column, columns, k, depth, panels);
             }
         }
     }
 
-    /// <summary>The same for some k of B, which all threads have packed, and perhaps of another that meets the same A.</summary>
+    /// <summary>The same for some k of B, and perhaps of another that meets the same A.</summary>
     private static unsafe void Compute<R, TLanes>(in Block<R> block, in Block<R> other, Rectangle at)
         where R : unmanaged, IBinaryFloatingPointIeee754<R>
         where TLanes : struct, ILanes<TLanes, R>
@@ -231,7 +235,8 @@ public static class Gemm
         for (int i = at.Row, rows; i < at.Row + at.Rows; i += rows)
         {
             rows = Math.Min(Math.Min(BlockRows, at.Row + at.Rows - i), (i < both ? both : i < first ? first : all) - i);
-            var tiles = PackRows<R, TLanes>(block.Product, i, rows, block.K, block.Depth);
+            if (block.ReadsAInPlace) rows = Math.Min(rows, block.Product.RowsA.Run(i));
+            var tiles = block.ReadsAInPlace ? new Tiles<R>(block.Product, i, block.K) : PackRows<R, TLanes>(block.Product, i, rows, block.K, block.Depth);
             if (i < first) MultiplyRows<R, TLanes>(block, tiles, i, rows, at);
             if (i < both || i >= first) MultiplyRows<R, TLanes>(other, tiles, i < both ? i : i - first + both, rows, at);
         }
@@ -243,21 +248,21 @@ public static class Gemm
         where TLanes : struct, ILanes<TLanes, R>
     {
         var columns = Math.Min(at.Columns, block.Columns - at.Column);
-        if (columns > 0) MultiplyRows<R, TLanes>(block.Product, tiles, row, rows, block.Column + at.Column, columns, block.K, block.Depth, block.Panels + (long)at.Column * block.Depth, (long)block.Depth * MicroKernel<R, TLanes>.Columns);
+        if (columns > 0) MultiplyRows<R, TLanes>(block.Product, tiles, row, rows, block.Column + at.Column, columns, block.K, block.Depth, block.Panels.From(at.Column / MicroKernel<R, TLanes>.Columns));
     }
 
-    /// <summary>Some k of some rows of A by panels that lie <paramref name="panelStride"/> apart.</summary>
-    private static unsafe void MultiplyRows<R, TLanes>(in Product<R> product, in Tiles<R> tiles, int row, int rows, int column, int columns, int k, int depth, R* panels, long panelStride)
+    /// <summary>Some k of some rows of A by neighbouring panels.</summary>
+    private static unsafe void MultiplyRows<R, TLanes>(in Product<R> product, in Tiles<R> tiles, int row, int rows, int column, int columns, int k, int depth, in Panels<R> panels)
         where R : unmanaged, IBinaryFloatingPointIeee754<R>
         where TLanes : struct, ILanes<TLanes, R>
     {
         var width = MicroKernel<R, TLanes>.Columns;
-        var columnsAtOnce = tiles.IsPacked ? BlockColumns / width * width : width;
+        var columnsAtOnce = tiles.IsSideBySide ? BlockColumns / width * width : width;
         for (var n = 0; n < columns; n += columnsAtOnce)
         {
             var c = product.C + (long)row * product.StrideC + column + n;
             var initial = k > 0 ? c : product.InitialAt(row, column + n);
-            MultiplyBlock<R, TLanes>(tiles, rows, Math.Min(columnsAtOnce, columns - n), depth, panels + n / width * panelStride, panelStride, c, product.StrideC, initial, k > 0 ? product.StrideC : product.StrideInitial);
+            MultiplyBlock<R, TLanes>(tiles, rows, Math.Min(columnsAtOnce, columns - n), depth, panels.From(n / width), c, product.StrideC, initial, k > 0 ? product.StrideC : product.StrideInitial);
         }
     }
 
@@ -274,22 +279,22 @@ public static class Gemm
         where R : unmanaged, IBinaryFloatingPointIeee754<R>
         where TLanes : struct, ILanes<TLanes, R>
     {
-        int width = isA ? TLanes.TileRows : MicroKernel<R, TLanes>.Columns, done = 0;
-        if (lanes.Stride == 1 && lanes.Run(lane) >= count && ks.Run(k) >= depth)
+        for (int done = 0, whole; done < count; done += whole)
         {
-            while (count - done >= width && (!isA || TileRows<TLanes, R>(count - done) == width)) done += width;
-            Packing.Panels(source + lanes.At(lane) + ks.At(k), ks.Stride, done / width, width, depth, target);
-        }
-        while (done < count)
-        {
-            if (isA) width = TileRows<TLanes, R>(count - done);
-            Packing.Panel(source, lanes, lane + done, Math.Min(width, count - done), width, ks, k, depth, target + (long)done * depth);
-            done += width;
+            var width = isA ? TileRows<TLanes, R>(count - done) : MicroKernel<R, TLanes>.Columns;
+            whole = 0;
+            if (lanes.Stride == 1 && ks.Run(k) >= depth)
+            {
+                var run = Math.Min(count - done, lanes.Run(lane + done));
+                while (whole + width <= run && (!isA || TileRows<TLanes, R>(count - done - whole) == width)) whole += width;
+            }
+            if (whole > 0) Packing.Panels(source + lanes.At(lane + done) + ks.At(k), ks.Stride, whole / width, width, depth, target + (long)done * depth);
+            else Packing.Panel(source, lanes, lane + done, Math.Min(whole = width, count - done), width, ks, k, depth, target + (long)done * depth);
         }
     }
 
     /// <summary>A block of rows of A by neighbouring panels of B: each tile of A meets one panel after the other.</summary>
-    private static unsafe void MultiplyBlock<R, TLanes>(in Tiles<R> tiles, int rows, int columns, int depth, R* panels, long panelStride, R* c, int strideC, R* initial, int strideInitial)
+    private static unsafe void MultiplyBlock<R, TLanes>(in Tiles<R> tiles, int rows, int columns, int depth, in Panels<R> panels, R* c, int strideC, R* initial, int strideInitial)
         where R : unmanaged, IBinaryFloatingPointIeee754<R>
         where TLanes : struct, ILanes<TLanes, R>
     {
@@ -297,25 +302,26 @@ public static class Gemm
         var edge = stackalloc R[TLanes.TileRows * width];
         for (var done = 0; done < rows;)
         {
-            var tile = tiles.IsPacked ? TileRows<TLanes, R>(rows - done) : DirectTileRows<TLanes, R>(rows - done);
-            var valid = Math.Min(tile, rows - done);
-            var a = tiles.Tile(done);
-            var (rowStride, kStride, rowsOfA) = tiles.IsPacked ? (1, tile, tile) : (tiles.RowStride, tiles.KStride, valid);
-            R* tileC = c + (long)done * strideC, tileInitial = initial is null ? null : initial + (long)done * strideInitial, panel = panels;
-            for (var left = columns; left > 0; left -= width, tileC += width, panel += panelStride, tileInitial += tileInitial is null ? 0 : width)
+            var left = rows - done;
+            // What is packed is filled up to whole tiles.
+            var tile = tiles.IsPacked || tiles.IsSideBySide && left is > 16 or 12 ? TileRows<TLanes, R>(left) : DirectTileRows<TLanes, R>(left);
+            int valid = Math.Min(tile, left), rowsOfA = tiles.IsPacked ? tile : valid;
+            var a = tiles.Tile(done, tile);
+            R* tileC = c + (long)done * strideC, tileInitial = initial is null ? null : initial + (long)done * strideInitial, panel = panels.First;
+            for (var columnsLeft = columns; columnsLeft > 0; columnsLeft -= width, tileC += width, panel += panels.Stride, tileInitial += tileInitial is null ? 0 : width)
             {
-                if (valid == tile && left >= width)
+                if (valid == tile && columnsLeft >= width)
                 {
                     // Rows of C lie far apart: nothing else brings their next columns in time.
                     for (var i = 0; i < tile; i++) TLanes.Prefetch(tileC + (long)i * strideC + width);
-                    MicroKernel<R, TLanes>.Run(tile, rowsOfA, depth, a, rowStride, kStride, panel, tileC, strideC, tileInitial, strideInitial);
+                    MicroKernel<R, TLanes>.Run(tile, rowsOfA, depth, a, panel, panels.RowStride, tileC, strideC, tileInitial, strideInitial);
                 }
                 else
                 {
                     // A tile that hangs over the edge of C is computed beside it.
-                    var inside = Math.Min(width, left);
+                    var inside = Math.Min(width, columnsLeft);
                     if (tileInitial is not null) Copy(tileInitial, strideInitial, edge, width, valid, inside);
-                    MicroKernel<R, TLanes>.Run(tile, rowsOfA, depth, a, rowStride, kStride, panel, edge, width, tileInitial is null ? null : edge, width);
+                    MicroKernel<R, TLanes>.Run(tile, rowsOfA, depth, a, panel, panels.RowStride, edge, width, tileInitial is null ? null : edge, width);
                     Copy(edge, width, tileC, strideC, valid, inside);
                 }
             }
@@ -356,24 +362,31 @@ public static class Gemm
     /// <summary>A block of A as its tiles lie: packed one behind the other, or in the matrix.</summary>
     private readonly unsafe struct Tiles<R> where R : unmanaged, IBinaryFloatingPointIeee754<R>
     {
-        public readonly R* A;
-        public readonly nint RowStride, KStride;
-        public readonly bool IsPacked;
+        private readonly R* a;
+        private readonly nint rowStride, kStride, jump;
+        private readonly int run = int.MaxValue;
 
         public Tiles(R* packed, int depth)
         {
-            A = packed;
-            (RowStride, IsPacked) = (depth, true);
+            a = packed;
+            (rowStride, IsPacked) = (depth, true);
         }
 
-        public Tiles(R* a, nint rowStride, nint kStride)
+        /// <summary>From a row and a k on; rows lie evenly, and so do k or groups of them.</summary>
+        public Tiles(in Product<R> product, int row, int k)
         {
-            A = a;
-            (RowStride, KStride) = (rowStride, kStride);
+            a = product.A + product.RowsA.At(row) + product.ColumnsA.At(k);
+            (rowStride, kStride) = (product.RowsA.Stride, product.ColumnsA.Stride);
+            if (!product.ColumnsA.IsEven) (run, jump) = (product.ColumnsA.Group, product.ColumnsA.GroupStride - product.ColumnsA.Group * (nint)product.ColumnsA.Stride);
         }
 
-        /// <summary>The tile that begins with this row.</summary>
-        public R* Tile(int row) => A + row * RowStride;
+        public bool IsPacked { get; }
+
+        /// <summary>Whether the rows of a tile lie side by side, so that one pointer finds them all.</summary>
+        public bool IsSideBySide => IsPacked || rowStride == 1 && run == int.MaxValue;
+
+        /// <summary>The tile of so many rows that begins with this one.</summary>
+        public Strip<R> Tile(int row, int rows) => IsPacked ? new(a + row * rowStride, 1, rows) : new(a + row * rowStride, rowStride, kStride, run, jump);
     }
 
     /// <summary>What a product is made of, as the inner loops see it.</summary>
@@ -404,24 +417,52 @@ public static class Gemm
         public R* InitialAt(int row, int column) => Initial is null ? null : Initial + (long)row * StrideInitial + column;
     }
 
-    /// <summary>Some k and some columns of a product's B, packed.</summary>
-    private readonly unsafe struct Block<R>(in Product<R> product, int k, int depth, int column, int mostColumns, R* panels)
-        where R : unmanaged, IBinaryFloatingPointIeee754<R>
+    /// <summary>Panels of B, each <see cref="Stride"/> elements behind the one before, as are their rows by <see cref="RowStride"/>.</summary>
+    private readonly unsafe struct Panels<R>(R* first, long stride, nint rowStride) where R : unmanaged
     {
-        public readonly Product<R> Product = product;
-        public readonly int K = k, Depth = depth, Column = column, Columns = Math.Clamp(product.N - column, 0, mostColumns);
-        public readonly R* Panels = panels;
+        public R* First => first;
+
+        public long Stride => stride;
+
+        public nint RowStride => rowStride;
+
+        /// <summary>Those from this one on.</summary>
+        public Panels<R> From(int panel) => new(first + panel * stride, stride, rowStride);
+    }
+
+    /// <summary>Some k and some columns of a product's B: to be packed, or where they lie.</summary>
+    private readonly unsafe struct Block<R> where R : unmanaged, IBinaryFloatingPointIeee754<R>
+    {
+        public readonly Product<R> Product;
+        public readonly int K, Depth, Column, Columns;
+        public readonly R* Packed;
+        public readonly Panels<R> Panels;
+
+        public Block(in Product<R> product, int k, int depth, int column, int mostColumns, R* packed)
+        {
+            (Product, K, Depth, Column) = (product, k, depth, column);
+            Packed = packed;
+            Columns = Math.Clamp(product.N - column, 0, mostColumns);
+            var width = PanelWidth<R>();
+            Panels = ReadsBInPlace ? new Panels<R>(product.B + product.RowsB.At(k) + column, width, product.RowsB.Stride) : new Panels<R>(packed, (long)depth * width, width);
+        }
+
+        /// <summary>Whether the rows of a tile of A lie side by side, and those of the next k near.</summary>
+        public bool ReadsAInPlace => Product.RowsA.Stride == 1 && Product.ColumnsA.Stride * sizeof(R) <= DirectStrideA && Product.ColumnsA.Run(K) >= Depth;
+
+        private bool ReadsBInPlace => Columns > 0 && Columns % PanelWidth<R>() == 0 && Product.RowsA.Length <= DirectRowsB
+            && Product.ColumnsB.Stride == 1 && Product.ColumnsB.IsEven && Product.RowsB.Stride * sizeof(R) <= DirectStrideB && Product.RowsB.Run(K) >= Depth;
 
         /// <summary>Threads take a strip each.</summary>
         public void Pack<TLanes>(ThreadTeam? team) where TLanes : struct, ILanes<TLanes, R>
         {
-            if (Columns == 0) return;
+            if (Columns == 0 || ReadsBInPlace) return;
             var strip = team is null ? Columns : RoundUp(Divide(Columns, 2 * team.Threads), MicroKernel<R, TLanes>.Columns);
             Share(team, Divide(Columns, strip), (this, strip), static (in (Block<R> Block, int Strip) s, int i) => s.Block.Pack<TLanes>(i * s.Strip, s.Strip));
         }
 
         private void Pack<TLanes>(int first, int count) where TLanes : struct, ILanes<TLanes, R> =>
-            Gemm.Pack<R, TLanes>(Product.B, Product.ColumnsB, Column + first, Math.Min(count, Columns - first), Product.RowsB, K, Depth, isA: false, Panels + (long)first * Depth);
+            Gemm.Pack<R, TLanes>(Product.B, Product.ColumnsB, Column + first, Math.Min(count, Columns - first), Product.RowsB, K, Depth, isA: false, Packed + (long)first * Depth);
     }
 
     /// <summary>A part of C, or of the columns of C that belong to a block of B.</summary>

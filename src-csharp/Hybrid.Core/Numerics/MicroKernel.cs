@@ -16,19 +16,20 @@ internal static unsafe class MicroKernel<R, TLanes>
     public static int Columns => 2 * TLanes.Count;
 
     /// <summary>
-    /// c[rows, Columns] = initial + a b (= a b where initial is null; a row stride of 0 adds one row to all), with b packed as [k][Columns] and element (row, k) of a at
-    /// <c>row * rowStride + k * kStride</c>. <paramref name="rows"/> is 2, 4, 6, 8 or 12, at most <c>TileRows</c>; 12 only for an a
-    /// packed as [k][rows]. From row <paramref name="valid"/> on, a ends, and what comes out is of no use.
+    /// c[rows, Columns] = initial + a b (= a b where initial is null; a row stride of 0 adds one row to all), with row k of b
+    /// <paramref name="strideB"/> elements behind the one before it. <paramref name="rows"/> is 2, 4, 6, 8 or 12, at most
+    /// <c>TileRows</c>; 12 only for rows of a that lie side by side, evenly in k. From row <paramref name="valid"/> on, a ends,
+    /// and what comes out is of no use.
     /// </summary>
-    public static void Run(int rows, int valid, int k, R* a, nint rowStride, nint kStride, R* b, R* c, int strideC, R* initial, int strideInitial)
+    public static void Run(int rows, int valid, int k, in Strip<R> a, R* b, nint strideB, R* c, int strideC, R* initial, int strideInitial)
     {
         switch (rows)
         {
-            case 12: Run12(k, a, b, c, strideC, initial, strideInitial); break;
-            case 8: Run8(valid, k, a, rowStride, kStride, b, c, strideC, initial, strideInitial); break;
-            case 6: Run6(valid, k, a, rowStride, kStride, b, c, strideC, initial, strideInitial); break;
-            case 4: Run4(valid, k, a, rowStride, kStride, b, c, strideC, initial, strideInitial); break;
-            default: Run2(valid, k, a, rowStride, kStride, b, c, strideC, initial, strideInitial); break;
+            case 12: Run12(k, a.A, a.KStride, b, strideB, c, strideC, initial, strideInitial); break;
+            case 8: Run8(valid, k, a, b, strideB, c, strideC, initial, strideInitial); break;
+            case 6: Run6(valid, k, a, b, strideB, c, strideC, initial, strideInitial); break;
+            case 4: Run4(valid, k, a, b, strideB, c, strideC, initial, strideInitial); break;
+            default: Run2(valid, k, a, b, strideB, c, strideC, initial, strideInitial); break;
         }
     }
 
@@ -57,11 +58,11 @@ internal static unsafe class MicroKernel<R, TLanes>
         c3.Store(c + 3 * Columns);
     }
 
-    private static void Run12(int k, R* a, R* b, R* c, int strideC, R* initial, int strideInitial)
+    private static void Run12(int k, R* a, nint kStride, R* b, nint strideB, R* c, int strideC, R* initial, int strideInitial)
     {
         RowPair r0 = new(initial, strideInitial, 0), r1 = new(initial, strideInitial, 2), r2 = new(initial, strideInitial, 4),
             r3 = new(initial, strideInitial, 6), r4 = new(initial, strideInitial, 8), r5 = new(initial, strideInitial, 10);
-        for (; k > 0; k--, a += 12, b += Columns)
+        for (; k > 0; k--, a += kStride, b += strideB)
         {
             TLanes b0 = TLanes.Load(b), b1 = TLanes.Load(b + TLanes.Count);
             r0.Add(a, a + 1, b0, b1);
@@ -79,18 +80,21 @@ internal static unsafe class MicroKernel<R, TLanes>
         r5.Store(c, strideC, 10);
     }
 
-    private static void Run8(int valid, int k, R* a, nint rowStride, nint kStride, R* b, R* c, int strideC, R* initial, int strideInitial)
+    private static void Run8(int valid, int k, in Strip<R> a, R* b, nint strideB, R* c, int strideC, R* initial, int strideInitial)
     {
-        R* Row(int row) => a + Math.Min(row, valid - 1) * rowStride;
-        R* a0 = Row(0), a1 = Row(1), a2 = Row(2), a3 = Row(3), a4 = Row(4), a5 = Row(5), a6 = Row(6), a7 = Row(7);
+        R* a0 = a.Row(0, valid), a1 = a.Row(1, valid), a2 = a.Row(2, valid), a3 = a.Row(3, valid), a4 = a.Row(4, valid), a5 = a.Row(5, valid), a6 = a.Row(6, valid), a7 = a.Row(7, valid);
         RowPair r0 = new(initial, strideInitial, 0), r1 = new(initial, strideInitial, 2), r2 = new(initial, strideInitial, 4), r3 = new(initial, strideInitial, 6);
-        for (nint at = 0; k > 0; k--, at += kStride, b += Columns)
+        nint at = 0, kStride = a.KStride;
+        for (; k > 0; k -= a.Run, at += a.Jump)
         {
-            TLanes b0 = TLanes.Load(b), b1 = TLanes.Load(b + TLanes.Count);
-            r0.Add(a0 + at, a1 + at, b0, b1);
-            r1.Add(a2 + at, a3 + at, b0, b1);
-            r2.Add(a4 + at, a5 + at, b0, b1);
-            r3.Add(a6 + at, a7 + at, b0, b1);
+            for (var left = Math.Min(k, a.Run); left > 0; left--, at += kStride, b += strideB)
+            {
+                TLanes b0 = TLanes.Load(b), b1 = TLanes.Load(b + TLanes.Count);
+                r0.Add(a0 + at, a1 + at, b0, b1);
+                r1.Add(a2 + at, a3 + at, b0, b1);
+                r2.Add(a4 + at, a5 + at, b0, b1);
+                r3.Add(a6 + at, a7 + at, b0, b1);
+            }
         }
         r0.Store(c, strideC, 0);
         r1.Store(c, strideC, 2);
@@ -98,47 +102,56 @@ internal static unsafe class MicroKernel<R, TLanes>
         r3.Store(c, strideC, 6);
     }
 
-    private static void Run6(int valid, int k, R* a, nint rowStride, nint kStride, R* b, R* c, int strideC, R* initial, int strideInitial)
+    private static void Run6(int valid, int k, in Strip<R> a, R* b, nint strideB, R* c, int strideC, R* initial, int strideInitial)
     {
-        R* Row(int row) => a + Math.Min(row, valid - 1) * rowStride;
-        R* a0 = Row(0), a1 = Row(1), a2 = Row(2), a3 = Row(3), a4 = Row(4), a5 = Row(5);
+        R* a0 = a.Row(0, valid), a1 = a.Row(1, valid), a2 = a.Row(2, valid), a3 = a.Row(3, valid), a4 = a.Row(4, valid), a5 = a.Row(5, valid);
         RowPair r0 = new(initial, strideInitial, 0), r1 = new(initial, strideInitial, 2), r2 = new(initial, strideInitial, 4);
-        for (nint at = 0; k > 0; k--, at += kStride, b += Columns)
+        nint at = 0, kStride = a.KStride;
+        for (; k > 0; k -= a.Run, at += a.Jump)
         {
-            TLanes b0 = TLanes.Load(b), b1 = TLanes.Load(b + TLanes.Count);
-            r0.Add(a0 + at, a1 + at, b0, b1);
-            r1.Add(a2 + at, a3 + at, b0, b1);
-            r2.Add(a4 + at, a5 + at, b0, b1);
+            for (var left = Math.Min(k, a.Run); left > 0; left--, at += kStride, b += strideB)
+            {
+                TLanes b0 = TLanes.Load(b), b1 = TLanes.Load(b + TLanes.Count);
+                r0.Add(a0 + at, a1 + at, b0, b1);
+                r1.Add(a2 + at, a3 + at, b0, b1);
+                r2.Add(a4 + at, a5 + at, b0, b1);
+            }
         }
         r0.Store(c, strideC, 0);
         r1.Store(c, strideC, 2);
         r2.Store(c, strideC, 4);
     }
 
-    private static void Run4(int valid, int k, R* a, nint rowStride, nint kStride, R* b, R* c, int strideC, R* initial, int strideInitial)
+    private static void Run4(int valid, int k, in Strip<R> a, R* b, nint strideB, R* c, int strideC, R* initial, int strideInitial)
     {
-        R* Row(int row) => a + Math.Min(row, valid - 1) * rowStride;
-        R* a0 = Row(0), a1 = Row(1), a2 = Row(2), a3 = Row(3);
+        R* a0 = a.Row(0, valid), a1 = a.Row(1, valid), a2 = a.Row(2, valid), a3 = a.Row(3, valid);
         RowPair r0 = new(initial, strideInitial, 0), r1 = new(initial, strideInitial, 2);
-        for (nint at = 0; k > 0; k--, at += kStride, b += Columns)
+        nint at = 0, kStride = a.KStride;
+        for (; k > 0; k -= a.Run, at += a.Jump)
         {
-            TLanes b0 = TLanes.Load(b), b1 = TLanes.Load(b + TLanes.Count);
-            r0.Add(a0 + at, a1 + at, b0, b1);
-            r1.Add(a2 + at, a3 + at, b0, b1);
+            for (var left = Math.Min(k, a.Run); left > 0; left--, at += kStride, b += strideB)
+            {
+                TLanes b0 = TLanes.Load(b), b1 = TLanes.Load(b + TLanes.Count);
+                r0.Add(a0 + at, a1 + at, b0, b1);
+                r1.Add(a2 + at, a3 + at, b0, b1);
+            }
         }
         r0.Store(c, strideC, 0);
         r1.Store(c, strideC, 2);
     }
 
-    private static void Run2(int valid, int k, R* a, nint rowStride, nint kStride, R* b, R* c, int strideC, R* initial, int strideInitial)
+    private static void Run2(int valid, int k, in Strip<R> a, R* b, nint strideB, R* c, int strideC, R* initial, int strideInitial)
     {
-        R* Row(int row) => a + Math.Min(row, valid - 1) * rowStride;
-        R* a0 = Row(0), a1 = Row(1);
+        R* a0 = a.Row(0, valid), a1 = a.Row(1, valid);
         RowPair r0 = new(initial, strideInitial, 0);
-        for (nint at = 0; k > 0; k--, at += kStride, b += Columns)
+        nint at = 0, kStride = a.KStride;
+        for (; k > 0; k -= a.Run, at += a.Jump)
         {
-            TLanes b0 = TLanes.Load(b), b1 = TLanes.Load(b + TLanes.Count);
-            r0.Add(a0 + at, a1 + at, b0, b1);
+            for (var left = Math.Min(k, a.Run); left > 0; left--, at += kStride, b += strideB)
+            {
+                TLanes b0 = TLanes.Load(b), b1 = TLanes.Load(b + TLanes.Count);
+                r0.Add(a0 + at, a1 + at, b0, b1);
+            }
         }
         r0.Store(c, strideC, 0);
     }
@@ -206,4 +219,23 @@ internal static unsafe class MicroKernel<R, TLanes>
             TLanes.Store(c1, c + TLanes.Count);
         }
     }
+}
+
+/// <summary>
+/// Rows of A for one tile: element (row, k) lies at <c>row * rowStride + k * kStride</c>, and after every <paramref name="run"/>
+/// k <paramref name="jump"/> elements are left out.
+/// </summary>
+internal readonly unsafe struct Strip<R>(R* a, nint rowStride, nint kStride, int run = int.MaxValue, nint jump = 0) where R : unmanaged
+{
+    public R* A => a;
+
+    public nint KStride => kStride;
+
+    public int Run => run;
+
+    public nint Jump => jump;
+
+    /// <summary>A row, or the last one there is.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public R* Row(int row, int valid) => a + Math.Min(row, valid - 1) * rowStride;
 }

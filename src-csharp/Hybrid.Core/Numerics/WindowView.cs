@@ -25,6 +25,9 @@ internal readonly record struct WindowView<R>(Memory<R> Data, int Offset, Axis R
     public static implicit operator WindowView<R>(MatrixView<R> matrix) =>
         new(matrix.Data, 0, new Axis(matrix.Rows, matrix.RowStride), new Axis(matrix.Columns, matrix.ColumnStride));
 
+    /// <summary>Rows and columns exchanged.</summary>
+    public WindowView<R> Transposed => new(Data, Offset, Columns, Rows);
+
     /// <summary>Throws where an element lies outside of the memory.</summary>
     public void Check()
     {

@@ -45,6 +45,33 @@ let private byDefinition
 
     y, dWeight, dBias, dx
 
+/// Whether a layer in double equals its definition, for one and two threads.
+let private expectDefinition n T B inputs outputs kernel stride (padding: int) dilation groups =
+    let layer = Conv1d<float>(inputs, outputs, kernel, stride, padding, dilation, groups)
+
+    let case =
+        $"case {n}: {T} frames, {inputs} to {outputs}, kernel {kernel}, stride {stride}, padding {padding}, dilation {dilation}"
+
+    randomize layer |> ignore<Layer<float>>
+
+    for threads in 1..2 do
+        let pass = Pass(Workspace(ThreadTeam threads), true)
+        let x = randomBatch (uint64 n) inputs (Array.create B T)
+        let y = layer.Forward(x, pass)
+        let dy = randomBatch (uint64 (100 + n)) outputs (Array.create B y.T)
+        let weight, bias = layer.Parameters[0], layer.Parameters[1]
+        Array.Clear weight.Gradient
+        Array.Clear bias.Gradient
+        let dx = layer.Backward(dy, pass)
+
+        let expectedY, dWeight, dBias, expectedDx =
+            byDefinition weight.Value bias.Value kernel stride padding dilation groups x dy
+
+        expectClose 1e-12 $"{case}: y" expectedY (y.Data.ToArray())
+        expectClose 1e-12 $"{case}: weights" dWeight weight.Gradient
+        expectClose 1e-12 $"{case}: bias" dBias bias.Gradient
+        expectClose 1e-12 $"{case}: x" expectedDx (dx.Data.ToArray())
+
 [<Tests>]
 let tests =
     testList "Conv1d" [
@@ -56,29 +83,24 @@ let tests =
                 let groups, T, B = draw 1 3, draw 1 40, draw 1 3
                 let inputs, outputs = groups * draw 1 3, groups * draw 1 3
                 let kernel, stride, padding, dilation = draw 1 6, draw 1 3, draw 0 9, draw 1 3
-                let layer = Conv1d<float>(inputs, outputs, kernel, stride, padding, dilation, groups)
+                expectDefinition n T B inputs outputs kernel stride padding dilation groups
+        }
 
-                let case =
-                    $"case {n}: {T} frames, kernel {kernel}, stride {stride}, padding {padding}, dilation {dilation}"
-
-                randomize layer |> ignore<Layer<float>>
-
-                for threads in 1..2 do
-                    let pass = Pass(Workspace(ThreadTeam threads), true)
-                    let x = randomBatch (uint64 n) inputs (Array.create B T)
-                    let y = layer.Forward(x, pass)
-                    let dy = randomBatch (uint64 (100 + n)) outputs (Array.create B y.T)
-                    let weight, bias = layer.Parameters[0], layer.Parameters[1]
-                    Array.Clear weight.Gradient
-                    Array.Clear bias.Gradient
-                    let dx = layer.Backward(dy, pass)
-
-                    let expectedY, dWeight, dBias, expectedDx =
-                        byDefinition weight.Value bias.Value kernel stride padding dilation groups x dy
-
-                    expectClose 1e-12 $"{case}: y" expectedY (y.Data.ToArray())
-                    expectClose 1e-12 $"{case}: weights" dWeight weight.Gradient
-                    expectClose 1e-12 $"{case}: bias" dBias bias.Gradient
-                    expectClose 1e-12 $"{case}: x" expectedDx (dx.Data.ToArray())
+        // GEMM reads factors in place or packs them, cuts k in whole groups of channels or not: both sides of every limit.
+        test "equals its definition for few channels, many, and those between" {
+            for n, (T, B, inputs, outputs, kernel, stride, dilation) in
+                List.indexed [
+                    60, 2, 28, 64, 7, 1, 1
+                    300, 4, 32, 32, 3, 1, 1
+                    60, 2, 33, 48, 3, 1, 2
+                    40, 3, 210, 32, 6, 1, 1
+                    40, 3, 32, 210, 6, 1, 1
+                    50, 2, 16, 33, 5, 1, 2
+                    40, 2, 15, 16, 13, 2, 1
+                    30, 2, 100, 160, 3, 1, 1
+                    30, 2, 96, 128, 2, 2, 1
+                    20, 1, 300, 16, 2, 1, 1
+                ] do
+                expectDefinition n T B inputs outputs kernel stride (kernel / 2) dilation 1
         }
     ]
