@@ -69,8 +69,11 @@ public sealed class Conv1d<R> : Layer<R> where R : unmanaged, IBinaryFloatingPoi
 
     private int GroupOutputs => OutputFeatures / groups;
 
+    /// <summary>What an output frame sees of a group of channels.</summary>
+    private int WindowLength => GroupInputs * kernel;
+
     /// <summary>Weights of a group.</summary>
-    private int GroupLength => GroupOutputs * GroupInputs * kernel;
+    private int GroupLength => GroupOutputs * WindowLength;
 
     internal override bool CanSkipInputGradient => true;
 
@@ -114,20 +117,20 @@ public sealed class Conv1d<R> : Layer<R> where R : unmanaged, IBinaryFloatingPoi
         // A product of few weights has too few tiles to share, and packing weighs much: threads share it by time instead. The
         // pieces are the same for any team, and so are the bits.
         var pieces = GroupLength <= SmallGradient ? GradientPieces : 1;
-        var all = new MatrixView<R>(workspace.RentZeroed<R>(pieces * GroupLength), pieces * GroupInputs * kernel, GroupOutputs);
-        var sum = all.SliceRows(0, GroupInputs * kernel);
+        var all = new MatrixView<R>(workspace.RentZeroed<R>(pieces * GroupLength), pieces * WindowLength, GroupOutputs);
+        var sum = all.SliceRows(0, WindowLength);
         for (var i = 0; i < Parts.Count; i++)
         {
             var part = parts[i];
             if (part.Frames >= pieces && pieces > 1)
             {
                 workspace.Team.For(pieces, (Layer: this, dy, part, group, all), static (in (Conv1d<R> Layer, Batch<R> Dy, Part Part, int Group, MatrixView<R> All) s, int piece) =>
-                    s.Layer.AddWeightGradient(s.Part.Piece(piece, GradientPieces), s.Dy, s.Group, s.All.SliceRows(piece * s.Layer.GroupInputs * s.Layer.kernel, s.Layer.GroupInputs * s.Layer.kernel), team: null));
+                    s.Layer.AddWeightGradient(s.Part.Piece(piece, GradientPieces), s.Dy, s.Group, s.All.SliceRows(piece * s.Layer.WindowLength, s.Layer.WindowLength), team: null));
             }
             else AddWeightGradient(part, dy, group, sum, workspace.Team);
         }
         for (var piece = 1; piece < pieces; piece++)
-            for (var row = 0; row < GroupInputs * kernel; row++) TensorPrimitives.Add(sum.Row(row), all.Row(piece * GroupInputs * kernel + row), sum.Row(row));
+            for (var row = 0; row < WindowLength; row++) TensorPrimitives.Add(sum.Row(row), all.Row(piece * WindowLength + row), sum.Row(row));
         return sum;
     }
 
@@ -140,7 +143,7 @@ public sealed class Conv1d<R> : Layer<R> where R : unmanaged, IBinaryFloatingPoi
         var parts = PartsOf(dy, Reach - padding, 1, dx.T, workspace);
         for (var g = 0; g < groups; g++)
         {
-            var reversed = new WindowView<R>(weight.Value, GroupLength * g + kernel - 1, new Axis(kernel * GroupOutputs, GroupInputs * kernel, GroupOutputs, -1), new Axis(GroupInputs, kernel));
+            var reversed = new WindowView<R>(weight.Value, GroupLength * g + kernel - 1, new Axis(kernel * GroupOutputs, WindowLength, GroupOutputs, -1), new Axis(GroupInputs, kernel));
             var taps = weight.Pack(ref backward[g], reversed);
             for (var i = 0; i < Parts.Count; i++)
                 Gemm.Multiply(Windows(parts[i], GroupOutputs * g, GroupOutputs), taps, default, parts[i].Rows(dx).SliceColumns(GroupInputs * g, GroupInputs), workspace.Team); // B3
@@ -151,10 +154,10 @@ public sealed class Conv1d<R> : Layer<R> where R : unmanaged, IBinaryFloatingPoi
     private void Scatter(Batch<R> dy, Batch<R> dx, Workspace workspace)
     {
         dx.Data.Span.Clear();
-        var dWindows = new MatrixView<R>(workspace.Rent<R>(dy.Rows * kernel * GroupInputs), dy.Rows, kernel * GroupInputs);
+        var dWindows = new MatrixView<R>(workspace.Rent<R>(dy.Rows * WindowLength), dy.Rows, WindowLength);
         for (var g = 0; g < groups && dy.T > 0; g++)
         {
-            var taps = new WindowView<R>(weight.Value, GroupLength * g, new Axis(GroupOutputs, GroupInputs * kernel), new Axis(kernel * GroupInputs, kernel, GroupInputs, 1));
+            var taps = new WindowView<R>(weight.Value, GroupLength * g, new Axis(GroupOutputs, WindowLength), new Axis(WindowLength, kernel, GroupInputs, 1));
             Gemm.Multiply(Outputs(dy, g), weight.Pack(ref backward[g], taps), default, dWindows, workspace.Team); // B3
             for (var row = 0; row < dy.Rows; row++)
             {
@@ -187,7 +190,7 @@ public sealed class Conv1d<R> : Layer<R> where R : unmanaged, IBinaryFloatingPoi
 
     /// <summary>[kernel * inputs / groups, outputs / groups]: the weights, which lie in [outputs, inputs / groups, kernel].</summary>
     private WindowView<R> TapsByOutputs(int group) =>
-        new(weight.Value, GroupLength * group, new Axis(kernel * GroupInputs, kernel, GroupInputs, 1), new Axis(GroupOutputs, GroupInputs * kernel));
+        new(weight.Value, GroupLength * group, new Axis(WindowLength, kernel, GroupInputs, 1), new Axis(GroupOutputs, WindowLength));
 
     private void AddTaps(MatrixView<R> dTaps, int group)
     {

@@ -26,6 +26,7 @@ public sealed record AudioClip(float[] Samples, int SampleRate)
         if (file.CanSeek) return Read(path, file);
         var whole = new MemoryStream();
         file.CopyTo(whole);
+        whole.Position = 0;
         return Read(path, whole);
     }
 
@@ -52,7 +53,6 @@ public sealed record AudioClip(float[] Samples, int SampleRate)
     /// <exception cref="AudioFormatException">The content is no audio that Hybrid knows.</exception>
     internal static AudioClip Read(Stream stream)
     {
-        stream.Position = 0;
         Span<byte> head = stackalloc byte[12];
         head = head[..stream.ReadAtLeast(head, head.Length, throwOnEndOfStream: false)];
         stream.Position = 0;
