@@ -62,20 +62,21 @@ public abstract class SequenceLoss
         var (numbers, integers, labels) = (0L, 0L, 0);
         foreach (ref var utterance in plan.Span)
         {
-            (utterance.Numbers, utterance.Integers, utterance.Labels) = (numbers, integers, labels);
+            utterance.Labels = labels;
             if (!utterance.Counts) continue;
             var space = Space(utterance.Frames, utterance.S, logits.F);
-            (numbers, integers, labels) = (numbers + space.Numbers, integers + space.Integers, labels + utterance.S);
+            (numbers, integers, labels) = (Math.Max(numbers, space.Numbers), Math.Max(integers, space.Integers), labels + utterance.S);
         }
-        if (Math.Max(numbers, integers) > Array.MaxLength / 2)
-            throw new ArgumentException($"the lattices of this batch need {numbers} numbers: use smaller batches or shorter utterances", nameof(logits));
         var flat = workspace.Rent<int>(labels);
         for (var b = 0; b < B; b++)
             if (plan.Span[b].Counts) targets[b].CopyTo(flat.Span[plan.Span[b].Labels..]);
 
-        var gradient = logits.With(workspace.RentZeroed<R>(logits.Data.Length), logits.F);
+        var rooms = new Rooms(Math.Min(B, workspace.Team.Threads), workspace);
+        if (rooms.Count * Math.Max(numbers, integers) > Array.MaxLength / 2)
+            throw new ArgumentException($"the lattices of {rooms.Count} utterances need {rooms.Count * numbers} numbers: use shorter utterances or fewer threads", nameof(logits));
+        var gradient = logits.With(workspace.Rent<R>(logits.Data.Length), logits.F);
         var losses = workspace.Rent<double>(B);
-        var job = new Job<R>(this, logits, gradient, losses, plan, flat, workspace.Rent<double>((int)numbers), workspace.Rent<long>((int)integers));
+        var job = new Job<R>(this, logits, gradient, losses, plan, flat, rooms, workspace.Rent<double>((int)(rooms.Count * numbers)), workspace.Rent<long>((int)(rooms.Count * integers)));
         workspace.Team.For(B, job, static (in Job<R> job, int b) => job.Run(b));
 
         var loss = 0.0;
@@ -119,35 +120,38 @@ public abstract class SequenceLoss
         return skipped;
     }
 
-    /// <summary>What is known of an utterance before the maths, and where its part of the memory begins.</summary>
+    /// <summary>What is known of an utterance before the maths, and where its labels begin.</summary>
     private struct Utterance
     {
         public int Frames, S, Labels;
         public bool Counts;
-        public long Numbers, Integers;
         public double Scale;
     }
 
-    private readonly record struct Job<R>(SequenceLoss Loss, Batch<R> Logits, Batch<R> Gradient, Memory<double> Losses, Memory<Utterance> Plan, Memory<int> Labels, Memory<double> Numbers, Memory<long> Integers)
-        where R : unmanaged, IBinaryFloatingPointIeee754<R>
+    /// <summary>What the threads share; each room has an equal part of Numbers and of Integers.</summary>
+    private readonly record struct Job<R>(SequenceLoss Loss, Batch<R> Logits, Batch<R> Gradient, Memory<double> Losses, Memory<Utterance> Plan, Memory<int> Labels,
+        Rooms Rooms, Memory<double> Numbers, Memory<long> Integers) where R : unmanaged, IBinaryFloatingPointIeee754<R>
     {
         public unsafe void Run(int b)
         {
             var utterance = Plan.Span[b];
+            for (var t = 0; t < Logits.T; t++) Gradient.Row(t, b).Clear();
             if (!utterance.Counts || utterance.Frames == 0)
             {
                 Losses.Span[b] = utterance.Counts ? 0 : double.NaN;
                 return;
             }
+            var room = Rooms.Enter();
             fixed (R* logits = Logits.Data.Span, gradient = Gradient.Data.Span)
-            fixed (double* numbers = Numbers.Span)
-            fixed (long* integers = Integers.Span)
+            fixed (double* numbers = Numbers.Span[(Numbers.Length / Rooms.Count * room)..])
+            fixed (long* integers = Integers.Span[(Integers.Length / Rooms.Count * room)..])
             fixed (int* labels = &MemoryMarshal.GetReference(Labels.Span))
             {
                 var first = (long)b * Logits.F;
                 var problem = new SequenceProblem<R>(logits + first, gradient + first, (long)Logits.B * Logits.F, utterance.Frames, Logits.F, labels + utterance.Labels, utterance.S, utterance.Scale);
-                Losses.Span[b] = Loss.Run(problem, numbers + utterance.Numbers, integers + utterance.Integers);
+                Losses.Span[b] = Loss.Run(problem, numbers, integers);
             }
+            Rooms.Leave(room);
         }
     }
 }

@@ -470,7 +470,8 @@ public static class Gemm
 
     /// <summary>
     /// C in rectangles, several for each thread, so that an interrupted thread delays the others little; flat ones, as far as
-    /// there are rows, because each rectangle packs its rows of A. They begin at whole tiles and differ by one at most.
+    /// there are rows, because each rectangle packs its rows of A. They begin at whole tiles and differ by one at most. Those
+    /// below each other, which meet the same B, are neighbours.
     /// </summary>
     private readonly struct Grid
     {
@@ -493,13 +494,13 @@ public static class Gemm
         {
             get
             {
-                int i = index / across, j = index % across;
+                int i = index % down, j = index / down;
                 int row = Begin(i, down, rows, TileRows), column = Begin(j, across, columns, panelWidth);
                 return new Rectangle(row, Begin(i + 1, down, rows, TileRows) - row, column, Begin(j + 1, across, columns, panelWidth) - column);
             }
         }
 
-        // Rounded, so that of halves every other is large, and who took a large one first gets a small one next.
+        // Rounded, so that neighbours, which are one thread's, are as even together as each by itself.
         private static int Begin(int part, int parts, int total, int unit) => Math.Min((int)((2L * Divide(total, unit) * part + parts) / (2 * parts)) * unit, total);
     }
 

@@ -9,8 +9,9 @@ public delegate void TeamWork<TState>(in TState state, int index) where TState :
 
 /// <summary>
 /// A small team of threads that runs loops without allocating (a call of <c>Parallel.For</c> allocates about 1.5 KB).
-/// The calling thread takes part. Indices are handed out in order, one at a time, to whoever is free; results therefore
-/// stay deterministic as long as every index writes its own part of the output.
+/// The calling thread takes part. Each thread begins with its own range of neighbouring indices, the same one in every loop
+/// over as many, so that it finds in its caches what it left there; whoever is done takes on indices of the others, one at a
+/// time. Results are deterministic as long as every index writes its own part of the output.
 /// </summary>
 /// <remarks>
 /// A team serves one loop at a time. A loop started while the team is busy - from inside another loop, or from another
@@ -35,7 +36,8 @@ public sealed class ThreadTeam
         for (var i = 1; i < threads; i++)
         {
             // The thread knows the crew, not the team: a forgotten team can be collected, and then dismisses its crew.
-            var thread = new Thread(crew.Serve) { IsBackground = true, Name = $"Hybrid team {i}" };
+            var (known, member) = (crew, i);
+            var thread = new Thread(() => known.Serve(member)) { IsBackground = true, Name = $"Hybrid team {i}" };
             thread.Start();
         }
     }
@@ -97,6 +99,11 @@ public sealed class ThreadTeam
         // helper that comes late - on a busy machine its core may be taken - finds the door closed and is not waited for.
         private const long Loop = 1L << 32, Open = 1L << 31, Inside = Open - 1;
 
+        // The next index of each member's range, two cache lines apart, because caches fetch lines in pairs.
+        private const int Apart = 16;
+
+        private readonly long[] next = new long[(helpers + 1) * Apart];
+
         private readonly object bed = new();
         private int claimed;
         private volatile bool dismissed;
@@ -105,7 +112,6 @@ public sealed class ThreadTeam
         private delegate*<void*, int, void> body;
         private void* job;
         private int count;
-        private int next;
         private int sleepers;
         private Exception? failure;
 
@@ -119,11 +125,12 @@ public sealed class ThreadTeam
         {
             body = invoke;
             job = state;
-            (count, next, failure) = (indices, 0, null);
+            (count, failure) = (indices, null);
+            for (var member = 0; member <= Helpers; member++) next[member * Apart] = Begin(member);
             Interlocked.Add(ref door, Loop + Open);
             if (Volatile.Read(ref sleepers) > 0) WakeAll();
 
-            Work();
+            Work(member: 0);
             Interlocked.And(ref door, ~Open);
             var spinner = new SpinWait();
             while ((Volatile.Read(ref door) & Inside) != 0) spinner.SpinOnce(sleep1Threshold: -1);
@@ -136,27 +143,41 @@ public sealed class ThreadTeam
             WakeAll();
         }
 
-        public void Serve()
+        public void Serve(int member)
         {
             for (var seen = 0L; AwaitLoop(ref seen);)
             {
-                Work();
+                Work(member);
                 Interlocked.Decrement(ref door);
             }
         }
 
-        private void Work()
+        /// <summary>A member's own range, then what is left of the others'.</summary>
+        private void Work(int member)
         {
             try
             {
-                for (var i = Interlocked.Increment(ref next) - 1; i < count; i = Interlocked.Increment(ref next) - 1) body(job, i);
+                for (var range = member; range <= member + Helpers; range++)
+                {
+                    var owner = range % (Helpers + 1);
+                    ref var index = ref next[owner * Apart];
+                    var end = Begin(owner + 1);
+                    while (Volatile.Read(ref index) < end)
+                    {
+                        var i = Interlocked.Increment(ref index) - 1;
+                        if (i < end) body(job, (int)i);
+                    }
+                }
             }
             catch (Exception error)
             {
                 Interlocked.CompareExchange(ref failure, error, null);
-                Volatile.Write(ref next, count);
+                for (var owner = 0; owner <= Helpers; owner++) Volatile.Write(ref next[owner * Apart], count);
             }
         }
+
+        /// <summary>Where the range of a member begins. Of few indices, the first members have one each.</summary>
+        private int Begin(int member) => count <= Helpers ? Math.Min(member, count) : (int)((long)count * member / (Helpers + 1));
 
         /// <summary>Waits for a loop that was not seen yet and enters it; false when the crew is dismissed.</summary>
         private bool AwaitLoop(ref long seen)
