@@ -7,7 +7,7 @@ namespace Hybrid.Core;
 internal sealed class RecurrentPart<R>(Parameter<R> weight, int row, int rows, int column, bool adds)
     where R : unmanaged, IBinaryFloatingPointIeee754<R>
 {
-    private PackedCopy<R> packedRows, packedColumns;
+    private readonly PackedCopy<R> packedRows = new(), packedColumns = new();
 
     /// <summary>The first row of W_hh, and of W_ih for the same gates.</summary>
     public int Row => row;
@@ -22,10 +22,10 @@ internal sealed class RecurrentPart<R>(Parameter<R> weight, int row, int rows, i
     public bool Adds => adds;
 
     /// <summary>The right factor W of dgates W.</summary>
-    public PackedMatrix<R> PackedRows => weight.Pack(ref packedRows, weight.Matrix.SliceRows(row, rows));
+    public PackedMatrix<R> PackedRows => weight.Pack(packedRows, weight.Matrix.SliceRows(row, rows));
 
     /// <summary>The right factor transposed of h W^T.</summary>
-    public PackedMatrix<R> PackedColumns => weight.Pack(ref packedColumns, weight.Matrix.SliceRows(row, rows).Transposed);
+    public PackedMatrix<R> PackedColumns => weight.Pack(packedColumns, weight.Matrix.SliceRows(row, rows).Transposed);
 
     /// <summary>The columns that the product goes to.</summary>
     public MatrixView<R> Of(MatrixView<R> gates) => gates.SliceColumns(column, rows);

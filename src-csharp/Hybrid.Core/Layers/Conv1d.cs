@@ -9,7 +9,7 @@ namespace Hybrid.Core;
 /// </summary>
 /// <remarks>
 /// One matrix product for all taps: the windows of the input, all that an output frame sees, are read where they lie, and no
-/// patch matrix is built.
+/// patch matrix is built. Three taps over many channels go by <see cref="WinogradConvolution{R}"/>.
 /// </remarks>
 /// <typeparam name="R">Float or double.</typeparam>
 public sealed class Conv1d<R> : Layer<R> where R : unmanaged, IBinaryFloatingPointIeee754<R>
@@ -20,6 +20,7 @@ public sealed class Conv1d<R> : Layer<R> where R : unmanaged, IBinaryFloatingPoi
     private readonly int inputs, kernel, stride, padding, dilation, groups;
     private readonly Parameter<R> weight, bias;
     private readonly PackedCopy<R>[] forward, backward;
+    private readonly WinogradConvolution<R>? winograd;
 
     /// <summary>A convolution with <paramref name="kernel"/> taps.</summary>
     /// <param name="inputs">Channels of the input.</param>
@@ -46,7 +47,10 @@ public sealed class Conv1d<R> : Layer<R> where R : unmanaged, IBinaryFloatingPoi
         weight = Parameter<R>.Uniform("weight", bound, outputs, inputs / groups, kernel);
         bias = Parameter<R>.Uniform("bias", bound, outputs);
         Parameters = [weight, bias];
-        (forward, backward) = (new PackedCopy<R>[groups], new PackedCopy<R>[groups]);
+        PackedCopy<R>[] NewCopies() => [.. Enumerable.Range(0, groups).Select(_ => new PackedCopy<R>())];
+        (forward, backward) = (NewCopies(), NewCopies());
+        if ((kernel, stride, dilation, groups) == (WinogradConvolution<R>.Kernel, 1, 1, 1) && WinogradConvolution<R>.Pays(inputs, outputs))
+            winograd = new WinogradConvolution<R>(weight, this.padding);
     }
 
     /// <inheritdoc/>
@@ -84,13 +88,8 @@ public sealed class Conv1d<R> : Layer<R> where R : unmanaged, IBinaryFloatingPoi
         var workspace = pass.Workspace;
         var y = RentOutput(x, workspace);
         workspace.Tape<Conv1dTape>(this) = new Conv1dTape(x);
-        var parts = PartsOf(x, padding, stride, y.T, workspace);
-        for (var g = 0; g < groups && y.T > 0; g++)
-        {
-            var taps = weight.Pack(ref forward[g], TapsByOutputs(g));
-            for (var i = 0; i < Parts.Count; i++)
-                Gemm.Multiply(Windows(parts[i], g), taps, bias.Value.AsSpan(GroupOutputs * g, GroupOutputs), Outputs(y, g, parts[i]), workspace.Team); // F1
-        }
+        if (winograd is not null) winograd.Forward(x, bias.Value, y, workspace);
+        else Multiply(x, y, workspace);
         y.ClearPadding();
         return y;
     }
@@ -100,15 +99,33 @@ public sealed class Conv1d<R> : Layer<R> where R : unmanaged, IBinaryFloatingPoi
     {
         var workspace = pass.Workspace;
         var x = workspace.Tape<Conv1dTape>(this).X;
-        var parts = PartsOf(x, padding, stride, dy.T, workspace);
-        for (var g = 0; g < groups && dy.T > 0; g++) AddTaps(WeightGradient(parts, dy, g, workspace), g); // B1
+        if (winograd is not null) winograd.AddWeightGradient(x, dy, workspace);
+        else AddWeightGradient(x, dy, workspace);
         Rows.AddSum(dy.Matrix, bias.Gradient, workspace); // B2
         if (pass.WithoutInputGradient) return default;
         var dx = x.Like(workspace, inputs);
-        if (stride == 1 && dy.T > 0) Correlate(dy, dx, workspace);
+        if (winograd is not null) winograd.InputGradient(dy, dx, workspace);
+        else if (stride == 1 && dy.T > 0) Correlate(dy, dx, workspace);
         else Scatter(dy, dx, workspace);
         dx.ClearPadding();
         return dx;
+    }
+
+    private void Multiply(Batch<R> x, Batch<R> y, Workspace workspace)
+    {
+        var parts = PartsOf(x, padding, stride, y.T, workspace);
+        for (var g = 0; g < groups && y.T > 0; g++)
+        {
+            var taps = weight.Pack(forward[g], TapsByOutputs(g));
+            for (var i = 0; i < Parts.Count; i++)
+                Gemm.Multiply(Windows(parts[i], g), taps, bias.Value.AsSpan(GroupOutputs * g, GroupOutputs), Outputs(y, g, parts[i]), workspace.Team); // F1
+        }
+    }
+
+    private void AddWeightGradient(Batch<R> x, Batch<R> dy, Workspace workspace)
+    {
+        var parts = PartsOf(x, padding, stride, dy.T, workspace);
+        for (var g = 0; g < groups && dy.T > 0; g++) AddTaps(WeightGradient(parts, dy, g, workspace), g); // B1
     }
 
     /// <summary>B1, [kernel * inputs / groups, outputs / groups].</summary>
@@ -144,7 +161,7 @@ public sealed class Conv1d<R> : Layer<R> where R : unmanaged, IBinaryFloatingPoi
         for (var g = 0; g < groups; g++)
         {
             var reversed = new WindowView<R>(weight.Value, GroupLength * g + kernel - 1, new Axis(kernel * GroupOutputs, WindowLength, GroupOutputs, -1), new Axis(GroupInputs, kernel));
-            var taps = weight.Pack(ref backward[g], reversed);
+            var taps = weight.Pack(backward[g], reversed);
             for (var i = 0; i < Parts.Count; i++)
                 Gemm.Multiply(Windows(parts[i], GroupOutputs * g, GroupOutputs), taps, default, parts[i].Rows(dx).SliceColumns(GroupInputs * g, GroupInputs), workspace.Team); // B3
         }
@@ -158,7 +175,7 @@ public sealed class Conv1d<R> : Layer<R> where R : unmanaged, IBinaryFloatingPoi
         for (var g = 0; g < groups && dy.T > 0; g++)
         {
             var taps = new WindowView<R>(weight.Value, GroupLength * g, new Axis(GroupOutputs, WindowLength), new Axis(WindowLength, kernel, GroupInputs, 1));
-            Gemm.Multiply(Outputs(dy, g), weight.Pack(ref backward[g], taps), default, dWindows, workspace.Team); // B3
+            Gemm.Multiply(Outputs(dy, g), weight.Pack(backward[g], taps), default, dWindows, workspace.Team); // B3
             for (var row = 0; row < dy.Rows; row++)
             {
                 var (t, b) = Math.DivRem(row, dy.B);
@@ -195,10 +212,13 @@ public sealed class Conv1d<R> : Layer<R> where R : unmanaged, IBinaryFloatingPoi
     private void AddTaps(MatrixView<R> dTaps, int group)
     {
         var to = weight.Gradient.AsSpan(GroupLength * group, GroupLength);
-        for (var o = 0; o < GroupOutputs; o++)
+        for (var j = 0; j < kernel; j++)
         {
             for (var i = 0; i < GroupInputs; i++)
-                for (var j = 0; j < kernel; j++) to[(o * GroupInputs + i) * kernel + j] += dTaps.Row(j * GroupInputs + i)[o];
+            {
+                var row = dTaps.Row(j * GroupInputs + i);
+                for (var o = 0; o < row.Length; o++) to[(o * GroupInputs + i) * kernel + j] += row[o];
+            }
         }
     }
 

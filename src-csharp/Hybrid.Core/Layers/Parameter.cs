@@ -12,8 +12,8 @@ public sealed class Parameter<R> where R : unmanaged, IBinaryFloatingPointIeee75
     private readonly InitialValue initial;
     private readonly Lock gate = new();
     private R[]? value, gradient;
-    private PackedCopy<R> rows, columns;
-    private int version = 1; // 0 is that of a copy not packed yet
+    private readonly PackedCopy<R> rows = new(), columns = new();
+    private int version = 1; // 0 is that of what is not made yet
 
     private Parameter(string name, int[] shape, InitialValue initial, bool isTrainable)
     {
@@ -69,7 +69,7 @@ public sealed class Parameter<R> where R : unmanaged, IBinaryFloatingPointIeee75
     public R[] Value => value ?? Materialize();
 
     /// <summary>The sum of what backward passes have added since it was last cleared; made at the first use.</summary>
-    public R[] Gradient => gradient ??= new R[Length];
+    public R[] Gradient => gradient ?? MakeGradient();
 
     /// <summary>The value seen as a matrix with as many rows as the first axis has elements.</summary>
     public MatrixView<R> Matrix => new(Value, Shape[0], Length / Math.Max(1, Shape[0]));
@@ -106,10 +106,10 @@ public sealed class Parameter<R> where R : unmanaged, IBinaryFloatingPointIeee75
     /// The value as the right factor W of x W, packed for GEMM. Copies are kept until the value changes; calls from several
     /// threads are safe as long as none of them changes the value.
     /// </summary>
-    internal PackedMatrix<R> PackedRows => Pack(ref rows, Matrix);
+    internal PackedMatrix<R> PackedRows => Pack(rows, Matrix);
 
     /// <summary>The value as the right factor transposed of x W^T, packed for GEMM.</summary>
-    internal PackedMatrix<R> PackedColumns => Pack(ref columns, Matrix.Transposed);
+    internal PackedMatrix<R> PackedColumns => Pack(columns, Matrix.Transposed);
 
     /// <summary>Names the parameter and its shape.</summary>
     public override string ToString() => $"{Name} [{string.Join(", ", Shape)}]";
@@ -120,6 +120,12 @@ public sealed class Parameter<R> where R : unmanaged, IBinaryFloatingPointIeee75
         lock (gate) return value ??= Draw(new CounterRandom(0));
     }
 
+    // Layers may ask for it first from several threads.
+    private R[] MakeGradient()
+    {
+        lock (gate) return gradient ??= new R[Length];
+    }
+
     private R[] Draw(CounterRandom random)
     {
         var (drawn, stream) = (new R[Length], random.Fork(Name).Stream());
@@ -128,23 +134,35 @@ public sealed class Parameter<R> where R : unmanaged, IBinaryFloatingPointIeee75
     }
 
     /// <summary>A view of the value, packed for GEMM; the copy is kept where the caller says until the value changes.</summary>
-    internal PackedMatrix<R> Pack(ref PackedCopy<R> packed, WindowView<R> source)
+    internal PackedMatrix<R> Pack(PackedCopy<R> packed, WindowView<R> source)
+    {
+        Derive(ref packed.Version, (packed, source), static s =>
+        {
+            s.packed.Matrix ??= new PackedMatrix<R>(s.source.Rows.Length, s.source.Columns.Length);
+            s.packed.Matrix.Pack(s.source);
+        });
+        return packed.Matrix!;
+    }
+
+    /// <summary>
+    /// Makes anew what is derived from the value where that has changed; calls from several threads are safe as long as none of
+    /// them changes the value.
+    /// </summary>
+    internal void Derive<TState>(ref int ofVersion, TState state, Action<TState> make)
     {
         var wanted = Volatile.Read(ref version);
-        if (Volatile.Read(ref packed.Version) == wanted) return packed.Matrix!;
+        if (Volatile.Read(ref ofVersion) == wanted) return;
         lock (gate)
         {
-            if (packed.Version == wanted) return packed.Matrix!;
-            packed.Matrix ??= new PackedMatrix<R>(source.Rows.Length, source.Columns.Length);
-            packed.Matrix.Pack(source);
-            Volatile.Write(ref packed.Version, wanted);
-            return packed.Matrix;
+            if (ofVersion == wanted) return;
+            make(state);
+            Volatile.Write(ref ofVersion, wanted);
         }
     }
 }
 
 /// <summary>A packed copy of a parameter, and of which version of its value.</summary>
-internal struct PackedCopy<R> where R : unmanaged, IBinaryFloatingPointIeee754<R>
+internal sealed class PackedCopy<R> where R : unmanaged, IBinaryFloatingPointIeee754<R>
 {
     public PackedMatrix<R>? Matrix;
     public int Version;

@@ -47,21 +47,17 @@ let private byDefinition
 
 /// Whether a layer in double equals its definition, for one and two threads.
 let private expectDefinition n T B inputs outputs kernel stride (padding: int) dilation groups =
-    let layer = Conv1d<float>(inputs, outputs, kernel, stride, padding, dilation, groups)
-
     let case =
         $"case {n}: {T} frames, {inputs} to {outputs}, kernel {kernel}, stride {stride}, padding {padding}, dilation {dilation}"
 
-    randomize layer |> ignore<Layer<float>>
-
     for threads in 1..2 do
+        let layer = Conv1d<float>(inputs, outputs, kernel, stride, padding, dilation, groups)
+        randomize layer |> ignore<Layer<float>>
         let pass = Pass(Workspace(ThreadTeam threads), true)
         let x = randomBatch (uint64 n) inputs (Array.create B T)
         let y = layer.Forward(x, pass)
         let dy = randomBatch (uint64 (100 + n)) outputs (Array.create B y.T)
         let weight, bias = layer.Parameters[0], layer.Parameters[1]
-        Array.Clear weight.Gradient
-        Array.Clear bias.Gradient
         let dx = layer.Backward(dy, pass)
 
         let expectedY, dWeight, dBias, expectedDx =
@@ -102,5 +98,49 @@ let tests =
                     20, 1, 300, 16, 2, 1, 1
                 ] do
                 expectDefinition n T B inputs outputs kernel stride (kernel / 2) dilation 1
+        }
+
+        // Three taps over so many channels go by minimal filtering (Winograd): odd and even lengths, all paddings, rows on both sides of a block.
+        test "three taps equal their definition for any padding and length" {
+            for n, (T, B, inputs, outputs, padding) in
+                List.indexed [
+                    40, 3, 48, 50, 1
+                    41, 2, 51, 48, 1
+                    30, 1, 64, 48, 0
+                    29, 2, 48, 65, 2
+                    25, 2, 50, 49, 3
+                    9, 1, 48, 48, 5
+                    1, 2, 48, 48, 1
+                    2, 1, 48, 48, 0
+                    101, 3, 48, 64, 1
+                    7, 110, 48, 48, 1
+                ] do
+                expectDefinition n T B inputs outputs 3 1 padding 1 1
+        }
+
+        test "three taps over many channels round no more in float than the sum over all taps would" {
+            let T, inputs, outputs = 60, 256, 64
+            let layer = Conv1d<float32>(inputs, outputs, 3)
+            let x = [| for value in (randomBatch 1UL inputs [| T |]).Data.ToArray() -> float32 value |]
+            let y = layer.Forward(Batch<float32>(x, T, 1, inputs), Pass(Workspace(ThreadTeam 1)))
+            let weight, bias = layer.Parameters[0].Value, layer.Parameters[1].Value
+            let mutable squares, errors, errorsOfSum = 0.0, 0.0, 0.0
+
+            for t in 1 .. T - 2 do
+                for o in 0 .. outputs - 1 do
+                    let mutable exact, summed = float bias[o], bias[o]
+
+                    for j in 0..2 do
+                        for i in 0 .. inputs - 1 do
+                            let value, factor = x[(t + j - 1) * inputs + i], weight[(o * inputs + i) * 3 + j]
+                            exact <- exact + float value * float factor
+                            summed <- MathF.FusedMultiplyAdd(value, factor, summed)
+
+                    squares <- squares + exact ** 2.0
+                    errors <- errors + (float (y.Row(t, 0)[o]) - exact) ** 2.0
+                    errorsOfSum <- errorsOfSum + (float summed - exact) ** 2.0
+
+            Expect.isLessThan errors errorsOfSum "sum of squared errors"
+            Expect.isLessThan (sqrt (errors / squares)) 5e-7 "relative error"
         }
     ]

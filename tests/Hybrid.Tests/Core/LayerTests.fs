@@ -28,6 +28,7 @@ let gradients =
         gradient "Conv1d stride 2" (fun () -> Conv1d<float>(3, 5, 7, 2)) 3
         gradient "Conv1d stride 3 without padding" (fun () -> Conv1d<float>(3, 5, 1, 3, 0)) 3
         gradient "Conv1d wider than the input" (fun () -> Conv1d<float>(2, 3, 13)) 2
+        gradient "Conv1d of three taps and many channels" (fun () -> Conv1d<float>(48, 49, 3)) 48
         gradient "BatchNorm1d" (fun () -> BatchNorm1d<float>(5)) 5
         gradient "ReLU" (fun () -> Activation<float>(ActivationFunction.Relu, 5)) 5
         gradient "GELU" (fun () -> Activation<float>(ActivationFunction.Gelu, 5)) 5

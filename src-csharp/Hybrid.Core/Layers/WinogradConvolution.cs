@@ -1,0 +1,282 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace Hybrid.Core;
+
+/// <summary>
+/// A convolution of three taps by minimal filtering F(2, 3): four products for two neighbouring output frames instead of six
+/// (Winograd 1980; Lavin and Gray 2016). Derivation: WinogradConvolution.md.
+/// </summary>
+/// <remarks>Exact but for rounding, which is less than that of the sum over all taps, because the sums are shorter.</remarks>
+/// <typeparam name="R">Float or double.</typeparam>
+internal sealed class WinogradConvolution<R> where R : unmanaged, IBinaryFloatingPointIeee754<R>
+{
+    /// <summary>Taps.</summary>
+    public const int Kernel = 3;
+
+    // With fewer channels the additions before and after the products cost what those save.
+    private const int FewestChannels = 48;
+
+    private const int Products = 4, Ahead = Kernel - 1;
+
+    // Pairs of frames, of all utterances, that are transformed and multiplied together: about as many rows as stay in the cache.
+    private const int RowsAtOnce = 96;
+
+    // Gradients of at most so many weights a tap are computed in eight pieces of time that threads share, others in four.
+    private const int SmallGradient = 1 << 14;
+
+    private readonly Parameter<R> weight;
+    private readonly int inputs, outputs, padding;
+    private readonly R[] transformed;
+    private readonly PackedCopy<R>[] forward = NewCopies(), backward = NewCopies();
+    private int transformedVersion;
+
+    /// <param name="weight">[O, I, 3]</param>
+    /// <param name="padding">Frames of zeros before and after the input.</param>
+    public WinogradConvolution(Parameter<R> weight, int padding)
+    {
+        (this.weight, outputs, inputs, this.padding) = (weight, weight.Shape[0], weight.Shape[1], padding);
+        transformed = new R[Products * inputs * outputs];
+    }
+
+    /// <summary>Whether so many channels are worth the while.</summary>
+    public static bool Pays(int inputs, int outputs) => Math.Min(inputs, outputs) >= FewestChannels;
+
+    /// <summary>y = b + the convolution of x, padding not cleared.</summary>
+    public void Forward(Batch<R> x, R[] bias, Batch<R> y, Workspace workspace)
+    {
+        Transform();
+        for (var k = 0; k < Products; k++) weight.Pack(forward[k], TransformedTaps(k));
+        Convolve(x, padding, forward, bias, y, workspace);
+    }
+
+    /// <summary>The gradient with respect to x: the convolution of dy with the taps in reverse order, padding not cleared.</summary>
+    public void InputGradient(Batch<R> dy, Batch<R> dx, Workspace workspace)
+    {
+        Transform();
+        for (var k = 0; k < Products; k++) weight.Pack(backward[k], TransformedTaps(k is 0 or 3 ? 3 - k : k).Transposed); // B4
+        Convolve(dy, Ahead - padding, backward, null, dx, workspace);
+    }
+
+    /// <summary>Adds the gradient with respect to the taps.</summary>
+    public void AddWeightGradient(Batch<R> x, Batch<R> dy, Workspace workspace)
+    {
+        var pieces = inputs * outputs <= SmallGradient ? 8 : 4;
+        // The pieces are the same for any team, and so are the bits.
+        var (blocks, rooms) = (new Blocks(dy, pieces), new Rooms(Math.Min(pieces, workspace.Team.Threads), workspace));
+        var scratch = workspace.Rent<R>(rooms.Count * Products * blocks.Rows * (inputs + outputs));
+        var job = new GradientJob(this, x, dy, blocks, rooms, scratch, workspace.RentZeroed<R>(pieces * transformed.Length));
+        workspace.Team.For(pieces, job, static (in GradientJob job, int piece) => job.Run(piece));
+        workspace.Team.For(Divide(outputs, Vector512<R>.Count), job, static (in GradientJob job, int part) => job.Merge(part));
+    }
+
+    private static PackedCopy<R>[] NewCopies() => [new(), new(), new(), new()];
+
+    private static int Divide(int total, int parts) => (total + parts - 1) / parts;
+
+    /// <summary>U of product <paramref name="k"/>, [I, O].</summary>
+    private MatrixView<R> TransformedTaps(int k) => new(transformed.AsMemory(k * inputs * outputs, inputs * outputs), inputs, outputs);
+
+    private void Transform() => weight.Derive(ref transformedVersion, this, static layer =>
+    {
+        var (taps, all, I, O) = (layer.weight.Value, layer.transformed, layer.inputs, layer.outputs);
+        var (half, size, width) = (R.CreateTruncating(0.5), layer.inputs * layer.outputs, Vector512<R>.Count);
+        for (var first = 0; first < O; first += width)
+        {
+            for (var i = 0; i < I; i++)
+            {
+                for (var o = first; o < Math.Min(first + width, O); o++)
+                {
+                    var (at, to) = ((o * I + i) * Kernel, i * O + o);
+                    R outer = taps[at] + taps[at + 2], middle = taps[at + 1];
+                    all[to] = taps[at]; // F2
+                    all[size + to] = (outer + middle) * half;
+                    all[2 * size + to] = (outer - middle) * half;
+                    all[3 * size + to] = taps[at + 2];
+                }
+            }
+        }
+    });
+
+    private static void Convolve(Batch<R> x, int padding, PackedCopy<R>[] taps, R[]? bias, Batch<R> y, Workspace workspace)
+    {
+        var blocks = new Blocks(y, 1);
+        var rooms = new Rooms(Math.Min(Math.Max(1, blocks.Count), workspace.Team.Threads), workspace);
+        var job = new ConvolutionJob(x, padding, taps, bias, y, blocks, rooms, workspace.Rent<R>(rooms.Count * Products * blocks.Rows * (x.F + y.F)));
+        workspace.Team.For(blocks.Count, job, static (in ConvolutionJob job, int block) => job.Run(block));
+    }
+
+    /// <summary>The pairs of output frames, in blocks, of which so many pieces take whole ones.</summary>
+    private readonly struct Blocks(Batch<R> y, int pieces)
+    {
+        private readonly int frames = y.T, utterances = y.B, pairs = Math.Max(1, RowsAtOnce / Math.Max(1, y.B));
+
+        public int Count => Divide(Divide(frames, 2), pairs);
+
+        /// <summary>Rows of a whole block, a pair of frames of an utterance each.</summary>
+        public int Rows => pairs * utterances;
+
+        /// <summary>The first block of a piece.</summary>
+        public int Begin(int piece) => (int)((long)Count * piece / pieces);
+
+        /// <summary>The first pair of a block, and how many there are.</summary>
+        public (int First, int Count) Pairs(int block) => (block * pairs, Math.Min(pairs, Divide(frames, 2) - block * pairs));
+    }
+
+    private readonly record struct ConvolutionJob(Batch<R> X, int Padding, PackedCopy<R>[] Taps, R[]? Bias, Batch<R> Y, Blocks Blocks, Rooms Rooms, Memory<R> Scratch)
+    {
+        public void Run(int block)
+        {
+            var (first, pairs) = Blocks.Pairs(block);
+            int rows = pairs * X.B, room = Rooms.Enter();
+            var scratch = Scratch[(Scratch.Length / Rooms.Count * room)..];
+            Memory<R> v = scratch[..(Products * rows * X.F)], m = scratch.Slice(v.Length, Products * rows * Y.F);
+            TransformInput(X, 2 * first - Padding, pairs, v.Span);
+            for (var k = 0; k < Products; k++)
+                Gemm.Multiply(Part(v, k, rows, X.F), Taps[k].Matrix!, k == 1 ? Bias : default, Part(m, k, rows, Y.F), team: null); // F3
+            TransformProducts(m.Span, Y, 2 * first, pairs);
+            Rooms.Leave(room);
+        }
+    }
+
+    private readonly record struct GradientJob(WinogradConvolution<R> Layer, Batch<R> X, Batch<R> Dy, Blocks Blocks, Rooms Rooms, Memory<R> Scratch, Memory<R> Sums)
+    {
+        public void Run(int piece)
+        {
+            var room = Rooms.Enter();
+            var scratch = Scratch[(Scratch.Length / Rooms.Count * room)..];
+            var sums = Sums.Slice(piece * Layer.transformed.Length, Layer.transformed.Length);
+            for (var block = Blocks.Begin(piece); block < Blocks.Begin(piece + 1); block++)
+            {
+                var (first, pairs) = Blocks.Pairs(block);
+                var rows = pairs * X.B;
+                Memory<R> v = scratch[..(Products * rows * X.F)], dm = scratch.Slice(v.Length, Products * rows * Dy.F);
+                TransformInput(X, 2 * first - Layer.padding, pairs, v.Span);
+                TransformOutputGradient(Dy, 2 * first, pairs, dm.Span);
+                for (var k = 0; k < Products; k++)
+                    Gemm.Multiply(Part(v, k, rows, X.F).Transposed, Part(dm, k, rows, Dy.F), Part(sums, k, X.F, Dy.F), accumulate: true); // B2
+            }
+            Rooms.Leave(room);
+        }
+
+        /// <summary>Adds the sums of all pieces for a register's worth of outputs to the gradient of the taps.</summary>
+        public unsafe void Merge(int part)
+        {
+            int I = X.F, O = Dy.F, size = I * O, first = part * Vector512<R>.Count, left = O - first;
+            var half = VectorMath.Constant<R>(0.5);
+            var taps = stackalloc R[Kernel * Vector512<R>.Count];
+            fixed (R* sums = Sums.Span, gradient = Layer.weight.Gradient)
+            {
+                for (var i = 0; i < I; i++)
+                {
+                    var at = sums + (long)i * O + first;
+                    Vector512<R> d0 = Sum(at, left), d1 = Sum(at + size, left), d2 = Sum(at + 2 * size, left), d3 = Sum(at + 3 * size, left);
+                    var outer = (d1 + d2) * half;
+                    (d0 + outer).Store(taps); // B3
+                    ((d1 - d2) * half).Store(taps + Vector512<R>.Count);
+                    (outer + d3).Store(taps + 2 * Vector512<R>.Count);
+                    for (var o = 0; o < Math.Min(left, Vector512<R>.Count); o++)
+                        for (var j = 0; j < Kernel; j++) gradient[((long)(first + o) * I + i) * Kernel + j] += taps[j * Vector512<R>.Count + o];
+                }
+            }
+        }
+
+        private unsafe Vector512<R> Sum(R* at, int left)
+        {
+            var sum = Vector512<R>.Zero;
+            for (var rest = Sums.Length; rest > 0; rest -= Layer.transformed.Length, at += Layer.transformed.Length)
+                sum += left >= Vector512<R>.Count ? Whole.Load(at, 0) : Rest.Load(at, left);
+            return sum;
+        }
+    }
+
+    private static MatrixView<R> Part(Memory<R> all, int k, int rows, int columns) => new(all.Slice(k * rows * columns, rows * columns), rows, columns);
+
+    /// <summary>V of some pairs, [4, pairs, B, F], whose first tap sees frame <paramref name="frame"/>.</summary>
+    private static unsafe void TransformInput(Batch<R> x, int frame, int pairs, Span<R> v)
+    {
+        int length = x.B * x.F, apart = pairs * length;
+        fixed (R* px = x.Data.Span, pv = v)
+        {
+            for (var p = 0; p < pairs; p++, frame += 2)
+            {
+                R* d0 = Frame(px, x, frame), d1 = Frame(px, x, frame + 1), d2 = Frame(px, x, frame + 2), d3 = Frame(px, x, frame + 3), to = pv + p * length;
+                var i = 0;
+                for (; i + Vector512<R>.Count <= length; i += Vector512<R>.Count) TransformInput<Whole>(d0, d1, d2, d3, i, to, apart, 0);
+                if (i < length) TransformInput<Rest>(d0, d1, d2, d3, i, to, apart, length - i);
+            }
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static unsafe void TransformInput<TExtent>(R* p0, R* p1, R* p2, R* p3, int i, R* v, int apart, int left) where TExtent : struct, IExtent
+    {
+        Vector512<R> d0 = Load<TExtent>(p0, i, left), d1 = Load<TExtent>(p1, i, left), d2 = Load<TExtent>(p2, i, left), d3 = Load<TExtent>(p3, i, left);
+        v += i;
+        TExtent.Store(d0 - d2, v, left); // F1
+        TExtent.Store(d1 + d2, v + apart, left);
+        TExtent.Store(d2 - d1, v + 2 * apart, left);
+        TExtent.Store(d3 - d1, v + 3 * apart, left);
+    }
+
+    /// <summary>Some pairs of output frames from their products, [4, pairs, B, F].</summary>
+    private static unsafe void TransformProducts(Span<R> m, Batch<R> y, int frame, int pairs)
+    {
+        int length = y.B * y.F, apart = pairs * length;
+        fixed (R* pm = m, py = y.Data.Span)
+        {
+            for (var p = 0; p < pairs; p++, frame += 2)
+            {
+                R* from = pm + p * length, y0 = Frame(py, y, frame), y1 = Frame(py, y, frame + 1);
+                var i = 0;
+                for (; i + Vector512<R>.Count <= length; i += Vector512<R>.Count) TransformProducts<Whole>(from, apart, i, y0, y1, 0);
+                if (i < length) TransformProducts<Rest>(from, apart, i, y0, y1, length - i);
+            }
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static unsafe void TransformProducts<TExtent>(R* m, int apart, int i, R* y0, R* y1, int left) where TExtent : struct, IExtent
+    {
+        m += i;
+        Vector512<R> m1 = TExtent.Load(m + apart, left), m2 = TExtent.Load(m + 2 * apart, left);
+        TExtent.Store(TExtent.Load(m, left) + (m1 + m2), y0 + i, left); // F4
+        if (y1 is not null) TExtent.Store(m1 - m2 + TExtent.Load(m + 3 * apart, left), y1 + i, left);
+    }
+
+    /// <summary>The reverse of <see cref="TransformProducts(Span{R}, Batch{R}, int, int)"/>: dM from dy.</summary>
+    private static unsafe void TransformOutputGradient(Batch<R> dy, int frame, int pairs, Span<R> dm)
+    {
+        int length = dy.B * dy.F, apart = pairs * length;
+        fixed (R* pdy = dy.Data.Span, pdm = dm)
+        {
+            for (var p = 0; p < pairs; p++, frame += 2)
+            {
+                R* dy0 = Frame(pdy, dy, frame), dy1 = Frame(pdy, dy, frame + 1), to = pdm + p * length;
+                var i = 0;
+                for (; i + Vector512<R>.Count <= length; i += Vector512<R>.Count) TransformOutputGradient<Whole>(dy0, dy1, i, to, apart, 0);
+                if (i < length) TransformOutputGradient<Rest>(dy0, dy1, i, to, apart, length - i);
+            }
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static unsafe void TransformOutputGradient<TExtent>(R* p0, R* p1, int i, R* dm, int apart, int left) where TExtent : struct, IExtent
+    {
+        Vector512<R> dy0 = Load<TExtent>(p0, i, left), dy1 = Load<TExtent>(p1, i, left);
+        dm += i;
+        TExtent.Store(dy0, dm, left); // B1
+        TExtent.Store(dy0 + dy1, dm + apart, left);
+        TExtent.Store(dy0 - dy1, dm + 2 * apart, left);
+        TExtent.Store(dy1, dm + 3 * apart, left);
+    }
+
+    /// <summary>Where a frame of all utterances begins; nowhere if there is none.</summary>
+    private static unsafe R* Frame(R* data, Batch<R> batch, int t) => (uint)t < (uint)batch.T ? data + (long)t * batch.B * batch.F : null;
+
+    /// <summary>Zeros for a frame that there is not.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static unsafe Vector512<R> Load<TExtent>(R* frame, int i, int left) where TExtent : struct, IExtent =>
+        frame is null ? Vector512<R>.Zero : TExtent.Load(frame + i, left);
+}
