@@ -36,7 +36,8 @@ public static class Gemm
     // the next k; and so is B if it is no more than so many bytes to its next row, and so few rows of A meet it.
     private const int DirectStrideA = 256, DirectStrideB = 2048, DirectRowsB = 512;
 
-    // Rectangles of C for each thread: fewer where each begins anew with every block of B.
+    // Rectangles of C for each thread: fewer where each begins anew with every block of B, unless they are of unequal weight,
+    // as those of two products are, of which some rows belong to both.
     private const int PartsPerThread = 4, PartsOfBlockPerThread = 2;
 
     /// <summary>C = A B, or C += A B, for any strides of A and B; rows of C are contiguous.</summary>
@@ -162,7 +163,7 @@ public static class Gemm
                 var other = new Block<R>(second, k, depth, j, columnsAtOnce, block.Packed + (long)depth * columnsAtOnce);
                 block.Pack<TLanes>(team);
                 other.Pack<TLanes>(team);
-                var grid = new Grid(product.RowsA.Length, Math.Max(block.Columns, other.Columns), MicroKernel<R, TLanes>.Columns, threads, PartsOfBlockPerThread);
+                var grid = new Grid(product.RowsA.Length, Math.Max(block.Columns, other.Columns), MicroKernel<R, TLanes>.Columns, threads, second.N > 0 ? PartsPerThread : PartsOfBlockPerThread);
                 Share(team, grid.Count, (block, other, grid), static (in (Block<R> Block, Block<R> Other, Grid Grid) s, int i) => Compute<R, TLanes>(s.Block, s.Other, s.Grid[i]));
             }
         }
