@@ -1,16 +1,22 @@
 """Times Hybrid and its competitors in turn on one machine and prints a Markdown table of their ratios.
 
-    ANCHORS=<folder of the competitors' programs> BUILD=<where they are built> [TURNS=2] python3 tests/Hybrid.Benchmarks/compare.py [A B C D E F]
+    ANCHORS=<folder of the competitors' programs> BUILD=<where they are built> [TURNS=2] [ORACLES=<command>] python3 tests/Hybrid.Benchmarks/compare.py [A B C D E F]
 
 The programs print `group,case,threads,implementation,median in ms,...`; `hybrid bench --json` has the same names of cases. Both
-sides run in turns, and take the lowest of their medians. Competitors that have no package (group D) were timed elsewhere: their figures are
-scaled by how much slower or faster this machine runs PyTorch's CTC loss than that one did.
+sides run in turns, and take the lowest of their medians. ORACLES is the command that runs tests/Hybrid.Oracles with all that TorchSharp's
+native library needs (its README); `dotnet .../Hybrid.Oracles.dll` where left out and built. Beam searches (group D) are timed where
+$BUILD has the programs ctcdecode_main and flashlight_main; elsewhere the figures of another machine are scaled by how much slower or
+faster this one runs PyTorch's CTC loss.
 """
-import csv, json, os, platform, subprocess, sys
+import csv, json, os, platform, shlex, subprocess, sys
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 ANCHORS, BUILD = os.environ["ANCHORS"], os.environ.get("BUILD", os.path.expanduser("~/.cache/hybrid-anchors"))
 HYBRID = ["dotnet", os.path.join(ROOT, "src-fsharp/Hybrid.Cli/bin/Release/net10.0/hybrid.dll"), "bench", "--json", "--anchors", ANCHORS]
+ORACLES_DLL = os.path.join(ROOT, "tests/Hybrid.Oracles/bin/Release/net10.0/Hybrid.Oracles.dll")
+ORACLES = shlex.split(os.environ.get("ORACLES", f"dotnet {shlex.quote(ORACLES_DLL)}" if os.path.exists(ORACLES_DLL) else ""))
+# What libtorch frees it soon wants again, in pages that need no zeroing: a quarter off its LSTM.
+KEPT_HEAP = "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=4294967296:glibc.malloc.trim_threshold=68719476736:glibc.malloc.top_pad=268435456"
 TURNS = int(os.environ.get("TURNS", "2"))
 GROUPS = {
     "A": ["gemm", "recurrent-product"],
@@ -25,14 +31,28 @@ GROUPS = {
 def anchors(group):
     """{(case, threads, implementation): median in ms}"""
     def rows(lines): return {(r[1], int(r[2]), r[3]): float(r[4]) for r in csv.reader(lines) if len(r) > 4 and r[0] == group}
-    if group != "D":
-        out = subprocess.run([os.path.join(ANCHORS, "run_all.sh"), group], env={**os.environ, "BUILD": BUILD}, capture_output=True, text=True)
-        return rows(out.stderr.splitlines())
-    with open(os.path.join(ANCHORS, "results", "results.csv")) as f: lines = f.read().splitlines()
-    # A figure of each machine for the same work.
-    there = min(float(r[4]) for r in csv.reader(lines) if r[1] == "ctc_T400_B32_C41_L80" and r[2] == "1" and r[3] == "torch_ctc")
-    here = anchors("C")[("ctc_T400_B32_C41_L80", 1, "torch_ctc")]
-    return {key: ms * here / there for key, ms in rows(lines).items()}
+    if group == "D" and not all(os.path.exists(os.path.join(BUILD, name)) for name in ("ctcdecode_main", "flashlight_main")):
+        with open(os.path.join(ANCHORS, "results", "results.csv")) as f: lines = f.read().splitlines()
+        # A figure of each machine for the same work.
+        there = min(float(r[4]) for r in csv.reader(lines) if r[1] == "ctc_T400_B32_C41_L80" and r[2] == "1" and r[3] == "torch_ctc")
+        here = anchors("C")[("ctc_T400_B32_C41_L80", 1, "torch_ctc")]
+        return {key: ms * here / there for key, ms in rows(lines).items()}
+    out = subprocess.run([os.path.join(ANCHORS, "run_all.sh"), group], env={**os.environ, "BUILD": BUILD}, capture_output=True, text=True)
+    return rows(out.stderr.splitlines() + (libtorch() if group == "B" else []))
+
+
+def libtorch():
+    """Lines of the libtorch that comes with TorchSharp, with the C library's heap as it is and kept."""
+    lines = []
+    for threads in ("1", "2"):
+        for name, tunables in (("", ""), ("_kept_heap", KEPT_HEAP)):
+            if not ORACLES: continue
+            out = subprocess.run(ORACLES + ["--time", threads], env={**os.environ, "GLIBC_TUNABLES": tunables}, capture_output=True, text=True)
+            if out.returncode: print("libtorch of TorchSharp does not run:", out.stderr.strip().splitlines()[-1:], file=sys.stderr)
+            for line in out.stdout.splitlines():
+                fields = line.split(",")
+                if len(fields) == 5: lines.append(",".join(fields[:3] + [fields[3] + name, fields[4]]))
+    return lines
 
 
 def hybrid(group):

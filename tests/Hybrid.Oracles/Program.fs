@@ -124,6 +124,11 @@ let private record (path: string) =
 let main arguments =
     match List.ofArray arguments with
     | [ "--record"; path ] -> record path
+#if TORCHSHARP
+    | [ "--time"; threads ] ->
+        Timing.run (int threads)
+        0
+#endif
     | arguments ->
         let ledger, rest =
             match arguments with
