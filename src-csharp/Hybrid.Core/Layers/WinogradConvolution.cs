@@ -18,7 +18,7 @@ internal sealed class WinogradConvolution<R> where R : unmanaged, IBinaryFloatin
     // With fewer channels the additions before and after the products cost what those save.
     private const int FewestChannels = 48;
 
-    private const int Products = 4, Ahead = Kernel - 1;
+    private const int Products = 4, Reach = Kernel - 1;
 
     // Pairs of frames, of all utterances, that are transformed and multiplied together: about as many rows as stay in the cache.
     private const int RowsAtOnce = 96;
@@ -28,17 +28,14 @@ internal sealed class WinogradConvolution<R> where R : unmanaged, IBinaryFloatin
 
     private readonly Parameter<R> weight;
     private readonly int inputs, outputs, padding;
-    private readonly R[] transformed;
+    private R[] transformed = [];
     private readonly PackedCopy<R>[] forward = NewCopies(), backward = NewCopies();
     private int transformedVersion;
 
     /// <param name="weight">[O, I, 3]</param>
     /// <param name="padding">Frames of zeros before and after the input.</param>
-    public WinogradConvolution(Parameter<R> weight, int padding)
-    {
+    public WinogradConvolution(Parameter<R> weight, int padding) =>
         (this.weight, outputs, inputs, this.padding) = (weight, weight.Shape[0], weight.Shape[1], padding);
-        transformed = new R[Products * inputs * outputs];
-    }
 
     /// <summary>Whether so many channels are worth the while.</summary>
     public static bool Pays(int inputs, int outputs) => Math.Min(inputs, outputs) >= FewestChannels;
@@ -56,7 +53,7 @@ internal sealed class WinogradConvolution<R> where R : unmanaged, IBinaryFloatin
     {
         Transform();
         for (var k = 0; k < Products; k++) weight.Pack(backward[k], TransformedTaps(k is 0 or 3 ? 3 - k : k).Transposed); // B4
-        Convolve(dy, Ahead - padding, backward, null, dx, workspace);
+        Convolve(dy, Reach - padding, backward, null, dx, workspace);
     }
 
     /// <summary>Adds the gradient with respect to the taps.</summary>
@@ -66,7 +63,7 @@ internal sealed class WinogradConvolution<R> where R : unmanaged, IBinaryFloatin
         // The pieces are the same for any team, and so are the bits.
         var (blocks, rooms) = (new Blocks(dy, pieces), new Rooms(Math.Min(pieces, workspace.Team.Threads), workspace));
         var scratch = workspace.Rent<R>(rooms.Count * Products * blocks.Rows * (inputs + outputs));
-        var job = new GradientJob(this, x, dy, blocks, rooms, scratch, workspace.RentZeroed<R>(pieces * transformed.Length));
+        var job = new GradientJob(this, x, dy, blocks, rooms, scratch, workspace.RentZeroed<R>(pieces * TransformedLength));
         workspace.Team.For(pieces, job, static (in GradientJob job, int piece) => job.Run(piece));
         workspace.Team.For(Divide(outputs, Vector512<R>.Count), job, static (in GradientJob job, int part) => job.Merge(part));
     }
@@ -75,11 +72,15 @@ internal sealed class WinogradConvolution<R> where R : unmanaged, IBinaryFloatin
 
     private static int Divide(int total, int parts) => (total + parts - 1) / parts;
 
+    /// <summary>Numbers of U, and of dU.</summary>
+    private int TransformedLength => Products * inputs * outputs;
+
     /// <summary>U of product <paramref name="k"/>, [I, O].</summary>
     private MatrixView<R> TransformedTaps(int k) => new(transformed.AsMemory(k * inputs * outputs, inputs * outputs), inputs, outputs);
 
     private void Transform() => weight.Derive(ref transformedVersion, this, static layer =>
     {
+        if (layer.transformed.Length == 0) layer.transformed = new R[layer.TransformedLength];
         var (taps, all, I, O) = (layer.weight.Value, layer.transformed, layer.inputs, layer.outputs);
         var (half, size, width) = (R.CreateTruncating(0.5), layer.inputs * layer.outputs, Vector512<R>.Count);
         for (var first = 0; first < O; first += width)
@@ -132,10 +133,10 @@ internal sealed class WinogradConvolution<R> where R : unmanaged, IBinaryFloatin
             int rows = pairs * X.B, room = Rooms.Enter();
             var scratch = Scratch[(Scratch.Length / Rooms.Count * room)..];
             Memory<R> v = scratch[..(Products * rows * X.F)], m = scratch.Slice(v.Length, Products * rows * Y.F);
-            TransformInput(X, 2 * first - Padding, pairs, v.Span);
+            ToProducts<InputTransform>(X, 2 * first - Padding, 4, pairs, v.Span);
             for (var k = 0; k < Products; k++)
                 Gemm.Multiply(Part(v, k, rows, X.F), Taps[k].Matrix!, k == 1 ? Bias : default, Part(m, k, rows, Y.F), team: null); // F3
-            TransformProducts(m.Span, Y, 2 * first, pairs);
+            FromProducts(m.Span, Y, 2 * first, pairs);
             Rooms.Leave(room);
         }
     }
@@ -146,14 +147,14 @@ internal sealed class WinogradConvolution<R> where R : unmanaged, IBinaryFloatin
         {
             var room = Rooms.Enter();
             var scratch = Scratch[(Scratch.Length / Rooms.Count * room)..];
-            var sums = Sums.Slice(piece * Layer.transformed.Length, Layer.transformed.Length);
+            var sums = Sums.Slice(piece * Layer.TransformedLength, Layer.TransformedLength);
             for (var block = Blocks.Begin(piece); block < Blocks.Begin(piece + 1); block++)
             {
                 var (first, pairs) = Blocks.Pairs(block);
                 var rows = pairs * X.B;
                 Memory<R> v = scratch[..(Products * rows * X.F)], dm = scratch.Slice(v.Length, Products * rows * Dy.F);
-                TransformInput(X, 2 * first - Layer.padding, pairs, v.Span);
-                TransformOutputGradient(Dy, 2 * first, pairs, dm.Span);
+                ToProducts<InputTransform>(X, 2 * first - Layer.padding, 4, pairs, v.Span);
+                ToProducts<OutputGradient>(Dy, 2 * first, 2, pairs, dm.Span);
                 for (var k = 0; k < Products; k++)
                     Gemm.Multiply(Part(v, k, rows, X.F).Transposed, Part(dm, k, rows, Dy.F), Part(sums, k, X.F, Dy.F), accumulate: true); // B2
             }
@@ -185,7 +186,7 @@ internal sealed class WinogradConvolution<R> where R : unmanaged, IBinaryFloatin
         private unsafe Vector512<R> Sum(R* at, int left)
         {
             var sum = Vector512<R>.Zero;
-            for (var rest = Sums.Length; rest > 0; rest -= Layer.transformed.Length, at += Layer.transformed.Length)
+            for (var rest = Sums.Length; rest > 0; rest -= Layer.TransformedLength, at += Layer.TransformedLength)
                 sum += left >= Vector512<R>.Count ? Whole.Load(at, 0) : Rest.Load(at, left);
             return sum;
         }
@@ -193,90 +194,105 @@ internal sealed class WinogradConvolution<R> where R : unmanaged, IBinaryFloatin
 
     private static MatrixView<R> Part(Memory<R> all, int k, int rows, int columns) => new(all.Slice(k * rows * columns, rows * columns), rows, columns);
 
-    /// <summary>V of some pairs, [4, pairs, B, F], whose first tap sees frame <paramref name="frame"/>.</summary>
-    private static unsafe void TransformInput(Batch<R> x, int frame, int pairs, Span<R> v)
+    /// <summary>A transform of frames, for a whole register of each: four in and four out, of which some may not be there.</summary>
+    private interface ITransform
     {
-        int length = x.B * x.F, apart = pairs * length;
-        fixed (R* px = x.Data.Span, pv = v)
+        static abstract (Vector512<R>, Vector512<R>, Vector512<R>, Vector512<R>) Of(Vector512<R> a, Vector512<R> b, Vector512<R> c, Vector512<R> d);
+    }
+
+    private readonly struct InputTransform : ITransform
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static (Vector512<R>, Vector512<R>, Vector512<R>, Vector512<R>) Of(Vector512<R> d0, Vector512<R> d1, Vector512<R> d2, Vector512<R> d3) =>
+            (d0 - d2, d1 + d2, d2 - d1, d3 - d1); // F1
+    }
+
+    private readonly struct OutputTransform : ITransform
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static (Vector512<R>, Vector512<R>, Vector512<R>, Vector512<R>) Of(Vector512<R> m0, Vector512<R> m1, Vector512<R> m2, Vector512<R> m3) =>
+            (m0 + (m1 + m2), m1 - m2 + m3, default, default); // F4
+    }
+
+    private readonly struct OutputGradient : ITransform
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static (Vector512<R>, Vector512<R>, Vector512<R>, Vector512<R>) Of(Vector512<R> dy0, Vector512<R> dy1, Vector512<R> c, Vector512<R> d) =>
+            (dy0, dy0 + dy1, dy0 - dy1, dy1); // B1
+    }
+
+    /// <summary>Four frames of all utterances; those that there are not read as zeros and are not written.</summary>
+    private readonly unsafe struct Frames
+    {
+        private readonly R* a, b, c, d;
+
+        private Frames(R* a, R* b, R* c, R* d)
         {
-            for (var p = 0; p < pairs; p++, frame += 2)
-            {
-                R* d0 = Frame(px, x, frame), d1 = Frame(px, x, frame + 1), d2 = Frame(px, x, frame + 2), d3 = Frame(px, x, frame + 3), to = pv + p * length;
-                var i = 0;
-                for (; i + Vector512<R>.Count <= length; i += Vector512<R>.Count) TransformInput<Whole>(d0, d1, d2, d3, i, to, apart, 0);
-                if (i < length) TransformInput<Rest>(d0, d1, d2, d3, i, to, apart, length - i);
-            }
+            this.a = a;
+            this.b = b;
+            this.c = c;
+            this.d = d;
+        }
+
+        /// <summary>So many frames of a batch from frame <paramref name="t"/> on.</summary>
+        public static Frames Of(R* data, Batch<R> batch, int t, int count)
+        {
+            R* At(int i) => i < count && (uint)(t + i) < (uint)batch.T ? data + (long)(t + i) * batch.B * batch.F : null;
+            return new Frames(At(0), At(1), At(2), At(3));
+        }
+
+        /// <summary>The same pair in V, M or dM of all products.</summary>
+        public static Frames Of(R* first, int apart) => new(first, first + apart, first + 2 * apart, first + 3 * apart);
+
+        public void To<TTransform>(Frames to, int length) where TTransform : ITransform
+        {
+            var i = 0;
+            for (; i + Vector512<R>.Count <= length; i += Vector512<R>.Count) To<TTransform, Whole>(to, i, 0);
+            if (i < length) To<TTransform, Rest>(to, i, length - i);
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private void To<TTransform, TExtent>(Frames to, int i, int left)
+            where TTransform : ITransform
+            where TExtent : struct, IExtent
+        {
+            var (first, second, third, fourth) = TTransform.Of(Load<TExtent>(a, i, left), Load<TExtent>(b, i, left), Load<TExtent>(c, i, left), Load<TExtent>(d, i, left));
+            Store<TExtent>(first, to.a, i, left);
+            Store<TExtent>(second, to.b, i, left);
+            Store<TExtent>(third, to.c, i, left);
+            Store<TExtent>(fourth, to.d, i, left);
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private static Vector512<R> Load<TExtent>(R* frame, int i, int left) where TExtent : struct, IExtent =>
+            frame is null ? Vector512<R>.Zero : TExtent.Load(frame + i, left);
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private static void Store<TExtent>(Vector512<R> value, R* frame, int i, int left) where TExtent : struct, IExtent
+        {
+            if (frame is not null) TExtent.Store(value, frame + i, left);
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static unsafe void TransformInput<TExtent>(R* p0, R* p1, R* p2, R* p3, int i, R* v, int apart, int left) where TExtent : struct, IExtent
+    /// <summary>From so many frames of a batch, for each pair two further on, to the parts of all products, [4, pairs, B, F].</summary>
+    private static unsafe void ToProducts<TTransform>(Batch<R> batch, int frame, int frames, int pairs, Span<R> products) where TTransform : ITransform
     {
-        Vector512<R> d0 = Load<TExtent>(p0, i, left), d1 = Load<TExtent>(p1, i, left), d2 = Load<TExtent>(p2, i, left), d3 = Load<TExtent>(p3, i, left);
-        v += i;
-        TExtent.Store(d0 - d2, v, left); // F1
-        TExtent.Store(d1 + d2, v + apart, left);
-        TExtent.Store(d2 - d1, v + 2 * apart, left);
-        TExtent.Store(d3 - d1, v + 3 * apart, left);
-    }
-
-    /// <summary>Some pairs of output frames from their products, [4, pairs, B, F].</summary>
-    private static unsafe void TransformProducts(Span<R> m, Batch<R> y, int frame, int pairs)
-    {
-        int length = y.B * y.F, apart = pairs * length;
-        fixed (R* pm = m, py = y.Data.Span)
+        var length = batch.B * batch.F;
+        fixed (R* data = batch.Data.Span, to = products)
         {
-            for (var p = 0; p < pairs; p++, frame += 2)
-            {
-                R* from = pm + p * length, y0 = Frame(py, y, frame), y1 = Frame(py, y, frame + 1);
-                var i = 0;
-                for (; i + Vector512<R>.Count <= length; i += Vector512<R>.Count) TransformProducts<Whole>(from, apart, i, y0, y1, 0);
-                if (i < length) TransformProducts<Rest>(from, apart, i, y0, y1, length - i);
-            }
+            for (var p = 0; p < pairs; p++)
+                Frames.Of(data, batch, frame + 2 * p, frames).To<TTransform>(Frames.Of(to + p * length, pairs * length), length);
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static unsafe void TransformProducts<TExtent>(R* m, int apart, int i, R* y0, R* y1, int left) where TExtent : struct, IExtent
+    /// <summary>From the products to pairs of output frames.</summary>
+    private static unsafe void FromProducts(Span<R> products, Batch<R> y, int frame, int pairs)
     {
-        m += i;
-        Vector512<R> m1 = TExtent.Load(m + apart, left), m2 = TExtent.Load(m + 2 * apart, left);
-        TExtent.Store(TExtent.Load(m, left) + (m1 + m2), y0 + i, left); // F4
-        if (y1 is not null) TExtent.Store(m1 - m2 + TExtent.Load(m + 3 * apart, left), y1 + i, left);
-    }
-
-    /// <summary>The reverse of <see cref="TransformProducts(Span{R}, Batch{R}, int, int)"/>: dM from dy.</summary>
-    private static unsafe void TransformOutputGradient(Batch<R> dy, int frame, int pairs, Span<R> dm)
-    {
-        int length = dy.B * dy.F, apart = pairs * length;
-        fixed (R* pdy = dy.Data.Span, pdm = dm)
+        var length = y.B * y.F;
+        fixed (R* from = products, data = y.Data.Span)
         {
-            for (var p = 0; p < pairs; p++, frame += 2)
-            {
-                R* dy0 = Frame(pdy, dy, frame), dy1 = Frame(pdy, dy, frame + 1), to = pdm + p * length;
-                var i = 0;
-                for (; i + Vector512<R>.Count <= length; i += Vector512<R>.Count) TransformOutputGradient<Whole>(dy0, dy1, i, to, apart, 0);
-                if (i < length) TransformOutputGradient<Rest>(dy0, dy1, i, to, apart, length - i);
-            }
+            for (var p = 0; p < pairs; p++)
+                Frames.Of(from + p * length, pairs * length).To<OutputTransform>(Frames.Of(data, y, frame + 2 * p, 2), length);
         }
     }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static unsafe void TransformOutputGradient<TExtent>(R* p0, R* p1, int i, R* dm, int apart, int left) where TExtent : struct, IExtent
-    {
-        Vector512<R> dy0 = Load<TExtent>(p0, i, left), dy1 = Load<TExtent>(p1, i, left);
-        dm += i;
-        TExtent.Store(dy0, dm, left); // B1
-        TExtent.Store(dy0 + dy1, dm + apart, left);
-        TExtent.Store(dy0 - dy1, dm + 2 * apart, left);
-        TExtent.Store(dy1, dm + 3 * apart, left);
-    }
-
-    /// <summary>Where a frame of all utterances begins; nowhere if there is none.</summary>
-    private static unsafe R* Frame(R* data, Batch<R> batch, int t) => (uint)t < (uint)batch.T ? data + (long)t * batch.B * batch.F : null;
-
-    /// <summary>Zeros for a frame that there is not.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static unsafe Vector512<R> Load<TExtent>(R* frame, int i, int left) where TExtent : struct, IExtent =>
-        frame is null ? Vector512<R>.Zero : TExtent.Load(frame + i, left);
 }

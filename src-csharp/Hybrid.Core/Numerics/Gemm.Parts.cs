@@ -1,0 +1,169 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+
+namespace Hybrid.Core;
+
+// What the loops of GEMM hand on to each other: products, blocks and tiles of their factors, and the parts of C that threads take.
+public static partial class Gemm
+{
+    /// <summary>A block of A as its tiles lie: packed one behind the other, or in the matrix.</summary>
+    private readonly unsafe struct Tiles<R> where R : unmanaged, IBinaryFloatingPointIeee754<R>
+    {
+        private readonly R* a;
+        private readonly nint rowStride, kStride, jump;
+        private readonly int run = int.MaxValue;
+
+        public Tiles(R* packed, int depth)
+        {
+            a = packed;
+            (rowStride, IsPacked) = (depth, true);
+        }
+
+        /// <summary>From a row and a k on; rows lie evenly, and so do k or groups of them.</summary>
+        public Tiles(in Product<R> product, int row, int k)
+        {
+            a = product.A + product.RowsA.At(row) + product.ColumnsA.At(k);
+            (rowStride, kStride) = (product.RowsA.Stride, product.ColumnsA.Stride);
+            if (!product.ColumnsA.IsEven) (run, jump) = (product.ColumnsA.Group, product.ColumnsA.GroupStride - product.ColumnsA.Group * (nint)product.ColumnsA.Stride);
+        }
+
+        public bool IsPacked { get; }
+
+        /// <summary>Whether the rows of a tile lie side by side, so that one pointer finds them all.</summary>
+        public bool IsSideBySide => IsPacked || rowStride == 1 && run == int.MaxValue;
+
+        /// <summary>The tile of so many rows that begins with this one.</summary>
+        public Strip<R> Tile(int row, int rows) => IsPacked ? new(a + row * rowStride, 1, rows) : new(a + row * rowStride, rowStride, kStride, run, jump);
+    }
+
+    /// <summary>What a product is made of, as the inner loops see it.</summary>
+    private readonly unsafe struct Product<R> where R : unmanaged, IBinaryFloatingPointIeee754<R>
+    {
+        /// <summary>The factors, the product, and what it is added to: nothing, C itself, or one row for all.</summary>
+        public readonly R* A, B, C, Initial;
+        public readonly Axis RowsA, ColumnsA, RowsB, ColumnsB;
+        public readonly int M, N, K, StrideC, StrideInitial;
+        public readonly bool IsPacked, Backwards;
+
+        public Product(WindowView<R> a, R* pa, WindowView<R> b, R* pb, MatrixView<R> c, R* pc, R* initial, int strideInitial)
+        {
+            A = pa + a.Offset;
+            B = pb + b.Offset;
+            C = pc;
+            Initial = initial;
+            (RowsA, ColumnsA, RowsB, ColumnsB) = (a.Rows, a.Columns, b.Rows, b.Columns);
+            (M, N, K) = (c.Rows, c.Columns, a.Columns.Length);
+            (StrideC, StrideInitial) = (c.RowStride, strideInitial);
+        }
+
+        public Product(WindowView<R> a, R* pa, PackedMatrix<R> b, R* pb, MatrixView<R> c, R* pc, R* initial, int strideInitial, bool backwards = false)
+            : this(a, pa, default(WindowView<R>), pb, c, pc, initial, strideInitial) => (IsPacked, Backwards) = (true, backwards);
+
+        public long Work => (long)M * N * K;
+
+        public R* InitialAt(int row, int column) => Initial is null ? null : Initial + (long)row * StrideInitial + column;
+    }
+
+    /// <summary>Panels of B, each <see cref="Stride"/> elements behind the one before, as are their rows by <see cref="RowStride"/>.</summary>
+    private readonly unsafe struct Panels<R>(R* first, long stride, nint rowStride) where R : unmanaged
+    {
+        public R* First => first;
+
+        public long Stride => stride;
+
+        public nint RowStride => rowStride;
+
+        /// <summary>Those from this one on.</summary>
+        public Panels<R> From(int panel) => new(first + panel * stride, stride, rowStride);
+    }
+
+    /// <summary>Some k and some columns of a product's B: to be packed, or where they lie.</summary>
+    private readonly unsafe struct Block<R> where R : unmanaged, IBinaryFloatingPointIeee754<R>
+    {
+        public readonly Product<R> Product;
+        public readonly int K, Depth, Column, Columns;
+        public readonly R* Packed;
+        public readonly Panels<R> Panels;
+
+        public Block(in Product<R> product, int k, int depth, int column, int mostColumns, R* packed)
+        {
+            (Product, K, Depth, Column) = (product, k, depth, column);
+            Packed = packed;
+            Columns = Math.Clamp(product.N - column, 0, mostColumns);
+            var width = PanelWidth<R>();
+            Panels = ReadsBInPlace ? new Panels<R>(product.B + product.RowsB.At(k) + column, width, product.RowsB.Stride) : new Panels<R>(packed, (long)depth * width, width);
+        }
+
+        /// <summary>Whether the rows of a tile of A lie side by side, and those of the next k near.</summary>
+        public bool ReadsAInPlace => Product.RowsA.Stride == 1 && Product.ColumnsA.Stride * sizeof(R) <= DirectStrideA && Product.ColumnsA.Run(K) >= Depth;
+
+        private bool ReadsBInPlace => Columns > 0 && Columns % PanelWidth<R>() == 0 && Product.RowsA.Length <= DirectRowsB
+            && Product.ColumnsB.Stride == 1 && Product.ColumnsB.IsEven && Product.RowsB.Stride * sizeof(R) <= DirectStrideB && Product.RowsB.Run(K) >= Depth;
+
+        /// <summary>Threads take a strip each.</summary>
+        public void Pack<TLanes>(ThreadTeam? team) where TLanes : struct, ILanes<TLanes, R>
+        {
+            if (Columns == 0 || ReadsBInPlace) return;
+            var strip = team is null ? Columns : RoundUp(Divide(Columns, 2 * team.Threads), MicroKernel<R, TLanes>.Columns);
+            Share(team, Divide(Columns, strip), (this, strip), static (in (Block<R> Block, int Strip) s, int i) => s.Block.Pack<TLanes>(i * s.Strip, s.Strip));
+        }
+
+        private void Pack<TLanes>(int first, int count) where TLanes : struct, ILanes<TLanes, R> =>
+            Gemm.Pack<R, TLanes>(Product.B, Product.ColumnsB, Column + first, Math.Min(count, Columns - first), Product.RowsB, K, Depth, isA: false, Packed + (long)first * Depth);
+    }
+
+    /// <summary>A part of C, or of the columns of C that belong to a block of B.</summary>
+    private readonly record struct Rectangle(int Row, int Rows, int Column, int Columns);
+
+    /// <summary>
+    /// C in rectangles, several for each thread, so that an interrupted thread delays the others little; flat ones, as far as
+    /// there are rows, because each rectangle packs its rows of A. They begin at whole tiles and differ by one at most. Those
+    /// below each other, which meet the same B, are neighbours.
+    /// </summary>
+    private readonly struct Grid
+    {
+        private const int FewestRows = 24, TileRows = 12;
+
+        private readonly int rows, columns, panelWidth, down = 1, across = 1;
+
+        public Grid(int rows, int columns, int panelWidth, int threads, int partsPerThread)
+        {
+            (this.rows, this.columns, this.panelWidth) = (rows, columns, panelWidth);
+            if (threads == 1) return;
+            var parts = partsPerThread * threads;
+            down = Math.Clamp(rows / FewestRows, 1, parts);
+            across = Math.Min(Divide(parts, down), Divide(columns, panelWidth));
+        }
+
+        public int Count => down * across;
+
+        public Rectangle this[int index]
+        {
+            get
+            {
+                int i = index % down, j = index / down;
+                int row = Begin(i, down, rows, TileRows), column = Begin(j, across, columns, panelWidth);
+                return new Rectangle(row, Begin(i + 1, down, rows, TileRows) - row, column, Begin(j + 1, across, columns, panelWidth) - column);
+            }
+        }
+
+        // Rounded, so that neighbours, which are one thread's, are as even together as each by itself.
+        private static int Begin(int part, int parts, int total, int unit) => Math.Min((int)((2L * Divide(total, unit) * part + parts) / (2 * parts)) * unit, total);
+    }
+
+    /// <summary>Packing space of a thread.</summary>
+    private static unsafe class Scratch<R> where R : unmanaged
+    {
+        [ThreadStatic] private static Memory<R> a, b;
+
+        public static R* A => Pointer(ref a, (BlockRows + 12) * BlockK);
+
+        public static R* B => Pointer(ref b, PackedColumns * BlockK);
+
+        private static R* Pointer(ref Memory<R> memory, int length)
+        {
+            if (memory.IsEmpty) memory = AlignedMemory.Allocate<R>(length);
+            return (R*)Unsafe.AsPointer(ref memory.Span[0]);
+        }
+    }
+}
