@@ -70,8 +70,8 @@ let private all anchors = [
 ]
 
 let private layers (team: ThreadTeam) =
-    for recipe in [ Recipes.small; Recipes.``base`` ] do
-        let times = SpeechBenchmarks.LayerTimes(recipe.Network, 16, 800, 100, team)
+    for recipe, utterances in [ Recipes.small, 16; Recipes.``base``, 16; Recipes.hw3p2, 8 ] do
+        let times = SpeechBenchmarks.LayerTimes(recipe.Network, utterances, 800, 100, team)
         let total = times |> Seq.sumBy (fun struct (_, time) -> time)
         printfn $"{recipe.Name}: {total:F0} ms"
 
