@@ -10,7 +10,7 @@ namespace Hybrid.Speech;
 /// <param name="Window">Input frames of a window that count.</param>
 /// <param name="Context">
 /// Input frames that a window has before and behind those, whose output is dropped. What a layer sees farther away than that is lost:
-/// nothing with convolutions, with recurrent layers what they would remember for longer, with squeeze-and-excitation the mean
+/// nothing with convolutions (rounding aside), with recurrent layers what they would remember for longer, with squeeze-and-excitation the mean
 /// over all of the recording.
 /// </param>
 public sealed record Windows(int Whole = 16000, int Window = 6000, int Context = 500)

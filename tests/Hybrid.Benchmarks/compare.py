@@ -44,9 +44,9 @@ def anchors(group):
 def libtorch():
     """Lines of the libtorch that comes with TorchSharp, with the C library's heap as it is and kept."""
     lines = []
+    if not ORACLES: return lines
     for threads in ("1", "2"):
         for name, tunables in (("", ""), ("_kept_heap", KEPT_HEAP)):
-            if not ORACLES: continue
             out = subprocess.run(ORACLES + ["--time", threads], env={**os.environ, "GLIBC_TUNABLES": tunables}, capture_output=True, text=True)
             if out.returncode: print("libtorch of TorchSharp does not run:", out.stderr.strip().splitlines()[-1:], file=sys.stderr)
             for line in out.stdout.splitlines():

@@ -37,10 +37,7 @@ let private ofLayers = [
     layers "Conv1d stride 2, dilation 3" 3 [ Conv1dSpec(5, 3, 2, Dilation = 3) ]
     layers "Conv1d in 3 groups" 6 [ Conv1dSpec(9, 4, Groups = 3) ]
     layers "Conv1d in 2 groups, stride 2, dilation 2" 4 [ Conv1dSpec(6, 3, 2, 1, 2, 2) ]
-    {
-        layers "Conv1d of three taps and many channels" 48 [ Conv1dSpec(49, 3) ] with
-            Recorded = false
-    }
+    { layers "Conv1d of three taps and many channels" 48 [ Conv1dSpec(49, 3) ] with Recorded = false }
     layers "BatchNorm1d" 5 [ BatchNormSpec() ]
     layers "LayerNorm" 5 [ LayerNormSpec() ]
     layers "SqueezeExcite" 6 [ SqueezeExciteSpec 2 ]

@@ -128,6 +128,10 @@ let main arguments =
     | [ "--time"; threads ] ->
         Timing.run (int threads)
         0
+#else
+    | [ "--time"; _ ] ->
+        eprintfn "built without TorchSharp: there is nothing to time"
+        1
 #endif
     | arguments ->
         let ledger, rest =

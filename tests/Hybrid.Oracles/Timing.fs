@@ -36,7 +36,7 @@ let private training (modules: torch.nn.Module list) (forward: T -> T) (input: T
     if input.requires_grad then
         input.grad <- null
 
-    (forward input).backward ([| gradient |])
+    (forward input).backward([| gradient |])
 
 let private inference (forward: T -> T) (input: T) () =
     use _ = torch.NewDisposeScope()
@@ -75,7 +75,7 @@ let private cases = [
             let convolution = torch.nn.Conv1d(inputs, outputs, kernel, padding = kernel / 2L)
             let norm = torch.nn.BatchNorm1d outputs
             // The first layer of a network needs no gradient of its input.
-            let input = normal([ 16L; inputs; 800L ]).requires_grad_ (inputs <> 28L)
+            let input = normal([ 16L; inputs; 800L ]).requires_grad_(inputs <> 28L)
             training [ convolution; norm ] (convolution.call >> norm.call) input (normal [ 16L; outputs; 800L ])
 ]
 
@@ -84,5 +84,5 @@ let run threads =
     torch.set_num_threads threads
 
     for name, prepare in cases do
-        let name, time = name, milliseconds (prepare ())
+        let time = milliseconds (prepare ())
         Console.WriteLine(FormattableString.Invariant $"B,{name},{threads},torch{torch.__version__},{time:F4}")

@@ -83,6 +83,18 @@ let homework =
 
     network.Network
 
+/// Convolutions of three taps over so many channels that they go by minimal filtering.
+let wide =
+    let layers: LayerSpec list = [
+        Conv1dSpec(48, 3)
+        BatchNormSpec()
+        Conv1dSpec(51, 3)
+        ActivationSpec ActivationFunction.Gelu
+        Conv1dSpec(48, 3)
+    ]
+
+    ModelSpec(28, 6, List.toArray layers, [| LinearSpec 6 |])
+
 /// Utterances of random features, with half as many labels as they have frames in the end.
 let batch (spec: ModelSpec) seed lengths =
     let x = GradientCheck.randomBatch seed spec.Inputs lengths

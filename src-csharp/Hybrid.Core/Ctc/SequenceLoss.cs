@@ -49,7 +49,7 @@ public abstract class SequenceLoss
     /// <param name="targets">The labels of each utterance, in 0..V-1 without the blank; may be empty.</param>
     /// <param name="workspace">Where working memory and gradient live; threads share the utterances.</param>
     /// <param name="names">Names of the utterances for messages; their places where left out.</param>
-    /// <exception cref="ArgumentException">A label is the blank or out of range, a target is missing, or the batch is too large.</exception>
+    /// <exception cref="ArgumentException">A label is the blank or out of range, a target is missing, or an utterance is too long.</exception>
     /// <exception cref="InfeasibleTargetException">Labels do not fit and the policy is to throw.</exception>
     public CtcResult<R> Compute<R>(Batch<R> logits, IReadOnlyList<int[]> targets, Workspace workspace, IReadOnlyList<string>? names = null)
         where R : unmanaged, IBinaryFloatingPointIeee754<R>
@@ -71,12 +71,13 @@ public abstract class SequenceLoss
         for (var b = 0; b < B; b++)
             if (plan.Span[b].Counts) targets[b].CopyTo(flat.Span[plan.Span[b].Labels..]);
 
-        var rooms = new Rooms(Math.Min(B, workspace.Team.Threads), workspace);
-        if (rooms.Count * Math.Max(numbers, integers) > Array.MaxLength / 2)
-            throw new ArgumentException($"the lattices of {rooms.Count} utterances need {rooms.Count * numbers} numbers: use shorter utterances or fewer threads", nameof(logits));
+        // As many rooms as threads, if there is memory for so many: one utterance after the other goes through a room while it is in the cache.
+        var most = (int)(Array.MaxLength / 2 / Math.Max(1, Math.Max(numbers, integers)));
+        if (most == 0) throw new ArgumentException($"the lattice of the longest utterance needs {Math.Max(numbers, integers)} numbers: use shorter utterances", nameof(logits));
+        var rooms = new Rooms(Math.Min(most, Math.Min(B, workspace.Team.Threads)), workspace);
         var gradient = logits.With(workspace.Rent<R>(logits.Data.Length), logits.F);
         var losses = workspace.Rent<double>(B);
-        var job = new Job<R>(this, logits, gradient, losses, plan, flat, rooms, workspace.Rent<double>((int)(rooms.Count * numbers)), workspace.Rent<long>((int)(rooms.Count * integers)));
+        var job = new Job<R>(this, logits, gradient, losses, plan, flat, rooms, workspace.Scratch<double>((int)(rooms.Count * numbers)), workspace.Scratch<long>((int)(rooms.Count * integers)));
         workspace.Team.For(B, job, static (in Job<R> job, int b) => job.Run(b));
 
         var loss = 0.0;

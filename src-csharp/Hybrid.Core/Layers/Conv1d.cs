@@ -64,7 +64,8 @@ public sealed class Conv1d<R> : Layer<R> where R : unmanaged, IBinaryFloatingPoi
     public override (int Stride, double Offset) Centers => (stride, Reach / 2.0 - padding);
 
     /// <inheritdoc/>
-    public override long MultiplyAdds(int frames) => (long)OutputLength(frames) * (inputs / groups) * OutputFeatures * kernel;
+    public override long MultiplyAdds(int frames) =>
+        winograd?.MultiplyAdds(OutputLength(frames)) ?? (long)OutputLength(frames) * (inputs / groups) * OutputFeatures * kernel;
 
     /// <summary>Frames from the first tap to the last.</summary>
     private int Reach => (kernel - 1) * dilation;

@@ -55,7 +55,10 @@ public abstract class Layer<R> where R : unmanaged, IBinaryFloatingPointIeee754<
     /// <summary>Frame k of the output is centred on frame <c>k * Stride + Offset</c> of the input.</summary>
     public virtual (int Stride, double Offset) Centers => (1, 0);
 
-    /// <summary>Multiply-adds for an utterance of <paramref name="frames"/> input frames; 0 where there are next to none.</summary>
+    /// <summary>
+    /// Multiply-adds of the forward pass for an utterance of <paramref name="frames"/> input frames, as many as the layer does, which
+    /// may be fewer than its definition has; 0 where there are next to none.
+    /// </summary>
     public virtual long MultiplyAdds(int frames) => 0;
 
     /// <summary>Whether Backward heeds <see cref="Pass.WithoutInputGradient"/>; others are never told.</summary>

@@ -133,7 +133,7 @@ public sealed class Parameter<R> where R : unmanaged, IBinaryFloatingPointIeee75
         return drawn;
     }
 
-    /// <summary>A view of the value, packed for GEMM; the copy is kept where the caller says until the value changes.</summary>
+    /// <summary>A view of the value, or of what is derived from it, packed for GEMM; the copy is kept until the value changes.</summary>
     internal PackedMatrix<R> Pack(PackedCopy<R> packed, WindowView<R> source)
     {
         Derive(ref packed.Version, (packed, source), static s =>

@@ -18,13 +18,15 @@ internal sealed class WinogradConvolution<R> where R : unmanaged, IBinaryFloatin
     // With fewer channels the additions before and after the products cost what those save.
     private const int FewestChannels = 48;
 
-    private const int Products = 4, Reach = Kernel - 1;
+    private const int Products = 4, AllProducts = (1 << Products) - 1, Reach = Kernel - 1;
 
-    // Pairs of frames, of all utterances, that are transformed and multiplied together: about as many rows as stay in the cache.
-    private const int RowsAtOnce = 96;
+    // Pairs of frames, of all utterances, that are transformed and multiplied together: about as many rows as stay in the cache. Short
+    // sounds are cut finer, so that every thread has some blocks.
+    private const int RowsAtOnce = 96, BlocksPerThread = 4;
 
-    // Gradients of at most so many weights a tap are computed in eight pieces of time that threads share, others in four.
-    private const int SmallGradient = 1 << 14;
+    // The gradient is computed in so many pieces of time, whatever the team. A thread takes a piece, or a product of it where there
+    // are more threads than pieces.
+    private const int GradientPieces = 4;
 
     private readonly Parameter<R> weight;
     private readonly int inputs, outputs, padding;
@@ -36,6 +38,9 @@ internal sealed class WinogradConvolution<R> where R : unmanaged, IBinaryFloatin
     /// <param name="padding">Frames of zeros before and after the input.</param>
     public WinogradConvolution(Parameter<R> weight, int padding) =>
         (this.weight, outputs, inputs, this.padding) = (weight, weight.Shape[0], weight.Shape[1], padding);
+
+    /// <summary>Multiply-adds for so many output frames of an utterance.</summary>
+    public long MultiplyAdds(int frames) => (long)Divide(frames, 2) * TransformedLength;
 
     /// <summary>Whether so many channels are worth the while.</summary>
     public static bool Pays(int inputs, int outputs) => Math.Min(inputs, outputs) >= FewestChannels;
@@ -59,14 +64,19 @@ internal sealed class WinogradConvolution<R> where R : unmanaged, IBinaryFloatin
     /// <summary>Adds the gradient with respect to the taps.</summary>
     public void AddWeightGradient(Batch<R> x, Batch<R> dy, Workspace workspace)
     {
-        var pieces = inputs * outputs <= SmallGradient ? 8 : 4;
-        // The pieces are the same for any team, and so are the bits.
-        var (blocks, rooms) = (new Blocks(dy, pieces), new Rooms(Math.Min(pieces, workspace.Team.Threads), workspace));
-        var scratch = workspace.Rent<R>(rooms.Count * Products * blocks.Rows * (inputs + outputs));
-        var job = new GradientJob(this, x, dy, blocks, rooms, scratch, workspace.RentZeroed<R>(pieces * TransformedLength));
-        workspace.Team.For(pieces, job, static (in GradientJob job, int piece) => job.Run(piece));
+        var (blocks, rooms) = (new Blocks(dy), new Rooms(Math.Min(GradientPieces * Products, workspace.Team.Threads), workspace));
+        var sums = checked(GradientPieces * TransformedLength);
+        var memory = workspace.Scratch<R>(checked(sums + rooms.Count * Products * blocks.Rows * (inputs + outputs)));
+        memory.Span[..sums].Clear();
+        var job = new GradientJob(this, x, dy, blocks, rooms, memory[sums..], memory[..sums], workspace.Team.Threads > GradientPieces ? Products : 1);
+        workspace.Team.For(GradientPieces * job.Shares, job, static (in GradientJob job, int index) => job.Run(index / job.Shares, index % job.Shares));
         workspace.Team.For(Divide(outputs, Vector512<R>.Count), job, static (in GradientJob job, int part) => job.Merge(part));
     }
+
+    /// <summary>The frames, as bits, that V and dM of each product are made of.</summary>
+    private static ReadOnlySpan<int> InputFrames => [0b0101, 0b0110, 0b0110, 0b1010];
+
+    private static ReadOnlySpan<int> OutputFrames => [0b01, 0b11, 0b11, 0b10];
 
     private static PackedCopy<R>[] NewCopies() => [new(), new(), new(), new()];
 
@@ -102,27 +112,26 @@ internal sealed class WinogradConvolution<R> where R : unmanaged, IBinaryFloatin
 
     private static void Convolve(Batch<R> x, int padding, PackedCopy<R>[] taps, R[]? bias, Batch<R> y, Workspace workspace)
     {
-        var blocks = new Blocks(y, 1);
-        var rooms = new Rooms(Math.Min(Math.Max(1, blocks.Count), workspace.Team.Threads), workspace);
-        var job = new ConvolutionJob(x, padding, taps, bias, y, blocks, rooms, workspace.Rent<R>(rooms.Count * Products * blocks.Rows * (x.F + y.F)));
+        var threads = workspace.Team.Threads;
+        var (blocks, rooms) = (new Blocks(y, threads == 1 ? 1 : BlocksPerThread * threads), new Rooms(threads, workspace));
+        var scratch = workspace.Scratch<R>(checked(rooms.Count * Products * blocks.Rows * (x.F + y.F)));
+        var job = new ConvolutionJob(x, padding, taps, bias, y, blocks, rooms, scratch);
         workspace.Team.For(blocks.Count, job, static (in ConvolutionJob job, int block) => job.Run(block));
     }
 
-    /// <summary>The pairs of output frames, in blocks, of which so many pieces take whole ones.</summary>
-    private readonly struct Blocks(Batch<R> y, int pieces)
+    /// <summary>The pairs of output frames in blocks, at least so many if there are enough.</summary>
+    private readonly struct Blocks(Batch<R> y, int fewest = 1)
     {
-        private readonly int frames = y.T, utterances = y.B, pairs = Math.Max(1, RowsAtOnce / Math.Max(1, y.B));
+        private readonly int all = Divide(y.T, 2), utterances = y.B;
+        private readonly int pairs = Math.Clamp(Divide(Divide(y.T, 2), fewest), 1, Math.Max(1, RowsAtOnce / Math.Max(1, y.B)));
 
-        public int Count => Divide(Divide(frames, 2), pairs);
+        public int Count => Divide(all, pairs);
 
         /// <summary>Rows of a whole block, a pair of frames of an utterance each.</summary>
         public int Rows => pairs * utterances;
 
-        /// <summary>The first block of a piece.</summary>
-        public int Begin(int piece) => (int)((long)Count * piece / pieces);
-
         /// <summary>The first pair of a block, and how many there are.</summary>
-        public (int First, int Count) Pairs(int block) => (block * pairs, Math.Min(pairs, Divide(frames, 2) - block * pairs));
+        public (int First, int Count) Pairs(int block) => (block * pairs, Math.Min(pairs, all - block * pairs));
     }
 
     private readonly record struct ConvolutionJob(Batch<R> X, int Padding, PackedCopy<R>[] Taps, R[]? Bias, Batch<R> Y, Blocks Blocks, Rooms Rooms, Memory<R> Scratch)
@@ -133,7 +142,7 @@ internal sealed class WinogradConvolution<R> where R : unmanaged, IBinaryFloatin
             int rows = pairs * X.B, room = Rooms.Enter();
             var scratch = Scratch[(Scratch.Length / Rooms.Count * room)..];
             Memory<R> v = scratch[..(Products * rows * X.F)], m = scratch.Slice(v.Length, Products * rows * Y.F);
-            ToProducts<InputTransform>(X, 2 * first - Padding, 4, pairs, v.Span);
+            ToProducts<InputTransform>(X, 2 * first - Padding, InputFrames, pairs, v.Span, AllProducts);
             for (var k = 0; k < Products; k++)
                 Gemm.Multiply(Part(v, k, rows, X.F), Taps[k].Matrix!, k == 1 ? Bias : default, Part(m, k, rows, Y.F), team: null); // F3
             FromProducts(m.Span, Y, 2 * first, pairs);
@@ -141,25 +150,28 @@ internal sealed class WinogradConvolution<R> where R : unmanaged, IBinaryFloatin
         }
     }
 
-    private readonly record struct GradientJob(WinogradConvolution<R> Layer, Batch<R> X, Batch<R> Dy, Blocks Blocks, Rooms Rooms, Memory<R> Scratch, Memory<R> Sums)
+    private readonly record struct GradientJob(WinogradConvolution<R> Layer, Batch<R> X, Batch<R> Dy, Blocks Blocks, Rooms Rooms, Memory<R> Scratch, Memory<R> Sums, int Shares)
     {
-        public void Run(int piece)
+        /// <summary>A share of a piece's products: all of them, or one.</summary>
+        public void Run(int piece, int share)
         {
+            var wanted = Shares == 1 ? AllProducts : 1 << share;
             var room = Rooms.Enter();
             var scratch = Scratch[(Scratch.Length / Rooms.Count * room)..];
-            var sums = Sums.Slice(piece * Layer.TransformedLength, Layer.TransformedLength);
-            for (var block = Blocks.Begin(piece); block < Blocks.Begin(piece + 1); block++)
+            for (var block = Begin(piece); block < Begin(piece + 1); block++)
             {
                 var (first, pairs) = Blocks.Pairs(block);
                 var rows = pairs * X.B;
                 Memory<R> v = scratch[..(Products * rows * X.F)], dm = scratch.Slice(v.Length, Products * rows * Dy.F);
-                ToProducts<InputTransform>(X, 2 * first - Layer.padding, 4, pairs, v.Span);
-                ToProducts<OutputGradient>(Dy, 2 * first, 2, pairs, dm.Span);
+                ToProducts<InputTransform>(X, 2 * first - Layer.padding, InputFrames, pairs, v.Span, wanted);
+                ToProducts<OutputGradient>(Dy, 2 * first, OutputFrames, pairs, dm.Span, wanted);
                 for (var k = 0; k < Products; k++)
-                    Gemm.Multiply(Part(v, k, rows, X.F).Transposed, Part(dm, k, rows, Dy.F), Part(sums, k, X.F, Dy.F), accumulate: true); // B2
+                    if ((wanted >> k & 1) == 1) Gemm.Multiply(Part(v, k, rows, X.F).Transposed, Part(dm, k, rows, Dy.F), Part(Sums, piece * Products + k, X.F, Dy.F), accumulate: true); // B2
             }
             Rooms.Leave(room);
         }
+
+        private int Begin(int piece) => (int)((long)Blocks.Count * piece / GradientPieces);
 
         /// <summary>Adds the sums of all pieces for a register's worth of outputs to the gradient of the taps.</summary>
         public unsafe void Merge(int part)
@@ -234,15 +246,19 @@ internal sealed class WinogradConvolution<R> where R : unmanaged, IBinaryFloatin
             this.d = d;
         }
 
-        /// <summary>So many frames of a batch from frame <paramref name="t"/> on.</summary>
-        public static Frames Of(R* data, Batch<R> batch, int t, int count)
+        /// <summary>The frames of a batch from frame <paramref name="t"/> on whose bits are set.</summary>
+        public static Frames Of(R* data, Batch<R> batch, int t, int wanted)
         {
-            R* At(int i) => i < count && (uint)(t + i) < (uint)batch.T ? data + (long)(t + i) * batch.B * batch.F : null;
+            R* At(int i) => (wanted >> i & 1) == 1 && (uint)(t + i) < (uint)batch.T ? data + (long)(t + i) * batch.B * batch.F : null;
             return new Frames(At(0), At(1), At(2), At(3));
         }
 
-        /// <summary>The same pair in V, M or dM of all products.</summary>
-        public static Frames Of(R* first, int apart) => new(first, first + apart, first + 2 * apart, first + 3 * apart);
+        /// <summary>The same pair in V, M or dM of the products whose bits are set.</summary>
+        public static Frames Of(R* first, int apart, int wanted)
+        {
+            R* At(int k) => (wanted >> k & 1) == 1 ? first + k * apart : null;
+            return new Frames(At(0), At(1), At(2), At(3));
+        }
 
         public void To<TTransform>(Frames to, int length) where TTransform : ITransform
         {
@@ -274,25 +290,26 @@ internal sealed class WinogradConvolution<R> where R : unmanaged, IBinaryFloatin
         }
     }
 
-    /// <summary>From so many frames of a batch, for each pair two further on, to the parts of all products, [4, pairs, B, F].</summary>
-    private static unsafe void ToProducts<TTransform>(Batch<R> batch, int frame, int frames, int pairs, Span<R> products) where TTransform : ITransform
+    /// <summary>V or dM of some pairs and the wanted products, [4, pairs, B, F]; the first pair begins with frame <paramref name="frame"/>.</summary>
+    private static unsafe void ToProducts<TTransform>(Batch<R> batch, int frame, ReadOnlySpan<int> framesOfProducts, int pairs, Span<R> products, int wanted) where TTransform : ITransform
     {
-        var length = batch.B * batch.F;
+        var (length, frames) = (batch.B * batch.F, 0);
+        for (var k = 0; k < Products; k++) frames |= (wanted >> k & 1) * framesOfProducts[k];
         fixed (R* data = batch.Data.Span, to = products)
         {
             for (var p = 0; p < pairs; p++)
-                Frames.Of(data, batch, frame + 2 * p, frames).To<TTransform>(Frames.Of(to + p * length, pairs * length), length);
+                Frames.Of(data, batch, frame + 2 * p, frames).To<TTransform>(Frames.Of(to + p * length, pairs * length, wanted), length);
         }
     }
 
-    /// <summary>From the products to pairs of output frames.</summary>
+    /// <summary>Pairs of output frames from M.</summary>
     private static unsafe void FromProducts(Span<R> products, Batch<R> y, int frame, int pairs)
     {
         var length = y.B * y.F;
         fixed (R* from = products, data = y.Data.Span)
         {
             for (var p = 0; p < pairs; p++)
-                Frames.Of(from + p * length, pairs * length).To<OutputTransform>(Frames.Of(data, y, frame + 2 * p, 2), length);
+                Frames.Of(from + p * length, pairs * length, AllProducts).To<OutputTransform>(Frames.Of(data, y, frame + 2 * p, 0b11), length);
         }
     }
 }

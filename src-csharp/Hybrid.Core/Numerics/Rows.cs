@@ -15,6 +15,7 @@ internal static class Rows
     /// <summary>sum[j] += sum over i of matrix[i, j]</summary>
     public static void AddSum<R>(MatrixView<R> matrix, Span<R> sum, Workspace workspace) where R : unmanaged, IBinaryFloatingPointIeee754<R>
     {
+        if (matrix.ColumnStride != 1) throw new ArgumentException("rows to be added must be contiguous", nameof(matrix));
         var partial = PartialSums(matrix.Rows, matrix.Columns, matrix, workspace, static (in MatrixView<R> m, int first, int end, Span<R> target) => AddSum(m, first, end, target));
         Merge(partial, sum);
     }

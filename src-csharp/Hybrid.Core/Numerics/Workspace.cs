@@ -35,6 +35,17 @@ public sealed class Workspace
         return memory;
     }
 
+    /// <summary>
+    /// Memory to work in until somebody asks for such memory again, always the same as far as it is large enough: for what a layer needs
+    /// during a call alone. Its content is undefined.
+    /// </summary>
+    internal Memory<TItem> Scratch<TItem>(int length) where TItem : unmanaged
+    {
+        ref var memory = ref Tape<Memory<TItem>>(typeof(TItem));
+        if (memory.Length < length) memory = AlignedMemory.Allocate<TItem>(length);
+        return memory[..length];
+    }
+
     /// <summary>Takes all memory back. Everything rented before is invalid from now on.</summary>
     public void Reset()
     {

@@ -59,7 +59,7 @@ public static class KernelBenchmarks
 
     /// <summary>A convolution and batch normalisation, forward and backward; without the gradient of its input where it is the first of a network.</summary>
     public static Benchmark Convolution(int inputs, int outputs, int kernel, bool isFirst = false, int B = 16, int T = 800) =>
-        new("convolution", $"conv1d_bn_{inputs}_{outputs}_k{kernel}_B{B}_T{T}_train", (isFirst ? 2.0 : 3.0) * 2 * B * T * inputs * outputs * kernel,
+        new("convolution", $"conv1d_bn_{inputs}_{outputs}_k{kernel}_B{B}_T{T}_train", (isFirst ? 2.0 : 3.0) * 2 * B * new Conv1d<float>(inputs, outputs, kernel).MultiplyAdds(T),
             team => Training(team, B, T, inputs, [new Conv1dSpec(outputs, kernel), new BatchNormSpec()], isFirst));
 
     /// <summary>How the cost of a recurrent layer's training grows with each of its sizes.</summary>

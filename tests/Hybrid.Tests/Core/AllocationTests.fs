@@ -25,7 +25,12 @@ let private allocated run =
 let tests =
     testSequenced
     <| testList "allocation" [
-        for name, spec in [ "every kind of layer", Networks.everything; "the homework's layers", Networks.homework ] do
+        for name, spec in
+            [
+                "every kind of layer", Networks.everything
+                "the homework's layers", Networks.homework
+                "wide convolutions", Networks.wide
+            ] do
             for threads in [ 1; 2 ] do
                 test $"{name}: a training step allocates nothing with {threads} threads" {
                     let trainer, batch = Networks.trainer spec threads, Networks.batch spec 1UL [| 12; 9; 31; 20 |]

@@ -45,12 +45,12 @@ let private byDefinition
 
     y, dWeight, dBias, dx
 
-/// Whether a layer in double equals its definition, for one and two threads.
+/// Whether a layer in double equals its definition, for any number of threads.
 let private expectDefinition n T B inputs outputs kernel stride (padding: int) dilation groups =
     let case =
         $"case {n}: {T} frames, {inputs} to {outputs}, kernel {kernel}, stride {stride}, padding {padding}, dilation {dilation}"
 
-    for threads in 1..2 do
+    for threads in [ 1; 2; 8 ] do
         let layer = Conv1d<float>(inputs, outputs, kernel, stride, padding, dilation, groups)
         randomize layer |> ignore<Layer<float>>
         let pass = Pass(Workspace(ThreadTeam threads), true)
@@ -114,6 +114,8 @@ let tests =
                     2, 1, 48, 48, 0
                     101, 3, 48, 64, 1
                     7, 110, 48, 48, 1
+                    37, 97, 48, 48, 1
+                    9, 97, 128, 129, 1
                 ] do
                 expectDefinition n T B inputs outputs 3 1 padding 1 1
         }

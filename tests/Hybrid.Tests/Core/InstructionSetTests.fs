@@ -10,7 +10,8 @@ open Hybrid.Core
 open Hybrid.Tests
 open Hybrid.Tests.Tier
 
-let private networks = dict [ "everything", Networks.everything; "homework", Networks.homework ]
+let private networks =
+    dict [ "everything", Networks.everything; "homework", Networks.homework; "wide", Networks.wide ]
 
 /// A fingerprint of all weights and statistics after 50 steps of training.
 let private trained (name: string) threads =

@@ -25,6 +25,7 @@ let private networks: (string * LayerSpec list) list = [
     "a strided one of even width", [ Conv1dSpec(6, 4, 2) ]
     "one without padding", [ Conv1dSpec(6, 5, 2, Nullable 0) ]
     "a pyramid behind a stride", [ Conv1dSpec(6, 3, 2); PyramidSpec 2 ]
+    "three taps over many channels", [ Conv1dSpec(48, 3); Conv1dSpec(50, 3) ]
     "pyramids of 3 and 2", [ PyramidSpec 3; Conv1dSpec(6, 3); PyramidSpec 2 ]
 ]
 
