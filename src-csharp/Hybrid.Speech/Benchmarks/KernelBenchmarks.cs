@@ -147,18 +147,18 @@ public static class KernelBenchmarks
     {
         Compare(team, B, Math.Min(T, CheckedFrames), F, specs);
         var layers = Build<float>(F, specs);
+        Parameter<float>[] parameters = [.. layers.SelectMany(layer => layer.Parameters)];
         var (x, workspace) = (Sequence(1, T, B, F), new Workspace(team));
         var dy = Sequence(2, T, B, layers[^1].OutputFeatures);
         return () =>
         {
             workspace.Reset();
-            foreach (var layer in layers)
-                foreach (var parameter in layer.Parameters)
-                {
-                    // Weights are new at every step of a training.
-                    parameter.MarkChanged();
-                    if (parameter.IsTrainable) parameter.ClearGradient();
-                }
+            foreach (var parameter in parameters)
+            {
+                // Weights are new at every step of a training.
+                parameter.MarkChanged();
+                if (parameter.IsTrainable) parameter.ClearGradient();
+            }
             Both(layers, x, dy, workspace, isFirst);
         };
     }
