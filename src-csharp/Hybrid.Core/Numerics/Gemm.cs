@@ -313,8 +313,8 @@ public static partial class Gemm
             {
                 if (valid == tile && columnsLeft >= width)
                 {
-                    // Rows of C lie far apart: nothing else brings their next columns in time.
-                    for (var i = 0; i < tile; i++) TLanes.Prefetch(tileC + (long)i * strideC + width);
+                    // Rows of C lie far apart: nothing else brings their next columns in time. What is beside the block is another thread's.
+                    for (var i = 0; columnsLeft > width && i < tile; i++) TLanes.Prefetch(tileC + (long)i * strideC + width);
                     MicroKernel<R, TLanes>.Run(tile, rowsOfA, depth, a, panel, panels.RowStride, tileC, strideC, tileInitial, strideInitial);
                 }
                 else
