@@ -118,11 +118,12 @@ public static partial class Gemm
     /// <summary>
     /// C in rectangles, several for each thread, so that an interrupted thread delays the others little; flat ones, as far as
     /// there are rows, because each rectangle packs its rows of A. They begin at whole tiles and differ by one at most. Those
-    /// below each other, which meet the same B, are neighbours.
+    /// below each other, which meet the same B, are neighbours. With more columns than rows, threads have columns of their own
+    /// where these are so many that packing A anew costs next to nothing: a thread then finds B where it packed it itself.
     /// </summary>
     private readonly struct Grid
     {
-        private const int FewestRows = 24, TileRows = 12;
+        private const int FewestRows = 24, TileRows = 12, OwnColumns = 1024;
 
         private readonly int rows, columns, panelWidth, down = 1, across = 1;
 
@@ -131,7 +132,8 @@ public static partial class Gemm
             (this.rows, this.columns, this.panelWidth) = (rows, columns, panelWidth);
             if (threads == 1) return;
             var parts = partsPerThread * threads;
-            down = Math.Clamp(rows / FewestRows, 1, parts);
+            var own = rows < columns ? Math.Clamp(columns / OwnColumns, 1, threads) : 1;
+            down = Math.Clamp(rows / FewestRows, 1, parts / own);
             across = Math.Min(Divide(parts, down), Divide(columns, panelWidth));
         }
 

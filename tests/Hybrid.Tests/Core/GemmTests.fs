@@ -106,8 +106,8 @@ let private allShapes p =
                         Expect.sequenceEqual (packed.Data.ToArray()) (c.Data.ToArray()) $"{name}: packed or not"
     }
 
-// Beyond every block: 120 rows, 256 terms, 512 columns, each twice and something.
-let private M, private N, private K = 253, 1031, 521
+// Beyond every block: 240 rows, 512 terms, 2048 columns.
+let private M, private N, private K = 253, 2083, 521
 
 let private splits p =
     test $"{p.Name}: the same bits for any number of threads and any split of rows or columns" {
