@@ -1,4 +1,4 @@
-/// How long PyTorch's own layers take through TorchSharp, for tests/Hybrid.Benchmarks/compare.py: the cases of group B there.
+/// How long PyTorch's own layers take through TorchSharp, for tests/Benchmarks/compare.py: the cases of group B there.
 module Hybrid.Oracles.Timing
 
 open System

@@ -6,6 +6,7 @@ open System.IO
 open System.Text.Json
 open Argu
 open Hybrid.Core
+open Hybrid.Benchmarks
 open Hybrid.Speech
 open Hybrid.Dsl
 open Hybrid.Cli.Arguments

@@ -1,0 +1,56 @@
+/// Benchmarks as such: that they run, check, and measure what they say. How fast anything is, is no matter for tests.
+module Hybrid.Tests.BenchmarkTests
+
+open System
+open Expecto
+open Hybrid.Core
+open Hybrid.Benchmarks
+open Hybrid.Speech
+open Hybrid.Tests.Refusal
+
+[<Tests>]
+let benchmarks =
+    testList "Benchmark" [
+        test "a result has everything that a table shows" {
+            let team = ThreadTeam 2
+            let result = KernelBenchmarks.Product(48, 40, 64, "NT").Run(team, 0.01, Machine(2, 512, 100.0, 10.0))
+            Expect.equal (result.Group, result.Case, result.Threads) ("gemm", "48x40x64_NT", 2) "names"
+            Expect.isGreaterThan result.MedianMilliseconds 0.0 "median"
+            let operations = 2.0 * 48.0 * 40.0 * 64.0
+            Expect.floatClose Accuracy.high (result.Gflops * result.MedianMilliseconds * 1e6) operations "operations"
+            Expect.floatClose Accuracy.high (result.PeakShare * 100.0) result.Gflops "share of the peak"
+        }
+
+        for form in [ "NN"; "NT"; "TN"; "TT" ] do
+            test $"products {form} equal their reference" {
+                KernelBenchmarks.Product(13, 70, 45, form).Prepare.Invoke(ThreadTeam 1) |> ignore<Action>
+            }
+
+        test "layers, losses, searches and features equal their references at small sizes" {
+            let utterances = SpeechBenchmarks.Posteriors(2, 40)
+
+            for benchmark in
+                [
+                    KernelBenchmarks.RecurrentProduct(3, 20, 70)
+                    KernelBenchmarks.RecurrentTraining(3, 20, 5, LstmSpec(6, true))
+                    KernelBenchmarks.RecurrentInference(1, 20, 5, GruSpec(7, true))
+                    KernelBenchmarks.Convolution(4, 6, 3, true, 2, 30)
+                    KernelBenchmarks.Ctc(30, 2, 8)
+                    KernelBenchmarks.Alignment(30, 2, 8)
+                    SpeechBenchmarks.BeamSearch("small", utterances, 4)
+                    SpeechBenchmarks.BeamSearch("small", utterances, 4, 5)
+                    SpeechBenchmarks.Features 0.2
+                ] do
+                let work = benchmark.Prepare.Invoke(ThreadTeam 2)
+                work.Invoke()
+        }
+
+        test "wrong results are never timed" {
+            let utterances = SpeechBenchmarks.Posteriors(1, 20)
+            let wrong = [| [| 1; 2; 3; 4; 5; 6; 7; 8; 9 |] |]
+            let search = SpeechBenchmarks.BeamSearch("wrong", utterances, 4, 0, wrong)
+
+            expectRefusal<WrongResultException, _> "utterance 0 differs from the reference" (fun () ->
+                search.Run(ThreadTeam 1, 0.01))
+        }
+    ]
