@@ -25,27 +25,32 @@ let known =
     for line in File.ReadLines(Path.Combine(folder, "manifest.jsonl")) do
         let utterance = JsonDocument.Parse(line).RootElement
 
-        utterances[string (utterance.GetProperty "id")] <-
-            [| for segment in utterance.GetProperty("segments").EnumerateArray() do
-                   if string (segment.GetProperty "phone") <> PhoneInventory.Silence then
-                       segment.GetProperty("startSeconds").GetDouble(), segment.GetProperty("endSeconds").GetDouble() |]
+        utterances[string (utterance.GetProperty "id")] <- [|
+            for segment in utterance.GetProperty("segments").EnumerateArray() do
+                if string (segment.GetProperty "phone") <> PhoneInventory.Silence then
+                    segment.GetProperty("startSeconds").GetDouble(), segment.GetProperty("endSeconds").GetDouble()
+        |]
 
     utterances
 
 let aligner = Aligner(Recognizer model)
 
 let errors =
-    [| for utterance in (Corpus.Read folder).Split split do
-           let aligned = aligner.Align utterance
+    [|
+        for utterance in (Corpus.Read folder).Split split do
+            let aligned = aligner.Align utterance
 
-           for phone, (start, finish) in Seq.zip aligned.Phones known[utterance.Id] do
-               1000.0 * abs (phone.StartSeconds - start)
-               1000.0 * abs (phone.EndSeconds - finish) |]
+            for phone, (start, finish) in Seq.zip aligned.Phones known[utterance.Id] do
+                1000.0 * abs (phone.StartSeconds - start)
+                1000.0 * abs (phone.EndSeconds - finish)
+    |]
     |> Array.sort
 
 let percentile p = errors[int (float (errors.Length - 1) * p)]
 printfn $"{errors.Length} boundaries: median error {percentile 0.5:F1} ms, 90th percentile {percentile 0.9:F1} ms"
-printfn $"boundaries more than 50 ms off: {100.0 * float (errors |> Array.filter (fun e -> e > 50.0)).Length / float errors.Length:F1} %%"
+
+printfn
+    $"boundaries more than 50 ms off: {100.0 * float (errors |> Array.filter (fun e -> e > 50.0)).Length / float errors.Length:F1} %%"
 
 let shown = (Corpus.Read folder).Split(split)[0]
 

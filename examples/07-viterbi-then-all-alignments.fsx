@@ -44,7 +44,7 @@ let speak (seed: uint64) count =
     }
 
 let network =
-    ModelSpec(phones, 1 + phones, [| conv1d (16, kernel = 5); relu; blstm 16 |], [| linear (1 + phones) |])
+    NetworkSpec(phones, 1 + phones, [| conv1d (16, kernel = 5); relu; blstm 16 |], [| linear (1 + phones) |])
 
 let schedule first second =
     training {

@@ -15,7 +15,8 @@ if (args is [var model, .. var files] && files.Length > 0)
     var recognizer = Recognizer.Load(model);
     // All files at a time: one recogniser serves any number of threads.
     var recognitions = files.Select(file => recognizer.RecognizeAsync(file, stop.Token)).ToList();
-    foreach (var (file, recognition) in files.Zip(recognitions)) Console.WriteLine($"{file}: {await recognition}");
+    foreach (var (file, recognition) in files.Zip(recognitions))
+        Console.WriteLine($"{file}: {await recognition}");
 }
 else
 {
@@ -27,10 +28,17 @@ else
     Console.WriteLine($"said   {string.Join(' ', spoken.Phones)}");
     Console.WriteLine($"heard  {recognition}");
 
-    var alignment = new Aligner(recognizer).AlignText("somebody", new AudioClip(spoken.Samples, SpokenUtterance.SampleRate), spoken.Text);
-    foreach (var word in alignment.Words) Console.WriteLine($"{word.StartSeconds:F2} to {word.EndSeconds:F2}  {word.Label}");
+    var alignment = new Aligner(recognizer).AlignText(
+        "somebody",
+        new AudioClip(spoken.Samples, SpokenUtterance.SampleRate),
+        spoken.Text
+    );
+    foreach (var word in alignment.Words)
+        Console.WriteLine($"{word.StartSeconds:F2} to {word.EndSeconds:F2}  {word.Label}");
 
     var inventory = recognizer.Model.Inventory;
-    var errors = EditDistance.Align(inventory.Labels(spoken.Phones), inventory.Labels(recognition.Phones.Select(phone => phone.Phone))).Distance;
+    var errors = EditDistance
+        .Align(inventory.Labels(spoken.Phones), inventory.Labels(recognition.Phones.Select(phone => phone.Phone)))
+        .Distance;
     Console.WriteLine($"phones recognised wrongly: {100.0 * errors / spoken.Phones.Count:F1} %");
 }

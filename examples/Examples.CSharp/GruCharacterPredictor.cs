@@ -9,7 +9,9 @@ namespace Examples;
 internal sealed class GruCharacterPredictor
 {
     // The text is cut into streams that are read side by side, some characters at a time.
-    private const int Hidden = 48, Streams = 16, Steps = 25;
+    private const int Hidden = 48,
+        Streams = 16,
+        Steps = 25;
 
     private readonly char[] alphabet;
     private readonly int[] symbols;
@@ -36,7 +38,9 @@ internal sealed class GruCharacterPredictor
         var model = new GruCharacterPredictor(text);
         var optimizer = new AdamWSpec().Build(model.parameters);
         var most = model.symbols.CountBy(symbol => symbol).Max(pair => pair.Value);
-        Console.WriteLine($"{model.alphabet.Length} characters; always guessing the commonest is wrong in {100 - 100.0 * most / text.Length:F1} %");
+        Console.WriteLine(
+            $"{model.alphabet.Length} characters; always guessing the commonest is wrong in {100 - 100.0 * most / text.Length:F1} %"
+        );
         var error = 1.0;
         for (var epoch = 1; epoch <= 5; epoch++)
         {
@@ -44,12 +48,19 @@ internal sealed class GruCharacterPredictor
             var results = new List<(double Loss, double Error)>();
             for (var start = 0; start < model.StreamLength - Steps; start += Steps)
             {
-                foreach (var parameter in model.parameters) parameter.ClearGradient();
+                foreach (var parameter in model.parameters)
+                    parameter.ClearGradient();
                 results.Add(model.Learn(start, carried));
-                optimizer.Step(1e-2, GradientNorm.ClippingScale(GradientNorm.Of(model.parameters), 1.0), model.workspace.Team);
+                optimizer.Step(
+                    1e-2,
+                    GradientNorm.ClippingScale(GradientNorm.Of(model.parameters), 1.0),
+                    model.workspace.Team
+                );
             }
             error = results.Average(result => result.Error);
-            Console.WriteLine($"epoch {epoch}: {results.Average(result => result.Loss) / Math.Log(2):F2} bits per character, wrong in {100 * error:F1} %");
+            Console.WriteLine(
+                $"epoch {epoch}: {results.Average(result => result.Loss) / Math.Log(2):F2} bits per character, wrong in {100 * error:F1} %"
+            );
         }
         Console.WriteLine($"it writes: {model.Write('.', 120, random)}");
         Console.WriteLine($"characters predicted wrongly: {100 * error:F1} %");
@@ -95,7 +106,8 @@ internal sealed class GruCharacterPredictor
         {
             var dAfter = At(dh, t);
             if (t < Steps - 1)
-                for (var i = 0; i < dAfter.Length; i++) dAfter.Span[i] += later.H.Data.Span[i];
+                for (var i = 0; i < dAfter.Length; i++)
+                    dAfter.Span[i] += later.H.Data.Span[i];
             later = cell.Backward(taken[t], State(dAfter), workspace).Before;
         }
 
@@ -119,24 +131,28 @@ internal sealed class GruCharacterPredictor
             var logits = projection.Forward(new Batch<float>(state.H.Data, 1, 1, Hidden), new Pass(own)).Data.ToArray();
             double[] weights = [.. logits.Select(logit => Math.Exp(logit - logits.Max()))];
             var drawn = random.Uniform(0, weights.Sum());
-            for (symbol = 0; symbol < weights.Length - 1 && drawn >= weights[symbol]; symbol++) drawn -= weights[symbol];
+            for (symbol = 0; symbol < weights.Length - 1 && drawn >= weights[symbol]; symbol++)
+                drawn -= weights[symbol];
             written.Add(alphabet[symbol]);
         }
         return string.Concat(written);
     }
 
     /// <summary>The character at a place of every stream.</summary>
-    private int[] Read(int place) => [.. Enumerable.Range(0, Streams).Select(stream => symbols[stream * StreamLength + place])];
+    private int[] Read(int place) =>
+        [.. Enumerable.Range(0, Streams).Select(stream => symbols[stream * StreamLength + place])];
 
     /// <summary>Characters as rows with a single 1.</summary>
     private MatrixView<float> Frame(Workspace workspace, int[] characters)
     {
         var x = workspace.RentZeroed<float>(characters.Length * alphabet.Length);
-        for (var row = 0; row < characters.Length; row++) x.Span[row * alphabet.Length + characters[row]] = 1;
+        for (var row = 0; row < characters.Length; row++)
+            x.Span[row * alphabet.Length + characters[row]] = 1;
         return new MatrixView<float>(x, characters.Length, alphabet.Length);
     }
 
-    private static Memory<float> At(Batch<float> batch, int t) => batch.Data.Slice(t * Streams * Hidden, Streams * Hidden);
+    private static Memory<float> At(Batch<float> batch, int t) =>
+        batch.Data.Slice(t * Streams * Hidden, Streams * Hidden);
 
     private static CellState<float> State(Memory<float> data) => new(new MatrixView<float>(data, Streams, Hidden));
 }

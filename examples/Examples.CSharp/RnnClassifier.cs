@@ -8,13 +8,22 @@ namespace Examples;
 /// </summary>
 internal sealed class RnnClassifier
 {
-    private const int Bands = 8, Hidden = 24, Layers = 2, BatchSize = 32;
+    private const int Bands = 8,
+        Hidden = 24,
+        Layers = 2,
+        BatchSize = 32;
 
     // Four vowels as a ridge of energy that moves over the bands: it stays low or high, rises, or falls. No single frame tells
     // all of them apart, so the network has to remember.
-    private static readonly (string Name, double First, double Last)[] Vowels = [("AA", 2, 2), ("IY", 5, 5), ("AY", 2, 5), ("YA", 5, 2)];
+    private static readonly (string Name, double First, double Last)[] Vowels =
+    [
+        ("AA", 2, 2),
+        ("IY", 5, 5),
+        ("AY", 2, 5),
+        ("YA", 5, 2),
+    ];
 
-    private readonly Recurrent<float> rnn = new(CellKind.Rnn, Bands, Hidden, layers: Layers);
+    private readonly RecurrentStack<float> rnn = new(CellKind.Rnn, Bands, Hidden, layers: Layers);
     private readonly Linear<float> classifier = new(Hidden, Vowels.Length);
 
     // The network may choose the states that it starts from, one for each layer.
@@ -32,11 +41,13 @@ internal sealed class RnnClassifier
         for (var step = 1; step <= 150; step++)
         {
             var (x, labels) = Speak(random);
-            foreach (var parameter in model.parameters) parameter.ClearGradient();
+            foreach (var parameter in model.parameters)
+                parameter.ClearGradient();
             var loss = model.ForwardAndBackward(x, labels);
             var norm = GradientNorm.Of(model.parameters);
             optimizer.Step(5e-3, GradientNorm.ClippingScale(norm, 1.0), model.workspace.Team);
-            if (step == 1 || step % 25 == 0) Console.WriteLine($"step {step}: loss {loss:F3}, norm of the gradient {norm:F3}");
+            if (step == 1 || step % 25 == 0)
+                Console.WriteLine($"step {step}: loss {loss:F3}, norm of the gradient {norm:F3}");
         }
         var (unheard, truth) = Speak(new CounterRandom(5).Stream());
         Console.WriteLine($"error on unheard vowels: {100 * model.Error(unheard, truth):F1} % (guessing: 75 %)");
@@ -47,17 +58,25 @@ internal sealed class RnnClassifier
     {
         var lengths = new int[BatchSize];
         var labels = new int[BatchSize];
-        for (var b = 0; b < BatchSize; b++) (lengths[b], labels[b]) = (8 + random.Below(13), random.Below(Vowels.Length));
-        var frames = lengths.Max();
-        var x = new Batch<float>(new float[frames * BatchSize * Bands], frames, BatchSize, Bands, lengths, new ulong[BatchSize]);
         for (var b = 0; b < BatchSize; b++)
-            for (var t = 0; t < lengths[b]; t++)
-            {
-                var (_, first, last) = Vowels[labels[b]];
-                var center = first + (last - first) * t / (lengths[b] - 1);
-                for (var band = 0; band < Bands; band++)
-                    x.Row(t, b)[band] = (float)(Math.Exp(-0.5 * (band - center) * (band - center)) + 0.5 * random.Normal());
-            }
+            (lengths[b], labels[b]) = (8 + random.Below(13), random.Below(Vowels.Length));
+        var frames = lengths.Max();
+        var x = new Batch<float>(
+            new float[frames * BatchSize * Bands],
+            frames,
+            BatchSize,
+            Bands,
+            lengths,
+            new ulong[BatchSize]
+        );
+        for (var b = 0; b < BatchSize; b++)
+        for (var t = 0; t < lengths[b]; t++)
+        {
+            var (_, first, last) = Vowels[labels[b]];
+            var center = first + (last - first) * t / (lengths[b] - 1);
+            for (var band = 0; band < Bands; band++)
+                x.Row(t, b)[band] = (float)(Math.Exp(-0.5 * (band - center) * (band - center)) + 0.5 * random.Normal());
+        }
         return (x, labels);
     }
 
@@ -85,11 +104,16 @@ internal sealed class RnnClassifier
         var dOutputs = outputs.With(workspace.RentZeroed<float>(outputs.Data.Length), Hidden);
         var dFinal = workspace.RentZeroed<float>(Layers * x.B * Hidden);
         dLast.Data.CopyTo(dFinal[((Layers - 1) * x.B * Hidden)..]);
-        var gradient = rnn.Backward(dOutputs, new CellState<float>(new MatrixView<float>(dFinal, Layers * x.B, Hidden)), pass);
+        var gradient = rnn.Backward(
+            dOutputs,
+            new CellState<float>(new MatrixView<float>(dFinal, Layers * x.B, Hidden)),
+            pass
+        );
 
         // All utterances start from the same states, so their gradients add up.
         var dInitial = gradient.State.H.Data.Span;
-        for (var i = 0; i < dInitial.Length; i++) start.Gradient[i / (x.B * Hidden) * Hidden + i % Hidden] += dInitial[i];
+        for (var i = 0; i < dInitial.Length; i++)
+            start.Gradient[i / (x.B * Hidden) * Hidden + i % Hidden] += dInitial[i];
         return loss.Loss;
     }
 
@@ -98,6 +122,7 @@ internal sealed class RnnClassifier
     {
         workspace.Reset();
         var logits = Forward(x, new Pass(workspace)).Logits;
-        return labels.Where((label, b) => logits.Row(0, b).IndexOf(logits.Row(0, b).ToArray().Max()) != label).Count() / (double)x.B;
+        return labels.Where((label, b) => logits.Row(0, b).IndexOf(logits.Row(0, b).ToArray().Max()) != label).Count()
+            / (double)x.B;
     }
 }

@@ -15,7 +15,9 @@ public sealed record Benchmark(string Group, string Case, double Operations, Fun
 {
     // A virtual machine's two cores may be one real core at times, and its neighbours take their part of both: rounds next to
     // which the machine is disturbed do not count, as long as there are others.
-    private const int Rounds = 3, MostRounds = 9, FewestCalls = 3;
+    private const int Rounds = 3,
+        MostRounds = 9,
+        FewestCalls = 3;
 
     /// <summary>Times the work.</summary>
     /// <param name="team">Its threads.</param>
@@ -28,16 +30,23 @@ public sealed record Benchmark(string Group, string Case, double Operations, Fun
         var work = Prepare(team);
         // The first calls make room in workspaces.
         var warmed = 0;
-        for (var warm = Stopwatch.StartNew(); warmed < FewestCalls || warm.Elapsed.TotalSeconds < seconds / 5; warmed++) work();
+        for (var warm = Stopwatch.StartNew(); warmed < FewestCalls || warm.Elapsed.TotalSeconds < seconds / 5; warmed++)
+            work();
         var held = GC.GetTotalMemory(forceFullCollection: true) - free;
         var medians = new List<double>();
-        int calls = 0, undisturbed = 0, round = 0;
+        int calls = 0,
+            undisturbed = 0,
+            round = 0;
         var allocated = GC.GetTotalAllocatedBytes(precise: true);
         var before = SpeedShare(team, machine);
         for (; round < MostRounds && undisturbed < Rounds; round++)
         {
             var times = new List<double>(1 << 14);
-            for (var clock = Stopwatch.StartNew(); times.Count < FewestCalls || clock.Elapsed.TotalSeconds < seconds / Rounds;)
+            for (
+                var clock = Stopwatch.StartNew();
+                times.Count < FewestCalls || clock.Elapsed.TotalSeconds < seconds / Rounds;
+
+            )
             {
                 var begin = Stopwatch.GetTimestamp();
                 work();
@@ -47,17 +56,29 @@ public sealed record Benchmark(string Group, string Case, double Operations, Fun
             times.Sort();
             medians.Add(times[times.Count / 2]);
             var after = SpeedShare(team, machine);
-            if (Math.Min(before, after) >= Machine.WholeSpeed) undisturbed++;
+            if (Math.Min(before, after) >= Machine.WholeSpeed)
+                undisturbed++;
             before = after;
         }
         // What the rounds themselves take: a list of times and a clock each, no more than this for a call.
         allocated = Math.Max(0, GC.GetTotalAllocatedBytes(precise: true) - allocated - round * ((1L << 17) + 2048));
         var best = medians.Min();
         var gflops = Operations / best / 1e6;
-        return new BenchmarkResult(Group, Case, team.Threads, best, medians.Max() / best - 1, gflops, machine is null ? 0 : gflops / machine.PeakGflops, allocated / calls, held);
+        return new BenchmarkResult(
+            Group,
+            Case,
+            team.Threads,
+            best,
+            medians.Max() / best - 1,
+            gflops,
+            machine is null ? 0 : gflops / machine.PeakGflops,
+            allocated / calls,
+            held
+        );
     }
 
-    private static double SpeedShare(ThreadTeam team, Machine? machine) => machine is null ? 1 : Machine.PeakNow(team) / machine.PeakGflops;
+    private static double SpeedShare(ThreadTeam team, Machine? machine) =>
+        machine is null ? 1 : Machine.PeakNow(team) / machine.PeakGflops;
 }
 
 /// <summary>How long a benchmark's work took.</summary>
@@ -70,7 +91,17 @@ public sealed record Benchmark(string Group, string Case, double Operations, Fun
 /// <param name="PeakShare">The same as a fraction of what the machine can do at best.</param>
 /// <param name="BytesAllocated">On the managed heap per call, by all threads.</param>
 /// <param name="BytesHeld">What inputs, weights and working memory take between calls.</param>
-public sealed record BenchmarkResult(string Group, string Case, int Threads, double MedianMilliseconds, double Spread, double Gflops, double PeakShare, long BytesAllocated, long BytesHeld);
+public sealed record BenchmarkResult(
+    string Group,
+    string Case,
+    int Threads,
+    double MedianMilliseconds,
+    double Spread,
+    double Gflops,
+    double PeakShare,
+    long BytesAllocated,
+    long BytesHeld
+);
 
 /// <summary>The result of work to be timed is not that of its reference.</summary>
 public sealed class WrongResultException(string message) : Exception(message)
@@ -78,6 +109,12 @@ public sealed class WrongResultException(string message) : Exception(message)
     /// <summary>Refuses a difference above a bound.</summary>
     internal static void Require(string what, double error, double bound)
     {
-        if (!(error <= bound)) throw new WrongResultException(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{what} differs from the reference by {error:E2}, must be at most {bound:E2}"));
+        if (!(error <= bound))
+            throw new WrongResultException(
+                string.Create(
+                    System.Globalization.CultureInfo.InvariantCulture,
+                    $"{what} differs from the reference by {error:E2}, must be at most {bound:E2}"
+                )
+            );
     }
 }

@@ -6,7 +6,9 @@ namespace Hybrid.Benchmarks;
 /// <summary>Matrix products, layers and losses by themselves.</summary>
 public static class KernelBenchmarks
 {
-    private const int Symbols = 41, CheckedFrames = 40, CheckedElements = 200;
+    private const int Symbols = 41,
+        CheckedFrames = 40,
+        CheckedElements = 200;
 
     private static (int T, int B, int S)[] Lattices => [(400, 32, 80), (800, 16, 150), (1600, 64, 195), (200, 64, 40)];
 
@@ -17,7 +19,9 @@ public static class KernelBenchmarks
         Product(12800, 512, 2048, "NN"),
         Product(12800, 512, 2048, "NT"),
         Product(512, 12800, 2048, "TN"),
-        .. new[] { (16, 256, 1024), (32, 256, 1024), (16, 512, 2048), (32, 512, 2048), (64, 512, 2048) }.Select(size => RecurrentProduct(size.Item1, size.Item2, size.Item3)),
+        .. new[] { (16, 256, 1024), (32, 256, 1024), (16, 512, 2048), (32, 512, 2048), (64, 512, 2048) }.Select(size =>
+            RecurrentProduct(size.Item1, size.Item2, size.Item3)
+        ),
         RecurrentTraining(16, 800, 256, new LstmSpec(256, Bidirectional: true)),
         RecurrentTraining(32, 400, 512, new LstmSpec(256, Bidirectional: true)),
         RecurrentTraining(16, 800, 256, new GruSpec(256, Bidirectional: true)),
@@ -31,36 +35,59 @@ public static class KernelBenchmarks
     ];
 
     /// <summary>C = A B for A [M, K] and B [K, N]; N stands for a factor as it lies, T for one read transposed.</summary>
-    public static Benchmark Product(int M, int K, int N, string form) => new("gemm", $"{M}x{K}x{N}_{form}", 2.0 * M * K * N, team =>
-    {
-        var a = form[0] == 'T' ? Matrix(1, K, M).Transposed : Matrix(1, M, K);
-        var b = form[1] == 'T' ? Matrix(2, N, K).Transposed : Matrix(2, K, N);
-        var c = Matrix(3, M, N);
-        return Checked(() => Gemm.Multiply(a, b, c, team: team), a, b, c);
-    });
+    public static Benchmark Product(int M, int K, int N, string form) =>
+        new("gemm", $"{M}x{K}x{N}_{form}", 2.0 * M * K * N, team =>
+        {
+            var a = form[0] == 'T' ? Matrix(1, K, M).Transposed : Matrix(1, M, K);
+            var b = form[1] == 'T' ? Matrix(2, N, K).Transposed : Matrix(2, K, N);
+            var c = Matrix(3, M, N);
+            return Checked(() => Gemm.Multiply(a, b, c, team: team), a, b, c);
+        });
 
     /// <summary>C = A B with B packed beforehand, as recurrent layers use it.</summary>
-    public static Benchmark RecurrentProduct(int M, int K, int N) => new("recurrent-product", $"{M}x{K}x{N}_NN", 2.0 * M * K * N, team =>
-    {
-        MatrixView<float> a = Matrix(1, M, K), b = Matrix(2, K, N), c = Matrix(3, M, N);
-        var packed = new PackedMatrix<float>(b);
-        return Checked(() => Gemm.Multiply(a, packed, c, team: team), a, b, c);
-    });
+    public static Benchmark RecurrentProduct(int M, int K, int N) =>
+        new("recurrent-product", $"{M}x{K}x{N}_NN", 2.0 * M * K * N, team =>
+        {
+            MatrixView<float> a = Matrix(1, M, K),
+                b = Matrix(2, K, N),
+                c = Matrix(3, M, N);
+            var packed = new PackedMatrix<float>(b);
+            return Checked(() => Gemm.Multiply(a, packed, c, team: team), a, b, c);
+        });
 
     /// <summary>A recurrent layer forward and backward, all gradients included.</summary>
     public static Benchmark RecurrentTraining(int B, int T, int I, RecurrentSpec spec) =>
-        new("recurrent-training", Name(B, T, I, spec, "train"), 3 * Operations(B, T, I, spec), team => Training(team, B, T, I, [spec]));
+        new("recurrent-training", Name(B, T, I, spec, "train"), 3 * Operations(B, T, I, spec), team =>
+            Training(team, B, T, I, [spec])
+        );
 
-    private static Benchmark Growing(int B, int T, int H) => RecurrentTraining(B, T, H, new LstmSpec(H, Bidirectional: true)) with { Group = "growth" };
+    private static Benchmark Growing(int B, int T, int H) =>
+        RecurrentTraining(B, T, H, new LstmSpec(H, Bidirectional: true)) with
+        {
+            Group = "growth",
+        };
 
     /// <summary>A recurrent layer forward.</summary>
     public static Benchmark RecurrentInference(int B, int T, int I, RecurrentSpec spec) =>
-        new("recurrent-inference", Name(B, T, I, spec, "infer"), Operations(B, T, I, spec), team => Inference(team, B, T, I, spec));
+        new("recurrent-inference", Name(B, T, I, spec, "infer"), Operations(B, T, I, spec), team =>
+            Inference(team, B, T, I, spec)
+        );
 
     /// <summary>A convolution and batch normalisation, forward and backward; without the gradient of its input where it is the first of a network.</summary>
-    public static Benchmark Convolution(int inputs, int outputs, int kernel, bool isFirst = false, int B = 16, int T = 800) =>
-        new("convolution", $"conv1d_bn_{inputs}_{outputs}_k{kernel}_B{B}_T{T}_train", (isFirst ? 2.0 : 3.0) * 2 * B * new Conv1d<float>(inputs, outputs, kernel).MultiplyAdds(T),
-            team => Training(team, B, T, inputs, [new Conv1dSpec(outputs, kernel), new BatchNormSpec()], isFirst));
+    public static Benchmark Convolution(
+        int inputs,
+        int outputs,
+        int kernel,
+        bool isFirst = false,
+        int B = 16,
+        int T = 800
+    ) =>
+        new(
+            "convolution",
+            $"conv1d_bn_{inputs}_{outputs}_k{kernel}_B{B}_T{T}_train",
+            (isFirst ? 2.0 : 3.0) * 2 * B * new Conv1d<float>(inputs, outputs, kernel).MultiplyAdds(T),
+            team => Training(team, B, T, inputs, [new Conv1dSpec(outputs, kernel), new BatchNormSpec()], isFirst)
+        );
 
     /// <summary>How the cost of a recurrent layer's training grows with each of its sizes.</summary>
     public static IReadOnlyList<Benchmark> Growth { get; } =
@@ -72,40 +99,62 @@ public static class KernelBenchmarks
 
     /// <summary>CTC over all alignments, from logits to loss and gradient.</summary>
     public static Benchmark Ctc(int T, int B, int S) => new("ctc", $"ctc_T{T}_B{B}_C{Symbols}_L{S}", 0, team =>
-    {
-        var (logits, targets, workspace, loss) = (Sequence(1, T, B, Symbols), Targets(B, S), new Workspace(team), new CtcLoss(reduction: CtcReduction.Sum));
-        var result = loss.Compute(logits, targets, workspace);
-        var lattice = CtcLattice.Of(LogProbs.FromLogits(logits, 0), targets[0]);
-        WrongResultException.Require("the loss", Math.Abs(result.Losses.Span[0] / -lattice.LogLikelihood - 1), 1e-5);
-        return () =>
         {
-            workspace.Reset();
-            loss.Compute(logits, targets, workspace);
-        };
-    });
+            var (logits, targets, workspace, loss) = (
+                Sequence(1, T, B, Symbols),
+                Targets(B, S),
+                new Workspace(team),
+                new CtcLoss(reduction: CtcReduction.Sum)
+            );
+            var result = loss.Compute(logits, targets, workspace);
+            var lattice = CtcLattice.Of(LogProbs.FromLogits(logits, 0), targets[0]);
+            WrongResultException.Require(
+                "the loss",
+                Math.Abs(result.Losses.Span[0] / -lattice.LogLikelihood - 1),
+                1e-5
+            );
+            return () =>
+            {
+                workspace.Reset();
+                loss.Compute(logits, targets, workspace);
+            };
+        });
 
     /// <summary>The best alignment of given labels, utterance by utterance.</summary>
-    public static Benchmark Alignment(int T, int B, int S) => new("alignment", $"ctc_T{T}_B{B}_C{Symbols}_L{S}_fwd", 0, team =>
-    {
-        var (logits, targets, aligner) = (Sequence(1, T, B, Symbols), Targets(B, S), new CtcAligner());
-        LogProbs[] logProbs = [.. Enumerable.Range(0, B).Select(b => LogProbs.FromLogits(logits, b))];
-        var best = aligner.Align(logProbs[0], targets[0]);
-        var along = 0.0;
-        var next = 0;
-        for (var t = 0; t < T; t++)
+    public static Benchmark Alignment(int T, int B, int S) =>
+        new("alignment", $"ctc_T{T}_B{B}_C{Symbols}_L{S}_fwd", 0, team =>
         {
-            while (next < S && best.Labels[next].End <= t) next++;
-            along += logProbs[0][t][next < S && best.Labels[next].Start <= t ? targets[0][next] : 0];
-        }
-        WrongResultException.Require("the score along the alignment", Math.Abs(along / best.LogProbability - 1), 1e-5);
-        return () => team.For(B, (aligner, logProbs, targets), static (in (CtcAligner Aligner, LogProbs[] LogProbs, int[][] Targets) s, int b) => s.Aligner.Align(s.LogProbs[b], s.Targets[b]));
-    });
+            var (logits, targets, aligner) = (Sequence(1, T, B, Symbols), Targets(B, S), new CtcAligner());
+            LogProbs[] logProbs = [.. Enumerable.Range(0, B).Select(b => LogProbs.FromLogits(logits, b))];
+            var best = aligner.Align(logProbs[0], targets[0]);
+            var along = 0.0;
+            var next = 0;
+            for (var t = 0; t < T; t++)
+            {
+                while (next < S && best.Labels[next].End <= t)
+                    next++;
+                along += logProbs[0][t][next < S && best.Labels[next].Start <= t ? targets[0][next] : 0];
+            }
+            WrongResultException.Require(
+                "the score along the alignment",
+                Math.Abs(along / best.LogProbability - 1),
+                1e-5
+            );
+            return () =>
+                team.For(
+                    B,
+                    (aligner, logProbs, targets),
+                    static (in (CtcAligner Aligner, LogProbs[] LogProbs, int[][] Targets) s, int b) =>
+                        s.Aligner.Align(s.LogProbs[b], s.Targets[b])
+                );
+        });
 
     /// <summary>Numbers from a standard normal distribution.</summary>
     internal static float[] Normal(ulong seed, int length)
     {
         var (values, stream) = (new float[length], new CounterRandom(seed).Stream());
-        for (var i = 0; i < length; i++) values[i] = (float)stream.Normal();
+        for (var i = 0; i < length; i++)
+            values[i] = (float)stream.Normal();
         return values;
     }
 
@@ -116,10 +165,16 @@ public static class KernelBenchmarks
     internal static int[][] Targets(int B, int S)
     {
         var stream = new CounterRandom(7).Stream();
-        return [.. Enumerable.Range(0, B).Select(_ => Enumerable.Range(0, S).Select(_ => 1 + stream.Below(Symbols - 1)).ToArray())];
+        return
+        [
+            .. Enumerable
+                .Range(0, B)
+                .Select(_ => Enumerable.Range(0, S).Select(_ => 1 + stream.Below(Symbols - 1)).ToArray()),
+        ];
     }
 
-    private static MatrixView<float> Matrix(ulong seed, int rows, int columns) => new(Normal(seed, rows * columns), rows, columns);
+    private static MatrixView<float> Matrix(ulong seed, int rows, int columns) =>
+        new(Normal(seed, rows * columns), rows, columns);
 
     /// <summary>Compares elements here and there with products in double.</summary>
     private static Action Checked(Action multiply, MatrixView<float> a, MatrixView<float> b, MatrixView<float> c)
@@ -130,8 +185,13 @@ public static class KernelBenchmarks
         {
             var (i, j) = (stream.Below(c.Rows), stream.Below(c.Columns));
             var sum = 0.0;
-            for (var k = 0; k < a.Columns; k++) sum += (double)At(a, i, k) * At(b, k, j);
-            WrongResultException.Require($"element ({i}, {j})", Math.Abs(sum - At(c, i, j)), 1e-5 * Math.Sqrt(a.Columns) * 10);
+            for (var k = 0; k < a.Columns; k++)
+                sum += (double)At(a, i, k) * At(b, k, j);
+            WrongResultException.Require(
+                $"element ({i}, {j})",
+                Math.Abs(sum - At(c, i, j)),
+                1e-5 * Math.Sqrt(a.Columns) * 10
+            );
         }
         return multiply;
 
@@ -141,7 +201,8 @@ public static class KernelBenchmarks
     private static string Name(int B, int T, int I, RecurrentSpec spec, string what) =>
         $"{(spec is LstmSpec ? "lstm" : spec is GruSpec ? "gru" : "rnn")}{(spec.Bidirectional ? "_bi" : "")}_B{B}_T{T}_I{I}_H{spec.Hidden}_{what}";
 
-    private static double Operations(int B, int T, int I, RecurrentSpec spec) => 2.0 * B * spec.Build<float>(I).MultiplyAdds(T);
+    private static double Operations(int B, int T, int I, RecurrentSpec spec) =>
+        2.0 * B * spec.Build<float>(I).MultiplyAdds(T);
 
     private static Action Training(ThreadTeam team, int B, int T, int F, LayerSpec[] specs, bool isFirst = false)
     {
@@ -156,8 +217,9 @@ public static class KernelBenchmarks
             foreach (var parameter in parameters)
             {
                 // Weights are new at every step of a training.
-                parameter.MarkChanged();
-                if (parameter.IsTrainable) parameter.ClearGradient();
+                parameter.Invalidate();
+                if (parameter.IsTrainable)
+                    parameter.ClearGradient();
             }
             Both(layers, x, dy, workspace, isFirst);
         };
@@ -180,20 +242,33 @@ public static class KernelBenchmarks
     {
         var (singles, doubles) = (Build<float>(F, specs), Build<double>(F, specs));
         var (x, dy) = (Normal(1, T * B * F), Normal(2, T * B * singles[^1].OutputFeatures));
-        Batch<R> Of<R>(float[] values, int features) where R : unmanaged, IBinaryFloatingPointIeee754<R> =>
-            new(Array.ConvertAll(values, value => R.CreateTruncating(value)), T, B, features);
+        Batch<TReal> Of<TReal>(float[] values, int features)
+            where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal> =>
+            new(Array.ConvertAll(values, value => TReal.CreateTruncating(value)), T, B, features);
         Both(singles, Of<float>(x, F), Of<float>(dy, dy.Length / T / B), new Workspace(team));
         Both(doubles, Of<double>(x, F), Of<double>(dy, dy.Length / T / B), new Workspace(team));
-        foreach (var (single, reference) in singles.SelectMany(layer => layer.Parameters).Zip(doubles.SelectMany(layer => layer.Parameters)))
+        foreach (
+            var (single, reference) in singles
+                .SelectMany(layer => layer.Parameters)
+                .Zip(doubles.SelectMany(layer => layer.Parameters))
+        )
         {
-            if (!single.IsTrainable) continue;
+            if (!single.IsTrainable)
+                continue;
             var (difference, size) = SquaredGradients(single, reference);
-            WrongResultException.Require($"the gradient of {single.Name}", Math.Sqrt(difference), 1e-3 * Math.Sqrt(size) + 1e-3);
+            WrongResultException.Require(
+                $"the gradient of {single.Name}",
+                Math.Sqrt(difference),
+                1e-3 * Math.Sqrt(size) + 1e-3
+            );
         }
     }
 
     /// <summary>Sums of squares over a gradient: of what differs from the reference, and of the reference.</summary>
-    internal static (double Difference, double Size) SquaredGradients(Parameter<float> single, Parameter<double> reference)
+    internal static (double Difference, double Size) SquaredGradients(
+        Parameter<float> single,
+        Parameter<double> reference
+    )
     {
         var (difference, size) = (0.0, 0.0);
         for (var i = 0; i < single.Length; i++)
@@ -204,17 +279,28 @@ public static class KernelBenchmarks
         return (difference, size);
     }
 
-    private static void Both<R>(Layer<R>[] layers, Batch<R> x, Batch<R> dy, Workspace workspace, bool isFirst = false) where R : unmanaged, IBinaryFloatingPointIeee754<R>
+    private static void Both<TReal>(
+        Layer<TReal>[] layers,
+        Batch<TReal> x,
+        Batch<TReal> dy,
+        Workspace workspace,
+        bool isFirst = false
+    )
+        where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
     {
         var pass = new Pass(workspace, Training: true);
-        foreach (var layer in layers) x = layer.Forward(x, pass);
-        for (var l = layers.Length - 1; l >= 0; l--) dy = layers[l].Backward(dy, pass with { WithoutInputGradient = isFirst && l == 0 });
+        foreach (var layer in layers)
+            x = layer.Forward(x, pass);
+        for (var l = layers.Length - 1; l >= 0; l--)
+            dy = layers[l].Backward(dy, pass with { SkipInputGradient = isFirst && l == 0 });
     }
 
-    private static Layer<R>[] Build<R>(int inputs, LayerSpec[] specs) where R : unmanaged, IBinaryFloatingPointIeee754<R>
+    private static Layer<TReal>[] Build<TReal>(int inputs, LayerSpec[] specs)
+        where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
     {
-        var layers = new List<Layer<R>>();
-        foreach (var spec in specs) layers.Add(spec.Build<R>(layers.Count == 0 ? inputs : layers[^1].OutputFeatures));
+        var layers = new List<Layer<TReal>>();
+        foreach (var spec in specs)
+            layers.Add(spec.Build<TReal>(layers.Count == 0 ? inputs : layers[^1].OutputFeatures));
         return [.. layers];
     }
 }

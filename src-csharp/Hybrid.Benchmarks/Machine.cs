@@ -15,32 +15,59 @@ public sealed record Machine(int Threads, int VectorBits, double PeakGflops, dou
     /// <summary>A machine that gives less than this of its peak is disturbed by its other users.</summary>
     internal const double WholeSpeed = 0.9;
 
-    private const int Chains = 24, Repeats = 1 << 20, ArrayLength = 1 << 25, Rounds = 10, MostRounds = 50;
+    private const int Chains = 24,
+        Repeats = 1 << 20,
+        ArrayLength = 1 << 25,
+        Rounds = 10,
+        MostRounds = 50;
 
     /// <summary>Measures; takes about a second, or some more for the moment in which no other user of the machine slows several threads down.</summary>
     public static Machine Measure(ThreadTeam team)
     {
         var (array, sums) = (new float[ArrayLength], new float[team.Threads]);
         Array.Fill(array, 1);
-        double peak = 0, bandwidth = 0, one = 0;
+        double peak = 0,
+            bandwidth = 0,
+            one = 0;
         var alone = new ThreadTeam(1);
         for (var round = 0; round < Rounds || round < MostRounds && peak < WholeSpeed * team.Threads * one; round++)
         {
             one = Math.Max(one, PeakNow(alone));
             peak = Math.Max(peak, PeakNow(team));
-            bandwidth = Math.Max(bandwidth, array.Length * sizeof(float) / Seconds(() =>
-                team.For(team.Threads, (array, sums), static (in (float[] Array, float[] Sums) s, int i) => s.Sums[i] += Sum(s.Array, i, s.Sums.Length))));
+            bandwidth = Math.Max(
+                bandwidth,
+                array.Length
+                    * sizeof(float)
+                    / Seconds(() =>
+                        team.For(team.Threads, (array, sums), static (in (float[] Array, float[] Sums) s, int i) =>
+                            s.Sums[i] += Sum(s.Array, i, s.Sums.Length)
+                        )
+                    )
+            );
         }
-        if (sums.Contains(float.NaN)) throw new InvalidOperationException("a sum of ones is no number");
-        return new Machine(team.Threads, Vector512.IsHardwareAccelerated ? 512 : Vector256.IsHardwareAccelerated ? 256 : 128, peak, bandwidth / 1e9);
+        if (sums.Contains(float.NaN))
+            throw new InvalidOperationException("a sum of ones is no number");
+        return new Machine(
+            team.Threads,
+            Vector512.IsHardwareAccelerated ? 512
+                : Vector256.IsHardwareAccelerated ? 256
+                : 128,
+            peak,
+            bandwidth / 1e9
+        );
     }
 
     /// <summary>The peak of some milliseconds, in GFLOP/s: less than at best where others use the machine too.</summary>
     internal static double PeakNow(ThreadTeam team)
     {
         var sums = new float[team.Threads];
-        var seconds = Seconds(() => team.For(team.Threads, ValueTuple.Create(sums), static (in ValueTuple<float[]> s, int i) => s.Item1[i] += MultiplyAdd()));
-        if (sums.Contains(float.NaN)) throw new InvalidOperationException("a sum of finite numbers is no number");
+        var seconds = Seconds(() =>
+            team.For(team.Threads, ValueTuple.Create(sums), static (in ValueTuple<float[]> s, int i) =>
+                s.Item1[i] += MultiplyAdd()
+            )
+        );
+        if (sums.Contains(float.NaN))
+            throw new InvalidOperationException("a sum of finite numbers is no number");
         return (double)team.Threads * Chains * Vector512<float>.Count * Repeats * 2 / seconds / 1e9;
     }
 
@@ -55,28 +82,95 @@ public sealed record Machine(int Threads, int VectorBits, double PeakGflops, dou
     [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
     private static float MultiplyAdd()
     {
-        Vector512<float> x = Vector512.Create(0.5f), y = Vector512.Create(0.25f);
-        Vector512<float> a0 = x, a1 = x, a2 = x, a3 = x, a4 = x, a5 = x, a6 = x, a7 = x, a8 = x, a9 = x, a10 = x, a11 = x,
-            a12 = x, a13 = x, a14 = x, a15 = x, a16 = x, a17 = x, a18 = x, a19 = x, a20 = x, a21 = x, a22 = x, a23 = x;
+        Vector512<float> x = Vector512.Create(0.5f),
+            y = Vector512.Create(0.25f);
+        Vector512<float> a0 = x,
+            a1 = x,
+            a2 = x,
+            a3 = x,
+            a4 = x,
+            a5 = x,
+            a6 = x,
+            a7 = x,
+            a8 = x,
+            a9 = x,
+            a10 = x,
+            a11 = x,
+            a12 = x,
+            a13 = x,
+            a14 = x,
+            a15 = x,
+            a16 = x,
+            a17 = x,
+            a18 = x,
+            a19 = x,
+            a20 = x,
+            a21 = x,
+            a22 = x,
+            a23 = x;
         for (var i = 0; i < Repeats; i++)
         {
-            a0 = Vector512.FusedMultiplyAdd(a0, x, y); a1 = Vector512.FusedMultiplyAdd(a1, x, y); a2 = Vector512.FusedMultiplyAdd(a2, x, y);
-            a3 = Vector512.FusedMultiplyAdd(a3, x, y); a4 = Vector512.FusedMultiplyAdd(a4, x, y); a5 = Vector512.FusedMultiplyAdd(a5, x, y);
-            a6 = Vector512.FusedMultiplyAdd(a6, x, y); a7 = Vector512.FusedMultiplyAdd(a7, x, y); a8 = Vector512.FusedMultiplyAdd(a8, x, y);
-            a9 = Vector512.FusedMultiplyAdd(a9, x, y); a10 = Vector512.FusedMultiplyAdd(a10, x, y); a11 = Vector512.FusedMultiplyAdd(a11, x, y);
-            a12 = Vector512.FusedMultiplyAdd(a12, x, y); a13 = Vector512.FusedMultiplyAdd(a13, x, y); a14 = Vector512.FusedMultiplyAdd(a14, x, y);
-            a15 = Vector512.FusedMultiplyAdd(a15, x, y); a16 = Vector512.FusedMultiplyAdd(a16, x, y); a17 = Vector512.FusedMultiplyAdd(a17, x, y);
-            a18 = Vector512.FusedMultiplyAdd(a18, x, y); a19 = Vector512.FusedMultiplyAdd(a19, x, y); a20 = Vector512.FusedMultiplyAdd(a20, x, y);
-            a21 = Vector512.FusedMultiplyAdd(a21, x, y); a22 = Vector512.FusedMultiplyAdd(a22, x, y); a23 = Vector512.FusedMultiplyAdd(a23, x, y);
+            a0 = Vector512.FusedMultiplyAdd(a0, x, y);
+            a1 = Vector512.FusedMultiplyAdd(a1, x, y);
+            a2 = Vector512.FusedMultiplyAdd(a2, x, y);
+            a3 = Vector512.FusedMultiplyAdd(a3, x, y);
+            a4 = Vector512.FusedMultiplyAdd(a4, x, y);
+            a5 = Vector512.FusedMultiplyAdd(a5, x, y);
+            a6 = Vector512.FusedMultiplyAdd(a6, x, y);
+            a7 = Vector512.FusedMultiplyAdd(a7, x, y);
+            a8 = Vector512.FusedMultiplyAdd(a8, x, y);
+            a9 = Vector512.FusedMultiplyAdd(a9, x, y);
+            a10 = Vector512.FusedMultiplyAdd(a10, x, y);
+            a11 = Vector512.FusedMultiplyAdd(a11, x, y);
+            a12 = Vector512.FusedMultiplyAdd(a12, x, y);
+            a13 = Vector512.FusedMultiplyAdd(a13, x, y);
+            a14 = Vector512.FusedMultiplyAdd(a14, x, y);
+            a15 = Vector512.FusedMultiplyAdd(a15, x, y);
+            a16 = Vector512.FusedMultiplyAdd(a16, x, y);
+            a17 = Vector512.FusedMultiplyAdd(a17, x, y);
+            a18 = Vector512.FusedMultiplyAdd(a18, x, y);
+            a19 = Vector512.FusedMultiplyAdd(a19, x, y);
+            a20 = Vector512.FusedMultiplyAdd(a20, x, y);
+            a21 = Vector512.FusedMultiplyAdd(a21, x, y);
+            a22 = Vector512.FusedMultiplyAdd(a22, x, y);
+            a23 = Vector512.FusedMultiplyAdd(a23, x, y);
         }
-        return Vector512.Sum(a0 + a1 + a2 + a3 + a4 + a5 + a6 + a7 + a8 + a9 + a10 + a11 + a12 + a13 + a14 + a15 + a16 + a17 + a18 + a19 + a20 + a21 + a22 + a23);
+        return Vector512.Sum(
+            a0
+                + a1
+                + a2
+                + a3
+                + a4
+                + a5
+                + a6
+                + a7
+                + a8
+                + a9
+                + a10
+                + a11
+                + a12
+                + a13
+                + a14
+                + a15
+                + a16
+                + a17
+                + a18
+                + a19
+                + a20
+                + a21
+                + a22
+                + a23
+        );
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static float Sum(float[] array, int part, int parts)
     {
         var span = array.AsSpan(array.Length / parts * part, array.Length / parts);
-        Vector256<float> a = default, b = default, c = default, d = default;
+        Vector256<float> a = default,
+            b = default,
+            c = default,
+            d = default;
         for (var i = 0; i + 32 <= span.Length; i += 32)
         {
             a += Vector256.Create(span[i..]);

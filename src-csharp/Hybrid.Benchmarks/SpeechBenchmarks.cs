@@ -7,22 +7,27 @@ namespace Hybrid.Benchmarks;
 /// <summary>Features, decoding, and whole steps of training.</summary>
 public static class SpeechBenchmarks
 {
-    private const int Symbols = 41, CheckedUtterances = 2, CheckedFrames = 100;
+    private const int Symbols = 41,
+        CheckedUtterances = 2,
+        CheckedFrames = 100;
     private const ulong Seed = 7;
 
     /// <summary>Features of noise of a length, normalisation aside.</summary>
-    public static Benchmark Features(double seconds) => new("features", FormattableString.Invariant($"mfcc28_{seconds}s"), 0, _ =>
-    {
-        var extractor = new FeatureExtractor(FeaturePreset.Mfcc(28));
-        var samples = KernelBenchmarks.Normal(1, (int)(seconds * 16000));
-        for (var i = 0; i < samples.Length; i++) samples[i] *= 0.1f;
-        var clip = new AudioClip(samples, 16000);
-        var shifted = new AudioClip(samples[extractor.Preset.HopSamples..], 16000);
-        float[] whole = extractor.ExtractRaw(clip), part = extractor.ExtractRaw(shifted);
-        var error = part.Select((value, i) => Math.Abs(value - whole[i + extractor.Preset.Coefficients])).Max();
-        WrongResultException.Require("a frame of its own", error, 1e-4);
-        return () => extractor.ExtractRaw(clip);
-    });
+    public static Benchmark Features(double seconds) =>
+        new("features", FormattableString.Invariant($"mfcc28_{seconds}s"), 0, _ =>
+        {
+            var extractor = new FeatureExtractor(FeaturePreset.Mfcc(28));
+            var samples = KernelBenchmarks.Normal(1, (int)(seconds * 16000));
+            for (var i = 0; i < samples.Length; i++)
+                samples[i] *= 0.1f;
+            var clip = new AudioClip(samples, 16000);
+            var shifted = new AudioClip(samples[extractor.Preset.HopSamples..], 16000);
+            float[] whole = extractor.ExtractRaw(clip),
+                part = extractor.ExtractRaw(shifted);
+            var error = part.Select((value, i) => Math.Abs(value - whole[i + extractor.Preset.Coefficients])).Max();
+            WrongResultException.Require("a frame of its own", error, 1e-4);
+            return () => extractor.ExtractRaw(clip);
+        });
 
     /// <summary>Prefix beam search over utterances one after the other on the calling thread; the time is that of all.</summary>
     /// <param name="name">What the utterances are, such as <c>T400_C41</c>.</param>
@@ -30,20 +35,35 @@ public static class SpeechBenchmarks
     /// <param name="width">Of the beam.</param>
     /// <param name="topSymbols">Symbols considered per frame; 0 for all.</param>
     /// <param name="expected">Labels that must be found; null for those of the search with an unlimited choice of symbols.</param>
-    public static Benchmark BeamSearch(string name, IReadOnlyList<LogProbs> utterances, int width, int topSymbols = 0, IReadOnlyList<int[]>? expected = null) =>
-        new("beam-search", $"beam{width}_{name}{(topSymbols > 0 ? $"_top{topSymbols}" : "")}", 0, _ =>
+    public static Benchmark BeamSearch(
+        string name,
+        IReadOnlyList<LogProbs> utterances,
+        int width,
+        int topSymbols = 0,
+        IReadOnlyList<int[]>? expected = null
+    ) => new("beam-search", $"beam{width}_{name}{(topSymbols > 0 ? $"_top{topSymbols}" : "")}", 0, _ =>
         {
             var decoder = new PrefixBeamSearchDecoder(new PrefixBeamOptions { Width = width, TopSymbols = topSymbols });
             for (var u = 0; u < utterances.Count; u++)
             {
                 var best = decoder.Decode(utterances[u])[0];
-                if (expected is not null) WrongResultException.Require($"utterance {u}", EditDistance.Align(expected[u], best.Symbols).Distance, 0);
+                if (expected is not null)
+                    WrongResultException.Require(
+                        $"utterance {u}",
+                        EditDistance.Align(expected[u], best.Symbols).Distance,
+                        0
+                    );
                 var exact = CtcLattice.Of(utterances[u], best.Symbols).LogLikelihood;
-                WrongResultException.Require($"the score of utterance {u} above that of all its alignments", best.Acoustic - exact, 1e-6);
+                WrongResultException.Require(
+                    $"the score of utterance {u} above that of all its alignments",
+                    best.Acoustic - exact,
+                    1e-6
+                );
             }
             return () =>
             {
-                foreach (var utterance in utterances) decoder.Decode(utterance);
+                foreach (var utterance in utterances)
+                    decoder.Decode(utterance);
             };
         });
 
@@ -55,25 +75,45 @@ public static class SpeechBenchmarks
         for (var u = 0; u < utterances; u++)
         {
             var logits = KernelBenchmarks.Normal((ulong)u, frames * Symbols);
-            for (var t = 0; t < frames; t++) logits[t * Symbols + (t % 4 == 0 ? 1 + stream.Below(Symbols - 1) : 0)] += (float)(5 + stream.Normal());
+            for (var t = 0; t < frames; t++)
+                logits[t * Symbols + (t % 4 == 0 ? 1 + stream.Below(Symbols - 1) : 0)] += (float)(5 + stream.Normal());
             result.Add(LogProbs.FromLogits(logits, frames, Symbols));
         }
         return result;
     }
 
     /// <summary>A whole update: forward, loss, backward, clipping, optimiser.</summary>
-    public static Benchmark TrainingStep(string name, ModelSpec spec, int B, int T, int S) => new("training-step", $"{name}_model_B{B}_T{T}_L{S}_step", 3.0 * 2 * B * new Network<float>(spec).MultiplyAdds(T), team =>
-    {
-        var utterances = new RandomUtterances(spec.Inputs, B, T, S);
-        var training = new TrainingSpec(Seed, 1, new BatchSize(B, B * T), new AdamWSpec(1e-4), new ConstantRate());
-        var trainer = new Trainer(new Network<float>(spec, Seed), training, utterances, utterances, team);
-        var batch = LabelledBatch.Read(utterances, [.. Enumerable.Range(0, B)], team);
-        Compare(spec, team);
-        return () => trainer.Step(batch, 1e-4);
-    });
+    public static Benchmark TrainingStep(string name, NetworkSpec spec, int B, int T, int S) =>
+        new(
+            "training-step",
+            $"{name}_model_B{B}_T{T}_L{S}_step",
+            3.0 * 2 * B * new Network<float>(spec).MultiplyAdds(T),
+            team =>
+            {
+                var utterances = new RandomUtterances(spec.Inputs, B, T, S);
+                var training = new TrainingSpec(
+                    Seed,
+                    1,
+                    new BatchSize(B, B * T),
+                    new AdamWSpec(1e-4),
+                    new ConstantRate()
+                );
+                var trainer = new Trainer(new Network<float>(spec, Seed), training, utterances, utterances, team);
+                var batch = LabelledBatch.Read(utterances, [.. Enumerable.Range(0, B)], team);
+                Compare(spec, team);
+                return () => trainer.Step(batch, 1e-4);
+            }
+        );
 
     /// <summary>Time that each layer and the loss take of a training step, forward and backward together, in milliseconds.</summary>
-    public static IReadOnlyList<(string Layer, double Milliseconds)> LayerTimes(ModelSpec spec, int B, int T, int S, ThreadTeam team, int steps = 5)
+    public static IReadOnlyList<(string Layer, double Milliseconds)> LayerTimes(
+        NetworkSpec spec,
+        int B,
+        int T,
+        int S,
+        ThreadTeam team,
+        int steps = 5
+    )
     {
         var (network, workspace, loss) = (new Network<float>(spec, Seed), new Workspace(team), new CtcLoss());
         var (features, targets) = (KernelBenchmarks.Sequence(1, T, B, spec.Inputs), KernelBenchmarks.Targets(B, S));
@@ -89,20 +129,24 @@ public static class SpeechBenchmarks
                 spent[layer] += Stopwatch.GetElapsedTime(begin).TotalMilliseconds;
             }
             workspace.Reset();
-            foreach (var parameter in network.Parameters) parameter.MarkChanged();
+            foreach (var parameter in network.Parameters)
+                parameter.Invalidate();
             network.ClearGradients();
             var (x, pass) = (features, new Pass(workspace, Training: true, new CounterRandom((ulong)step)));
-            for (var l = 0; l < network.Layers.Count; l++) Add(l, () => x = network.Layers[l].Forward(x, pass));
+            for (var l = 0; l < network.Layers.Count; l++)
+                Add(l, () => x = network.Layers[l].Forward(x, pass));
             Add(names.Length - 1, () => x = loss.Compute(x, targets, workspace).Gradient);
-            for (var l = network.Layers.Count - 1; l >= 0; l--) Add(l, () => x = network.Layers[l].Backward(x, pass));
+            for (var l = network.Layers.Count - 1; l >= 0; l--)
+                Add(l, () => x = network.Layers[l].Backward(x, pass));
             // The first step makes room.
-            for (var i = 0; step > 0 && i < spent.Length; i++) times[i].Add(spent[i]);
+            for (var i = 0; step > 0 && i < spent.Length; i++)
+                times[i].Add(spent[i]);
         }
         return [.. names.Zip(times, (name, all) => (name, all.Order().ElementAt(all.Count / 2)))];
     }
 
     /// <summary>Loss and gradients of float against those of the same network in double.</summary>
-    private static void Compare(ModelSpec spec, ThreadTeam team)
+    private static void Compare(NetworkSpec spec, ThreadTeam team)
     {
         var (singles, single) = Gradients<float>(spec, team);
         var (doubles, reference) = Gradients<double>(spec, team);
@@ -110,19 +154,23 @@ public static class SpeechBenchmarks
         var (difference, size) = (0.0, 0.0);
         foreach (var (a, b) in singles.Parameters.Zip(doubles.Parameters))
         {
-            if (!a.IsTrainable) continue;
+            if (!a.IsTrainable)
+                continue;
             var own = KernelBenchmarks.SquaredGradients(a, b);
             (difference, size) = (difference + own.Difference, size + own.Size);
         }
         WrongResultException.Require("the gradient", Math.Sqrt(difference / size), 1e-2);
     }
 
-    private static (Network<R> Network, double Loss) Gradients<R>(ModelSpec spec, ThreadTeam team) where R : unmanaged, System.Numerics.IBinaryFloatingPointIeee754<R>
+    private static (Network<TReal> Network, double Loss) Gradients<TReal>(NetworkSpec spec, ThreadTeam team)
+        where TReal : unmanaged, System.Numerics.IBinaryFloatingPointIeee754<TReal>
     {
-        var (network, workspace) = (new Network<R>(spec, Seed), new Workspace(team));
-        var x = Array.ConvertAll(KernelBenchmarks.Normal(1, CheckedFrames * CheckedUtterances * spec.Inputs), value => R.CreateTruncating(value));
+        var (network, workspace) = (new Network<TReal>(spec, Seed), new Workspace(team));
+        var x = Array.ConvertAll(KernelBenchmarks.Normal(1, CheckedFrames * CheckedUtterances * spec.Inputs), value =>
+            TReal.CreateTruncating(value)
+        );
         var pass = new Pass(workspace, Training: true, new CounterRandom(Seed));
-        var logits = network.Forward(new Batch<R>(x, CheckedFrames, CheckedUtterances, spec.Inputs), pass);
+        var logits = network.Forward(new Batch<TReal>(x, CheckedFrames, CheckedUtterances, spec.Inputs), pass);
         var loss = new CtcLoss().Compute(logits, KernelBenchmarks.Targets(CheckedUtterances, 8), workspace);
         network.Backward(loss.Gradient, pass);
         return (network, loss.Loss);
@@ -142,6 +190,7 @@ public static class SpeechBenchmarks
 
         public int[] Labels(int index) => targets[index];
 
-        public void CopyFeatures(int index, Span<float> destination) => KernelBenchmarks.Normal((ulong)index, destination.Length).CopyTo(destination);
+        public void CopyFeatures(int index, Span<float> destination) =>
+            KernelBenchmarks.Normal((ulong)index, destination.Length).CopyTo(destination);
     }
 }

@@ -119,7 +119,7 @@ type EvaluateArguments =
     | [<Unique>] Lm of file: string
     | [<Unique>] Lm_Weight of number: float
     | [<Unique>] Length_Bonus of nats: float
-    | [<Unique>] Least_Confidence of share: float
+    | [<Unique>] Min_Confidence of share: float
     | [<Unique>] Fold of name_or_file: string
     | [<Unique>] Show of count: int
     | [<Unique>] Breakdown
@@ -138,7 +138,7 @@ type EvaluateArguments =
             | Lm _ -> lmHelp
             | Lm_Weight _ -> lmWeightHelp
             | Length_Bonus _ -> lengthBonusHelp
-            | Least_Confidence _ -> leastConfidenceHelp
+            | Min_Confidence _ -> leastConfidenceHelp
             | Fold _ ->
                 "give the figures behind this fold too: arpabet-39 (no silence), timit-39, or a file with lines of a phone and what it becomes"
             | Show _ -> "print so many references above their hypotheses, spread over the corpus"
@@ -162,7 +162,7 @@ type RecognizeArguments =
     | [<Unique>] Lm of file: string
     | [<Unique>] Lm_Weight of number: float
     | [<Unique>] Length_Bonus of nats: float
-    | [<Unique>] Least_Confidence of share: float
+    | [<Unique>] Min_Confidence of share: float
     | [<Unique>] Format of RecognizeFormat
     | [<Unique>] Json
     | [<Unique>] Out of folder: string
@@ -179,7 +179,7 @@ type RecognizeArguments =
             | Lm _ -> lmHelp
             | Lm_Weight _ -> lmWeightHelp
             | Length_Bonus _ -> lengthBonusHelp
-            | Least_Confidence _ -> leastConfidenceHelp
+            | Min_Confidence _ -> leastConfidenceHelp
             | Format _ ->
                 "text (default), or with times and confidences: a JSON array, CTM of the best readings, or TextGrid with a tier for each reading"
             | Json -> "the same as --format json"
@@ -238,10 +238,11 @@ type LmArguments =
             | Order _ -> "the longest n-grams, 1 to 8 (default: 3)"
             | Out _ -> "file for the model, ARPA text"
 
-/// What `hybrid shrink` takes.
-type ShrinkArguments =
+/// What `hybrid export` takes.
+type ExportArguments =
     | [<Mandatory; Unique>] Model of file: string
-    | [<Unique>] Least_Confidence of share: float
+    | [<Unique>] Half
+    | [<Unique>] Min_Confidence of share: float
     | [<Unique>] Lm of file: string
     | [<Unique>] Lm_Weight of number: float
     | [<Unique>] Length_Bonus of nats: float
@@ -251,12 +252,13 @@ type ShrinkArguments =
         member a.Usage =
             match a with
             | Model _ -> "a model file"
-            | Least_Confidence _ -> "write into it below which confidence recognition hears no speech, from 0 to 1"
+            | Half -> "store the weights in half precision: half the size"
+            | Min_Confidence _ -> "write into it below which confidence recognition hears no speech, from 0 to 1"
             | Lm _ ->
                 "put this n-gram model of phones into the file, ARPA text, for a search wherever nothing else is asked for"
             | Lm_Weight _ -> lmWeightHelp
             | Length_Bonus _ -> lengthBonusHelp
-            | Out _ -> "file for the same model with its weights in half precision"
+            | Out _ -> "file for the exported model"
 
 /// What `hybrid info` takes.
 type InfoArguments =
@@ -300,7 +302,7 @@ type Verb =
     | [<CliPrefix(CliPrefix.None); SubCommand>] Recognize of ParseResults<RecognizeArguments>
     | [<CliPrefix(CliPrefix.None); SubCommand>] Align of ParseResults<AlignArguments>
     | [<CliPrefix(CliPrefix.None); SubCommand>] Lm of ParseResults<LmArguments>
-    | [<CliPrefix(CliPrefix.None); SubCommand>] Shrink of ParseResults<ShrinkArguments>
+    | [<CliPrefix(CliPrefix.None); SubCommand>] Export of ParseResults<ExportArguments>
     | [<CliPrefix(CliPrefix.None); SubCommand>] Info of ParseResults<InfoArguments>
     | [<CliPrefix(CliPrefix.None); SubCommand>] Bench of ParseResults<BenchArguments>
 
@@ -317,7 +319,7 @@ type Verb =
             | Recognize _ -> "phones of sound files: hybrid recognize a.wav b.wav"
             | Align _ -> "where phones and words are: hybrid align --out aligned a.wav --text \"hello world\""
             | Lm _ -> "a model of which phones follow which: hybrid lm --corpus speech --split train --out phones.arpa"
-            | Shrink _ ->
-                "half the size of a model file: hybrid shrink --model run/model.safetensors --out small.safetensors"
+            | Export _ ->
+                "write a model for use elsewhere: hybrid export --model run/model.safetensors --half --out small.safetensors"
             | Info _ -> "layers, shapes and parameters: hybrid info --recipe base"
             | Bench _ -> "how fast this machine is: hybrid bench gemm ctc"

@@ -10,7 +10,7 @@ open Hybrid.Core
 open Hybrid.Dsl
 open Hybrid.Speech
 
-/// A mistake of the caller's: one sentence, exit code 1.
+/// A problem of the caller's: one sentence, exit code 1.
 exception UserException of message: string
 
 /// Refuses an option that must be positive and is not.
@@ -137,7 +137,7 @@ type Search = {
     /// In nats, for every phone.
     LengthBonus: float option
     /// The confidence below which there is no speech, from 0 to 1; that of the model where None.
-    LeastConfidence: float option
+    MinConfidence: float option
 } with
 
     /// All as the model has it.
@@ -148,7 +148,7 @@ type Search = {
         Lm = None
         LmWeight = None
         LengthBonus = None
-        LeastConfidence = None
+        MinConfidence = None
     }
 
 /// The n-grams of a file, else those that the model has of its own.
@@ -170,13 +170,13 @@ let loadRecognizer (file: string option) (search: Search) =
         | None -> SpeechModel.Default
 
     let least =
-        search.LeastConfidence
-        |> Option.map (share "least-confidence")
-        |> Option.defaultValue model.LeastConfidence
+        search.MinConfidence
+        |> Option.map (share "min-confidence")
+        |> Option.defaultValue model.MinConfidence
 
-    match { search with LeastConfidence = None } with
-    | asked when asked = Search.None -> Recognizer(model, LeastConfidence = least)
-    | asked when asked = { Search.None with Greedy = true } -> Recognizer(model, Beam = null, LeastConfidence = least)
+    match { search with MinConfidence = None } with
+    | asked when asked = Search.None -> Recognizer(model, MinConfidence = least)
+    | asked when asked = { Search.None with Greedy = true } -> Recognizer(model, Beam = null, MinConfidence = least)
     | { Greedy = true } ->
         raise (UserException "--greedy is no search: leave --beam, --nbest, --lm, --lm-weight and --length-bonus away")
     | { Beam = Some width; Nbest = Some best } when best > width ->
@@ -194,11 +194,11 @@ let loadRecognizer (file: string option) (search: Search) =
                     LengthBonus = defaultArg asked.LengthBonus 0.0
                 )
 
-        Recognizer(model, Beam = options, LeastConfidence = least)
+        Recognizer(model, Beam = options, MinConfidence = least)
 
 /// Says what could not be used: the first few by name, the rest by number.
-let reportLeftOut (what: string) (leftOut: LeftOut seq) =
-    let all = List.ofSeq leftOut
+let reportSkipped (what: string) (skipped: SkippedUtterance seq) =
+    let all = List.ofSeq skipped
 
     if not all.IsEmpty then
         say $"{what}: {all.Length} left out"

@@ -3,8 +3,8 @@ using BenchmarkDotNet.Configs;
 using BenchmarkDotNet.Jobs;
 using BenchmarkDotNet.Running;
 using BenchmarkDotNet.Toolchains.InProcess.NoEmit;
-using Hybrid.Core;
 using Hybrid.Benchmarks;
+using Hybrid.Core;
 
 // The same process runs all cases: nothing is restored or built for a measurement.
 var job = Job.Default.WithToolchain(InProcessNoEmitToolchain.Instance);
@@ -29,7 +29,8 @@ public class Kernels
 
     /// <summary>Inputs, and a comparison with the reference.</summary>
     [GlobalSetup]
-    public void Prepare() => work = KernelBenchmarks.All.Single(benchmark => benchmark.Case == Case).Prepare(new ThreadTeam(Threads));
+    public void Prepare() =>
+        work = KernelBenchmarks.All.Single(benchmark => benchmark.Case == Case).Prepare(new ThreadTeam(Threads));
 
     /// <summary>The work.</summary>
     [Benchmark]

@@ -47,9 +47,9 @@ let private ofLayers = [
         layers name 5 [ ActivationSpec activation ]
     layers "Dropout" 6 [ DropoutSpec 0.4 ]
     layers "Dropout, locked" 6 [ DropoutSpec(0.4, true) ]
-    layers "Masking" 6 [ MaskingSpec(3, 2, 2) ]
-    layers "Pyramid 2" 3 [ PyramidSpec 2 ]
-    layers "Pyramid 3 behind a BiLSTM" 3 [ LstmSpec(2, true); PyramidSpec 3 ]
+    layers "Masking" 6 [ SpecAugmentSpec(3, 2, 2) ]
+    layers "Pyramid 2" 3 [ FrameStackingSpec 2 ]
+    layers "Pyramid 3 behind a BiLSTM" 3 [ LstmSpec(2, true); FrameStackingSpec 3 ]
     { layers "LogSoftmax" 5 [] with Subject = LogProbabilities }
 ]
 
@@ -119,7 +119,7 @@ let private ofNetworks = [
     network "Network of a residual block, a GRU and a pyramid" 3 [
         Layers.residual (4, kernel = 3, squeezeExcite = 2)
         GruSpec(3, true)
-        PyramidSpec 2
+        FrameStackingSpec 2
         LayerNormSpec()
         ActivationSpec ActivationFunction.Silu
         LinearSpec 5

@@ -95,7 +95,7 @@ let private ofBatch (x: Batch<float>) = { Shape = [ x.T; x.B; x.F ]; Data = x.Da
 let rec private masks lengths (layer: Layer<float>) : (string * Numbers) list = [
     match layer with
     | :? Dropout<float>
-    | :? Masking<float> ->
+    | :? SpecAugment<float> ->
         let ones = Array.create (Array.max lengths * lengths.Length * layer.OutputFeatures) 1.0
         let mask = layer.Forward(batch lengths ones layer.OutputFeatures, pass ())
         $"mask/{layer.Path}", ofBatch mask
@@ -204,7 +204,7 @@ type HybridRun<'R
         for p in parameters do
             if p.IsTrainable then
                 (numbers $"input/{p.Name}").CopyTo(p.Value, 0)
-                p.MarkChanged()
+                p.Invalidate()
                 p.ClearGradient()
 
     let gradients (parameters: Parameter<'R> seq) = [
@@ -240,7 +240,7 @@ type HybridRun<'R
         let dy (y: Batch<'R>) = y.With(Memory(numbers "cotangent/y"), y.F)
 
         match case.Subject, layer with
-        | Sequence _, (:? Recurrent<'R> as recurrent) ->
+        | Sequence _, (:? RecurrentStack<'R> as recurrent) ->
             let result = recurrent.Forward(x, states "input/initial {0}", pass)
             ofFrames "output/y" result.Sequence
             yield! ofStates "output/final {0}" result.State

@@ -190,8 +190,8 @@ let rec private apply (tensor: string -> Tensor) (x: Frames) (path: string, spec
     | :? LayerNormSpec -> each (fun frame -> normalize 1 frame (weight "weight") (weight "bias"))
     | :? ActivationSpec as f -> each (activation f.Function)
     | :? DropoutSpec
-    | :? MaskingSpec -> masked (tensor $"mask/{path}") x
-    | :? PyramidSpec as pyramid ->
+    | :? SpecAugmentSpec -> masked (tensor $"mask/{path}") x
+    | :? FrameStackingSpec as pyramid ->
         x
         |> Array.map (fun frames -> [|
             for group in Array.chunkBySize pyramid.Factor frames do

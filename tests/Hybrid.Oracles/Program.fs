@@ -9,7 +9,7 @@ open Hybrid.Tests.Cases
 
 /// What an oracle and Hybrid compute in one precision, and how far apart they may be (see Golden.expectWithin).
 type private Column = {
-    Oracle: Ledger.Oracle
+    Oracle: GradientErrorTable.Oracle
     Results: Case -> Tensors -> Tensors
     Hybrid: Case -> Tensors -> Tensors
     Share: float
@@ -42,7 +42,7 @@ let private packages = [
         Name = "DiffSharp"
 #if DIFFSHARP
         Version = Ok DiffSharpOracle.Version
-        Columns = [ inDouble Ledger.DiffSharp DiffSharpOracle.results ]
+        Columns = [ inDouble GradientErrorTable.DiffSharp DiffSharpOracle.results ]
 #else
         Version = Error "built without it"
         Columns = []
@@ -58,8 +58,8 @@ let private packages = [
                 Error
                     $"its native library does not load (tests/Hybrid.Oracles/README.md helps): {error.GetBaseException().Message.Trim().Split('\n')[0]}"
         Columns = [
-            inDouble Ledger.TorchSharpDouble (TorchSharpOracle.results TorchSharp.torch.ScalarType.Float64)
-            inFloat Ledger.TorchSharpFloat (TorchSharpOracle.results TorchSharp.torch.ScalarType.Float32)
+            inDouble GradientErrorTable.TorchSharpDouble (TorchSharpOracle.results TorchSharp.torch.ScalarType.Float64)
+            inFloat GradientErrorTable.TorchSharpFloat (TorchSharpOracle.results TorchSharp.torch.ScalarType.Float32)
         ]
 #else
         Version = Error "built without it"
@@ -81,7 +81,7 @@ let private agree column case =
         Golden.expectWithin
             column.Share
             column.Tolerance
-            (Ledger.note column.Oracle case.Name)
+            (GradientErrorTable.note column.Oracle case.Name)
             $"{case.Name}: {name}"
             tensor.Data
             actual[name].Data
@@ -142,12 +142,12 @@ let main arguments =
         for package in packages do
             match package.Version with
             | Ok version ->
-                Ledger.noteVersion version
+                GradientErrorTable.noteVersion version
                 printfn $"{package.Name}: {version}"
             | Error reason -> printfn $"{package.Name}: not run: {reason}"
 
         let code =
             runTestsWithCLIArgs [ CLIArguments.No_Spinner; CLIArguments.Colours 0 ] (List.toArray rest) tests
 
-        ledger |> Option.iter (fun path -> File.WriteAllLines(path, Ledger.lines ()))
+        ledger |> Option.iter (fun path -> File.WriteAllLines(path, GradientErrorTable.lines ()))
         code

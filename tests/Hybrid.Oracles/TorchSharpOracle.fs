@@ -200,8 +200,8 @@ let rec private apply (run: Run) (x: Frames) (path: string, spec: LayerSpec) : F
     | :? LayerNormSpec -> run.Clear { x with Data = normalized run below x.Data }
     | :? ActivationSpec as f -> run.Clear { x with Data = activation f.Function x.Data }
     | :? DropoutSpec
-    | :? MaskingSpec -> { x with Data = x.Data * run.Tensor $"mask/{path}" }
-    | :? PyramidSpec as pyramid ->
+    | :? SpecAugmentSpec -> { x with Data = x.Data * run.Tensor $"mask/{path}" }
+    | :? FrameStackingSpec as pyramid ->
         let factor = int64 pyramid.Factor
         let frames = x.Data.shape[0] / factor
         let groups = x.Data.narrow(0L, 0L, frames * factor).reshape(frames, factor, x.Data.shape[1], features)

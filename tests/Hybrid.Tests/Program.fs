@@ -55,12 +55,12 @@ let private kernels =
 
 /// Compares gradients and prints the table of errors, or writes it where nothing failed.
 let private tabulate path =
-    Tier.all <- true
+    TestSettings.all <- true
     let all = testList "gradients" (gradients @ [ DiffSharpTests.tests; OracleTests.tests ])
     let code = runTestsWithCLIArgs settings [||] all
-    Ledger.noteVersion ("PyTorch " + Golden.metadata "layers" "torch" + ", recorded")
-    Ledger.noteVersion (Golden.metadata "diffsharp" "oracle" + ", recorded")
-    let page = String.concat "\n" (Ledger.page ()) + "\n"
+    GradientErrorTable.noteVersion ("PyTorch " + Golden.metadata "layers" "torch" + ", recorded")
+    GradientErrorTable.noteVersion (Golden.metadata "diffsharp" "oracle" + ", recorded")
+    let page = String.concat "\n" (GradientErrorTable.page ()) + "\n"
 
     match path with
     | Some path when code = 0 -> File.WriteAllText(path, page)
@@ -81,5 +81,5 @@ let main arguments =
     | [ "--gradients" ] -> tabulate None
     | [ "--gradients"; path ] -> tabulate (Some path)
     | arguments ->
-        Tier.all <- List.contains "--all" arguments
+        TestSettings.all <- List.contains "--all" arguments
         runTestsInAssemblyWithCLIArgs settings (arguments |> List.except [ "--all" ] |> List.toArray)

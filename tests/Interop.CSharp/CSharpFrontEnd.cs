@@ -4,33 +4,44 @@ using Hybrid.Speech;
 namespace Interop;
 
 /// <summary>What a C# program does with Hybrid; tests call it.</summary>
-public static class CSharpDoor
+public static class CSharpFrontEnd
 {
     /// <summary>A network and its schedule, with object initialisers.</summary>
-    public static Recipe Declare() => new("door", FeaturePreset.Mfcc(28), new ModelSpec
-    {
-        Inputs = 28,
-        Symbols = PhoneInventory.Arpabet.Count,
-        Encoder =
-        [
-            new Conv1dSpec(Channels: 24, Kernel: 5, Stride: 2),
-            new BatchNormSpec(),
-            new ActivationSpec(ActivationFunction.Relu),
-            new LstmSpec(Hidden: 24, Bidirectional: true),
-        ],
-        Decoder = [new LinearSpec(PhoneInventory.Arpabet.Count)],
-    }, new TrainingSpec
-    {
-        Seed = 11785,
-        Epochs = 2,
-        Batch = new BatchSize(Utterances: 4, Frames: 8000),
-        Optimizer = new AdamWSpec { LearningRate = 4e-3 },
-        LearningRate = new WarmUp(0.5, new CosineRate(Floor: 1e-5)),
-        ClipGradients = 5,
-    });
+    public static Recipe Declare() =>
+        new(
+            "door",
+            FeaturePreset.Mfcc(28),
+            new NetworkSpec
+            {
+                Inputs = 28,
+                Symbols = PhoneInventory.Arpabet.Count,
+                Encoder =
+                [
+                    new Conv1dSpec(Channels: 24, Kernel: 5, Stride: 2),
+                    new BatchNormSpec(),
+                    new ActivationSpec(ActivationFunction.Relu),
+                    new LstmSpec(Hidden: 24, Bidirectional: true),
+                ],
+                Decoder = [new LinearSpec(PhoneInventory.Arpabet.Count)],
+            },
+            new TrainingSpec
+            {
+                Seed = 11785,
+                Epochs = 2,
+                Batch = new BatchSize(Utterances: 4, Frames: 8000),
+                Optimizer = new AdamWSpec { LearningRate = 4e-3 },
+                LearningRate = new WarmUp(0.5, new CosineRate(Floor: 1e-5)),
+                ClipGradients = 5,
+            }
+        );
 
     /// <summary>Trains the network in a folder and tells whoever asks; returns what every epoch brought.</summary>
-    public static IReadOnlyList<EpochReport> Train(Corpus corpus, string folder, IProgress<TrainingProgress> steps, CancellationToken cancellation)
+    public static IReadOnlyList<EpochReport> Train(
+        Corpus corpus,
+        string folder,
+        IProgress<TrainingProgress> steps,
+        CancellationToken cancellation
+    )
     {
         var run = TrainingRun.Prepare(Declare(), corpus, cancellation: cancellation);
         run.Run(new TrainingOptions(folder), new TrainingObserver(Stepped: steps.Report), cancellation);
@@ -49,11 +60,14 @@ public static class CSharpDoor
     {
         var (recognizer, clip, results) = (Recognizer.Load(model), AudioClip.Read(file), new string[threads]);
         using var together = new Barrier(threads);
-        var started = Enumerable.Range(0, threads).Select(i => new Thread(() =>
-        {
-            together.SignalAndWait();
-            results[i] = ResultJson.Recognitions([(file, recognizer.Recognize(clip))]);
-        })).ToList();
+        var started = Enumerable
+            .Range(0, threads)
+            .Select(i => new Thread(() =>
+            {
+                together.SignalAndWait();
+                results[i] = ResultJson.Recognitions([(file, recognizer.Recognize(clip))]);
+            }))
+            .ToList();
         started.ForEach(thread => thread.Start());
         started.ForEach(thread => thread.Join());
         return results;

@@ -3,18 +3,19 @@ using Hybrid.Core;
 
 namespace Interop;
 
-/// <summary>y = x w for every feature, with one of the mistakes that are easily made.</summary>
-/// <typeparam name="R">Float or double.</typeparam>
-public sealed class OwnScale<R> : Layer<R> where R : unmanaged, IBinaryFloatingPointIeee754<R>
+/// <summary>y = x w for every feature, with one of the problems that are easily made.</summary>
+/// <typeparam name="TReal">Float or double.</typeparam>
+public sealed class CustomScale<TReal> : Layer<TReal>
+    where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
 {
-    private readonly ScaleMistake mistake;
-    private readonly Parameter<R> weight;
+    private readonly ScaleProblem problem;
+    private readonly Parameter<TReal> weight;
 
     /// <summary>A layer for so many features.</summary>
-    public OwnScale(int features, ScaleMistake mistake)
+    public CustomScale(int features, ScaleProblem problem)
     {
-        (OutputFeatures, this.mistake) = (features, mistake);
-        weight = Parameter<R>.Constant("weight", 1, features);
+        (OutputFeatures, this.problem) = (features, problem);
+        weight = Parameter<TReal>.Constant("weight", 1, features);
         Parameters = [weight];
     }
 
@@ -22,34 +23,37 @@ public sealed class OwnScale<R> : Layer<R> where R : unmanaged, IBinaryFloatingP
     public override int OutputFeatures { get; }
 
     /// <inheritdoc/>
-    public override Batch<R> Forward(Batch<R> x, Pass pass)
+    public override Batch<TReal> Forward(Batch<TReal> x, Pass pass)
     {
         pass.Workspace.Tape<Tape>(this) = new Tape(x);
         var y = x.Like(pass.Workspace, OutputFeatures);
-        for (var i = 0; i < x.Data.Length; i++) y.Data.Span[i] = x.Data.Span[i] * weight.Value[i % OutputFeatures];
-        if (mistake == ScaleMistake.Padding) y.Data.Span[^1] = R.One;
+        for (var i = 0; i < x.Data.Length; i++)
+            y.Data.Span[i] = x.Data.Span[i] * weight.Value[i % OutputFeatures];
+        if (problem == ScaleProblem.Padding)
+            y.Data.Span[^1] = TReal.One;
         return y;
     }
 
     /// <inheritdoc/>
-    public override Batch<R> Backward(Batch<R> dy, Pass pass)
+    public override Batch<TReal> Backward(Batch<TReal> dy, Pass pass)
     {
         var x = pass.Workspace.Tape<Tape>(this).X;
         var dx = dy.Like(pass.Workspace, OutputFeatures);
         for (var i = 0; i < dy.Data.Length; i++)
         {
             var feature = i % OutputFeatures;
-            dx.Data.Span[i] = dy.Data.Span[i] * (mistake == ScaleMistake.Input ? R.One : weight.Value[feature]);
-            if (mistake != ScaleMistake.Weight) weight.Gradient[feature] += dy.Data.Span[i] * x.Data.Span[i];
+            dx.Data.Span[i] = dy.Data.Span[i] * (problem == ScaleProblem.Input ? TReal.One : weight.Value[feature]);
+            if (problem != ScaleProblem.Weight)
+                weight.Gradient[feature] += dy.Data.Span[i] * x.Data.Span[i];
         }
         return dx;
     }
 
-    private readonly record struct Tape(Batch<R> X);
+    private readonly record struct Tape(Batch<TReal> X);
 }
 
 /// <summary>What may be wrong with a layer.</summary>
-public enum ScaleMistake
+public enum ScaleProblem
 {
     /// <summary>Nothing.</summary>
     None,
@@ -64,10 +68,11 @@ public enum ScaleMistake
     Padding,
 }
 
-/// <summary>Puts <see cref="OwnScale{R}"/> into networks.</summary>
-/// <param name="mistake">What is to be wrong with it.</param>
-public sealed class OwnScaleLayer(ScaleMistake mistake) : IOwnLayer
+/// <summary>Puts <see cref="CustomScale{TReal}"/> into networks.</summary>
+/// <param name="problem">What is to be wrong with it.</param>
+public sealed class CustomScaleLayer(ScaleProblem problem) : ICustomLayer
 {
     /// <inheritdoc/>
-    public Layer<R> Build<R>(int inputs) where R : unmanaged, IBinaryFloatingPointIeee754<R> => new OwnScale<R>(inputs, mistake);
+    public Layer<TReal> Build<TReal>(int inputs)
+        where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal> => new CustomScale<TReal>(inputs, problem);
 }

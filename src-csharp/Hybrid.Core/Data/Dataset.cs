@@ -37,8 +37,10 @@ public sealed record BatchSize(int Utterances, int Frames)
     /// <summary>What is wrong with the settings; each a clause naming the value.</summary>
     public IEnumerable<string> Problems()
     {
-        if (Utterances < 1) yield return $"utterances per batch is {Utterances}, must be at least 1";
-        if (Frames < 1) yield return $"frames per batch is {Frames}, must be at least 1";
+        if (Utterances < 1)
+            yield return $"utterances per batch is {Utterances}, must be at least 1";
+        if (Frames < 1)
+            yield return $"frames per batch is {Frames}, must be at least 1";
     }
 }
 
@@ -52,7 +54,10 @@ public static class BatchPlan
     public static IReadOnlyList<int[]> Shuffled(IDataset data, BatchSize size, CounterRandom random)
     {
         var stream = random.Stream();
-        var blurred = Enumerable.Range(0, data.Count).Select(i => data.Frames(i) * stream.Uniform(0.95, 1.05)).ToArray();
+        var blurred = Enumerable
+            .Range(0, data.Count)
+            .Select(i => data.Frames(i) * stream.Uniform(0.95, 1.05))
+            .ToArray();
         var batches = Cut(data, size, Enumerable.Range(0, data.Count).OrderBy(i => blurred[i]));
         stream.Shuffle(batches);
         return batches;
@@ -70,10 +75,12 @@ public static class BatchPlan
         foreach (var i in order)
         {
             longest = Math.Max(longest, data.Frames(i));
-            if (batch.Count > 0 && (batch.Count == size.Utterances || (long)longest * (batch.Count + 1) > size.Frames)) Close(data.Frames(i));
+            if (batch.Count > 0 && (batch.Count == size.Utterances || (long)longest * (batch.Count + 1) > size.Frames))
+                Close(data.Frames(i));
             batch.Add(i);
         }
-        if (batch.Count > 0) Close(0);
+        if (batch.Count > 0)
+            Close(0);
         return batches;
 
         void Close(int next)
@@ -97,16 +104,24 @@ public sealed record LabelledBatch(Batch<float> Features, int[][] Labels, string
     {
         var lengths = Array.ConvertAll(utterances, data.Frames);
         var ids = Array.ConvertAll(utterances, data.Id);
-        int T = lengths.Max(), B = utterances.Length, F = data.Features;
+        int T = lengths.Max(),
+            B = utterances.Length,
+            F = data.Features;
         var keys = Array.ConvertAll(ids, id => new CounterRandom(0).Fork(id).Key);
         var features = new Batch<float>(new float[T * B * F], T, B, F, lengths, keys);
-        team.For(B, (data, utterances, features), static (in (IDataset Data, int[] Utterances, Batch<float> Features) s, int b) =>
-        {
-            int F = s.Features.F, frames = s.Features.Lengths.Span[b];
-            var own = new float[frames * F];
-            s.Data.CopyFeatures(s.Utterances[b], own);
-            for (var t = 0; t < frames; t++) own.AsSpan(t * F, F).CopyTo(s.Features.Row(t, b));
-        });
+        team.For(
+            B,
+            (data, utterances, features),
+            static (in (IDataset Data, int[] Utterances, Batch<float> Features) s, int b) =>
+            {
+                int F = s.Features.F,
+                    frames = s.Features.Lengths.Span[b];
+                var own = new float[frames * F];
+                s.Data.CopyFeatures(s.Utterances[b], own);
+                for (var t = 0; t < frames; t++)
+                    own.AsSpan(t * F, F).CopyTo(s.Features.Row(t, b));
+            }
+        );
         return new LabelledBatch(features, Array.ConvertAll(utterances, data.Labels), ids);
     }
 }

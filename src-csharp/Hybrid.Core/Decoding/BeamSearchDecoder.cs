@@ -21,7 +21,8 @@ public sealed class BeamSearchDecoder
     // With 64 frames a probability may fall to 1e-308 only if every frame's is below 1e-4; logarithms take over from there.
     private const int LongestLinear = 64;
 
-    private readonly int width, blank;
+    private readonly int width,
+        blank;
 
     /// <summary>A decoder.</summary>
     /// <param name="width">Entries that survive a frame.</param>
@@ -29,8 +30,13 @@ public sealed class BeamSearchDecoder
     /// <exception cref="ArgumentOutOfRangeException">The width is not 1 to <see cref="PrefixBeamOptions.LargestWidth"/>, or the blank is negative.</exception>
     public BeamSearchDecoder(int width, int blank = 0)
     {
-        if (width is < 1 or > PrefixBeamOptions.LargestWidth) throw new ArgumentOutOfRangeException(nameof(width), $"the width is {width}, must be 1 to {PrefixBeamOptions.LargestWidth}");
-        if (blank < 0) throw new ArgumentOutOfRangeException(nameof(blank), $"the blank is {blank}, must not be negative");
+        if (width is < 1 or > PrefixBeamOptions.LargestWidth)
+            throw new ArgumentOutOfRangeException(
+                nameof(width),
+                $"the width is {width}, must be 1 to {PrefixBeamOptions.LargestWidth}"
+            );
+        if (blank < 0)
+            throw new ArgumentOutOfRangeException(nameof(blank), $"the blank is {blank}, must not be negative");
         (this.width, this.blank) = (width, blank);
     }
 
@@ -38,7 +44,8 @@ public sealed class BeamSearchDecoder
     /// <exception cref="ArgumentException">The blank is not one of the symbols.</exception>
     public IReadOnlyList<ScoredLabels> Decode(LogProbs logProbs)
     {
-        if (blank >= logProbs.V) throw new ArgumentException($"blank {blank} is not one of {logProbs.V} symbols", nameof(logProbs));
+        if (blank >= logProbs.V)
+            throw new ArgumentException($"blank {blank} is not one of {logProbs.V} symbols", nameof(logProbs));
         return logProbs.T <= LongestLinear ? Search<Linear>(logProbs) : Search<Logarithmic>(logProbs);
     }
 
@@ -86,34 +93,47 @@ public sealed class BeamSearchDecoder
         }
     }
 
-    private List<ScoredLabels> Search<TScale>(LogProbs logProbs) where TScale : struct, IScale
+    private List<ScoredLabels> Search<TScale>(LogProbs logProbs)
+        where TScale : struct, IScale
     {
         var beam = new List<Entry> { new(Labels.Empty, true, TScale.One) };
         for (var t = 0; t < logProbs.T; t++)
         {
             var next = new Entries<TScale>();
-            foreach (var entry in beam) next.Add(entry.Labels, true, TScale.Times(entry.Score, TScale.FromLog(logProbs[t][blank])));
+            foreach (var entry in beam)
+                next.Add(entry.Labels, true, TScale.Times(entry.Score, TScale.FromLog(logProbs[t][blank])));
             foreach (var entry in beam)
             {
                 for (var symbol = 0; symbol < logProbs.V; symbol++)
                 {
-                    if (symbol == blank) continue;
+                    if (symbol == blank)
+                        continue;
                     // A symbol after itself without a blank between them is the same label going on.
-                    var labels = !entry.EndsInBlank && entry.Labels.Last == symbol ? entry.Labels : entry.Labels.Followed(symbol);
+                    var labels =
+                        !entry.EndsInBlank && entry.Labels.Last == symbol
+                            ? entry.Labels
+                            : entry.Labels.Followed(symbol);
                     next.Add(labels, false, TScale.Times(entry.Score, TScale.FromLog(logProbs[t][symbol])));
                 }
             }
             beam = [.. next.All.OrderByDescending(entry => entry.Score).Take(width)]; // a stable sort
         }
         var merged = new Entries<TScale>();
-        foreach (var entry in beam) merged.Add(entry.Labels, true, entry.Score);
-        return [.. merged.All.OrderByDescending(entry => entry.Score).Select(entry => new ScoredLabels(entry.Labels.ToArray(), Math.Min(0, TScale.ToLog(entry.Score))))];
+        foreach (var entry in beam)
+            merged.Add(entry.Labels, true, entry.Score);
+        return
+        [
+            .. merged
+                .All.OrderByDescending(entry => entry.Score)
+                .Select(entry => new ScoredLabels(entry.Labels.ToArray(), Math.Min(0, TScale.ToLog(entry.Score)))),
+        ];
     }
 
     private readonly record struct Entry(Labels Labels, bool EndsInBlank, double Score);
 
     /// <summary>Entries in the order in which they arose; the scores of equal ones are added.</summary>
-    private sealed class Entries<TScale> where TScale : struct, IScale
+    private sealed class Entries<TScale>
+        where TScale : struct, IScale
     {
         private readonly Dictionary<(Labels, bool), int> places = [];
         private readonly List<Entry> entries = [];
@@ -122,7 +142,8 @@ public sealed class BeamSearchDecoder
 
         public void Add(Labels labels, bool endsInBlank, double score)
         {
-            if (places.TryAdd((labels, endsInBlank), entries.Count)) entries.Add(new Entry(labels, endsInBlank, score));
+            if (places.TryAdd((labels, endsInBlank), entries.Count))
+                entries.Add(new Entry(labels, endsInBlank, score));
             else
             {
                 var place = places[(labels, endsInBlank)];
@@ -137,9 +158,11 @@ public sealed class BeamSearchDecoder
         public static readonly Labels Empty = new(null, -1, 0, 17);
 
         private readonly Labels? before;
-        private readonly int length, hash;
+        private readonly int length,
+            hash;
 
-        private Labels(Labels? before, int last, int length, int hash) => (this.before, Last, this.length, this.hash) = (before, last, length, hash);
+        private Labels(Labels? before, int last, int length, int hash) =>
+            (this.before, Last, this.length, this.hash) = (before, last, length, hash);
 
         public int Last { get; }
 
@@ -148,17 +171,21 @@ public sealed class BeamSearchDecoder
         public int[] ToArray()
         {
             var labels = new int[length];
-            for (var node = this; node.before is not null; node = node.before) labels[node.length - 1] = node.Last;
+            for (var node = this; node.before is not null; node = node.before)
+                labels[node.length - 1] = node.Last;
             return labels;
         }
 
         public bool Equals(Labels? other)
         {
-            if (other is null || hash != other.hash || length != other.length) return false;
-            Labels? a = this, b = other;
+            if (other is null || hash != other.hash || length != other.length)
+                return false;
+            Labels? a = this,
+                b = other;
             while (!ReferenceEquals(a, b))
             {
-                if (a!.Last != b!.Last) return false;
+                if (a!.Last != b!.Last)
+                    return false;
                 (a, b) = (a.before, b.before);
             }
             return true;

@@ -14,10 +14,11 @@ public sealed class GreedyDecoder(int blank = 0)
     /// <exception cref="ArgumentException">The blank is not one of the symbols.</exception>
     public Hypothesis Decode(LogProbs logProbs)
     {
-        if ((uint)blank >= (uint)logProbs.V) throw new ArgumentException($"blank {blank} is not one of {logProbs.V} symbols", nameof(logProbs));
+        if ((uint)blank >= (uint)logProbs.V)
+            throw new ArgumentException($"blank {blank} is not one of {logProbs.V} symbols", nameof(logProbs));
         var labels = new List<LabelSpan>();
         var score = 0.0;
-        for (var t = 0; t < logProbs.T;)
+        for (var t = 0; t < logProbs.T; )
         {
             var symbol = Best(logProbs[t]);
             var (start, probability) = (t, 0.0);
@@ -26,7 +27,8 @@ public sealed class GreedyDecoder(int blank = 0)
                 score += logProbs[t][symbol];
                 probability += Math.Exp(logProbs[t][symbol]);
             }
-            if (symbol != blank) labels.Add(new LabelSpan(symbol, start, t, Math.Min(1, probability / (t - start))));
+            if (symbol != blank)
+                labels.Add(new LabelSpan(symbol, start, t, Math.Min(1, probability / (t - start))));
         }
         return new Hypothesis(labels, score);
     }
@@ -37,7 +39,12 @@ public sealed class GreedyDecoder(int blank = 0)
     public IReadOnlyList<Hypothesis> Decode(IReadOnlyList<LogProbs> batch, ThreadTeam? team = null)
     {
         var results = new Hypothesis[batch.Count];
-        (team ?? ThreadTeam.Default).For(batch.Count, (this, batch, results), static (in (GreedyDecoder Decoder, IReadOnlyList<LogProbs> Batch, Hypothesis[] Results) s, int b) => s.Results[b] = s.Decoder.Decode(s.Batch[b]));
+        (team ?? ThreadTeam.Default).For(
+            batch.Count,
+            (this, batch, results),
+            static (in (GreedyDecoder Decoder, IReadOnlyList<LogProbs> Batch, Hypothesis[] Results) s, int b) =>
+                s.Results[b] = s.Decoder.Decode(s.Batch[b])
+        );
         return results;
     }
 
@@ -45,7 +52,8 @@ public sealed class GreedyDecoder(int blank = 0)
     {
         var best = 0;
         for (var v = 1; v < row.Length; v++)
-            if (row[v] > row[best]) best = v;
+            if (row[v] > row[best])
+                best = v;
         return best;
     }
 }

@@ -13,6 +13,7 @@ public sealed class PrefixBeamSearch
     private const int LargestExponent = 1000;
 
     private readonly PrefixBeamOptions options;
+
     // Null also where its weight is 0: then not even what it holds for impossible counts.
     private readonly NGramModel? languageModel;
     private readonly double bonus;
@@ -21,11 +22,14 @@ public sealed class PrefixBeamSearch
     private readonly Dictionary<int, double[]> languageRows = [];
     private readonly List<float> history = [];
 
-    private Entry[] beam, next;
+    private Entry[] beam,
+        next;
     private int beamCount = 1;
     private long scale; // probabilities are those of the beam times 2 to this
-    private int symbols = -1, step;
-    private double[] probabilities = [], ranked = [];
+    private int symbols = -1,
+        step;
+    private double[] probabilities = [],
+        ranked = [];
     private int[] likely = [];
 
     // For each entry and symbol, the latest step in which the entry's prefix with this symbol was in the beam itself.
@@ -39,7 +43,12 @@ public sealed class PrefixBeamSearch
         tree = new PrefixTree(languageModel?.StartState ?? 0);
         candidates = new Shortlist(options.Width);
         (beam, next) = (new Entry[options.Width], new Entry[options.Width]);
-        beam[0] = new Entry { Prefix = PrefixTree.Root, Blank = 1, Weight = 1 };
+        beam[0] = new Entry
+        {
+            Prefix = PrefixTree.Root,
+            Blank = 1,
+            Weight = 1,
+        };
         tree[PrefixTree.Root].Place = 0;
     }
 
@@ -55,7 +64,8 @@ public sealed class PrefixBeamSearch
     }
 
     /// <summary>The best hypotheses of the frames so far, the best first. More frames may follow.</summary>
-    public IReadOnlyList<Hypothesis> Finish() => Finish(symbols < 0 ? null : LogProbs.OfChecked([.. history], step, symbols));
+    public IReadOnlyList<Hypothesis> Finish() =>
+        Finish(symbols < 0 ? null : LogProbs.OfChecked([.. history], step, symbols));
 
     /// <summary>The best hypotheses of an utterance that comes as a whole.</summary>
     internal IReadOnlyList<Hypothesis> Decode(LogProbs logProbs)
@@ -66,26 +76,43 @@ public sealed class PrefixBeamSearch
 
     private void Search(LogProbs logProbs)
     {
-        if (symbols < 0) Begin(logProbs.V);
-        if (logProbs.V != symbols) throw new ArgumentException($"these frames have {logProbs.V} symbols, those before had {symbols}", nameof(logProbs));
-        for (var t = 0; t < logProbs.T; t++) Step(logProbs[t]);
+        if (symbols < 0)
+            Begin(logProbs.V);
+        if (logProbs.V != symbols)
+            throw new ArgumentException(
+                $"these frames have {logProbs.V} symbols, those before had {symbols}",
+                nameof(logProbs)
+            );
+        for (var t = 0; t < logProbs.T; t++)
+            Step(logProbs[t]);
     }
 
     private List<Hypothesis> Finish(LogProbs? frames)
     {
         var aligner = new CtcAligner(options.Blank);
-        return [.. Enumerable.Range(0, beamCount)
-            .Select(i => (beam[i].Prefix, Scores: Scores(beam[i])))
-            .Where(scored => !double.IsNegativeInfinity(scored.Scores.Acoustic))
-            .OrderByDescending(scored => scored.Scores.Acoustic + scored.Scores.Language + scored.Scores.Bonus)
-            .Take(options.Best)
-            .Select(scored => new Hypothesis(frames is null ? [] : aligner.Align(frames, tree.Labels(scored.Prefix)).Labels, scored.Scores.Acoustic, scored.Scores.Language, scored.Scores.Bonus))];
+        return
+        [
+            .. Enumerable
+                .Range(0, beamCount)
+                .Select(i => (beam[i].Prefix, Scores: Scores(beam[i])))
+                .Where(scored => !double.IsNegativeInfinity(scored.Scores.Acoustic))
+                .OrderByDescending(scored => scored.Scores.Acoustic + scored.Scores.Language + scored.Scores.Bonus)
+                .Take(options.Best)
+                .Select(scored => new Hypothesis(
+                    frames is null ? [] : aligner.Align(frames, tree.Labels(scored.Prefix)).Labels,
+                    scored.Scores.Acoustic,
+                    scored.Scores.Language,
+                    scored.Scores.Bonus
+                )),
+        ];
     }
 
     private void Begin(int count)
     {
-        if (options.Blank >= count) throw new ArgumentException($"blank {options.Blank} is not one of {count} symbols");
-        if (options.LanguageModel is { } model && model.Symbols != count) throw new ArgumentException($"the language model knows {model.Symbols} symbols, the frames have {count}");
+        if (options.Blank >= count)
+            throw new ArgumentException($"blank {options.Blank} is not one of {count} symbols");
+        if (options.LanguageModel is { } model && model.Symbols != count)
+            throw new ArgumentException($"the language model knows {model.Symbols} symbols, the frames have {count}");
         symbols = count;
         (probabilities, ranked) = (new double[count], new double[count]);
         likely = new int[count];
@@ -95,15 +122,19 @@ public sealed class PrefixBeamSearch
     {
         step++;
         VectorMath.Exp(frame, probabilities);
-        if (options.TopSymbols > 0 && options.TopSymbols < symbols || options.ProbabilityMass < 1) DropUnlikely();
+        if (options.TopSymbols > 0 && options.TopSymbols < symbols || options.ProbabilityMass < 1)
+            DropUnlikely();
         candidates.Clear();
         CollectStays();
         var most = 0.0;
-        for (var i = 0; i < beamCount; i++) most = Math.Max(most, beam[i].Most);
+        for (var i = 0; i < beamCount; i++)
+            most = Math.Max(most, beam[i].Most);
         var count = CollectLikely(most);
-        for (var i = 0; i < beamCount; i++) CollectExtensions(i, count);
+        for (var i = 0; i < beamCount; i++)
+            CollectExtensions(i, count);
         TakeUp(candidates.Sorted());
-        if (tree.IsLarge) PruneTree();
+        if (tree.IsLarge)
+            PruneTree();
     }
 
     /// <summary>Sets to zero the probabilities of symbols that the options leave out; of equal ones the smaller symbols stay.</summary>
@@ -113,24 +144,29 @@ public sealed class PrefixBeamSearch
         var largest = ranked.AsSpan(0, limit);
         foreach (var probability in probabilities)
         {
-            if (count == limit && probability <= largest[limit - 1]) continue;
+            if (count == limit && probability <= largest[limit - 1])
+                continue;
             var place = count < limit ? count++ : limit - 1;
-            for (; place > 0 && largest[place - 1] < probability; place--) largest[place] = largest[place - 1];
+            for (; place > 0 && largest[place - 1] < probability; place--)
+                largest[place] = largest[place - 1];
             largest[place] = probability;
         }
         var mass = 0.0;
         for (var i = 0; i < count; mass += largest[i++])
-            if (mass >= options.ProbabilityMass) count = i;
+            if (mass >= options.ProbabilityMass)
+                count = i;
         var least = largest[count - 1];
         var equals = count - largest[..count].IndexOf(least);
         for (var symbol = 0; symbol < symbols; symbol++)
-            if (probabilities[symbol] < least || probabilities[symbol] == least && equals-- <= 0) probabilities[symbol] = 0;
+            if (probabilities[symbol] < least || probabilities[symbol] == least && equals-- <= 0)
+                probabilities[symbol] = 0;
     }
 
     /// <summary>What every entry has after the frame without growing (S1, S2), and which entries are children of others.</summary>
     private void CollectStays()
     {
-        if (grownAt.Length < beamCount * symbols) grownAt = new int[Math.Min(options.Width, 2 * beamCount) * symbols];
+        if (grownAt.Length < beamCount * symbols)
+            grownAt = new int[Math.Min(options.Width, 2 * beamCount) * symbols];
         for (var i = 0; i < beamCount; i++)
         {
             ref var entry = ref beam[i];
@@ -154,9 +190,11 @@ public sealed class PrefixBeamSearch
         var (count, threshold) = (0, candidates.Threshold);
         for (var symbol = 0; symbol < symbols; symbol++)
         {
-            if (!(probabilities[symbol] > 0 && most * probabilities[symbol] >= threshold) || symbol == options.Blank) continue;
+            if (!(probabilities[symbol] > 0 && most * probabilities[symbol] >= threshold) || symbol == options.Blank)
+                continue;
             var place = count++;
-            for (; place > 0 && probabilities[symbol] > probabilities[likely[place - 1]]; place--) likely[place] = likely[place - 1];
+            for (; place > 0 && probabilities[symbol] > probabilities[likely[place - 1]]; place--)
+                likely[place] = likely[place - 1];
             likely[place] = symbol;
         }
         return count;
@@ -169,10 +207,13 @@ public sealed class PrefixBeamSearch
         {
             var symbol = likely[i];
             // Symbols come in order of probability: none of the rest can reach the beam.
-            if (entry.Most * probabilities[symbol] < candidates.Threshold) break;
-            if (grownAt[place * symbols + symbol] == step) continue;
+            if (entry.Most * probabilities[symbol] < candidates.Threshold)
+                break;
+            if (grownAt[place * symbols + symbol] == step)
+                continue;
             var rank = Extension(entry, symbol) * entry.Weight * (entry.LanguageRow is { } row ? row[symbol] : bonus);
-            if (rank > 0 && rank >= candidates.Threshold) candidates.Add(new Candidate(rank, place, symbol));
+            if (rank > 0 && rank >= candidates.Threshold)
+                candidates.Add(new Candidate(rank, place, symbol));
         }
     }
 
@@ -186,15 +227,17 @@ public sealed class PrefixBeamSearch
     /// </summary>
     private void TakeUp(ReadOnlySpan<Candidate> chosen)
     {
-        for (var i = 0; i < beamCount; i++) tree[beam[i].Prefix].Place = -1;
+        for (var i = 0; i < beamCount; i++)
+            tree[beam[i].Prefix].Place = -1;
         var largest = 0.0;
         for (var i = 0; i < chosen.Length; i++)
         {
             ref readonly var from = ref beam[chosen[i].Entry];
             ref var to = ref next[i];
-            (to.Prefix, to.Blank, to.Label) = chosen[i].Symbol < 0
-                ? (from.Prefix, from.BlankStays, from.LabelStays)
-                : (tree.Child(from.Prefix, chosen[i].Symbol, languageModel), 0, Extension(from, chosen[i].Symbol));
+            (to.Prefix, to.Blank, to.Label) =
+                chosen[i].Symbol < 0
+                    ? (from.Prefix, from.BlankStays, from.LabelStays)
+                    : (tree.Child(from.Prefix, chosen[i].Symbol, languageModel), 0, Extension(from, chosen[i].Symbol));
             largest = Math.Max(largest, to.Total);
         }
         (beam, next, beamCount) = (next, beam, chosen.Length);
@@ -215,33 +258,48 @@ public sealed class PrefixBeamSearch
     private void PruneTree()
     {
         var kept = new int[beamCount];
-        for (var i = 0; i < beamCount; i++) kept[i] = beam[i].Prefix;
+        for (var i = 0; i < beamCount; i++)
+            kept[i] = beam[i].Prefix;
         tree.Prune(kept);
-        for (var i = 0; i < beamCount; i++) beam[i].Prefix = kept[i];
+        for (var i = 0; i < beamCount; i++)
+            beam[i].Prefix = kept[i];
     }
 
     /// <summary>e^(weight * log p(symbol | state) + bonus) for every label, and behind them the largest.</summary>
     private double[] LanguageRow(int state)
     {
-        if (languageRows.TryGetValue(state, out var row)) return row;
+        if (languageRows.TryGetValue(state, out var row))
+            return row;
         row = new double[symbols + 1];
         for (var symbol = 0; symbol < symbols; symbol++)
         {
-            if (symbol == options.Blank) continue;
-            row[symbol] = Math.Exp(options.LanguageModelWeight * languageModel!.Next(state, symbol).LogProbability + options.LengthBonus);
+            if (symbol == options.Blank)
+                continue;
+            row[symbol] = Math.Exp(
+                options.LanguageModelWeight * languageModel!.Next(state, symbol).LogProbability + options.LengthBonus
+            );
             row[symbols] = Math.Max(row[symbols], row[symbol]);
         }
         return languageRows[state] = row;
     }
 
     private double LogWeight(int prefix) =>
-        tree[prefix].Length == 0 ? 0 : (languageModel is null ? 0 : options.LanguageModelWeight * tree[prefix].Language) + options.LengthBonus * tree[prefix].Length;
+        tree[prefix].Length == 0
+            ? 0
+            : (languageModel is null ? 0 : options.LanguageModelWeight * tree[prefix].Language)
+                + options.LengthBonus * tree[prefix].Length;
 
     private (double Acoustic, double Language, double Bonus) Scores(in Entry entry)
     {
         ref readonly var prefix = ref tree[entry.Prefix];
-        var language = languageModel is { } model ? options.LanguageModelWeight * (prefix.Language + model.End(prefix.LanguageState)) : 0;
-        return (Math.Min(0, Math.Log(entry.Total) + scale * Math.Log(2)), language, options.LengthBonus * prefix.Length);
+        var language = languageModel is { } model
+            ? options.LanguageModelWeight * (prefix.Language + model.End(prefix.LanguageState))
+            : 0;
+        return (
+            Math.Min(0, Math.Log(entry.Total) + scale * Math.Log(2)),
+            language,
+            options.LengthBonus * prefix.Length
+        );
     }
 
     /// <summary>A prefix in the beam.</summary>
@@ -260,7 +318,8 @@ public sealed class PrefixBeamSearch
         public double Weight;
 
         /// <summary>Of the current frame: both probabilities if the prefix does not grow.</summary>
-        public double BlankStays, LabelStays;
+        public double BlankStays,
+            LabelStays;
 
         /// <summary>Of the current frame: the largest rank that it can give to a longer one, for a symbol of probability 1.</summary>
         public double Most;

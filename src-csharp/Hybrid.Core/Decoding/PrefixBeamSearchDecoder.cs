@@ -38,13 +38,27 @@ public sealed record PrefixBeamOptions
     {
         var culture = System.Globalization.CultureInfo.InvariantCulture;
         var problems = new List<string>();
-        if (Width is < 1 or > LargestWidth) problems.Add($"beam width is {Width}, must be 1 to {LargestWidth}");
-        if (Best < 1) problems.Add($"number of hypotheses is {Best}, must be at least 1");
-        if (TopSymbols < 0) problems.Add($"number of symbols per frame is {TopSymbols}, must be at least 1, or 0 for all");
-        if (ProbabilityMass is not (> 0 and <= 1)) problems.Add(string.Create(culture, $"probability mass is {ProbabilityMass}, must be in (0, 1]"));
-        if (!double.IsFinite(LanguageModelWeight) || LanguageModelWeight < 0) problems.Add(string.Create(culture, $"weight of the language model is {LanguageModelWeight}, must not be negative"));
-        if (!(Math.Abs(LengthBonus) <= LargestLengthBonus)) problems.Add(string.Create(culture, $"length bonus is {LengthBonus}, must be -{LargestLengthBonus} to {LargestLengthBonus}"));
-        if (Blank < 0) problems.Add($"blank is {Blank}, must not be negative");
+        if (Width is < 1 or > LargestWidth)
+            problems.Add($"beam width is {Width}, must be 1 to {LargestWidth}");
+        if (Best < 1)
+            problems.Add($"number of hypotheses is {Best}, must be at least 1");
+        if (TopSymbols < 0)
+            problems.Add($"number of symbols per frame is {TopSymbols}, must be at least 1, or 0 for all");
+        if (ProbabilityMass is not (> 0 and <= 1))
+            problems.Add(string.Create(culture, $"probability mass is {ProbabilityMass}, must be in (0, 1]"));
+        if (!double.IsFinite(LanguageModelWeight) || LanguageModelWeight < 0)
+            problems.Add(
+                string.Create(culture, $"weight of the language model is {LanguageModelWeight}, must not be negative")
+            );
+        if (!(Math.Abs(LengthBonus) <= LargestLengthBonus))
+            problems.Add(
+                string.Create(
+                    culture,
+                    $"length bonus is {LengthBonus}, must be -{LargestLengthBonus} to {LargestLengthBonus}"
+                )
+            );
+        if (Blank < 0)
+            problems.Add($"blank is {Blank}, must not be negative");
         return problems;
     }
 }
@@ -68,7 +82,8 @@ public sealed class PrefixBeamSearchDecoder
     public PrefixBeamSearchDecoder(PrefixBeamOptions? options = null)
     {
         this.options = options ?? new PrefixBeamOptions();
-        if (this.options.Validate() is { Count: > 0 } problems) throw new ArgumentException(string.Join("; ", problems), nameof(options));
+        if (this.options.Validate() is { Count: > 0 } problems)
+            throw new ArgumentException(string.Join("; ", problems), nameof(options));
     }
 
     /// <summary>The best hypotheses of an utterance, the best first; none where all have probability 0, or a language model forbids them.</summary>

@@ -9,14 +9,24 @@ internal sealed class PrefixTree
     /// <summary>The empty sequence.</summary>
     public const int Root = 0;
 
-    private const int None = -1, PruneAbove = 1 << 16;
+    private const int None = -1,
+        PruneAbove = 1 << 16;
 
     private Node[] nodes = new Node[1024];
-    private int count = 1, pruneAbove = PruneAbove;
+    private int count = 1,
+        pruneAbove = PruneAbove;
 
     /// <param name="languageState">The language model's state before the first label.</param>
     public PrefixTree(int languageState) =>
-        nodes[Root] = new Node { Parent = None, Symbol = None, FirstChild = None, Sibling = None, Place = None, LanguageState = languageState };
+        nodes[Root] = new Node
+        {
+            Parent = None,
+            Symbol = None,
+            FirstChild = None,
+            Sibling = None,
+            Place = None,
+            LanguageState = languageState,
+        };
 
     /// <summary>Whether so many nodes have gathered that those without use are worth a search.</summary>
     public bool IsLarge => count > pruneAbove;
@@ -27,8 +37,10 @@ internal sealed class PrefixTree
     public int Child(int parent, int symbol, NGramModel? languageModel)
     {
         for (var child = nodes[parent].FirstChild; child != None; child = nodes[child].Sibling)
-            if (nodes[child].Symbol == symbol) return child;
-        if (count == nodes.Length) Array.Resize(ref nodes, 2 * count);
+            if (nodes[child].Symbol == symbol)
+                return child;
+        if (count == nodes.Length)
+            Array.Resize(ref nodes, 2 * count);
         var (language, state) = languageModel?.Next(nodes[parent].LanguageState, symbol) ?? (0, 0);
         ref var above = ref nodes[parent];
         nodes[count] = new Node
@@ -50,7 +62,8 @@ internal sealed class PrefixTree
     public int[] Labels(int node)
     {
         var labels = new int[nodes[node].Length];
-        for (; node != Root; node = nodes[node].Parent) labels[nodes[node].Length - 1] = nodes[node].Symbol;
+        for (; node != Root; node = nodes[node].Parent)
+            labels[nodes[node].Length - 1] = nodes[node].Symbol;
         return labels;
     }
 
@@ -61,12 +74,14 @@ internal sealed class PrefixTree
         var used = new bool[count];
         used[Root] = true;
         foreach (var leaf in kept)
-            for (var node = leaf; !used[node]; node = nodes[node].Parent) used[node] = true;
+            for (var node = leaf; !used[node]; node = nodes[node].Parent)
+                used[node] = true;
         var renamed = new int[count];
         var (old, left) = (nodes, 0);
         for (var node = 0; node < count; node++)
         {
-            if (!used[node]) continue;
+            if (!used[node])
+                continue;
             renamed[node] = left;
             ref var moved = ref nodes[left];
             moved = old[node];
@@ -79,7 +94,8 @@ internal sealed class PrefixTree
             }
             left++;
         }
-        for (var i = 0; i < kept.Length; i++) kept[i] = renamed[kept[i]];
+        for (var i = 0; i < kept.Length; i++)
+            kept[i] = renamed[kept[i]];
         count = left;
         pruneAbove = Math.Max(PruneAbove, 2 * count);
     }
@@ -106,6 +122,7 @@ internal sealed class PrefixTree
         public double Language;
 
         /// <summary>The longer by one label that was made last, and the one made before this one; -1 for none.</summary>
-        internal int FirstChild, Sibling;
+        internal int FirstChild,
+            Sibling;
     }
 }

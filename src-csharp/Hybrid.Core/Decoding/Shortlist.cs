@@ -28,12 +28,15 @@ internal sealed class Shortlist(int width)
     {
         if (count == width)
         {
-            if (candidate.CompareTo(heap[0]) < 0) SinkFromTop(candidate);
+            if (candidate.CompareTo(heap[0]) < 0)
+                SinkFromTop(candidate);
             return;
         }
-        if (count == heap.Length) Array.Resize(ref heap, Math.Min(width, 2 * count));
+        if (count == heap.Length)
+            Array.Resize(ref heap, Math.Min(width, 2 * count));
         var place = count++;
-        for (; place > 0 && candidate.CompareTo(heap[(place - 1) / 2]) > 0; place = (place - 1) / 2) heap[place] = heap[(place - 1) / 2];
+        for (; place > 0 && candidate.CompareTo(heap[(place - 1) / 2]) > 0; place = (place - 1) / 2)
+            heap[place] = heap[(place - 1) / 2];
         heap[place] = candidate;
     }
 
@@ -49,8 +52,10 @@ internal sealed class Shortlist(int width)
         var place = 0;
         for (var child = 1; child < count; child = 2 * place + 1)
         {
-            if (child + 1 < count && heap[child + 1].CompareTo(heap[child]) > 0) child++;
-            if (heap[child].CompareTo(candidate) < 0) break;
+            if (child + 1 < count && heap[child + 1].CompareTo(heap[child]) > 0)
+                child++;
+            if (heap[child].CompareTo(candidate) < 0)
+                break;
             heap[place] = heap[child];
             place = child;
         }

@@ -7,24 +7,31 @@ namespace Hybrid.Core;
 public static partial class Gemm
 {
     /// <summary>A block of A as its tiles lie: packed one behind the other, or in the matrix.</summary>
-    private readonly unsafe struct Tiles<R> where R : unmanaged, IBinaryFloatingPointIeee754<R>
+    private readonly unsafe struct Tiles<TReal>
+        where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
     {
-        private readonly R* a;
-        private readonly nint rowStride, kStride, jump;
+        private readonly TReal* a;
+        private readonly nint rowStride,
+            kStride,
+            jump;
         private readonly int run = int.MaxValue;
 
-        public Tiles(R* packed, int depth)
+        public Tiles(TReal* packed, int depth)
         {
             a = packed;
             (rowStride, IsPacked) = (depth, true);
         }
 
         /// <summary>From a row and a k on; rows lie evenly, and so do k or groups of them.</summary>
-        public Tiles(in Product<R> product, int row, int k)
+        public Tiles(in Product<TReal> product, int row, int k)
         {
             a = product.A + product.RowsA.At(row) + product.ColumnsA.At(k);
             (rowStride, kStride) = (product.RowsA.Stride, product.ColumnsA.Stride);
-            if (!product.ColumnsA.IsEven) (run, jump) = (product.ColumnsA.Group, product.ColumnsA.GroupStride - product.ColumnsA.Group * (nint)product.ColumnsA.Stride);
+            if (!product.ColumnsA.IsEven)
+                (run, jump) = (
+                    product.ColumnsA.Group,
+                    product.ColumnsA.GroupStride - product.ColumnsA.Group * (nint)product.ColumnsA.Stride
+                );
         }
 
         public bool IsPacked { get; }
@@ -33,19 +40,41 @@ public static partial class Gemm
         public bool IsSideBySide => IsPacked || rowStride == 1 && run == int.MaxValue;
 
         /// <summary>The tile of so many rows that begins with this one.</summary>
-        public Strip<R> Tile(int row, int rows) => IsPacked ? new(a + row * rowStride, 1, rows) : new(a + row * rowStride, rowStride, kStride, run, jump);
+        public Strip<TReal> Tile(int row, int rows) =>
+            IsPacked ? new(a + row * rowStride, 1, rows) : new(a + row * rowStride, rowStride, kStride, run, jump);
     }
 
     /// <summary>What a product is made of, as the inner loops see it.</summary>
-    private readonly unsafe struct Product<R> where R : unmanaged, IBinaryFloatingPointIeee754<R>
+    private readonly unsafe struct Product<TReal>
+        where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
     {
         /// <summary>The factors, the product, and what it is added to: nothing, C itself, or one row for all.</summary>
-        public readonly R* A, B, C, Initial;
-        public readonly Axis RowsA, ColumnsA, RowsB, ColumnsB;
-        public readonly int M, N, K, StrideC, StrideInitial;
-        public readonly bool IsPacked, Backwards;
+        public readonly TReal* A,
+            B,
+            C,
+            Initial;
+        public readonly Axis RowsA,
+            ColumnsA,
+            RowsB,
+            ColumnsB;
+        public readonly int M,
+            N,
+            K,
+            StrideC,
+            StrideInitial;
+        public readonly bool IsPacked,
+            ReversePanels;
 
-        public Product(WindowView<R> a, R* pa, WindowView<R> b, R* pb, MatrixView<R> c, R* pc, R* initial, int strideInitial)
+        public Product(
+            WindowView<TReal> a,
+            TReal* pa,
+            WindowView<TReal> b,
+            TReal* pb,
+            MatrixView<TReal> c,
+            TReal* pc,
+            TReal* initial,
+            int strideInitial
+        )
         {
             A = pa + a.Offset;
             B = pb + b.Offset;
@@ -56,60 +85,105 @@ public static partial class Gemm
             (StrideC, StrideInitial) = (c.RowStride, strideInitial);
         }
 
-        public Product(WindowView<R> a, R* pa, PackedMatrix<R> b, R* pb, MatrixView<R> c, R* pc, R* initial, int strideInitial, bool backwards = false)
-            : this(a, pa, default(WindowView<R>), pb, c, pc, initial, strideInitial) => (IsPacked, Backwards) = (true, backwards);
+        public Product(
+            WindowView<TReal> a,
+            TReal* pa,
+            PackedMatrix<TReal> b,
+            TReal* pb,
+            MatrixView<TReal> c,
+            TReal* pc,
+            TReal* initial,
+            int strideInitial,
+            bool reversePanels = false
+        )
+            : this(a, pa, default(WindowView<TReal>), pb, c, pc, initial, strideInitial) =>
+            (IsPacked, ReversePanels) = (true, reversePanels);
 
         public long Work => (long)M * N * K;
 
-        public R* InitialAt(int row, int column) => Initial is null ? null : Initial + (long)row * StrideInitial + column;
+        public TReal* InitialAt(int row, int column) =>
+            Initial is null ? null : Initial + (long)row * StrideInitial + column;
     }
 
     /// <summary>Panels of B, each <see cref="Stride"/> elements behind the one before, as are their rows by <see cref="RowStride"/>.</summary>
-    private readonly unsafe struct Panels<R>(R* first, long stride, nint rowStride) where R : unmanaged
+    private readonly unsafe struct Panels<TReal>(TReal* first, long stride, nint rowStride)
+        where TReal : unmanaged
     {
-        public R* First => first;
+        public TReal* First => first;
 
         public long Stride => stride;
 
         public nint RowStride => rowStride;
 
         /// <summary>Those from this one on.</summary>
-        public Panels<R> From(int panel) => new(first + panel * stride, stride, rowStride);
+        public Panels<TReal> From(int panel) => new(first + panel * stride, stride, rowStride);
     }
 
     /// <summary>Some k and some columns of a product's B: to be packed, or where they lie.</summary>
-    private readonly unsafe struct Block<R> where R : unmanaged, IBinaryFloatingPointIeee754<R>
+    private readonly unsafe struct Block<TReal>
+        where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
     {
-        public readonly Product<R> Product;
-        public readonly int K, Depth, Column, Columns;
-        public readonly R* Packed;
-        public readonly Panels<R> Panels;
+        public readonly Product<TReal> Product;
+        public readonly int K,
+            Depth,
+            Column,
+            Columns;
+        public readonly TReal* Packed;
+        public readonly Panels<TReal> Panels;
 
-        public Block(in Product<R> product, int k, int depth, int column, int mostColumns, R* packed)
+        public Block(in Product<TReal> product, int k, int depth, int column, int mostColumns, TReal* packed)
         {
             (Product, K, Depth, Column) = (product, k, depth, column);
             Packed = packed;
             Columns = Math.Clamp(product.N - column, 0, mostColumns);
-            var width = PanelWidth<R>();
-            Panels = ReadsBInPlace ? new Panels<R>(product.B + product.RowsB.At(k) + column, width, product.RowsB.Stride) : new Panels<R>(packed, (long)depth * width, width);
+            var width = PanelWidth<TReal>();
+            Panels = ReadsBInPlace
+                ? new Panels<TReal>(product.B + product.RowsB.At(k) + column, width, product.RowsB.Stride)
+                : new Panels<TReal>(packed, (long)depth * width, width);
         }
 
         /// <summary>Whether the rows of a tile of A lie side by side, and those of the next k near.</summary>
-        public bool ReadsAInPlace => Product.RowsA.Stride == 1 && Product.ColumnsA.Stride * sizeof(R) <= DirectStrideA && Product.ColumnsA.Run(K) >= Depth;
+        public bool ReadsAInPlace =>
+            Product.RowsA.Stride == 1
+            && Product.ColumnsA.Stride * sizeof(TReal) <= DirectStrideA
+            && Product.ColumnsA.Run(K) >= Depth;
 
-        private bool ReadsBInPlace => Columns > 0 && Columns % PanelWidth<R>() == 0 && Product.RowsA.Length <= DirectRowsB
-            && Product.ColumnsB.Stride == 1 && Product.ColumnsB.IsEven && Product.RowsB.Stride * sizeof(R) <= DirectStrideB && Product.RowsB.Run(K) >= Depth;
+        private bool ReadsBInPlace =>
+            Columns > 0
+            && Columns % PanelWidth<TReal>() == 0
+            && Product.RowsA.Length <= DirectRowsB
+            && Product.ColumnsB.Stride == 1
+            && Product.ColumnsB.IsEven
+            && Product.RowsB.Stride * sizeof(TReal) <= DirectStrideB
+            && Product.RowsB.Run(K) >= Depth;
 
         /// <summary>Threads take a strip each.</summary>
-        public void Pack<TLanes>(ThreadTeam? team) where TLanes : struct, ILanes<TLanes, R>
+        public void Pack<TVector>(ThreadTeam? team)
+            where TVector : struct, ISimdVector<TVector, TReal>
         {
-            if (Columns == 0 || ReadsBInPlace) return;
-            var strip = team is null ? Columns : RoundUp(Divide(Columns, 2 * team.Threads), MicroKernel<R, TLanes>.Columns);
-            Share(team, Divide(Columns, strip), (this, strip), static (in (Block<R> Block, int Strip) s, int i) => s.Block.Pack<TLanes>(i * s.Strip, s.Strip));
+            if (Columns == 0 || ReadsBInPlace)
+                return;
+            var strip = team is null
+                ? Columns
+                : RoundUp(Divide(Columns, 2 * team.Threads), MicroKernel<TReal, TVector>.Columns);
+            Share(team, Divide(Columns, strip), (this, strip), static (in (Block<TReal> Block, int Strip) s, int i) =>
+                s.Block.Pack<TVector>(i * s.Strip, s.Strip)
+            );
         }
 
-        private void Pack<TLanes>(int first, int count) where TLanes : struct, ILanes<TLanes, R> =>
-            Gemm.Pack<R, TLanes>(Product.B, Product.ColumnsB, Column + first, Math.Min(count, Columns - first), Product.RowsB, K, Depth, isA: false, Packed + (long)first * Depth);
+        private void Pack<TVector>(int first, int count)
+            where TVector : struct, ISimdVector<TVector, TReal> =>
+            Gemm.Pack<TReal, TVector>(
+                Product.B,
+                Product.ColumnsB,
+                Column + first,
+                Math.Min(count, Columns - first),
+                Product.RowsB,
+                K,
+                Depth,
+                isA: false,
+                Packed + (long)first * Depth
+            );
     }
 
     /// <summary>A part of C, or of the columns of C that belong to a block of B.</summary>
@@ -123,14 +197,21 @@ public static partial class Gemm
     /// </summary>
     private readonly struct Grid
     {
-        private const int FewestRows = 24, TileRows = 12, OwnColumns = 1024;
+        private const int FewestRows = 24,
+            TileRows = 12,
+            OwnColumns = 1024;
 
-        private readonly int rows, columns, panelWidth, down = 1, across = 1;
+        private readonly int rows,
+            columns,
+            panelWidth,
+            down = 1,
+            across = 1;
 
         public Grid(int rows, int columns, int panelWidth, int threads, int partsPerThread)
         {
             (this.rows, this.columns, this.panelWidth) = (rows, columns, panelWidth);
-            if (threads == 1) return;
+            if (threads == 1)
+                return;
             var parts = partsPerThread * threads;
             var own = rows < columns ? Math.Clamp(columns / OwnColumns, 1, threads) : 1;
             down = Math.Clamp(rows / FewestRows, 1, parts / own);
@@ -143,29 +224,41 @@ public static partial class Gemm
         {
             get
             {
-                int i = index % down, j = index / down;
-                int row = Begin(i, down, rows, TileRows), column = Begin(j, across, columns, panelWidth);
-                return new Rectangle(row, Begin(i + 1, down, rows, TileRows) - row, column, Begin(j + 1, across, columns, panelWidth) - column);
+                int i = index % down,
+                    j = index / down;
+                int row = Begin(i, down, rows, TileRows),
+                    column = Begin(j, across, columns, panelWidth);
+                return new Rectangle(
+                    row,
+                    Begin(i + 1, down, rows, TileRows) - row,
+                    column,
+                    Begin(j + 1, across, columns, panelWidth) - column
+                );
             }
         }
 
         // Rounded, so that neighbours, which are one thread's, are as even together as each by itself.
-        private static int Begin(int part, int parts, int total, int unit) => Math.Min((int)((2L * Divide(total, unit) * part + parts) / (2 * parts)) * unit, total);
+        private static int Begin(int part, int parts, int total, int unit) =>
+            Math.Min((int)((2L * Divide(total, unit) * part + parts) / (2 * parts)) * unit, total);
     }
 
     /// <summary>Packing space of a thread.</summary>
-    private static unsafe class Scratch<R> where R : unmanaged
+    private static unsafe class Scratch<TReal>
+        where TReal : unmanaged
     {
-        [ThreadStatic] private static Memory<R> a, b;
+        [ThreadStatic]
+        private static Memory<TReal> a,
+            b;
 
-        public static R* A => Pointer(ref a, (BlockRows + 12) * BlockK);
+        public static TReal* A => Pointer(ref a, (MC + 12) * KC);
 
-        public static R* B => Pointer(ref b, PackedColumns * BlockK);
+        public static TReal* B => Pointer(ref b, NC * KC);
 
-        private static R* Pointer(ref Memory<R> memory, int length)
+        private static TReal* Pointer(ref Memory<TReal> memory, int length)
         {
-            if (memory.IsEmpty) memory = AlignedMemory.Allocate<R>(length);
-            return (R*)Unsafe.AsPointer(ref memory.Span[0]);
+            if (memory.IsEmpty)
+                memory = AlignedMemory.Allocate<TReal>(length);
+            return (TReal*)Unsafe.AsPointer(ref memory.Span[0]);
         }
     }
 }

@@ -16,29 +16,36 @@ namespace Hybrid.Core;
 public static partial class Gemm
 {
     // k per block at most: a tile of A (12 rows of float) then takes 24 KB of the first-level cache, and most products have one block.
-    private const int BlockK = 512;
+    private const int KC = 512;
 
     // Rows of A packed at a time: 240 x 512 floats, half of the second-level cache. A multiple of 12, 6 and 4 (tile rows).
-    private const int BlockRows = 240;
+    private const int MC = 240;
 
     // Columns of B packed at a time where B comes unpacked: 512 x 2048 floats, four megabytes of the third-level cache.
-    private const int PackedColumns = 2048;
+    private const int NC = 2048;
 
     // Columns of B that all tiles of a block of A meet before the next ones: 512 x 128 floats, a quarter of the second-level cache.
-    private const int BlockColumns = 128;
+    private const int PanelColumns = 128;
 
     // In front of a packed B, A is read where it lies if it has so few rows, those of a recurrent step, or meets so few columns, and at
     // least so many k lie evenly: packing it would cost more than it saves. A panel of B, cut at so many k, or at so many in whole groups
     // where they lie in groups, stays in the first-level cache until the last row has met it.
-    private const int DirectRows = 48, DirectColumns = 128, DirectRun = 16, DirectK = 256, DirectGroupsK = 200;
+    private const int DirectRows = 48,
+        DirectColumns = 128,
+        DirectRun = 16,
+        DirectK = 256,
+        DirectGroupsK = 200;
 
     // In front of a B that is not packed, A is read where it lies if its rows lie side by side and it is no more than so many bytes to
     // the next k; and so is B if it is no more than so many bytes to its next row, and so few rows of A meet it.
-    private const int DirectStrideA = 256, DirectStrideB = 2048, DirectRowsB = 512;
+    private const int DirectStrideA = 256,
+        DirectStrideB = 2048,
+        DirectRowsB = 512;
 
     // Rectangles of C for each thread: fewer where each begins anew with every block of B, unless they are of unequal weight,
     // as those of two products are, of which some rows belong to both.
-    private const int PartsPerThread = 4, PartsOfBlockPerThread = 2;
+    private const int PartsPerThread = 4,
+        PartsOfBlockPerThread = 2;
 
     /// <summary>C = A B, or C += A B, for any strides of A and B; rows of C are contiguous.</summary>
     /// <param name="a">[M, K]; may be a transposed view.</param>
@@ -47,49 +54,108 @@ public static partial class Gemm
     /// <param name="accumulate">Add to what C holds instead of replacing it.</param>
     /// <param name="team">Threads to share the work; the caller alone where null.</param>
     /// <exception cref="ArgumentException">Sizes do not fit each other.</exception>
-    public static void Multiply<R>(MatrixView<R> a, MatrixView<R> b, MatrixView<R> c, bool accumulate = false, ThreadTeam? team = null)
-        where R : unmanaged, IBinaryFloatingPointIeee754<R> => Multiply(a, (WindowView<R>)b, c, accumulate, team);
+    public static void Multiply<TReal>(
+        MatrixView<TReal> a,
+        MatrixView<TReal> b,
+        MatrixView<TReal> c,
+        bool accumulate = false,
+        ThreadTeam? team = null
+    )
+        where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal> =>
+        Multiply(a, (WindowView<TReal>)b, c, accumulate, team);
 
     /// <summary>C = A B, or C += A B, with B packed beforehand.</summary>
-    /// <inheritdoc cref="Multiply{R}(MatrixView{R}, MatrixView{R}, MatrixView{R}, bool, ThreadTeam)"/>
-    public static void Multiply<R>(MatrixView<R> a, PackedMatrix<R> b, MatrixView<R> c, bool accumulate = false, ThreadTeam? team = null)
-        where R : unmanaged, IBinaryFloatingPointIeee754<R> => Multiply(a, b, c, accumulate, team, backwards: false);
+    /// <inheritdoc cref="Multiply{TReal}(MatrixView{TReal}, MatrixView{TReal}, MatrixView{TReal}, bool, ThreadTeam)"/>
+    public static void Multiply<TReal>(
+        MatrixView<TReal> a,
+        PackedMatrix<TReal> b,
+        MatrixView<TReal> c,
+        bool accumulate = false,
+        ThreadTeam? team = null
+    )
+        where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal> =>
+        Multiply(a, b, c, accumulate, team, reversePanels: false);
 
     /// <summary>
     /// The same; on one thread, a single row meets the panels from the last to the first if asked. One product after the
     /// other by weights that just exceed a cache would never find them there, if all began at the same end; in turns, they mostly do.
     /// </summary>
-    internal static unsafe void Multiply<R>(MatrixView<R> a, PackedMatrix<R> b, MatrixView<R> c, bool accumulate, ThreadTeam? team, bool backwards)
-        where R : unmanaged, IBinaryFloatingPointIeee754<R>
+    internal static unsafe void Multiply<TReal>(
+        MatrixView<TReal> a,
+        PackedMatrix<TReal> b,
+        MatrixView<TReal> c,
+        bool accumulate,
+        ThreadTeam? team,
+        bool reversePanels
+    )
+        where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
     {
-        CheckSizes<R>(a, b.K, b.N, c);
-        fixed (R* pa = a.Data.Span, pb = b.Panels, pc = c.Data.Span)
-            Run(new Product<R>(a, pa, b, pb, c, pc, accumulate ? pc : null, c.RowStride, backwards), default, team);
+        CheckSizes<TReal>(a, b.K, b.N, c);
+        fixed (
+            TReal* pa = a.Data.Span,
+                pb = b.Panels,
+                pc = c.Data.Span
+        )
+            Run(
+                new Product<TReal>(a, pa, b, pb, c, pc, accumulate ? pc : null, c.RowStride, reversePanels),
+                default,
+                team
+            );
     }
 
     /// <summary>
     /// C += A B and D += A E, each for some rows of A: those that both take come first, then those of C alone, then those of D
     /// alone. A is packed once for both products.
     /// </summary>
-    internal static unsafe void AddTwo<R>(MatrixView<R> a, MatrixView<R> b, MatrixView<R> c, MatrixView<R> e, MatrixView<R> d, ThreadTeam? team)
-        where R : unmanaged, IBinaryFloatingPointIeee754<R>
+    internal static unsafe void MultiplyWithSharedA<TReal>(
+        MatrixView<TReal> a,
+        MatrixView<TReal> b,
+        MatrixView<TReal> c,
+        MatrixView<TReal> e,
+        MatrixView<TReal> d,
+        ThreadTeam? team
+    )
+        where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
     {
         if (c.Rows > a.Rows || d.Rows > a.Rows || c.Rows + d.Rows < a.Rows)
-            throw new ArgumentException($"products of {c.Rows} and {d.Rows} rows are not what {a.Rows} rows give", nameof(a));
-        CheckSizes<R>(a.SliceRows(0, c.Rows), b.Rows, b.Columns, c);
-        CheckSizes<R>(a.SliceRows(0, d.Rows), e.Rows, e.Columns, d);
-        fixed (R* pa = a.Data.Span, pb = b.Data.Span, pc = c.Data.Span, pe = e.Data.Span, pd = d.Data.Span)
-            Run(new Product<R>(a, pa, (WindowView<R>)b, pb, c, pc, pc, c.RowStride), new Product<R>(a, pa, (WindowView<R>)e, pe, d, pd, pd, d.RowStride), team);
+            throw new ArgumentException(
+                $"products of {c.Rows} and {d.Rows} rows are not what {a.Rows} rows give",
+                nameof(a)
+            );
+        CheckSizes<TReal>(a.SliceRows(0, c.Rows), b.Rows, b.Columns, c);
+        CheckSizes<TReal>(a.SliceRows(0, d.Rows), e.Rows, e.Columns, d);
+        fixed (
+            TReal* pa = a.Data.Span,
+                pb = b.Data.Span,
+                pc = c.Data.Span,
+                pe = e.Data.Span,
+                pd = d.Data.Span
+        )
+            Run(
+                new Product<TReal>(a, pa, (WindowView<TReal>)b, pb, c, pc, pc, c.RowStride),
+                new Product<TReal>(a, pa, (WindowView<TReal>)e, pe, d, pd, pd, d.RowStride),
+                team
+            );
     }
 
     /// <summary>The same where B is read through windows.</summary>
-    internal static unsafe void Multiply<R>(WindowView<R> a, WindowView<R> b, MatrixView<R> c, bool accumulate, ThreadTeam? team)
-        where R : unmanaged, IBinaryFloatingPointIeee754<R>
+    internal static unsafe void Multiply<TReal>(
+        WindowView<TReal> a,
+        WindowView<TReal> b,
+        MatrixView<TReal> c,
+        bool accumulate,
+        ThreadTeam? team
+    )
+        where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
     {
         CheckSizes(a, b.Rows.Length, b.Columns.Length, c);
         b.Check();
-        fixed (R* pa = a.Data.Span, pb = b.Data.Span, pc = c.Data.Span)
-            Run(new Product<R>(a, pa, b, pb, c, pc, accumulate ? pc : null, c.RowStride), default, team);
+        fixed (
+            TReal* pa = a.Data.Span,
+                pb = b.Data.Span,
+                pc = c.Data.Span
+        )
+            Run(new Product<TReal>(a, pa, b, pb, c, pc, accumulate ? pc : null, c.RowStride), default, team);
     }
 
     /// <summary>C = A B + bias in every row, where A is read through windows.</summary>
@@ -98,82 +164,134 @@ public static partial class Gemm
     /// <param name="bias">[N], or nothing.</param>
     /// <param name="c">[M, N]; overlaps neither factor.</param>
     /// <param name="team">Threads to share the work.</param>
-    internal static unsafe void Multiply<R>(WindowView<R> a, PackedMatrix<R> b, ReadOnlySpan<R> bias, MatrixView<R> c, ThreadTeam? team)
-        where R : unmanaged, IBinaryFloatingPointIeee754<R>
+    internal static unsafe void Multiply<TReal>(
+        WindowView<TReal> a,
+        PackedMatrix<TReal> b,
+        ReadOnlySpan<TReal> bias,
+        MatrixView<TReal> c,
+        ThreadTeam? team
+    )
+        where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
     {
         CheckSizes(a, b.K, b.N, c);
-        if (bias.Length > 0 && bias.Length != b.N) throw new ArgumentException($"a bias of {bias.Length} does not fit {b.N} columns", nameof(bias));
-        fixed (R* pa = a.Data.Span, pb = b.Panels, pc = c.Data.Span, pBias = bias)
-            Run(new Product<R>(a, pa, b, pb, c, pc, pBias, 0), default, team);
+        if (bias.Length > 0 && bias.Length != b.N)
+            throw new ArgumentException($"a bias of {bias.Length} does not fit {b.N} columns", nameof(bias));
+        fixed (
+            TReal* pa = a.Data.Span,
+                pb = b.Panels,
+                pc = c.Data.Span,
+                pBias = bias
+        )
+            Run(new Product<TReal>(a, pa, b, pb, c, pc, pBias, 0), default, team);
     }
 
     /// <summary>Columns of a panel of packed B on this machine.</summary>
-    internal static int PanelWidth<R>() where R : unmanaged, IBinaryFloatingPointIeee754<R> =>
-        Vector512.IsHardwareAccelerated ? MicroKernel<R, Lanes512<R>>.Columns
-        : Vector128.IsHardwareAccelerated ? MicroKernel<R, Lanes256<R>>.Columns
-        : MicroKernel<R, Lanes1<R>>.Columns;
+    internal static int PanelWidth<TReal>()
+        where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal> =>
+        Vector512.IsHardwareAccelerated ? MicroKernel<TReal, SimdVector512<TReal>>.Columns
+        : Vector128.IsHardwareAccelerated ? MicroKernel<TReal, SimdVector256<TReal>>.Columns
+        : MicroKernel<TReal, ScalarVector<TReal>>.Columns;
 
-    internal static int PanelCount<R>(int columns) where R : unmanaged, IBinaryFloatingPointIeee754<R> =>
-        (columns + PanelWidth<R>() - 1) / PanelWidth<R>();
+    internal static int PanelCount<TReal>(int columns)
+        where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal> =>
+        (columns + PanelWidth<TReal>() - 1) / PanelWidth<TReal>();
 
-    private static void CheckSizes<R>(WindowView<R> a, int k, int n, MatrixView<R> c) where R : unmanaged, IBinaryFloatingPointIeee754<R>
+    private static void CheckSizes<TReal>(WindowView<TReal> a, int k, int n, MatrixView<TReal> c)
+        where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
     {
         if (a.Columns.Length != k || a.Rows.Length != c.Rows || n != c.Columns)
-            throw new ArgumentException($"a [{a.Rows.Length}, {a.Columns.Length}] times [{k}, {n}] product does not fit [{c.Rows}, {c.Columns}]");
-        if (c.ColumnStride != 1) throw new ArgumentException("rows of the product must be contiguous", nameof(c));
+            throw new ArgumentException(
+                $"a [{a.Rows.Length}, {a.Columns.Length}] times [{k}, {n}] product does not fit [{c.Rows}, {c.Columns}]"
+            );
+        if (c.ColumnStride != 1)
+            throw new ArgumentException("rows of the product must be contiguous", nameof(c));
         a.Check();
     }
 
     /// <summary>One product, or two with the same A, the second of no columns where there is none.</summary>
-    private static void Run<R>(in Product<R> product, in Product<R> second, ThreadTeam? team) where R : unmanaged, IBinaryFloatingPointIeee754<R>
+    private static void Run<TReal>(in Product<TReal> product, in Product<TReal> second, ThreadTeam? team)
+        where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
     {
-        if (product.M == 0 || product.N + second.N == 0) return;
-        if (product.Work + second.Work < 1 << 15) team = null;
-        if (Vector512.IsHardwareAccelerated) Run<R, Lanes512<R>>(product, second, team);
-        else if (Vector128.IsHardwareAccelerated) Run<R, Lanes256<R>>(product, second, team);
-        else Run<R, Lanes1<R>>(product, second, team);
+        if (product.M == 0 || product.N + second.N == 0)
+            return;
+        if (product.Work + second.Work < 1 << 15)
+            team = null;
+        if (Vector512.IsHardwareAccelerated)
+            Run<TReal, SimdVector512<TReal>>(product, second, team);
+        else if (Vector128.IsHardwareAccelerated)
+            Run<TReal, SimdVector256<TReal>>(product, second, team);
+        else
+            Run<TReal, ScalarVector<TReal>>(product, second, team);
     }
 
-    private static unsafe void Run<R, TLanes>(in Product<R> product, in Product<R> second, ThreadTeam? team)
-        where R : unmanaged, IBinaryFloatingPointIeee754<R>
-        where TLanes : struct, ILanes<TLanes, R>
+    private static unsafe void Run<TReal, TVector>(
+        in Product<TReal> product,
+        in Product<TReal> second,
+        ThreadTeam? team
+    )
+        where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
+        where TVector : struct, ISimdVector<TVector, TReal>
     {
         var threads = team?.Threads ?? 1;
         if (product.IsPacked && threads == 1)
         {
             // What recurrent layers do at every step; the way over the grid would take 1 % of the time of a single row.
-            Compute<R, TLanes>(product, new Rectangle(0, product.M, 0, product.N));
+            Compute<TReal, TVector>(product, new Rectangle(0, product.M, 0, product.N));
             return;
         }
         if (product.IsPacked || product.K == 0)
         {
-            var grid = new Grid(product.M, product.N, MicroKernel<R, TLanes>.Columns, threads, PartsPerThread);
-            Share(team, grid.Count, (product, grid), static (in (Product<R> Product, Grid Grid) s, int i) => Compute<R, TLanes>(s.Product, s.Grid[i]));
+            var grid = new Grid(product.M, product.N, MicroKernel<TReal, TVector>.Columns, threads, PartsPerThread);
+            Share(team, grid.Count, (product, grid), static (in (Product<TReal> Product, Grid Grid) s, int i) =>
+                Compute<TReal, TVector>(s.Product, s.Grid[i])
+            );
             return;
         }
         // Columns of B are packed, if at all, once for all threads, then each takes rows of A. Two products take turns with half of the columns each.
-        var columnsAtOnce = second.N > 0 ? PackedColumns / 2 : PackedColumns;
-        var depth = Divide(product.K, Divide(product.K, BlockK));
+        var columnsAtOnce = second.N > 0 ? NC / 2 : NC;
+        var depth = Divide(product.K, Divide(product.K, KC));
         for (var k = 0; k < product.K; k += depth)
         {
             depth = Math.Min(depth, product.K - k);
             for (var j = 0; j < Math.Max(product.N, second.N); j += columnsAtOnce)
             {
-                var block = new Block<R>(product, k, depth, j, columnsAtOnce, Scratch<R>.B);
-                var other = new Block<R>(second, k, depth, j, columnsAtOnce, block.Packed + (long)depth * columnsAtOnce);
-                block.Pack<TLanes>(team);
-                other.Pack<TLanes>(team);
-                var grid = new Grid(product.RowsA.Length, Math.Max(block.Columns, other.Columns), MicroKernel<R, TLanes>.Columns, threads, second.N > 0 ? PartsPerThread : PartsOfBlockPerThread);
-                Share(team, grid.Count, (block, other, grid), static (in (Block<R> Block, Block<R> Other, Grid Grid) s, int i) => Compute<R, TLanes>(s.Block, s.Other, s.Grid[i]));
+                var block = new Block<TReal>(product, k, depth, j, columnsAtOnce, Scratch<TReal>.B);
+                var other = new Block<TReal>(
+                    second,
+                    k,
+                    depth,
+                    j,
+                    columnsAtOnce,
+                    block.Packed + (long)depth * columnsAtOnce
+                );
+                block.Pack<TVector>(team);
+                other.Pack<TVector>(team);
+                var grid = new Grid(
+                    product.RowsA.Length,
+                    Math.Max(block.Columns, other.Columns),
+                    MicroKernel<TReal, TVector>.Columns,
+                    threads,
+                    second.N > 0 ? PartsPerThread : PartsOfBlockPerThread
+                );
+                Share(
+                    team,
+                    grid.Count,
+                    (block, other, grid),
+                    static (in (Block<TReal> Block, Block<TReal> Other, Grid Grid) s, int i) =>
+                        Compute<TReal, TVector>(s.Block, s.Other, s.Grid[i])
+                );
             }
         }
     }
 
-    private static void Share<TState>(ThreadTeam? team, int count, in TState state, TeamWork<TState> work) where TState : struct
+    private static void Share<TState>(ThreadTeam? team, int count, in TState state, TeamWork<TState> work)
+        where TState : struct
     {
-        if (team is not null) team.For(count, state, work);
+        if (team is not null)
+            team.For(count, state, work);
         else
-            for (var i = 0; i < count; i++) work(state, i);
+            for (var i = 0; i < count; i++)
+                work(state, i);
     }
 
     private static int Divide(int total, int parts) => (total + parts - 1) / parts;
@@ -181,148 +299,312 @@ public static partial class Gemm
     private static int RoundUp(int value, int multiple) => Divide(value, multiple) * multiple;
 
     /// <summary>A rectangle of C, by one thread, where B comes packed.</summary>
-    private static unsafe void Compute<R, TLanes>(in Product<R> product, Rectangle at)
-        where R : unmanaged, IBinaryFloatingPointIeee754<R>
-        where TLanes : struct, ILanes<TLanes, R>
+    private static unsafe void Compute<TReal, TVector>(in Product<TReal> product, Rectangle at)
+        where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
+        where TVector : struct, ISimdVector<TVector, TReal>
     {
-        var width = MicroKernel<R, TLanes>.Columns;
+        var width = MicroKernel<TReal, TVector>.Columns;
         var (row, rows, column, columns) = at;
         if (product.K == 0)
         {
             for (var i = row; i < row + rows; i++)
             {
-                var to = new Span<R>(product.C + (long)i * product.StrideC + column, columns);
-                if (product.Initial is null) to.Clear();
-                else new ReadOnlySpan<R>(product.InitialAt(i, column), columns).CopyTo(to);
+                var to = new Span<TReal>(product.C + (long)i * product.StrideC + column, columns);
+                if (product.Initial is null)
+                    to.Clear();
+                else
+                    new ReadOnlySpan<TReal>(product.InitialAt(i, column), columns).CopyTo(to);
             }
             return;
         }
         if (rows == 1 && product.ColumnsA.IsEven)
         {
             // A recurrent layer at work on a single utterance: nothing of A is used twice, so that packing it is in vain.
-            var together = MicroKernel<R, TLanes>.RowPanels * width;
+            var together = MicroKernel<TReal, TVector>.RowPanels * width;
             var end = column + columns / together * together;
             for (var n = column; n < end; n += together)
             {
-                var j = product.Backwards ? column + end - n - together : n;
-                MicroKernel<R, TLanes>.RunRow(product.K, product.A + product.RowsA.At(row), product.ColumnsA.Stride, product.B + (long)j * product.K, (long)product.K * width, product.C + (long)row * product.StrideC + j, product.InitialAt(row, j));
+                var j = product.ReversePanels ? column + end - n - together : n;
+                MicroKernel<TReal, TVector>.RunRow(
+                    product.K,
+                    product.A + product.RowsA.At(row),
+                    product.ColumnsA.Stride,
+                    product.B + (long)j * product.K,
+                    (long)product.K * width,
+                    product.C + (long)row * product.StrideC + j,
+                    product.InitialAt(row, j)
+                );
             }
             (column, columns) = (end, column + columns - end);
         }
-        var direct = product.RowsA.IsEven && product.ColumnsA.Group >= DirectRun && (rows <= DirectRows || product.N <= DirectColumns);
-        var most = Divide(product.K, Divide(product.K, direct ? DirectK : BlockK));
+        var direct =
+            product.RowsA.IsEven
+            && product.ColumnsA.Group >= DirectRun
+            && (rows <= DirectRows || product.N <= DirectColumns);
+        var most = Divide(product.K, Divide(product.K, direct ? DirectK : KC));
         var group = direct ? product.ColumnsA.Group : int.MaxValue;
-        if (group <= DirectGroupsK) most = DirectGroupsK / group * group;
+        if (group <= DirectGroupsK)
+            most = DirectGroupsK / group * group;
         for (int i = row, blockRows; i < row + rows; i += blockRows)
         {
-            blockRows = Math.Min(BlockRows, row + rows - i);
+            blockRows = Math.Min(MC, row + rows - i);
             for (int k = 0, depth; k < product.K; k += depth)
             {
                 depth = Math.Min(most, direct && group > DirectGroupsK ? product.ColumnsA.Run(k) : product.K - k);
-                var tiles = direct ? new Tiles<R>(product, i, k) : PackRows<R, TLanes>(product, i, blockRows, k, depth);
-                var panels = new Panels<R>(product.B + (long)column * product.K + (long)k * width, (long)product.K * width, width);
-                MultiplyRows<R, TLanes>(product, tiles, i, blockRows, column, columns, k, depth, panels);
+                var tiles = direct
+                    ? new Tiles<TReal>(product, i, k)
+                    : PackRows<TReal, TVector>(product, i, blockRows, k, depth);
+                var panels = new Panels<TReal>(
+                    product.B + (long)column * product.K + (long)k * width,
+                    (long)product.K * width,
+                    width
+                );
+                MultiplyRows<TReal, TVector>(product, tiles, i, blockRows, column, columns, k, depth, panels);
             }
         }
     }
 
     /// <summary>The same for some k of B, and perhaps of another that meets the same A.</summary>
-    private static unsafe void Compute<R, TLanes>(in Block<R> block, in Block<R> other, Rectangle at)
-        where R : unmanaged, IBinaryFloatingPointIeee754<R>
-        where TLanes : struct, ILanes<TLanes, R>
+    private static unsafe void Compute<TReal, TVector>(in Block<TReal> block, in Block<TReal> other, Rectangle at)
+        where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
+        where TVector : struct, ISimdVector<TVector, TReal>
     {
         // Rows of A: for both products, for the first one alone, for the other one alone.
-        int first = block.Product.M, all = block.Product.RowsA.Length, both = other.Product.N > 0 ? first + other.Product.M - all : first;
+        int first = block.Product.M,
+            all = block.Product.RowsA.Length,
+            both = other.Product.N > 0 ? first + other.Product.M - all : first;
         for (int i = at.Row, rows; i < at.Row + at.Rows; i += rows)
         {
-            rows = Math.Min(Math.Min(BlockRows, at.Row + at.Rows - i), (i < both ? both : i < first ? first : all) - i);
-            if (block.ReadsAInPlace) rows = Math.Min(rows, block.Product.RowsA.Run(i));
-            var tiles = block.ReadsAInPlace ? new Tiles<R>(block.Product, i, block.K) : PackRows<R, TLanes>(block.Product, i, rows, block.K, block.Depth);
-            if (i < first) MultiplyRows<R, TLanes>(block, tiles, i, rows, at);
-            if (i < both || i >= first) MultiplyRows<R, TLanes>(other, tiles, i < both ? i : i - first + both, rows, at);
+            rows = Math.Min(
+                Math.Min(MC, at.Row + at.Rows - i),
+                (
+                    i < both ? both
+                    : i < first ? first
+                    : all
+                ) - i
+            );
+            if (block.ReadsAInPlace)
+                rows = Math.Min(rows, block.Product.RowsA.Run(i));
+            var tiles = block.ReadsAInPlace
+                ? new Tiles<TReal>(block.Product, i, block.K)
+                : PackRows<TReal, TVector>(block.Product, i, rows, block.K, block.Depth);
+            if (i < first)
+                MultiplyRows<TReal, TVector>(block, tiles, i, rows, at);
+            if (i < both || i >= first)
+                MultiplyRows<TReal, TVector>(other, tiles, i < both ? i : i - first + both, rows, at);
         }
     }
 
     /// <summary>The rows of a product that tiles of A give, in the columns of a rectangle.</summary>
-    private static unsafe void MultiplyRows<R, TLanes>(in Block<R> block, in Tiles<R> tiles, int row, int rows, Rectangle at)
-        where R : unmanaged, IBinaryFloatingPointIeee754<R>
-        where TLanes : struct, ILanes<TLanes, R>
+    private static unsafe void MultiplyRows<TReal, TVector>(
+        in Block<TReal> block,
+        in Tiles<TReal> tiles,
+        int row,
+        int rows,
+        Rectangle at
+    )
+        where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
+        where TVector : struct, ISimdVector<TVector, TReal>
     {
         var columns = Math.Min(at.Columns, block.Columns - at.Column);
-        if (columns > 0) MultiplyRows<R, TLanes>(block.Product, tiles, row, rows, block.Column + at.Column, columns, block.K, block.Depth, block.Panels.From(at.Column / MicroKernel<R, TLanes>.Columns));
+        if (columns > 0)
+            MultiplyRows<TReal, TVector>(
+                block.Product,
+                tiles,
+                row,
+                rows,
+                block.Column + at.Column,
+                columns,
+                block.K,
+                block.Depth,
+                block.Panels.From(at.Column / MicroKernel<TReal, TVector>.Columns)
+            );
     }
 
     /// <summary>Some k of some rows of A by neighbouring panels.</summary>
-    private static unsafe void MultiplyRows<R, TLanes>(in Product<R> product, in Tiles<R> tiles, int row, int rows, int column, int columns, int k, int depth, in Panels<R> panels)
-        where R : unmanaged, IBinaryFloatingPointIeee754<R>
-        where TLanes : struct, ILanes<TLanes, R>
+    private static unsafe void MultiplyRows<TReal, TVector>(
+        in Product<TReal> product,
+        in Tiles<TReal> tiles,
+        int row,
+        int rows,
+        int column,
+        int columns,
+        int k,
+        int depth,
+        in Panels<TReal> panels
+    )
+        where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
+        where TVector : struct, ISimdVector<TVector, TReal>
     {
-        var width = MicroKernel<R, TLanes>.Columns;
-        var columnsAtOnce = tiles.IsSideBySide ? BlockColumns / width * width : width;
+        var width = MicroKernel<TReal, TVector>.Columns;
+        var columnsAtOnce = tiles.IsSideBySide ? PanelColumns / width * width : width;
         for (var n = 0; n < columns; n += columnsAtOnce)
         {
             var c = product.C + (long)row * product.StrideC + column + n;
             var initial = k > 0 ? c : product.InitialAt(row, column + n);
-            MultiplyBlock<R, TLanes>(tiles, rows, Math.Min(columnsAtOnce, columns - n), depth, panels.From(n / width), c, product.StrideC, initial, k > 0 ? product.StrideC : product.StrideInitial);
+            MultiplyBlock<TReal, TVector>(
+                tiles,
+                rows,
+                Math.Min(columnsAtOnce, columns - n),
+                depth,
+                panels.From(n / width),
+                c,
+                product.StrideC,
+                initial,
+                k > 0 ? product.StrideC : product.StrideInitial
+            );
         }
     }
 
-    private static unsafe Tiles<R> PackRows<R, TLanes>(in Product<R> product, int row, int rows, int k, int depth)
-        where R : unmanaged, IBinaryFloatingPointIeee754<R>
-        where TLanes : struct, ILanes<TLanes, R>
+    private static unsafe Tiles<TReal> PackRows<TReal, TVector>(
+        in Product<TReal> product,
+        int row,
+        int rows,
+        int k,
+        int depth
+    )
+        where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
+        where TVector : struct, ISimdVector<TVector, TReal>
     {
-        Pack<R, TLanes>(product.A, product.RowsA, row, rows, product.ColumnsA, k, depth, isA: true, Scratch<R>.A);
-        return new Tiles<R>(Scratch<R>.A, depth);
+        Pack<TReal, TVector>(
+            product.A,
+            product.RowsA,
+            row,
+            rows,
+            product.ColumnsA,
+            k,
+            depth,
+            isA: true,
+            Scratch<TReal>.A
+        );
+        return new Tiles<TReal>(Scratch<TReal>.A, depth);
     }
 
     /// <summary>Rows of A as tiles, or columns of B as panels: <paramref name="count"/> lanes from <paramref name="lane"/> on.</summary>
-    private static unsafe void Pack<R, TLanes>(R* source, Axis lanes, int lane, int count, Axis ks, int k, int depth, bool isA, R* target)
-        where R : unmanaged, IBinaryFloatingPointIeee754<R>
-        where TLanes : struct, ILanes<TLanes, R>
+    private static unsafe void Pack<TReal, TVector>(
+        TReal* source,
+        Axis lanes,
+        int lane,
+        int count,
+        Axis ks,
+        int k,
+        int depth,
+        bool isA,
+        TReal* target
+    )
+        where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
+        where TVector : struct, ISimdVector<TVector, TReal>
     {
         for (int done = 0, whole; done < count; done += whole)
         {
-            var width = isA ? TileRows<TLanes, R>(count - done) : MicroKernel<R, TLanes>.Columns;
+            var width = isA ? TileRows<TVector, TReal>(count - done) : MicroKernel<TReal, TVector>.Columns;
             whole = 0;
             if (lanes.Stride == 1 && ks.Run(k) >= depth)
             {
                 var run = Math.Min(count - done, lanes.Run(lane + done));
-                while (whole + width <= run && (!isA || TileRows<TLanes, R>(count - done - whole) == width)) whole += width;
+                while (whole + width <= run && (!isA || TileRows<TVector, TReal>(count - done - whole) == width))
+                    whole += width;
             }
-            if (whole > 0) Packing.Panels(source + lanes.At(lane + done) + ks.At(k), ks.Stride, whole / width, width, depth, target + (long)done * depth);
-            else Packing.Panel(source, lanes, lane + done, Math.Min(whole = width, count - done), width, ks, k, depth, target + (long)done * depth);
+            if (whole > 0)
+                Packing.Panels(
+                    source + lanes.At(lane + done) + ks.At(k),
+                    ks.Stride,
+                    whole / width,
+                    width,
+                    depth,
+                    target + (long)done * depth
+                );
+            else
+                Packing.Panel(
+                    source,
+                    lanes,
+                    lane + done,
+                    Math.Min(whole = width, count - done),
+                    width,
+                    ks,
+                    k,
+                    depth,
+                    target + (long)done * depth
+                );
         }
     }
 
     /// <summary>A block of rows of A by neighbouring panels of B: each tile of A meets one panel after the other.</summary>
-    private static unsafe void MultiplyBlock<R, TLanes>(in Tiles<R> tiles, int rows, int columns, int depth, in Panels<R> panels, R* c, int strideC, R* initial, int strideInitial)
-        where R : unmanaged, IBinaryFloatingPointIeee754<R>
-        where TLanes : struct, ILanes<TLanes, R>
+    private static unsafe void MultiplyBlock<TReal, TVector>(
+        in Tiles<TReal> tiles,
+        int rows,
+        int columns,
+        int depth,
+        in Panels<TReal> panels,
+        TReal* c,
+        int strideC,
+        TReal* initial,
+        int strideInitial
+    )
+        where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
+        where TVector : struct, ISimdVector<TVector, TReal>
     {
-        var width = MicroKernel<R, TLanes>.Columns;
-        var edge = stackalloc R[TLanes.TileRows * width];
-        for (var done = 0; done < rows;)
+        var width = MicroKernel<TReal, TVector>.Columns;
+        var edge = stackalloc TReal[TVector.TileRows * width];
+        for (var done = 0; done < rows; )
         {
             var left = rows - done;
             // What is packed is filled up to whole tiles.
-            var tile = tiles.IsPacked || tiles.IsSideBySide && left is > 16 or 12 ? TileRows<TLanes, R>(left) : DirectTileRows<TLanes, R>(left);
-            int valid = Math.Min(tile, left), rowsOfA = tiles.IsPacked ? tile : valid;
+            var tile =
+                tiles.IsPacked || tiles.IsSideBySide && left is > 16 or 12
+                    ? TileRows<TVector, TReal>(left)
+                    : DirectTileRows<TVector, TReal>(left);
+            int valid = Math.Min(tile, left),
+                rowsOfA = tiles.IsPacked ? tile : valid;
             var a = tiles.Tile(done, tile);
-            R* tileC = c + (long)done * strideC, tileInitial = initial is null ? null : initial + (long)done * strideInitial, panel = panels.First;
-            for (var columnsLeft = columns; columnsLeft > 0; columnsLeft -= width, tileC += width, panel += panels.Stride, tileInitial += tileInitial is null ? 0 : width)
+            TReal* tileC = c + (long)done * strideC,
+                tileInitial = initial is null ? null : initial + (long)done * strideInitial,
+                panel = panels.First;
+            for (
+                var columnsLeft = columns;
+                columnsLeft > 0;
+                columnsLeft -= width,
+                    tileC += width,
+                    panel += panels.Stride,
+                    tileInitial += tileInitial is null ? 0 : width
+            )
             {
                 if (valid == tile && columnsLeft >= width)
                 {
                     // Rows of C lie far apart: nothing else brings their next columns in time. What is beside the block is another thread's.
-                    for (var i = 0; columnsLeft > width && i < tile; i++) TLanes.Prefetch(tileC + (long)i * strideC + width);
-                    MicroKernel<R, TLanes>.Run(tile, rowsOfA, depth, a, panel, panels.RowStride, tileC, strideC, tileInitial, strideInitial);
+                    for (var i = 0; columnsLeft > width && i < tile; i++)
+                        TVector.Prefetch(tileC + (long)i * strideC + width);
+                    MicroKernel<TReal, TVector>.Run(
+                        tile,
+                        rowsOfA,
+                        depth,
+                        a,
+                        panel,
+                        panels.RowStride,
+                        tileC,
+                        strideC,
+                        tileInitial,
+                        strideInitial
+                    );
                 }
                 else
                 {
                     // A tile that hangs over the edge of C is computed beside it.
                     var inside = Math.Min(width, columnsLeft);
-                    if (tileInitial is not null) Copy(tileInitial, strideInitial, edge, width, valid, inside);
-                    MicroKernel<R, TLanes>.Run(tile, rowsOfA, depth, a, panel, panels.RowStride, edge, width, tileInitial is null ? null : edge, width);
+                    if (tileInitial is not null)
+                        Copy(tileInitial, strideInitial, edge, width, valid, inside);
+                    MicroKernel<TReal, TVector>.Run(
+                        tile,
+                        rowsOfA,
+                        depth,
+                        a,
+                        panel,
+                        panels.RowStride,
+                        edge,
+                        width,
+                        tileInitial is null ? null : edge,
+                        width
+                    );
                     Copy(edge, width, tileC, strideC, valid, inside);
                 }
             }
@@ -330,10 +612,13 @@ public static partial class Gemm
         }
     }
 
-    private static unsafe void Copy<R>(R* from, int strideFrom, R* to, int strideTo, int rows, int columns) where R : unmanaged
+    private static unsafe void Copy<TReal>(TReal* from, int strideFrom, TReal* to, int strideTo, int rows, int columns)
+        where TReal : unmanaged
     {
         for (var i = 0; i < rows; i++)
-            new ReadOnlySpan<R>(from + (long)i * strideFrom, columns).CopyTo(new Span<R>(to + (long)i * strideTo, columns));
+            new ReadOnlySpan<TReal>(from + (long)i * strideFrom, columns).CopyTo(
+                new Span<TReal>(to + (long)i * strideTo, columns)
+            );
     }
 
     /// <summary>
@@ -341,22 +626,45 @@ public static partial class Gemm
     /// a small one, because small tiles wait for their own results.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static int TileRows<TLanes, R>(int left)
-        where TLanes : struct, ILanes<TLanes, R>
-        where R : unmanaged, IBinaryFloatingPointIeee754<R> => TLanes.TileRows switch
+    private static int TileRows<TVector, TReal>(int left)
+        where TVector : struct, ISimdVector<TVector, TReal>
+        where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal> =>
+        TVector.TileRows switch
         {
-            12 => left switch { > 16 or 12 or 11 => 12, > 6 => 8, > 4 => 6, > 2 => 4, _ => 2 },
-            6 => left switch { > 8 or 6 or 5 => 6, > 2 => 4, _ => 2 },
+            12 => left switch
+            {
+                > 16 or 12 or 11 => 12,
+                > 6 => 8,
+                > 4 => 6,
+                > 2 => 4,
+                _ => 2,
+            },
+            6 => left switch
+            {
+                > 8 or 6 or 5 => 6,
+                > 2 => 4,
+                _ => 2,
+            },
             _ => left > 2 ? 4 : 2,
         };
 
     /// <summary>The same where tiles are not packed: those of more than eight rows would need more pointers than there are registers.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static int DirectTileRows<TLanes, R>(int left)
-        where TLanes : struct, ILanes<TLanes, R>
-        where R : unmanaged, IBinaryFloatingPointIeee754<R> => Math.Min(TLanes.TileRows switch
-        {
-            12 => 8,
-            var rows => rows,
-        }, left switch { > 6 => 8, > 4 => 6, > 2 => 4, _ => 2 });
+    private static int DirectTileRows<TVector, TReal>(int left)
+        where TVector : struct, ISimdVector<TVector, TReal>
+        where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal> =>
+        Math.Min(
+            TVector.TileRows switch
+            {
+                12 => 8,
+                var rows => rows,
+            },
+            left switch
+            {
+                > 6 => 8,
+                > 4 => 6,
+                > 2 => 4,
+                _ => 2,
+            }
+        );
 }

@@ -8,12 +8,12 @@ namespace Hybrid.Core;
 /// while k runs. Every element is one chain of fused multiply-adds over k in ascending order, whatever the tile or the
 /// register width, which is why results have the same bits on 512- and 256-bit machines and for any split of the work.
 /// </summary>
-internal static unsafe class MicroKernel<R, TLanes>
-    where R : unmanaged, IBinaryFloatingPointIeee754<R>
-    where TLanes : struct, ILanes<TLanes, R>
+internal static unsafe class MicroKernel<TReal, TVector>
+    where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
+    where TVector : struct, ISimdVector<TVector, TReal>
 {
     /// <summary>Columns of a tile, and of a panel of packed B.</summary>
-    public static int Columns => 2 * TLanes.Count;
+    public static int Columns => 2 * TVector.Count;
 
     /// <summary>
     /// c[rows, Columns] = initial + a b (= a b where initial is null; a row stride of 0 adds one row to all), with row k of b
@@ -21,15 +21,36 @@ internal static unsafe class MicroKernel<R, TLanes>
     /// <c>TileRows</c>; 12 only for rows of a that lie side by side, evenly in k. From row <paramref name="valid"/> on, a ends,
     /// and what comes out is of no use.
     /// </summary>
-    public static void Run(int rows, int valid, int k, in Strip<R> a, R* b, nint strideB, R* c, int strideC, R* initial, int strideInitial)
+    public static void Run(
+        int rows,
+        int valid,
+        int k,
+        in Strip<TReal> a,
+        TReal* b,
+        nint strideB,
+        TReal* c,
+        int strideC,
+        TReal* initial,
+        int strideInitial
+    )
     {
         switch (rows)
         {
-            case 12: Run12(k, a.A, a.KStride, b, strideB, c, strideC, initial, strideInitial); break;
-            case 8: Run8(valid, k, a, b, strideB, c, strideC, initial, strideInitial); break;
-            case 6: Run6(valid, k, a, b, strideB, c, strideC, initial, strideInitial); break;
-            case 4: Run4(valid, k, a, b, strideB, c, strideC, initial, strideInitial); break;
-            default: Run2(valid, k, a, b, strideB, c, strideC, initial, strideInitial); break;
+            case 12:
+                Run12(k, a.A, a.KStride, b, strideB, c, strideC, initial, strideInitial);
+                break;
+            case 8:
+                Run8(valid, k, a, b, strideB, c, strideC, initial, strideInitial);
+                break;
+            case 6:
+                Run6(valid, k, a, b, strideB, c, strideC, initial, strideInitial);
+                break;
+            case 4:
+                Run4(valid, k, a, b, strideB, c, strideC, initial, strideInitial);
+                break;
+            default:
+                Run2(valid, k, a, b, strideB, c, strideC, initial, strideInitial);
+                break;
         }
     }
 
@@ -40,13 +61,19 @@ internal static unsafe class MicroKernel<R, TLanes>
     /// One row of <see cref="RowPanels"/> panels of packed B, each <paramref name="panelStride"/> behind the other: a single row
     /// in a tile would wait for its own results, these eight registers do not.
     /// </summary>
-    public static void RunRow(int k, R* a, nint strideA, R* b, long panelStride, R* c, R* initial)
+    public static void RunRow(int k, TReal* a, nint strideA, TReal* b, long panelStride, TReal* c, TReal* initial)
     {
-        R* b0 = b, b1 = b0 + panelStride, b2 = b1 + panelStride, b3 = b2 + panelStride;
-        RowOfPanel c0 = new(initial, 0), c1 = new(initial, Columns), c2 = new(initial, 2 * Columns), c3 = new(initial, 3 * Columns);
+        TReal* b0 = b,
+            b1 = b0 + panelStride,
+            b2 = b1 + panelStride,
+            b3 = b2 + panelStride;
+        RowOfPanel c0 = new(initial, 0),
+            c1 = new(initial, Columns),
+            c2 = new(initial, 2 * Columns),
+            c3 = new(initial, 3 * Columns);
         for (; k > 0; k--, a += strideA, b0 += Columns, b1 += Columns, b2 += Columns, b3 += Columns)
         {
-            var broadcast = TLanes.Broadcast(*a);
+            var broadcast = TVector.Broadcast(*a);
             c0.Add(broadcast, b0);
             c1.Add(broadcast, b1);
             c2.Add(broadcast, b2);
@@ -58,13 +85,28 @@ internal static unsafe class MicroKernel<R, TLanes>
         c3.Store(c + 3 * Columns);
     }
 
-    private static void Run12(int k, R* a, nint kStride, R* b, nint strideB, R* c, int strideC, R* initial, int strideInitial)
+    private static void Run12(
+        int k,
+        TReal* a,
+        nint kStride,
+        TReal* b,
+        nint strideB,
+        TReal* c,
+        int strideC,
+        TReal* initial,
+        int strideInitial
+    )
     {
-        RowPair r0 = new(initial, strideInitial, 0), r1 = new(initial, strideInitial, 2), r2 = new(initial, strideInitial, 4),
-            r3 = new(initial, strideInitial, 6), r4 = new(initial, strideInitial, 8), r5 = new(initial, strideInitial, 10);
+        RowPair r0 = new(initial, strideInitial, 0),
+            r1 = new(initial, strideInitial, 2),
+            r2 = new(initial, strideInitial, 4),
+            r3 = new(initial, strideInitial, 6),
+            r4 = new(initial, strideInitial, 8),
+            r5 = new(initial, strideInitial, 10);
         for (; k > 0; k--, a += kStride, b += strideB)
         {
-            TLanes b0 = TLanes.Load(b), b1 = TLanes.Load(b + TLanes.Count);
+            TVector b0 = TVector.Load(b),
+                b1 = TVector.Load(b + TVector.Count);
             r0.Add(a, a + 1, b0, b1);
             r1.Add(a + 2, a + 3, b0, b1);
             r2.Add(a + 4, a + 5, b0, b1);
@@ -80,16 +122,38 @@ internal static unsafe class MicroKernel<R, TLanes>
         r5.Store(c, strideC, 10);
     }
 
-    private static void Run8(int valid, int k, in Strip<R> a, R* b, nint strideB, R* c, int strideC, R* initial, int strideInitial)
+    private static void Run8(
+        int valid,
+        int k,
+        in Strip<TReal> a,
+        TReal* b,
+        nint strideB,
+        TReal* c,
+        int strideC,
+        TReal* initial,
+        int strideInitial
+    )
     {
-        R* a0 = a.Row(0, valid), a1 = a.Row(1, valid), a2 = a.Row(2, valid), a3 = a.Row(3, valid), a4 = a.Row(4, valid), a5 = a.Row(5, valid), a6 = a.Row(6, valid), a7 = a.Row(7, valid);
-        RowPair r0 = new(initial, strideInitial, 0), r1 = new(initial, strideInitial, 2), r2 = new(initial, strideInitial, 4), r3 = new(initial, strideInitial, 6);
-        nint at = 0, kStride = a.KStride;
+        TReal* a0 = a.Row(0, valid),
+            a1 = a.Row(1, valid),
+            a2 = a.Row(2, valid),
+            a3 = a.Row(3, valid),
+            a4 = a.Row(4, valid),
+            a5 = a.Row(5, valid),
+            a6 = a.Row(6, valid),
+            a7 = a.Row(7, valid);
+        RowPair r0 = new(initial, strideInitial, 0),
+            r1 = new(initial, strideInitial, 2),
+            r2 = new(initial, strideInitial, 4),
+            r3 = new(initial, strideInitial, 6);
+        nint at = 0,
+            kStride = a.KStride;
         for (; k > 0; k -= a.Run, at += a.Jump)
         {
             for (var left = Math.Min(k, a.Run); left > 0; left--, at += kStride, b += strideB)
             {
-                TLanes b0 = TLanes.Load(b), b1 = TLanes.Load(b + TLanes.Count);
+                TVector b0 = TVector.Load(b),
+                    b1 = TVector.Load(b + TVector.Count);
                 r0.Add(a0 + at, a1 + at, b0, b1);
                 r1.Add(a2 + at, a3 + at, b0, b1);
                 r2.Add(a4 + at, a5 + at, b0, b1);
@@ -102,16 +166,35 @@ internal static unsafe class MicroKernel<R, TLanes>
         r3.Store(c, strideC, 6);
     }
 
-    private static void Run6(int valid, int k, in Strip<R> a, R* b, nint strideB, R* c, int strideC, R* initial, int strideInitial)
+    private static void Run6(
+        int valid,
+        int k,
+        in Strip<TReal> a,
+        TReal* b,
+        nint strideB,
+        TReal* c,
+        int strideC,
+        TReal* initial,
+        int strideInitial
+    )
     {
-        R* a0 = a.Row(0, valid), a1 = a.Row(1, valid), a2 = a.Row(2, valid), a3 = a.Row(3, valid), a4 = a.Row(4, valid), a5 = a.Row(5, valid);
-        RowPair r0 = new(initial, strideInitial, 0), r1 = new(initial, strideInitial, 2), r2 = new(initial, strideInitial, 4);
-        nint at = 0, kStride = a.KStride;
+        TReal* a0 = a.Row(0, valid),
+            a1 = a.Row(1, valid),
+            a2 = a.Row(2, valid),
+            a3 = a.Row(3, valid),
+            a4 = a.Row(4, valid),
+            a5 = a.Row(5, valid);
+        RowPair r0 = new(initial, strideInitial, 0),
+            r1 = new(initial, strideInitial, 2),
+            r2 = new(initial, strideInitial, 4);
+        nint at = 0,
+            kStride = a.KStride;
         for (; k > 0; k -= a.Run, at += a.Jump)
         {
             for (var left = Math.Min(k, a.Run); left > 0; left--, at += kStride, b += strideB)
             {
-                TLanes b0 = TLanes.Load(b), b1 = TLanes.Load(b + TLanes.Count);
+                TVector b0 = TVector.Load(b),
+                    b1 = TVector.Load(b + TVector.Count);
                 r0.Add(a0 + at, a1 + at, b0, b1);
                 r1.Add(a2 + at, a3 + at, b0, b1);
                 r2.Add(a4 + at, a5 + at, b0, b1);
@@ -122,16 +205,32 @@ internal static unsafe class MicroKernel<R, TLanes>
         r2.Store(c, strideC, 4);
     }
 
-    private static void Run4(int valid, int k, in Strip<R> a, R* b, nint strideB, R* c, int strideC, R* initial, int strideInitial)
+    private static void Run4(
+        int valid,
+        int k,
+        in Strip<TReal> a,
+        TReal* b,
+        nint strideB,
+        TReal* c,
+        int strideC,
+        TReal* initial,
+        int strideInitial
+    )
     {
-        R* a0 = a.Row(0, valid), a1 = a.Row(1, valid), a2 = a.Row(2, valid), a3 = a.Row(3, valid);
-        RowPair r0 = new(initial, strideInitial, 0), r1 = new(initial, strideInitial, 2);
-        nint at = 0, kStride = a.KStride;
+        TReal* a0 = a.Row(0, valid),
+            a1 = a.Row(1, valid),
+            a2 = a.Row(2, valid),
+            a3 = a.Row(3, valid);
+        RowPair r0 = new(initial, strideInitial, 0),
+            r1 = new(initial, strideInitial, 2);
+        nint at = 0,
+            kStride = a.KStride;
         for (; k > 0; k -= a.Run, at += a.Jump)
         {
             for (var left = Math.Min(k, a.Run); left > 0; left--, at += kStride, b += strideB)
             {
-                TLanes b0 = TLanes.Load(b), b1 = TLanes.Load(b + TLanes.Count);
+                TVector b0 = TVector.Load(b),
+                    b1 = TVector.Load(b + TVector.Count);
                 r0.Add(a0 + at, a1 + at, b0, b1);
                 r1.Add(a2 + at, a3 + at, b0, b1);
             }
@@ -140,16 +239,29 @@ internal static unsafe class MicroKernel<R, TLanes>
         r1.Store(c, strideC, 2);
     }
 
-    private static void Run2(int valid, int k, in Strip<R> a, R* b, nint strideB, R* c, int strideC, R* initial, int strideInitial)
+    private static void Run2(
+        int valid,
+        int k,
+        in Strip<TReal> a,
+        TReal* b,
+        nint strideB,
+        TReal* c,
+        int strideC,
+        TReal* initial,
+        int strideInitial
+    )
     {
-        R* a0 = a.Row(0, valid), a1 = a.Row(1, valid);
+        TReal* a0 = a.Row(0, valid),
+            a1 = a.Row(1, valid);
         RowPair r0 = new(initial, strideInitial, 0);
-        nint at = 0, kStride = a.KStride;
+        nint at = 0,
+            kStride = a.KStride;
         for (; k > 0; k -= a.Run, at += a.Jump)
         {
             for (var left = Math.Min(k, a.Run); left > 0; left--, at += kStride, b += strideB)
             {
-                TLanes b0 = TLanes.Load(b), b1 = TLanes.Load(b + TLanes.Count);
+                TVector b0 = TVector.Load(b),
+                    b1 = TVector.Load(b + TVector.Count);
                 r0.Add(a0 + at, a1 + at, b0, b1);
             }
         }
@@ -159,64 +271,68 @@ internal static unsafe class MicroKernel<R, TLanes>
     /// <summary>Two rows of the tile: four registers, few enough for the compiler to keep them out of memory.</summary>
     private struct RowPair
     {
-        private TLanes c00, c01, c10, c11;
+        private TVector c00,
+            c01,
+            c10,
+            c11;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public RowPair(R* initial, int stride, int row)
+        public RowPair(TReal* initial, int stride, int row)
         {
             var p = initial + (nint)row * stride;
-            c00 = initial is not null ? TLanes.Load(p) : default;
-            c01 = initial is not null ? TLanes.Load(p + TLanes.Count) : default;
-            c10 = initial is not null ? TLanes.Load(p + stride) : default;
-            c11 = initial is not null ? TLanes.Load(p + stride + TLanes.Count) : default;
+            c00 = initial is not null ? TVector.Load(p) : default;
+            c01 = initial is not null ? TVector.Load(p + TVector.Count) : default;
+            c10 = initial is not null ? TVector.Load(p + stride) : default;
+            c11 = initial is not null ? TVector.Load(p + stride + TVector.Count) : default;
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public void Add(R* a0, R* a1, TLanes b0, TLanes b1)
+        public void Add(TReal* a0, TReal* a1, TVector b0, TVector b1)
         {
-            var first = TLanes.Broadcast(*a0);
-            c00 = TLanes.MultiplyAdd(first, b0, c00);
-            c01 = TLanes.MultiplyAdd(first, b1, c01);
-            var second = TLanes.Broadcast(*a1);
-            c10 = TLanes.MultiplyAdd(second, b0, c10);
-            c11 = TLanes.MultiplyAdd(second, b1, c11);
+            var first = TVector.Broadcast(*a0);
+            c00 = TVector.MultiplyAdd(first, b0, c00);
+            c01 = TVector.MultiplyAdd(first, b1, c01);
+            var second = TVector.Broadcast(*a1);
+            c10 = TVector.MultiplyAdd(second, b0, c10);
+            c11 = TVector.MultiplyAdd(second, b1, c11);
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public readonly void Store(R* c, int strideC, int row)
+        public readonly void Store(TReal* c, int strideC, int row)
         {
             var p = c + (nint)row * strideC;
-            TLanes.Store(c00, p);
-            TLanes.Store(c01, p + TLanes.Count);
-            TLanes.Store(c10, p + strideC);
-            TLanes.Store(c11, p + strideC + TLanes.Count);
+            TVector.Store(c00, p);
+            TVector.Store(c01, p + TVector.Count);
+            TVector.Store(c10, p + strideC);
+            TVector.Store(c11, p + strideC + TVector.Count);
         }
     }
 
     /// <summary>One row of one panel.</summary>
     private struct RowOfPanel
     {
-        private TLanes c0, c1;
+        private TVector c0,
+            c1;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public RowOfPanel(R* initial, int column)
+        public RowOfPanel(TReal* initial, int column)
         {
-            c0 = initial is not null ? TLanes.Load(initial + column) : default;
-            c1 = initial is not null ? TLanes.Load(initial + column + TLanes.Count) : default;
+            c0 = initial is not null ? TVector.Load(initial + column) : default;
+            c1 = initial is not null ? TVector.Load(initial + column + TVector.Count) : default;
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public void Add(TLanes a, R* b)
+        public void Add(TVector a, TReal* b)
         {
-            c0 = TLanes.MultiplyAdd(a, TLanes.Load(b), c0);
-            c1 = TLanes.MultiplyAdd(a, TLanes.Load(b + TLanes.Count), c1);
+            c0 = TVector.MultiplyAdd(a, TVector.Load(b), c0);
+            c1 = TVector.MultiplyAdd(a, TVector.Load(b + TVector.Count), c1);
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public readonly void Store(R* c)
+        public readonly void Store(TReal* c)
         {
-            TLanes.Store(c0, c);
-            TLanes.Store(c1, c + TLanes.Count);
+            TVector.Store(c0, c);
+            TVector.Store(c1, c + TVector.Count);
         }
     }
 }
@@ -225,9 +341,16 @@ internal static unsafe class MicroKernel<R, TLanes>
 /// Rows of A for one tile: element (row, k) lies at <c>row * rowStride + k * kStride</c>, and after every <paramref name="run"/>
 /// k <paramref name="jump"/> elements are left out.
 /// </summary>
-internal readonly unsafe struct Strip<R>(R* a, nint rowStride, nint kStride, int run = int.MaxValue, nint jump = 0) where R : unmanaged
+internal readonly unsafe struct Strip<TReal>(
+    TReal* a,
+    nint rowStride,
+    nint kStride,
+    int run = int.MaxValue,
+    nint jump = 0
+)
+    where TReal : unmanaged
 {
-    public R* A => a;
+    public TReal* A => a;
 
     public nint KStride => kStride;
 
@@ -237,5 +360,5 @@ internal readonly unsafe struct Strip<R>(R* a, nint rowStride, nint kStride, int
 
     /// <summary>A row, or the last one there is.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public R* Row(int row, int valid) => a + Math.Min(row, valid - 1) * rowStride;
+    public TReal* Row(int row, int valid) => a + Math.Min(row, valid - 1) * rowStride;
 }

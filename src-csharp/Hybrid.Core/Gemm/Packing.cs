@@ -12,8 +12,8 @@ internal static unsafe class Packing
     /// As many whole panels side by side, whose lanes all lie side by side too: a few k of all of them, then the next few, so
     /// that memory is read in its order and written in runs. Panel p begins at p * width * depth.
     /// </summary>
-    public static void Panels<R>(R* source, long kStride, int panels, int width, int depth, R* target)
-        where R : unmanaged, IBinaryFloatingPointIeee754<R>
+    public static void Panels<TReal>(TReal* source, long kStride, int panels, int width, int depth, TReal* target)
+        where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
     {
         const int AtOnce = 8;
         for (var start = 0; start < depth; start += AtOnce)
@@ -21,7 +21,8 @@ internal static unsafe class Packing
             var end = Math.Min(start + AtOnce, depth);
             for (var p = 0; p < panels; p++)
             {
-                R* s = source + start * kStride + (long)p * width, t = target + ((long)p * depth + start) * width;
+                TReal* s = source + start * kStride + (long)p * width,
+                    t = target + ((long)p * depth + start) * width;
                 for (var k = start; k < end; k++, s += kStride, t += width)
                 {
                     Prefetch(s + AtOnce * kStride);
@@ -35,12 +36,23 @@ internal static unsafe class Packing
     /// target[k][lane] = the element of <paramref name="source"/> at lane <paramref name="lane"/> + lane and <paramref name="start"/> + k
     /// for the first <paramref name="lanes"/> lanes, zero for the rest up to <paramref name="width"/>. Lanes are rows of A or columns of B.
     /// </summary>
-    public static void Panel<R>(R* source, Axis laneAxis, int lane, int lanes, int width, Axis kAxis, int start, int depth, R* target)
-        where R : unmanaged, IBinaryFloatingPointIeee754<R>
+    public static void Panel<TReal>(
+        TReal* source,
+        Axis laneAxis,
+        int lane,
+        int lanes,
+        int width,
+        Axis kAxis,
+        int start,
+        int depth,
+        TReal* target
+    )
+        where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
     {
         if (lanes < width)
         {
-            for (var k = 0; k < depth; k++) new Span<R>(target + k * width + lanes, width - lanes).Clear();
+            for (var k = 0; k < depth; k++)
+                new Span<TReal>(target + k * width + lanes, width - lanes).Clear();
         }
         for (int done = 0, run; done < lanes; done += run)
         {
@@ -49,27 +61,48 @@ internal static unsafe class Packing
             for (int k = 0, kRun; k < depth; k += kRun)
             {
                 kRun = Math.Min(depth - k, kAxis.Run(start + k));
-                Strip(laneSource + kAxis.At(start + k), laneAxis.Stride, kAxis.Stride, run, width, kRun, target + (long)k * width + done);
+                Strip(
+                    laneSource + kAxis.At(start + k),
+                    laneAxis.Stride,
+                    kAxis.Stride,
+                    run,
+                    width,
+                    kRun,
+                    target + (long)k * width + done
+                );
             }
         }
     }
 
     /// <summary>target[k * width + lane] = source[lane * laneStride + k * kStride]</summary>
-    private static void Strip<R>(R* source, long laneStride, long kStride, int lanes, int width, int depth, R* target)
-        where R : unmanaged, IBinaryFloatingPointIeee754<R>
+    private static void Strip<TReal>(
+        TReal* source,
+        long laneStride,
+        long kStride,
+        int lanes,
+        int width,
+        int depth,
+        TReal* target
+    )
+        where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
     {
         if (laneStride == 1)
         {
-            for (var k = 0; k < depth; k++, source += kStride, target += width) CopyRow(source, target, lanes);
+            for (var k = 0; k < depth; k++, source += kStride, target += width)
+                CopyRow(source, target, lanes);
             return;
         }
         // Four lanes at a time: each cache line of the source is read once per strip, and the writes stay close together.
         var first = 0;
         for (; first + 4 <= lanes; first += 4)
         {
-            R* s0 = source + first * laneStride, s1 = s0 + laneStride, s2 = s1 + laneStride, s3 = s2 + laneStride, t = target + first;
+            TReal* s0 = source + first * laneStride,
+                s1 = s0 + laneStride,
+                s2 = s1 + laneStride,
+                s3 = s2 + laneStride,
+                t = target + first;
             var k = 0;
-            if (typeof(R) == typeof(float) && kStride == 1 && Sse.IsSupported)
+            if (typeof(TReal) == typeof(float) && kStride == 1 && Sse.IsSupported)
             {
                 for (; k + 4 <= depth; k += 4, t += 4 * width)
                 {
@@ -90,23 +123,28 @@ internal static unsafe class Packing
         }
         for (var lane = first; lane < lanes; lane++)
         {
-            R* s = source + lane * laneStride, t = target + lane;
-            for (var k = 0; k < depth; k++, t += width) *t = s[k * kStride];
+            TReal* s = source + lane * laneStride,
+                t = target + lane;
+            for (var k = 0; k < depth; k++, t += width)
+                *t = s[k * kStride];
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Prefetch(void* source)
     {
-        if (Sse.IsSupported) Sse.Prefetch0(source);
+        if (Sse.IsSupported)
+            Sse.Prefetch0(source);
     }
 
     /// <summary>A copy without the call that a copy of any length would be: the widths that there are, unrolled.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void CopyRow<R>(R* source, R* target, int width) where R : unmanaged
+    private static void CopyRow<TReal>(TReal* source, TReal* target, int width)
+        where TReal : unmanaged
     {
-        byte* s = (byte*)source, t = (byte*)target;
-        var bytes = width * sizeof(R);
+        byte* s = (byte*)source,
+            t = (byte*)target;
+        var bytes = width * sizeof(TReal);
         if (bytes == 128) // 32 floats or 16 doubles, a panel of B
         {
             Vector512.Load(s).Store(t);
@@ -120,16 +158,24 @@ internal static unsafe class Packing
         else
         {
             var i = 0;
-            for (; i + Vector128<R>.Count <= width; i += Vector128<R>.Count) Vector128.Load(source + i).Store(target + i);
-            for (; i < width; i++) target[i] = source[i];
+            for (; i + Vector128<TReal>.Count <= width; i += Vector128<TReal>.Count)
+                Vector128.Load(source + i).Store(target + i);
+            for (; i < width; i++)
+                target[i] = source[i];
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Transpose4x4(float* s0, float* s1, float* s2, float* s3, float* t, int width)
     {
-        Vector128<float> r0 = Vector128.Load(s0), r1 = Vector128.Load(s1), r2 = Vector128.Load(s2), r3 = Vector128.Load(s3);
-        Vector128<float> low01 = Sse.UnpackLow(r0, r1), low23 = Sse.UnpackLow(r2, r3), high01 = Sse.UnpackHigh(r0, r1), high23 = Sse.UnpackHigh(r2, r3);
+        Vector128<float> r0 = Vector128.Load(s0),
+            r1 = Vector128.Load(s1),
+            r2 = Vector128.Load(s2),
+            r3 = Vector128.Load(s3);
+        Vector128<float> low01 = Sse.UnpackLow(r0, r1),
+            low23 = Sse.UnpackLow(r2, r3),
+            high01 = Sse.UnpackHigh(r0, r1),
+            high23 = Sse.UnpackHigh(r2, r3);
         Sse.MoveLowToHigh(low01, low23).Store(t);
         Sse.MoveHighToLow(low23, low01).Store(t + width);
         Sse.MoveLowToHigh(high01, high23).Store(t + 2 * width);

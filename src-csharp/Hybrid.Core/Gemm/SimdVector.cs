@@ -9,9 +9,9 @@ namespace Hybrid.Core;
 /// A register of numbers of one width. Kernels are written once against this interface; the compiler makes a version per
 /// width and element type (operator structs, as in System.Numerics.Tensors).
 /// </summary>
-internal unsafe interface ILanes<TSelf, R>
-    where TSelf : struct, ILanes<TSelf, R>
-    where R : unmanaged, IBinaryFloatingPointIeee754<R>
+internal unsafe interface ISimdVector<TSelf, TReal>
+    where TSelf : struct, ISimdVector<TSelf, TReal>
+    where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
 {
     /// <summary>How many numbers the register holds.</summary>
     static abstract int Count { get; }
@@ -19,93 +19,113 @@ internal unsafe interface ILanes<TSelf, R>
     /// <summary>How many register pairs hold rows of a GEMM tile: as many as the machine has registers for.</summary>
     static abstract int TileRows { get; }
 
-    static abstract TSelf Load(R* source);
+    static abstract TSelf Load(TReal* source);
 
-    static abstract void Store(TSelf value, R* destination);
+    static abstract void Store(TSelf value, TReal* destination);
 
-    static abstract TSelf Broadcast(R value);
+    static abstract TSelf Broadcast(TReal value);
 
     /// <summary>a * b + c with one rounding (where the hardware has it).</summary>
     static abstract TSelf MultiplyAdd(TSelf a, TSelf b, TSelf c);
 
     /// <summary>Asks for two registers' worth of memory that will be needed soon, at any address.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static virtual void Prefetch(R* source)
+    static virtual void Prefetch(TReal* source)
     {
-        if (!Sse.IsSupported) return;
+        if (!Sse.IsSupported)
+            return;
         Sse.Prefetch0(source);
         Sse.Prefetch0(source + TSelf.Count);
     }
 }
 
-internal readonly unsafe struct Lanes512<R>(Vector512<R> value) : ILanes<Lanes512<R>, R>
-    where R : unmanaged, IBinaryFloatingPointIeee754<R>
+internal readonly unsafe struct SimdVector512<TReal>(Vector512<TReal> value) : ISimdVector<SimdVector512<TReal>, TReal>
+    where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
 {
-    private readonly Vector512<R> value = value;
+    private readonly Vector512<TReal> value = value;
 
-    public static int Count => Vector512<R>.Count;
+    public static int Count => Vector512<TReal>.Count;
 
     public static int TileRows => 12;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes512<R> Load(R* source) => new(Vector512.Load(source));
+    public static SimdVector512<TReal> Load(TReal* source) => new(Vector512.Load(source));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Store(Lanes512<R> value, R* destination) => value.value.Store(destination);
+    public static void Store(SimdVector512<TReal> value, TReal* destination) => value.value.Store(destination);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes512<R> Broadcast(R value) => new(Vector512.Create(value));
+    public static SimdVector512<TReal> Broadcast(TReal value) => new(Vector512.Create(value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes512<R> MultiplyAdd(Lanes512<R> a, Lanes512<R> b, Lanes512<R> c) =>
-        new(VectorMath.MultiplyAdd(a.value, b.value, c.value));
+    public static SimdVector512<TReal> MultiplyAdd(
+        SimdVector512<TReal> a,
+        SimdVector512<TReal> b,
+        SimdVector512<TReal> c
+    ) => new(VectorMath.MultiplyAdd(a.value, b.value, c.value));
 }
 
-internal readonly unsafe struct Lanes256<R>(Vector256<R> value) : ILanes<Lanes256<R>, R>
-    where R : unmanaged, IBinaryFloatingPointIeee754<R>
+internal readonly unsafe struct SimdVector256<TReal>(Vector256<TReal> value) : ISimdVector<SimdVector256<TReal>, TReal>
+    where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
 {
-    private readonly Vector256<R> value = value;
+    private readonly Vector256<TReal> value = value;
 
-    public static int Count => Vector256<R>.Count;
+    public static int Count => Vector256<TReal>.Count;
 
     public static int TileRows => 6;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes256<R> Load(R* source) => new(Vector256.Load(source));
+    public static SimdVector256<TReal> Load(TReal* source) => new(Vector256.Load(source));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Store(Lanes256<R> value, R* destination) => value.value.Store(destination);
+    public static void Store(SimdVector256<TReal> value, TReal* destination) => value.value.Store(destination);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes256<R> Broadcast(R value) => new(Vector256.Create(value));
+    public static SimdVector256<TReal> Broadcast(TReal value) => new(Vector256.Create(value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes256<R> MultiplyAdd(Lanes256<R> a, Lanes256<R> b, Lanes256<R> c) =>
-        typeof(R) == typeof(float)
-            ? new(Vector256.FusedMultiplyAdd(a.value.AsSingle(), b.value.AsSingle(), c.value.AsSingle()).As<float, R>())
-            : new(Vector256.FusedMultiplyAdd(a.value.AsDouble(), b.value.AsDouble(), c.value.AsDouble()).As<double, R>());
+    public static SimdVector256<TReal> MultiplyAdd(
+        SimdVector256<TReal> a,
+        SimdVector256<TReal> b,
+        SimdVector256<TReal> c
+    ) =>
+        typeof(TReal) == typeof(float)
+            ? new(
+                Vector256
+                    .FusedMultiplyAdd(a.value.AsSingle(), b.value.AsSingle(), c.value.AsSingle())
+                    .As<float, TReal>()
+            )
+            : new(
+                Vector256
+                    .FusedMultiplyAdd(a.value.AsDouble(), b.value.AsDouble(), c.value.AsDouble())
+                    .As<double, TReal>()
+            );
 }
 
 /// <summary>One number, for machines without vector instructions.</summary>
-internal readonly unsafe struct Lanes1<R>(R value) : ILanes<Lanes1<R>, R>
-    where R : unmanaged, IBinaryFloatingPointIeee754<R>
+internal readonly unsafe struct ScalarVector<TReal>(TReal value) : ISimdVector<ScalarVector<TReal>, TReal>
+    where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
 {
-    private readonly R value = value;
+    private readonly TReal value = value;
 
     public static int Count => 1;
 
     public static int TileRows => 4;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes1<R> Load(R* source) => new(*source);
+    public static ScalarVector<TReal> Load(TReal* source) => new(*source);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Store(Lanes1<R> value, R* destination) => *destination = value.value;
+    public static void Store(ScalarVector<TReal> value, TReal* destination) => *destination = value.value;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes1<R> Broadcast(R value) => new(value);
+    public static ScalarVector<TReal> Broadcast(TReal value) => new(value);
 
     // A fused multiply-add in software would cost a hundred times the two roundings.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes1<R> MultiplyAdd(Lanes1<R> a, Lanes1<R> b, Lanes1<R> c) => new(a.value * b.value + c.value);
+    public static ScalarVector<TReal> MultiplyAdd(
+        ScalarVector<TReal> a,
+        ScalarVector<TReal> b,
+        ScalarVector<TReal> c
+    ) => new(a.value * b.value + c.value);
 }

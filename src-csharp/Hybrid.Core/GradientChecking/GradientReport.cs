@@ -22,7 +22,11 @@ public readonly record struct GradientDeviation(string Tensor, int Index, double
     }
 
     /// <summary>The place and both numbers.</summary>
-    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Tensor}[{Index}]: backward says {Backward:g12}, central differences say {Numeric:g12}");
+    public override string ToString() =>
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"{Tensor}[{Index}]: backward says {Backward:g12}, central differences say {Numeric:g12}"
+        );
 }
 
 /// <summary>What a check of gradients found.</summary>
@@ -39,15 +43,21 @@ public sealed record GradientReport(IReadOnlyList<GradientDeviation> Deviations,
     public bool IsCorrect => Breaches.Count == 0 && Deviations.All(IsSmall);
 
     /// <summary>What is wrong, a line each.</summary>
-    public IEnumerable<string> Problems => Breaches.Concat(Deviations.Where(deviation => !IsSmall(deviation)).Select(deviation => deviation.ToString()));
+    public IEnumerable<string> Problems =>
+        Breaches.Concat(Deviations.Where(deviation => !IsSmall(deviation)).Select(deviation => deviation.ToString()));
 
     /// <summary>A line for each tensor, and one for each promise that is not kept.</summary>
     public override string ToString()
     {
         var width = Deviations.Select(deviation => deviation.Tensor.Length).DefaultIfEmpty().Max();
-        var lines = Deviations.Select(deviation => IsSmall(deviation)
-            ? string.Create(CultureInfo.InvariantCulture, $"correct  {deviation.Tensor.PadRight(width)}  off by {deviation.Relative:0.0e+0} at most")
-            : $"WRONG    {deviation}");
+        var lines = Deviations.Select(deviation =>
+            IsSmall(deviation)
+                ? string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"correct  {deviation.Tensor.PadRight(width)}  off by {deviation.Relative:0.0e+0} at most"
+                )
+                : $"WRONG    {deviation}"
+        );
         return string.Join(Environment.NewLine, lines.Concat(Breaches.Select(breach => $"WRONG    {breach}")));
     }
 

@@ -21,7 +21,9 @@ public static class AtomicFile
                 write(device);
                 return;
             }
-            var target = new FileInfo(path).LinkTarget is null ? path : File.ResolveLinkTarget(path, returnFinalTarget: true)!.FullName;
+            var target = new FileInfo(path).LinkTarget is null
+                ? path
+                : File.ResolveLinkTarget(path, returnFinalTarget: true)!.FullName;
             var beside = target + ".tmp";
             using (var stream = new FileStream(beside, FileMode.Create, FileAccess.Write, FileShare.None, 1 << 16))
             {
@@ -34,15 +36,21 @@ public static class AtomicFile
         catch (Exception error)
         {
             // What another writer holds open is not ours to delete.
-            if (opened is not null) File.Delete(opened);
+            if (opened is not null)
+                File.Delete(opened);
             // The runtime reports a file that grew too large as an argument out of range.
             if (error is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException)
-                throw new IOException($"{path} could not be written ({error.Message}); make room or choose another place. What stood there before is unchanged", error);
+                throw new IOException(
+                    $"{path} could not be written ({error.Message}); make room or choose another place. What stood there before is unchanged",
+                    error
+                );
             throw;
         }
     }
 
     // To be renamed over would be the end of a device. The runtime does not tell them from files, but Unix keeps them in a place of their own.
     private static bool IsDevice(string path) =>
-        Path.GetFullPath(path) is var full && full.StartsWith("/dev/", StringComparison.Ordinal) && !full.StartsWith("/dev/shm/", StringComparison.Ordinal);
+        Path.GetFullPath(path) is var full
+        && full.StartsWith("/dev/", StringComparison.Ordinal)
+        && !full.StartsWith("/dev/shm/", StringComparison.Ordinal);
 }

@@ -40,12 +40,21 @@ public readonly record struct NpyType(NpyKind Kind, int Size)
         $"{(Unit > 1 ? '<' : '|')}{Letters[(int)Kind]}{(Kind == NpyKind.Text ? Size / BytesPerCodePoint : Size)}";
 
     /// <summary>Bytes that belong together when the byte order changes.</summary>
-    internal int Unit => Kind switch { NpyKind.Text => BytesPerCodePoint, NpyKind.Bytes => 1, _ => Size };
+    internal int Unit =>
+        Kind switch
+        {
+            NpyKind.Text => BytesPerCodePoint,
+            NpyKind.Bytes => 1,
+            _ => Size,
+        };
 
     /// <summary>The type of NumPy's letter and size; null where Hybrid does not read it.</summary>
     internal static NpyType? Find(char letter, string digits)
     {
-        var (kind, size) = ((NpyKind)Letters.IndexOf(letter), long.Parse(digits, System.Globalization.CultureInfo.InvariantCulture));
+        var (kind, size) = (
+            (NpyKind)Letters.IndexOf(letter),
+            long.Parse(digits, System.Globalization.CultureInfo.InvariantCulture)
+        );
         var known = kind switch
         {
             NpyKind.Boolean => size == 1,
@@ -70,7 +79,10 @@ public sealed class NpyArray
     {
         (Type, this.shape, Bytes) = (type, shape, bytes);
         if (shape.Aggregate(1L, (product, size) => product * size) * type.Size != bytes.Length)
-            throw new ArgumentException($"shape ({string.Join(", ", shape)}) does not fit {bytes.Length / type.Size} elements", nameof(shape));
+            throw new ArgumentException(
+                $"shape ({string.Join(", ", shape)}) does not fit {bytes.Length / type.Size} elements",
+                nameof(shape)
+            );
     }
 
     /// <summary>The type of the elements.</summary>
@@ -87,33 +99,40 @@ public sealed class NpyArray
 
     /// <summary>An array of half-precision numbers.</summary>
     /// <exception cref="ArgumentException">The shape does not fit the number of values.</exception>
-    public static NpyArray FromHalves(ReadOnlySpan<Half> values, params int[] shape) => From(NpyKind.Float, values, shape);
+    public static NpyArray FromHalves(ReadOnlySpan<Half> values, params int[] shape) =>
+        From(NpyKind.Float, values, shape);
 
     /// <summary>An array of single-precision numbers.</summary>
     /// <inheritdoc cref="FromHalves"/>
-    public static NpyArray FromSingles(ReadOnlySpan<float> values, params int[] shape) => From(NpyKind.Float, values, shape);
+    public static NpyArray FromSingles(ReadOnlySpan<float> values, params int[] shape) =>
+        From(NpyKind.Float, values, shape);
 
     /// <summary>An array of double-precision numbers.</summary>
     /// <inheritdoc cref="FromHalves"/>
-    public static NpyArray FromDoubles(ReadOnlySpan<double> values, params int[] shape) => From(NpyKind.Float, values, shape);
+    public static NpyArray FromDoubles(ReadOnlySpan<double> values, params int[] shape) =>
+        From(NpyKind.Float, values, shape);
 
     /// <summary>An array of 32-bit integers.</summary>
     /// <inheritdoc cref="FromHalves"/>
-    public static NpyArray FromInt32s(ReadOnlySpan<int> values, params int[] shape) => From(NpyKind.Integer, values, shape);
+    public static NpyArray FromInt32s(ReadOnlySpan<int> values, params int[] shape) =>
+        From(NpyKind.Integer, values, shape);
 
     /// <summary>An array of 64-bit integers.</summary>
     /// <inheritdoc cref="FromHalves"/>
-    public static NpyArray FromInt64s(ReadOnlySpan<long> values, params int[] shape) => From(NpyKind.Integer, values, shape);
+    public static NpyArray FromInt64s(ReadOnlySpan<long> values, params int[] shape) =>
+        From(NpyKind.Integer, values, shape);
 
     /// <summary>An array of text, as wide as the longest; like NumPy, it does not keep zero characters at an end.</summary>
     /// <inheritdoc cref="FromHalves"/>
     public static NpyArray FromStrings(ReadOnlySpan<string> values, params int[] shape)
     {
         var encoded = new byte[values.Length][];
-        for (var i = 0; i < values.Length; i++) encoded[i] = Encoding.UTF32.GetBytes(values[i]);
+        for (var i = 0; i < values.Length; i++)
+            encoded[i] = Encoding.UTF32.GetBytes(values[i]);
         var type = new NpyType(NpyKind.Text, encoded.Select(text => text.Length).Append(sizeof(int)).Max());
         var bytes = new byte[values.Length * type.Size];
-        for (var i = 0; i < encoded.Length; i++) encoded[i].CopyTo(bytes, i * type.Size);
+        for (var i = 0; i < encoded.Length; i++)
+            encoded[i].CopyTo(bytes, i * type.Size);
         return new NpyArray(type, shape, bytes);
     }
 
@@ -144,8 +163,13 @@ public sealed class NpyArray
         var bytes = new byte[header.Count * header.Type.Size];
         stream.ReadExactly(bytes);
         if (header.IsBigEndian)
-            for (var i = 0; i < bytes.Length; i += header.Type.Unit) bytes.AsSpan(i, header.Type.Unit).Reverse();
-        return new NpyArray(header.Type, header.Shape, header.IsColumnMajor ? RowMajor(bytes, header.Shape, header.Type.Size) : bytes);
+            for (var i = 0; i < bytes.Length; i += header.Type.Unit)
+                bytes.AsSpan(i, header.Type.Unit).Reverse();
+        return new NpyArray(
+            header.Type,
+            header.Shape,
+            header.IsColumnMajor ? RowMajor(bytes, header.Shape, header.Type.Size) : bytes
+        );
     }
 
     /// <summary>Writes a file as a whole or not at all, with the bytes that <c>numpy.save</c> writes.</summary>
@@ -171,7 +195,8 @@ public sealed class NpyArray
     /// <exception cref="FormatException">The elements are text or floating-point numbers, or one is larger than a long holds.</exception>
     public long[] ToInt64s()
     {
-        if (Type.Kind == NpyKind.Float) throw new FormatException($"the array holds {Type} where whole numbers are expected");
+        if (Type.Kind == NpyKind.Float)
+            throw new FormatException($"the array holds {Type} where whole numbers are expected");
         try
         {
             return Numbers<long>();
@@ -186,12 +211,16 @@ public sealed class NpyArray
     /// <exception cref="FormatException">The elements are numbers, or no Unicode text.</exception>
     public string[] ToStrings()
     {
-        if (Type.Kind is not (NpyKind.Text or NpyKind.Bytes)) throw new FormatException($"the array holds {Type} where text is expected");
+        if (Type.Kind is not (NpyKind.Text or NpyKind.Bytes))
+            throw new FormatException($"the array holds {Type} where text is expected");
         var result = new string[Count];
         for (var i = 0; i < result.Length; i++)
         {
             var bytes = Bytes.Span.Slice(i * Type.Size, Type.Size);
-            result[i] = Type.Kind == NpyKind.Bytes ? Encoding.Latin1.GetString(bytes.TrimEnd((byte)0)) : Decode(MemoryMarshal.Cast<byte, int>(bytes).TrimEnd(0), i);
+            result[i] =
+                Type.Kind == NpyKind.Bytes
+                    ? Encoding.Latin1.GetString(bytes.TrimEnd((byte)0))
+                    : Decode(MemoryMarshal.Cast<byte, int>(bytes).TrimEnd(0), i);
         }
         return result;
     }
@@ -200,35 +229,47 @@ public sealed class NpyArray
     {
         var text = new StringBuilder(codePoints.Length);
         foreach (var value in codePoints)
-            text.Append(Rune.IsValid(value) ? new Rune(value).ToString() : throw new FormatException($"text {index} of the array holds {value}, which is no Unicode character"));
+            text.Append(
+                Rune.IsValid(value)
+                    ? new Rune(value).ToString()
+                    : throw new FormatException(
+                        $"text {index} of the array holds {value}, which is no Unicode character"
+                    )
+            );
         return text.ToString();
     }
 
-    private static NpyArray From<TElement>(NpyKind kind, ReadOnlySpan<TElement> values, int[] shape) where TElement : unmanaged =>
+    private static NpyArray From<TElement>(NpyKind kind, ReadOnlySpan<TElement> values, int[] shape)
+        where TElement : unmanaged =>
         new(new NpyType(kind, Unsafe.SizeOf<TElement>()), shape, MemoryMarshal.AsBytes(values).ToArray());
 
-    private TResult[] Numbers<TResult>() where TResult : INumberBase<TResult> => (Type.Kind, Type.Size) switch
-    {
-        (NpyKind.Boolean, _) => Array.ConvertAll(Bytes.ToArray(), value => value == 0 ? TResult.Zero : TResult.One),
-        (NpyKind.Integer, 1) => Convert<sbyte, TResult>(),
-        (NpyKind.Integer, 2) => Convert<short, TResult>(),
-        (NpyKind.Integer, 4) => Convert<int, TResult>(),
-        (NpyKind.Integer, 8) => Convert<long, TResult>(),
-        (NpyKind.Unsigned, 1) => Convert<byte, TResult>(),
-        (NpyKind.Unsigned, 2) => Convert<ushort, TResult>(),
-        (NpyKind.Unsigned, 4) => Convert<uint, TResult>(),
-        (NpyKind.Unsigned, 8) => Convert<ulong, TResult>(),
-        (NpyKind.Float, 2) => Convert<Half, TResult>(),
-        (NpyKind.Float, 4) => Convert<float, TResult>(),
-        (NpyKind.Float, 8) => Convert<double, TResult>(),
-        _ => throw new FormatException($"the array holds {Type} where numbers are expected"),
-    };
+    private TResult[] Numbers<TResult>()
+        where TResult : INumberBase<TResult> =>
+        (Type.Kind, Type.Size) switch
+        {
+            (NpyKind.Boolean, _) => Array.ConvertAll(Bytes.ToArray(), value => value == 0 ? TResult.Zero : TResult.One),
+            (NpyKind.Integer, 1) => Convert<sbyte, TResult>(),
+            (NpyKind.Integer, 2) => Convert<short, TResult>(),
+            (NpyKind.Integer, 4) => Convert<int, TResult>(),
+            (NpyKind.Integer, 8) => Convert<long, TResult>(),
+            (NpyKind.Unsigned, 1) => Convert<byte, TResult>(),
+            (NpyKind.Unsigned, 2) => Convert<ushort, TResult>(),
+            (NpyKind.Unsigned, 4) => Convert<uint, TResult>(),
+            (NpyKind.Unsigned, 8) => Convert<ulong, TResult>(),
+            (NpyKind.Float, 2) => Convert<Half, TResult>(),
+            (NpyKind.Float, 4) => Convert<float, TResult>(),
+            (NpyKind.Float, 8) => Convert<double, TResult>(),
+            _ => throw new FormatException($"the array holds {Type} where numbers are expected"),
+        };
 
-    private TResult[] Convert<TElement, TResult>() where TElement : unmanaged, INumberBase<TElement> where TResult : INumberBase<TResult>
+    private TResult[] Convert<TElement, TResult>()
+        where TElement : unmanaged, INumberBase<TElement>
+        where TResult : INumberBase<TResult>
     {
         var values = MemoryMarshal.Cast<byte, TElement>(Bytes.Span);
         var result = new TResult[values.Length];
-        for (var i = 0; i < result.Length; i++) result[i] = TResult.CreateChecked(values[i]);
+        for (var i = 0; i < result.Length; i++)
+            result[i] = TResult.CreateChecked(values[i]);
         return result;
     }
 
@@ -237,7 +278,8 @@ public sealed class NpyArray
     {
         var rows = new byte[columns.Length];
         var steps = new int[shape.Length];
-        for (int axis = 0, step = size; axis < shape.Length; step *= shape[axis++]) steps[axis] = step;
+        for (int axis = 0, step = size; axis < shape.Length; step *= shape[axis++])
+            steps[axis] = step;
         var index = new int[shape.Length];
         var from = 0;
         for (var to = 0; to < rows.Length; to += size)
@@ -246,7 +288,8 @@ public sealed class NpyArray
             for (var axis = shape.Length - 1; axis >= 0; axis--)
             {
                 from += steps[axis];
-                if (++index[axis] < shape[axis]) break;
+                if (++index[axis] < shape[axis])
+                    break;
                 from -= steps[axis] * shape[axis];
                 index[axis] = 0;
             }

@@ -10,7 +10,8 @@ namespace Hybrid.Core;
 public static class Npz
 {
     private const string Ending = ".npy";
-    private const long BytesPerByte = 100, AlwaysAllowed = 64 << 20;
+    private const long BytesPerByte = 100,
+        AlwaysAllowed = 64 << 20;
 
     // What numpy.savez writes, so that equal arrays give equal files.
     private static readonly DateTimeOffset Stamp = new(1980, 1, 1, 0, 0, 0, TimeSpan.Zero);
@@ -39,15 +40,21 @@ public static class Npz
         try
         {
             using var archive = new ZipArchive(stream, ZipArchiveMode.Read, leaveOpen: true);
-            var entries = archive.Entries.Where(entry => entry.FullName.EndsWith(Ending, StringComparison.Ordinal)).ToList();
+            var entries = archive
+                .Entries.Where(entry => entry.FullName.EndsWith(Ending, StringComparison.Ordinal))
+                .ToList();
             Int128 unpacked = 0;
-            foreach (var entry in entries) unpacked += entry.Length;
+            foreach (var entry in entries)
+                unpacked += entry.Length;
             var limit = Math.Max(AlwaysAllowed, BytesPerByte * stream.Length);
             if (unpacked > limit)
-                throw new FormatException($"{stream.Length} bytes unpack to {unpacked}, and Hybrid takes {limit} from an archive of this size; if they are meant, save it again with numpy.savez");
+                throw new FormatException(
+                    $"{stream.Length} bytes unpack to {unpacked}, and Hybrid takes {limit} from an archive of this size; if they are meant, save it again with numpy.savez"
+                );
             var arrays = new OrderedDictionary<string, NpyArray>();
             foreach (var entry in entries)
-                if (!arrays.TryAdd(entry.FullName[..^Ending.Length], Read(entry))) throw new FormatException($"the name {Quoted.Text(entry.FullName)} occurs twice");
+                if (!arrays.TryAdd(entry.FullName[..^Ending.Length], Read(entry)))
+                    throw new FormatException($"the name {Quoted.Text(entry.FullName)} occurs twice");
             return arrays;
         }
         catch (Exception error) when (error is InvalidDataException or NotSupportedException)
@@ -61,17 +68,21 @@ public static class Npz
     /// <param name="arrays">The arrays by name.</param>
     /// <param name="compress">Whether the entries are deflated, as by <c>numpy.savez_compressed</c>.</param>
     /// <exception cref="IOException">The disk is full or the place is not writable.</exception>
-    public static void Write(string path, IEnumerable<KeyValuePair<string, NpyArray>> arrays, bool compress = false) => AtomicFile.Write(path, file =>
-    {
-        using var archive = new ZipArchive(file, ZipArchiveMode.Create, leaveOpen: true);
-        foreach (var (name, array) in arrays)
+    public static void Write(string path, IEnumerable<KeyValuePair<string, NpyArray>> arrays, bool compress = false) =>
+        AtomicFile.Write(path, file =>
         {
-            var entry = archive.CreateEntry(name + Ending, compress ? CompressionLevel.Optimal : CompressionLevel.NoCompression);
-            entry.LastWriteTime = Stamp;
-            using var stream = entry.Open();
-            array.Write(stream);
-        }
-    });
+            using var archive = new ZipArchive(file, ZipArchiveMode.Create, leaveOpen: true);
+            foreach (var (name, array) in arrays)
+            {
+                var entry = archive.CreateEntry(
+                    name + Ending,
+                    compress ? CompressionLevel.Optimal : CompressionLevel.NoCompression
+                );
+                entry.LastWriteTime = Stamp;
+                using var stream = entry.Open();
+                array.Write(stream);
+            }
+        });
 
     private static NpyArray Read(ZipArchiveEntry entry)
     {

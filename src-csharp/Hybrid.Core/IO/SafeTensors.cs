@@ -61,8 +61,10 @@ public sealed record StoredTensor(string Name, TensorType Type, IReadOnlyList<lo
     /// <summary>The elements as floats; those of other types are rounded.</summary>
     public float[] ToSingles()
     {
-        if (Type == TensorType.F32) return MemoryMarshal.Cast<byte, float>(Bytes.Span).ToArray();
-        if (Type != TensorType.F16) return Array.ConvertAll(ToDoubles(), x => (float)x);
+        if (Type == TensorType.F32)
+            return MemoryMarshal.Cast<byte, float>(Bytes.Span).ToArray();
+        if (Type != TensorType.F16)
+            return Array.ConvertAll(ToDoubles(), x => (float)x);
         var halves = MemoryMarshal.Cast<byte, Half>(Bytes.Span);
         var singles = new float[halves.Length];
         TensorPrimitives.ConvertToSingle(halves, singles);
@@ -77,7 +79,12 @@ public sealed record StoredTensor(string Name, TensorType Type, IReadOnlyList<lo
         var halves = Array.ConvertAll(values, x => (Half)x);
         for (var i = 0; i < values.Length; i++)
             if (Half.IsInfinity(halves[i]) && double.IsFinite(values[i]))
-                throw new OverflowException(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"element {i} of {Name} is {values[i]}, halves end at 65504: store it in single precision"));
+                throw new OverflowException(
+                    string.Create(
+                        System.Globalization.CultureInfo.InvariantCulture,
+                        $"element {i} of {Name} is {values[i]}, halves end at 65504: store it in single precision"
+                    )
+                );
         return this with { Type = TensorType.F16, Bytes = MemoryMarshal.AsBytes(halves.AsSpan()).ToArray() };
     }
 }
@@ -116,12 +123,15 @@ public sealed record SafeTensors(IReadOnlyDictionary<string, string> Metadata, I
     public static SafeTensors Read(Stream stream)
     {
         Span<byte> prefix = stackalloc byte[8];
-        if (stream.Length < prefix.Length) throw new FormatException($"not a safetensors file: it has {stream.Length} bytes");
+        if (stream.Length < prefix.Length)
+            throw new FormatException($"not a safetensors file: it has {stream.Length} bytes");
         stream.Position = 0;
         stream.ReadExactly(prefix);
         var headerLength = BinaryPrimitives.ReadUInt64LittleEndian(prefix);
         if (headerLength > (ulong)Math.Min(LargestHeader, stream.Length - prefix.Length))
-            throw new FormatException($"the header at byte 8 claims {headerLength} bytes, the file has {stream.Length}");
+            throw new FormatException(
+                $"the header at byte 8 claims {headerLength} bytes, the file has {stream.Length}"
+            );
         var header = new byte[headerLength];
         stream.ReadExactly(header);
         var dataLength = stream.Length - prefix.Length - header.Length;
@@ -148,8 +158,17 @@ public sealed record SafeTensors(IReadOnlyDictionary<string, string> Metadata, I
     /// <exception cref="ArgumentException">Two tensors have the same name, or one has that of the metadata: no such file could be read.</exception>
     public void Write(Stream stream)
     {
-        if (Tensors.Select(tensor => tensor.Name).Append(MetadataName).CountBy(name => name).FirstOrDefault(pair => pair.Value > 1) is { Key: { } twice })
-            throw new ArgumentException($"two entries of the file would be called {Quoted.Text(twice)}: give every tensor a name of its own");
+        if (
+            Tensors
+                .Select(tensor => tensor.Name)
+                .Append(MetadataName)
+                .CountBy(name => name)
+                .FirstOrDefault(pair => pair.Value > 1) is
+            { Key: { } twice }
+        )
+            throw new ArgumentException(
+                $"two entries of the file would be called {Quoted.Text(twice)}: give every tensor a name of its own"
+            );
         using var buffer = new MemoryStream();
         using (var json = new Utf8JsonWriter(buffer))
         {
@@ -157,7 +176,8 @@ public sealed record SafeTensors(IReadOnlyDictionary<string, string> Metadata, I
             if (Metadata.Count > 0)
             {
                 json.WriteStartObject(MetadataName);
-                foreach (var (key, value) in Metadata) json.WriteString(key, value);
+                foreach (var (key, value) in Metadata)
+                    json.WriteString(key, value);
                 json.WriteEndObject();
             }
             var offset = 0L;
@@ -166,7 +186,8 @@ public sealed record SafeTensors(IReadOnlyDictionary<string, string> Metadata, I
                 json.WriteStartObject(tensor.Name);
                 json.WriteString("dtype", tensor.Type.ToString());
                 json.WriteStartArray("shape");
-                foreach (var size in tensor.Shape) json.WriteNumberValue(size);
+                foreach (var size in tensor.Shape)
+                    json.WriteNumberValue(size);
                 json.WriteEndArray();
                 json.WriteStartArray("data_offsets");
                 json.WriteNumberValue(offset);
@@ -177,15 +198,20 @@ public sealed record SafeTensors(IReadOnlyDictionary<string, string> Metadata, I
             json.WriteEndObject();
         }
         // Spaces bring the data to a multiple of eight bytes, as the format recommends.
-        while (buffer.Length % 8 != 0) buffer.WriteByte((byte)' ');
+        while (buffer.Length % 8 != 0)
+            buffer.WriteByte((byte)' ');
         Span<byte> prefix = stackalloc byte[8];
         BinaryPrimitives.WriteUInt64LittleEndian(prefix, (ulong)buffer.Length);
         stream.Write(prefix);
         stream.Write(buffer.GetBuffer().AsSpan(0, (int)buffer.Length));
-        foreach (var tensor in Tensors) stream.Write(tensor.Bytes.Span);
+        foreach (var tensor in Tensors)
+            stream.Write(tensor.Bytes.Span);
     }
 
-    private static (Dictionary<string, string> Metadata, List<Entry> Entries) ParseHeader(byte[] header, long dataLength)
+    private static (Dictionary<string, string> Metadata, List<Entry> Entries) ParseHeader(
+        byte[] header,
+        long dataLength
+    )
     {
         try
         {
@@ -195,14 +221,23 @@ public sealed record SafeTensors(IReadOnlyDictionary<string, string> Metadata, I
             var names = new HashSet<string>();
             foreach (var property in document.RootElement.EnumerateObject())
             {
-                if (!names.Add(property.Name)) throw new FormatException($"the header names {Quoted.Unless(property.Name)} twice");
+                if (!names.Add(property.Name))
+                    throw new FormatException($"the header names {Quoted.Unless(property.Name)} twice");
                 if (property.Name == MetadataName)
-                    foreach (var text in property.Value.EnumerateObject()) metadata[text.Name] = text.Value.GetString() ?? "";
-                else entries.Add(ParseEntry(property, dataLength));
+                    foreach (var text in property.Value.EnumerateObject())
+                        metadata[text.Name] = text.Value.GetString() ?? "";
+                else
+                    entries.Add(ParseEntry(property, dataLength));
             }
             return (metadata, entries);
         }
-        catch (Exception error) when (error is JsonException or InvalidOperationException or KeyNotFoundException or DecoderFallbackException)
+        catch (Exception error)
+            when (error
+                    is JsonException
+                        or InvalidOperationException
+                        or KeyNotFoundException
+                        or DecoderFallbackException
+            )
         {
             throw new FormatException($"the header at byte 8 is no safetensors header: {Quoted.Message(error)}", error);
         }
@@ -214,26 +249,49 @@ public sealed record SafeTensors(IReadOnlyDictionary<string, string> Metadata, I
         var end = 0L;
         foreach (var entry in entries.OrderBy(entry => entry.Begin).ThenBy(entry => entry.End))
         {
-            if (entry.Begin != end) throw new FormatException($"tensor {Quoted.Unless(entry.Name)} begins at byte {entry.Begin} of the data, where the one before ends at {end}");
+            if (entry.Begin != end)
+                throw new FormatException(
+                    $"tensor {Quoted.Unless(entry.Name)} begins at byte {entry.Begin} of the data, where the one before ends at {end}"
+                );
             end = entry.End;
         }
-        if (end != dataLength) throw new FormatException($"the tensors end at byte {end} of {dataLength} bytes of data");
+        if (end != dataLength)
+            throw new FormatException($"the tensors end at byte {end} of {dataLength} bytes of data");
     }
 
     private static Entry ParseEntry(JsonProperty property, long dataLength)
     {
         var type = property.Value.GetProperty("dtype").GetString();
         if (!Enum.TryParse<TensorType>(type, out var parsed) || parsed.ToString() != type)
-            throw new FormatException($"tensor {Quoted.Unless(property.Name)} has element type {Quoted.Unless(type ?? "null")}; known are {string.Join(", ", Enum.GetNames<TensorType>())}");
+            throw new FormatException(
+                $"tensor {Quoted.Unless(property.Name)} has element type {Quoted.Unless(type ?? "null")}; known are {string.Join(", ", Enum.GetNames<TensorType>())}"
+            );
         var offsets = Integers(property, "data_offsets");
         var shape = Integers(property, "shape");
-        if (offsets.Length != 2 || offsets[0] < 0 || offsets[1] < offsets[0] || offsets[1] > dataLength || offsets[1] - offsets[0] > Array.MaxLength)
-            throw new FormatException($"tensor {Quoted.Unless(property.Name)} lies at {string.Join("..", offsets)} of {dataLength} bytes of data; the file is torn or damaged");
-        Int128 bytes = parsed switch { TensorType.U8 => 1, TensorType.F16 => 2, TensorType.F64 or TensorType.I64 => 8, _ => 4 };
+        if (
+            offsets.Length != 2
+            || offsets[0] < 0
+            || offsets[1] < offsets[0]
+            || offsets[1] > dataLength
+            || offsets[1] - offsets[0] > Array.MaxLength
+        )
+            throw new FormatException(
+                $"tensor {Quoted.Unless(property.Name)} lies at {string.Join("..", offsets)} of {dataLength} bytes of data; the file is torn or damaged"
+            );
+        Int128 bytes = parsed switch
+        {
+            TensorType.U8 => 1,
+            TensorType.F16 => 2,
+            TensorType.F64 or TensorType.I64 => 8,
+            _ => 4,
+        };
         // Stopped once it is too large, so that the product cannot overflow.
-        foreach (var size in shape) bytes = bytes > long.MaxValue ? bytes : bytes * size;
+        foreach (var size in shape)
+            bytes = bytes > long.MaxValue ? bytes : bytes * size;
         if (shape.Any(size => size < 0) || bytes != offsets[1] - offsets[0])
-            throw new FormatException($"tensor {Quoted.Unless(property.Name)} of shape [{string.Join(", ", shape)}] and type {type} does not fit its {offsets[1] - offsets[0]} bytes");
+            throw new FormatException(
+                $"tensor {Quoted.Unless(property.Name)} of shape [{string.Join(", ", shape)}] and type {type} does not fit its {offsets[1] - offsets[0]} bytes"
+            );
         return new Entry(property.Name, parsed, shape, offsets[0], offsets[1]);
     }
 
@@ -242,7 +300,13 @@ public sealed record SafeTensors(IReadOnlyDictionary<string, string> Metadata, I
         var array = property.Value.GetProperty(name);
         var integers = new List<long>();
         foreach (var element in array.EnumerateArray())
-            integers.Add(element.TryGetInt64(out var value) ? value : throw new FormatException($"tensor {Quoted.Unless(property.Name)}: {name} holds {Quoted.Unless(element.GetRawText())}"));
+            integers.Add(
+                element.TryGetInt64(out var value)
+                    ? value
+                    : throw new FormatException(
+                        $"tensor {Quoted.Unless(property.Name)}: {name} holds {Quoted.Unless(element.GetRawText())}"
+                    )
+            );
         return [.. integers];
     }
 

@@ -6,7 +6,10 @@ internal sealed class KneserNey(NGramBuilder model, int blank)
     // Where too few n-grams occur once or twice to say better.
     private const double UsualDiscount = 0.5;
 
-    private readonly List<Dictionary<Gram, int>> counts = [.. Enumerable.Range(0, model.Order).Select(_ => new Dictionary<Gram, int>())];
+    private readonly List<Dictionary<Gram, int>> counts =
+    [
+        .. Enumerable.Range(0, model.Order).Select(_ => new Dictionary<Gram, int>()),
+    ];
 
     public void Fill(IEnumerable<int[]> sequences)
     {
@@ -14,21 +17,29 @@ internal sealed class KneserNey(NGramBuilder model, int blank)
         foreach (var sequence in sequences)
         {
             foreach (var label in sequence)
-                if ((uint)label >= (uint)model.Symbols || label == blank) throw new ArgumentException($"label {label} is the blank or not in 0..{model.Symbols - 1}", nameof(sequences));
+                if ((uint)label >= (uint)model.Symbols || label == blank)
+                    throw new ArgumentException(
+                        $"label {label} is the blank or not in 0..{model.Symbols - 1}",
+                        nameof(sequences)
+                    );
             int[] tokens = [model.Start, .. sequence, model.End];
             // The longest n-grams are counted as they occur; the start mark also begins shorter ones.
             for (var i = 1; i < tokens.Length; i++)
-                for (var length = 1; length <= model.Order && length <= i + 1; length++)
-                    if (length == model.Order || length == i + 1) Count(length, tokens.AsSpan(i + 1 - length, length));
+            for (var length = 1; length <= model.Order && length <= i + 1; length++)
+                if (length == model.Order || length == i + 1)
+                    Count(length, tokens.AsSpan(i + 1 - length, length));
             any = true;
         }
-        if (!any) throw new ArgumentException("there are no sequences to learn from", nameof(sequences));
+        if (!any)
+            throw new ArgumentException("there are no sequences to learn from", nameof(sequences));
         // Shorter ones count in how many ways they are continued to the left (K1).
         for (var length = model.Order; length > 1; length--)
-            foreach (var gram in counts[length - 1].Keys) Count(length - 1, gram.Tokens.AsSpan(1));
+            foreach (var gram in counts[length - 1].Keys)
+                Count(length - 1, gram.Tokens.AsSpan(1));
 
         AddUnigrams();
-        for (var length = 2; length <= model.Order; length++) AddLonger(length);
+        for (var length = 2; length <= model.Order; length++)
+            AddLonger(length);
     }
 
     private void Count(int length, ReadOnlySpan<int> tokens)
@@ -40,7 +51,8 @@ internal sealed class KneserNey(NGramBuilder model, int blank)
     /// <summary>n1 / (n1 + 2 n2): the share that n-grams seen once give up (K2).</summary>
     private double Discount(int length)
     {
-        double once = counts[length - 1].Values.Count(count => count == 1), twice = counts[length - 1].Values.Count(count => count == 2);
+        double once = counts[length - 1].Values.Count(count => count == 1),
+            twice = counts[length - 1].Values.Count(count => count == 2);
         return once > 0 && twice > 0 ? once / (once + 2 * twice) : UsualDiscount;
     }
 
@@ -48,7 +60,9 @@ internal sealed class KneserNey(NGramBuilder model, int blank)
     private void AddUnigrams()
     {
         var unigrams = counts[0].Where(pair => pair.Key.Tokens[0] != model.Start).ToDictionary();
-        double total = unigrams.Values.Sum(), discount = Discount(1), left = discount * unigrams.Count / total;
+        double total = unigrams.Values.Sum(),
+            discount = Discount(1),
+            left = discount * unigrams.Count / total;
         var possible = Enumerable.Range(0, model.Symbols).Where(symbol => symbol != blank).Append(model.End).ToList();
         foreach (var token in possible)
         {
@@ -61,10 +75,13 @@ internal sealed class KneserNey(NGramBuilder model, int blank)
     private void AddLonger(int length)
     {
         var discount = Discount(length);
-        foreach (var group in counts[length - 1].GroupBy(pair => new Gram(pair.Key.Tokens[..^1])).OrderBy(group => group.Key))
+        foreach (
+            var group in counts[length - 1].GroupBy(pair => new Gram(pair.Key.Tokens[..^1])).OrderBy(group => group.Key)
+        )
         {
             var history = model.Find(group.Key.Tokens);
-            if (history is null) continue; // only a history of the start mark alone may be missing, and it is not
+            if (history is null)
+                continue; // only a history of the start mark alone may be missing, and it is not
             double total = group.Sum(pair => pair.Value);
             var left = discount * group.Count() / total; // K4
             model.SetBackoff(history.Value, Math.Log(left));
@@ -79,7 +96,8 @@ internal sealed class KneserNey(NGramBuilder model, int blank)
     /// <summary>log p of the last token after the others, in the part of the model that is already there.</summary>
     private double Probability(ReadOnlySpan<int> tokens)
     {
-        if (model.Find(tokens) is { } node) return model.LogProbability(node);
+        if (model.Find(tokens) is { } node)
+            return model.LogProbability(node);
         var backoff = model.Find(tokens[..^1]) is { } history ? model.Backoff(history) : 0;
         return backoff + Probability(tokens[1..]);
     }
@@ -98,7 +116,8 @@ internal sealed class KneserNey(NGramBuilder model, int blank)
         public override int GetHashCode()
         {
             var hash = new HashCode();
-            foreach (var token in Tokens) hash.Add(token);
+            foreach (var token in Tokens)
+                hash.Add(token);
             return hash.ToHashCode();
         }
     }

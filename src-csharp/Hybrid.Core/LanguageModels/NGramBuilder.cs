@@ -27,7 +27,8 @@ internal sealed class NGramBuilder(int symbols, int order)
     public void Add(ReadOnlySpan<int> tokens, double logProbability, double backoff)
     {
         var parent = Find(tokens[..^1]) ?? throw new FormatException("its history is no n-gram of the model");
-        if (!children.TryAdd((parent, tokens[^1]), nodes.Count)) throw new FormatException("it occurs twice");
+        if (!children.TryAdd((parent, tokens[^1]), nodes.Count))
+            throw new FormatException("it occurs twice");
         // Rounding may have brought a sum of shares above one.
         nodes.Add(new Node(parent, tokens[^1], tokens.Length, Math.Min(0, logProbability), backoff));
     }
@@ -37,7 +38,8 @@ internal sealed class NGramBuilder(int symbols, int order)
     {
         var node = 0;
         foreach (var token in tokens)
-            if (!children.TryGetValue((node, token), out node)) return null;
+            if (!children.TryGetValue((node, token), out node))
+                return null;
         return node;
     }
 
@@ -48,15 +50,26 @@ internal sealed class NGramBuilder(int symbols, int order)
         var byLength = Enumerable.Range(1, nodes.Count - 1).ToLookup(node => nodes[node].Length);
         for (var length = 1; length <= order; length++)
         {
-            foreach (var node in byLength[length].OrderBy(node => places[nodes[node].Parent]).ThenBy(node => nodes[node].Token))
+            foreach (
+                var node in byLength[length]
+                    .OrderBy(node => places[nodes[node].Parent])
+                    .ThenBy(node => nodes[node].Token)
+            )
             {
                 places[node] = sorted.Count;
                 sorted.Add(nodes[node]);
             }
         }
         var counts = new int[sorted.Count(node => node.Length < order)];
-        foreach (var node in sorted.Skip(1)) counts[places[node.Parent]]++;
-        return new NGramModel(symbols, [.. sorted.Select(node => node.Token)], [.. sorted.Select(node => node.LogProbability)], [.. sorted.Take(counts.Length).Select(node => node.Backoff)], counts);
+        foreach (var node in sorted.Skip(1))
+            counts[places[node.Parent]]++;
+        return new NGramModel(
+            symbols,
+            [.. sorted.Select(node => node.Token)],
+            [.. sorted.Select(node => node.LogProbability)],
+            [.. sorted.Take(counts.Length).Select(node => node.Backoff)],
+            counts
+        );
     }
 
     /// <param name="Parent">The n-gram without its last token.</param>

@@ -34,7 +34,8 @@ public sealed partial class NGramModel
 
     // The first node of each length, and behind them the number of nodes.
     private readonly List<int> lengths = [0];
-    private readonly int start, end;
+    private readonly int start,
+        end;
 
     /// <param name="symbols">Symbols that have a probability.</param>
     /// <param name="tokens">The last token of each node; -1 for the empty one.</param>
@@ -48,13 +49,17 @@ public sealed partial class NGramModel
         (this.tokens, this.logProbabilities, this.backoffs) = (tokens, logProbabilities, backoffs);
         firstChildren = FirstChildren(children, tokens.Length);
         // A length that nothing has ends the tree, though nodes behind it may claim children.
-        for (var next = 1; next <= children.Length && next != lengths[^1]; next = firstChildren[next]) lengths.Add(next);
+        for (var next = 1; next <= children.Length && next != lengths[^1]; next = firstChildren[next])
+            lengths.Add(next);
         if (lengths[^1] != children.Length || lengths.Count > LongestOrder + 1)
-            throw new FormatException($"the first {children.Length - 1} n-grams have children: these are not all n-grams of 1 to at most {LongestOrder - 1} tokens");
+            throw new FormatException(
+                $"the first {children.Length - 1} n-grams have children: these are not all n-grams of 1 to at most {LongestOrder - 1} tokens"
+            );
         Order = lengths.Count - 1;
         lengths.Add(tokens.Length);
         suffixes = new int[tokens.Length];
-        for (var parent = 0; parent < children.Length; parent++) LinkChildren(parent);
+        for (var parent = 0; parent < children.Length; parent++)
+            LinkChildren(parent);
         StartState = Order > 1 ? Child(0, start) : 0;
     }
 
@@ -73,7 +78,8 @@ public sealed partial class NGramModel
     /// <summary>log p(symbol | state), and the state after it.</summary>
     public (double LogProbability, int State) Next(int state, int symbol)
     {
-        if ((uint)symbol >= (uint)Symbols) throw new ArgumentOutOfRangeException(nameof(symbol), symbol, $"the model knows symbols 0..{Symbols - 1}");
+        if ((uint)symbol >= (uint)Symbols)
+            throw new ArgumentOutOfRangeException(nameof(symbol), symbol, $"the model knows symbols 0..{Symbols - 1}");
         return Walk(state, symbol);
     }
 
@@ -96,22 +102,32 @@ public sealed partial class NGramModel
     /// <param name="text">The text.</param>
     /// <param name="symbols">Names of the symbols by index; the blank's is empty.</param>
     /// <exception cref="FormatException">A line is malformed or names an unknown symbol; the message has its number.</exception>
-    public static NGramModel Read(TextReader text, IReadOnlyList<string> symbols) => new ArpaReader(text, symbols).Read();
+    public static NGramModel Read(TextReader text, IReadOnlyList<string> symbols) =>
+        new ArpaReader(text, symbols).Read();
 
     /// <summary>Writes ARPA text.</summary>
     /// <param name="text">Where to.</param>
     /// <param name="symbols">Names of the symbols by index.</param>
     public void Write(TextWriter text, IReadOnlyList<string> symbols)
     {
-        string Name(int token) => token == start ? SentenceStart : token == end ? SentenceEnd : symbols[token];
-        string Log10(double value) => double.IsNegativeInfinity(value) ? "-99" : (value / Math.Log(10)).ToString("0.0#######", CultureInfo.InvariantCulture);
+        string Name(int token) =>
+            token == start ? SentenceStart
+            : token == end ? SentenceEnd
+            : symbols[token];
+        string Log10(double value) =>
+            double.IsNegativeInfinity(value)
+                ? "-99"
+                : (value / Math.Log(10)).ToString("0.0#######", CultureInfo.InvariantCulture);
 
         var parents = new int[tokens.Length];
-        for (var parent = 0; parent < backoffs.Length; parent++) parents.AsSpan(firstChildren[parent]..firstChildren[parent + 1]).Fill(parent);
-        string Spell(int node) => parents[node] == 0 ? Name(tokens[node]) : $"{Spell(parents[node])} {Name(tokens[node])}";
+        for (var parent = 0; parent < backoffs.Length; parent++)
+            parents.AsSpan(firstChildren[parent]..firstChildren[parent + 1]).Fill(parent);
+        string Spell(int node) =>
+            parents[node] == 0 ? Name(tokens[node]) : $"{Spell(parents[node])} {Name(tokens[node])}";
 
         text.Write("\\data\\\n");
-        for (var length = 1; length <= Order; length++) text.Write($"ngram {length}={Count(length).ToString(CultureInfo.InvariantCulture)}\n");
+        for (var length = 1; length <= Order; length++)
+            text.Write($"ngram {length}={Count(length).ToString(CultureInfo.InvariantCulture)}\n");
         for (var length = 1; length <= Order; length++)
         {
             text.Write($"\n\\{length.ToString(CultureInfo.InvariantCulture)}-grams:\n");
@@ -135,8 +151,13 @@ public sealed partial class NGramModel
     /// <exception cref="ArgumentException">There are no sequences, or a label, the order or the number of symbols is out of range.</exception>
     public static NGramModel Estimate(IEnumerable<int[]> sequences, int symbols, int order, int blank = 0)
     {
-        if (order is < 1 or > 8) throw new ArgumentOutOfRangeException(nameof(order), $"the order is {order}, must be 1 to 8");
-        if (symbols is < 1 or > LogProbs.MostSymbols) throw new ArgumentOutOfRangeException(nameof(symbols), $"there are {symbols} symbols, must be 1 to {LogProbs.MostSymbols}");
+        if (order is < 1 or > 8)
+            throw new ArgumentOutOfRangeException(nameof(order), $"the order is {order}, must be 1 to 8");
+        if (symbols is < 1 or > LogProbs.MostSymbols)
+            throw new ArgumentOutOfRangeException(
+                nameof(symbols),
+                $"there are {symbols} symbols, must be 1 to {LogProbs.MostSymbols}"
+            );
         var model = new NGramBuilder(symbols, order);
         new KneserNey(model, blank).Fill(sequences);
         return model.Build();
@@ -148,10 +169,12 @@ public sealed partial class NGramModel
         var (first, next) = (new int[children.Length + 1], 1L);
         for (var node = 0; node < children.Length; next += children[node++])
         {
-            if (children[node] < 0 || next + children[node] > nodes) throw new FormatException($"{nodes - 1} n-grams are fewer than their histories have children");
+            if (children[node] < 0 || next + children[node] > nodes)
+                throw new FormatException($"{nodes - 1} n-grams are fewer than their histories have children");
             first[node] = (int)next;
         }
-        if (next != nodes) throw new FormatException($"{nodes - 1} n-grams are more than their histories have children");
+        if (next != nodes)
+            throw new FormatException($"{nodes - 1} n-grams are more than their histories have children");
         first[^1] = nodes;
         return first;
     }
@@ -163,11 +186,15 @@ public sealed partial class NGramModel
         {
             var token = tokens[node];
             if ((uint)token > (uint)end || node > firstChildren[parent] && token <= tokens[node - 1])
-                throw new FormatException($"token {token} of n-gram {node} is not one of 0..{end}, or not above the one before it");
-            if (parent == 0) continue;
+                throw new FormatException(
+                    $"token {token} of n-gram {node} is not one of 0..{end}, or not above the one before it"
+                );
+            if (parent == 0)
+                continue;
             // The longest end of the history that can be followed by the token.
             var history = suffixes[parent];
-            while (history != 0 && Child(history, token) == 0) history = suffixes[history];
+            while (history != 0 && Child(history, token) == 0)
+                history = suffixes[history];
             suffixes[node] = Child(history, token);
         }
     }
@@ -179,9 +206,12 @@ public sealed partial class NGramModel
         while (low <= high)
         {
             var middle = (low + high) >>> 1;
-            if (tokens[middle] == token) return middle;
-            if (tokens[middle] < token) low = middle + 1;
-            else high = middle - 1;
+            if (tokens[middle] == token)
+                return middle;
+            if (tokens[middle] < token)
+                low = middle + 1;
+            else
+                high = middle - 1;
         }
         return 0;
     }
@@ -193,7 +223,8 @@ public sealed partial class NGramModel
         for (; (child = Child(state, token)) == 0; state = suffixes[state])
         {
             // Not even alone: an event that the model holds for impossible.
-            if (state == 0) return (double.NegativeInfinity, 0);
+            if (state == 0)
+                return (double.NegativeInfinity, 0);
             backoff += backoffs[state];
         }
         // The state remembers at most Order - 1 labels.

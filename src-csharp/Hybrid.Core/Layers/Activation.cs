@@ -4,7 +4,7 @@ using System.Runtime.Intrinsics;
 
 namespace Hybrid.Core;
 
-/// <summary>The nonlinear functions that <see cref="Activation{R}"/> knows.</summary>
+/// <summary>The nonlinear functions that <see cref="Activation{TReal}"/> knows.</summary>
 public enum ActivationFunction
 {
     /// <summary>max(x, 0)</summary>
@@ -24,8 +24,9 @@ public enum ActivationFunction
 }
 
 /// <summary>y = f(x) for every element. Derivation: Activation.md.</summary>
-/// <typeparam name="R">Float or double.</typeparam>
-public sealed class Activation<R> : Layer<R> where R : unmanaged, IBinaryFloatingPointIeee754<R>
+/// <typeparam name="TReal">Float or double.</typeparam>
+public sealed class Activation<TReal> : Layer<TReal>
+    where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
 {
     private readonly ActivationFunction function;
     private readonly ForwardMap forward;
@@ -46,29 +47,35 @@ public sealed class Activation<R> : Layer<R> where R : unmanaged, IBinaryFloatin
         };
     }
 
-    private delegate void ForwardMap(ReadOnlyMemory<R> x, Memory<R> y, ThreadTeam team);
+    private delegate void ForwardMap(ReadOnlyMemory<TReal> x, Memory<TReal> y, ThreadTeam team);
 
-    private delegate void BackwardMap(ReadOnlyMemory<R> x, ReadOnlyMemory<R> dy, Memory<R> dx, ThreadTeam team);
+    private delegate void BackwardMap(
+        ReadOnlyMemory<TReal> x,
+        ReadOnlyMemory<TReal> dy,
+        Memory<TReal> dx,
+        ThreadTeam team
+    );
 
     /// <summary>A function, and what its slope at x makes of dy.</summary>
-    private interface IActivation : IFunction<R>, IFunction2<R>;
+    private interface IActivation : IUnaryOperator<TReal>, IBinaryOperator<TReal>;
 
     /// <inheritdoc/>
     public override int OutputFeatures { get; }
 
     /// <inheritdoc/>
-    public override Batch<R> Forward(Batch<R> x, Pass pass)
+    public override Batch<TReal> Forward(Batch<TReal> x, Pass pass)
     {
         RequireFeatures(x, OutputFeatures, "Activation");
         pass.Workspace.Tape<ActivationTape>(this) = new ActivationTape(x);
         var y = x.Like(pass.Workspace, x.F);
         forward(x.Data, y.Data, pass.Workspace.Team);
-        if (function == ActivationFunction.Sigmoid) y.ClearPadding(); // the others map 0 to 0
+        if (function == ActivationFunction.Sigmoid)
+            y.ClearPadding(); // the others map 0 to 0
         return y;
     }
 
     /// <inheritdoc/>
-    public override Batch<R> Backward(Batch<R> dy, Pass pass)
+    public override Batch<TReal> Backward(Batch<TReal> dy, Pass pass)
     {
         var x = pass.Workspace.Tape<ActivationTape>(this).X;
         var dx = x.Like(pass.Workspace, x.F);
@@ -76,28 +83,30 @@ public sealed class Activation<R> : Layer<R> where R : unmanaged, IBinaryFloatin
         return dx;
     }
 
-    private static (ForwardMap, BackwardMap) Maps<TActivation>() where TActivation : struct, IActivation =>
-        (Elementwise.Map<R, TActivation>, Elementwise.Map<R, TActivation>);
+    private static (ForwardMap, BackwardMap) Maps<TActivation>()
+        where TActivation : struct, IActivation =>
+        (Elementwise.Map<TReal, TActivation>, Elementwise.Map<TReal, TActivation>);
 
     /// <param name="X">The input: B1 to B5.</param>
-    private readonly record struct ActivationTape(Batch<R> X);
+    private readonly record struct ActivationTape(Batch<TReal> X);
 
     private readonly struct Relu : IActivation
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Vector512<R> Invoke(Vector512<R> x) => VectorMath.Relu(x); // F1
+        public static Vector512<TReal> Invoke(Vector512<TReal> x) => VectorMath.Relu(x); // F1
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Vector512<R> Invoke(Vector512<R> x, Vector512<R> dy) => dy & Vector512.GreaterThan(x, Vector512<R>.Zero); // B1
+        public static Vector512<TReal> Invoke(Vector512<TReal> x, Vector512<TReal> dy) =>
+            dy & Vector512.GreaterThan(x, Vector512<TReal>.Zero); // B1
     }
 
     private readonly struct Gelu : IActivation
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Vector512<R> Invoke(Vector512<R> x) => x * VectorMath.Normal(x).Cumulative; // F2
+        public static Vector512<TReal> Invoke(Vector512<TReal> x) => x * VectorMath.Normal(x).Cumulative; // F2
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Vector512<R> Invoke(Vector512<R> x, Vector512<R> dy) // B2
+        public static Vector512<TReal> Invoke(Vector512<TReal> x, Vector512<TReal> dy) // B2
         {
             var (cumulative, density) = VectorMath.Normal(x);
             return dy * VectorMath.MultiplyAdd(x, density, cumulative);
@@ -107,39 +116,39 @@ public sealed class Activation<R> : Layer<R> where R : unmanaged, IBinaryFloatin
     private readonly struct Silu : IActivation
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Vector512<R> Invoke(Vector512<R> x) => x * VectorMath.Sigmoid(x); // F3
+        public static Vector512<TReal> Invoke(Vector512<TReal> x) => x * VectorMath.Sigmoid(x); // F3
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Vector512<R> Invoke(Vector512<R> x, Vector512<R> dy) // B3
+        public static Vector512<TReal> Invoke(Vector512<TReal> x, Vector512<TReal> dy) // B3
         {
             var sigmoid = VectorMath.Sigmoid(x);
-            return dy * sigmoid * VectorMath.MultiplyAdd(x, Vector512<R>.One - sigmoid, Vector512<R>.One);
+            return dy * sigmoid * VectorMath.MultiplyAdd(x, Vector512<TReal>.One - sigmoid, Vector512<TReal>.One);
         }
     }
 
     private readonly struct Tanh : IActivation
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Vector512<R> Invoke(Vector512<R> x) => VectorMath.Tanh(x); // F4
+        public static Vector512<TReal> Invoke(Vector512<TReal> x) => VectorMath.Tanh(x); // F4
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Vector512<R> Invoke(Vector512<R> x, Vector512<R> dy) // B4
+        public static Vector512<TReal> Invoke(Vector512<TReal> x, Vector512<TReal> dy) // B4
         {
             var tanh = VectorMath.Tanh(x);
-            return dy * (Vector512<R>.One - tanh * tanh);
+            return dy * (Vector512<TReal>.One - tanh * tanh);
         }
     }
 
     private readonly struct Sigmoid : IActivation
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Vector512<R> Invoke(Vector512<R> x) => VectorMath.Sigmoid(x); // F5
+        public static Vector512<TReal> Invoke(Vector512<TReal> x) => VectorMath.Sigmoid(x); // F5
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Vector512<R> Invoke(Vector512<R> x, Vector512<R> dy) // B5
+        public static Vector512<TReal> Invoke(Vector512<TReal> x, Vector512<TReal> dy) // B5
         {
             var sigmoid = VectorMath.Sigmoid(x);
-            return dy * sigmoid * (Vector512<R>.One - sigmoid);
+            return dy * sigmoid * (Vector512<TReal>.One - sigmoid);
         }
     }
 }

@@ -14,7 +14,7 @@ public readonly record struct Pass(Workspace Workspace, bool Training = false, C
     /// Nobody wants the gradient with respect to the input: below the first layer with weights there is nothing to train. A layer
     /// that is told so may return nothing from Backward.
     /// </summary>
-    public bool WithoutInputGradient { get; init; }
+    public bool SkipInputGradient { get; init; }
 }
 
 /// <summary>
@@ -26,13 +26,14 @@ public readonly record struct Pass(Workspace Workspace, bool Training = false, C
 /// to the output of the latest Forward with the same workspace, adds to the gradients of the parameters and returns the
 /// gradient with respect to the input; both gradients are zero beyond an utterance's length too. What it needs from the forward
 /// pass is kept in a tape struct of the layer, <c>pass.Workspace.Tape&lt;MyTape&gt;(this)</c>. A layer made of others takes them
-/// in with <see cref="AddChild"/>. <see cref="GradientCheck"/> tells whether it all holds; <see cref="OwnLayerSpec"/> puts the layer into
+/// in with <see cref="AddChild"/>. <see cref="GradientCheck"/> tells whether it all holds; <see cref="CustomLayerSpec"/> puts the layer into
 /// networks.
 /// </remarks>
-/// <typeparam name="R">Float in production, double in gradient checks.</typeparam>
-public abstract class Layer<R> where R : unmanaged, IBinaryFloatingPointIeee754<R>
+/// <typeparam name="TReal">Float in production, double in gradient checks.</typeparam>
+public abstract class Layer<TReal>
+    where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
 {
-    private readonly List<Layer<R>> children = [];
+    private readonly List<Layer<TReal>> children = [];
 
     /// <summary>The stable place in the network, such as <c>encoder.2</c>; empty for a layer outside a network.</summary>
     public string Path { get; private set; } = "";
@@ -41,10 +42,10 @@ public abstract class Layer<R> where R : unmanaged, IBinaryFloatingPointIeee754<
     public bool IsFrozen { get; internal set; }
 
     /// <summary>The layers that this one is made of.</summary>
-    public IReadOnlyList<Layer<R>> Children => children;
+    public IReadOnlyList<Layer<TReal>> Children => children;
 
     /// <summary>Weights and running statistics, those of children included, in the order in which PyTorch's module has them.</summary>
-    public virtual IReadOnlyList<Parameter<R>> Parameters { get; protected init; } = [];
+    public virtual IReadOnlyList<Parameter<TReal>> Parameters { get; protected init; } = [];
 
     /// <summary>Features per frame of the output.</summary>
     public abstract int OutputFeatures { get; }
@@ -61,20 +62,21 @@ public abstract class Layer<R> where R : unmanaged, IBinaryFloatingPointIeee754<
     /// </summary>
     public virtual long MultiplyAdds(int frames) => 0;
 
-    /// <summary>Whether Backward heeds <see cref="Pass.WithoutInputGradient"/>; others are never told.</summary>
+    /// <summary>Whether Backward heeds <see cref="Pass.SkipInputGradient"/>; others are never told.</summary>
     internal virtual bool CanSkipInputGradient => false;
 
     /// <summary>[T, B, F] to [T', B, F'].</summary>
-    public abstract Batch<R> Forward(Batch<R> x, Pass pass);
+    public abstract Batch<TReal> Forward(Batch<TReal> x, Pass pass);
 
     /// <summary>Gradient with respect to the output, [T', B, F'], to gradient with respect to the input, [T, B, F].</summary>
-    public abstract Batch<R> Backward(Batch<R> dy, Pass pass);
+    public abstract Batch<TReal> Backward(Batch<TReal> dy, Pass pass);
 
     /// <summary>
     /// Takes in a layer that this one is made of: <paramref name="name"/> becomes the beginning of its path and of the names of
     /// its parameters. They belong into <see cref="Parameters"/> too.
     /// </summary>
-    protected TLayer AddChild<TLayer>(string name, TLayer child) where TLayer : Layer<R>
+    protected TLayer AddChild<TLayer>(string name, TLayer child)
+        where TLayer : Layer<TReal>
     {
         child.Place(name);
         children.Add(child);
@@ -87,28 +89,39 @@ public abstract class Layer<R> where R : unmanaged, IBinaryFloatingPointIeee754<
     /// <summary>Puts the layer and all in it below a path.</summary>
     internal void Place(string path)
     {
-        foreach (var parameter in Parameters) parameter.Name = $"{path}.{parameter.Name}";
+        foreach (var parameter in Parameters)
+            parameter.Name = $"{path}.{parameter.Name}";
         MoveBelow(path);
     }
 
     /// <summary>Room for the output for <paramref name="x"/>; the content is undefined, that beyond the lengths too.</summary>
-    protected Batch<R> RentOutput(Batch<R> x, Workspace workspace)
+    protected Batch<TReal> RentOutput(Batch<TReal> x, Workspace workspace)
     {
         var T = OutputLength(x.T);
         var lengths = workspace.Rent<int>(x.B);
-        for (var b = 0; b < x.B; b++) lengths.Span[b] = OutputLength(x.Lengths.Span[b]);
-        return new Batch<R>(workspace.Rent<R>(T * x.B * OutputFeatures), T, x.B, OutputFeatures, lengths, x.Keys);
+        for (var b = 0; b < x.B; b++)
+            lengths.Span[b] = OutputLength(x.Lengths.Span[b]);
+        return new Batch<TReal>(
+            workspace.Rent<TReal>(T * x.B * OutputFeatures),
+            T,
+            x.B,
+            OutputFeatures,
+            lengths,
+            x.Keys
+        );
     }
 
     /// <summary>Refuses a batch with another number of features than the layer was made for.</summary>
-    protected static void RequireFeatures(Batch<R> x, int features, string what)
+    protected static void RequireFeatures(Batch<TReal> x, int features, string what)
     {
-        if (x.F != features) throw new ArgumentException($"{what} takes {features} features per frame, the batch has {x.F}", nameof(x));
+        if (x.F != features)
+            throw new ArgumentException($"{what} takes {features} features per frame, the batch has {x.F}", nameof(x));
     }
 
     private void MoveBelow(string path)
     {
         Path = Path.Length == 0 ? path : $"{path}.{Path}";
-        foreach (var child in children) child.MoveBelow(path);
+        foreach (var child in children)
+            child.MoveBelow(path);
     }
 }

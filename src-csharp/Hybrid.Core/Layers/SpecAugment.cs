@@ -5,12 +5,16 @@ namespace Hybrid.Core;
 /// <summary>
 /// In training, sets random stretches of frames and random bands of features to zero (SpecAugment, Park et al. 2019). The
 /// width of each is uniform in 0..limit, its place uniform where it fits; both depend on seed, step and utterance.
-/// Derivation: Masking.md.
+/// Derivation: SpecAugment.md.
 /// </summary>
-/// <typeparam name="R">Float or double.</typeparam>
-public sealed class Masking<R> : Layer<R> where R : unmanaged, IBinaryFloatingPointIeee754<R>
+/// <typeparam name="TReal">Float or double.</typeparam>
+public sealed class SpecAugment<TReal> : Layer<TReal>
+    where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
 {
-    private readonly int timeWidth, timeCount, frequencyWidth, frequencyCount;
+    private readonly int timeWidth,
+        timeCount,
+        frequencyWidth,
+        frequencyCount;
 
     /// <summary>Masks over features of <paramref name="features"/> numbers per frame.</summary>
     /// <param name="features">Features per frame.</param>
@@ -18,33 +22,43 @@ public sealed class Masking<R> : Layer<R> where R : unmanaged, IBinaryFloatingPo
     /// <param name="frequencyWidth">The widest band, in features.</param>
     /// <param name="timeCount">Stretches of time per utterance.</param>
     /// <param name="frequencyCount">Bands per utterance.</param>
-    public Masking(int features, int timeWidth, int frequencyWidth, int timeCount = 1, int frequencyCount = 1)
+    public SpecAugment(int features, int timeWidth, int frequencyWidth, int timeCount = 1, int frequencyCount = 1)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(timeWidth);
         ArgumentOutOfRangeException.ThrowIfNegative(timeCount);
         ArgumentOutOfRangeException.ThrowIfNegative(frequencyCount);
         if (frequencyWidth < 0 || frequencyWidth > features)
-            throw new ArgumentOutOfRangeException(nameof(frequencyWidth), frequencyWidth, $"a band is in 0..{features} features");
+            throw new ArgumentOutOfRangeException(
+                nameof(frequencyWidth),
+                frequencyWidth,
+                $"a band is in 0..{features} features"
+            );
         OutputFeatures = features;
-        (this.timeWidth, this.timeCount, this.frequencyWidth, this.frequencyCount) = (timeWidth, timeCount, frequencyWidth, frequencyCount);
+        (this.timeWidth, this.timeCount, this.frequencyWidth, this.frequencyCount) = (
+            timeWidth,
+            timeCount,
+            frequencyWidth,
+            frequencyCount
+        );
     }
 
     /// <inheritdoc/>
     public override int OutputFeatures { get; }
 
     /// <inheritdoc/>
-    public override Batch<R> Forward(Batch<R> x, Pass pass)
+    public override Batch<TReal> Forward(Batch<TReal> x, Pass pass)
     {
         RequireFeatures(x, OutputFeatures, "Masking");
         return Apply(x, pass); // F1
     }
 
     /// <inheritdoc/>
-    public override Batch<R> Backward(Batch<R> dy, Pass pass) => Apply(dy, pass); // B1: the same draws again
+    public override Batch<TReal> Backward(Batch<TReal> dy, Pass pass) => Apply(dy, pass); // B1: the same draws again
 
-    private Batch<R> Apply(Batch<R> x, Pass pass)
+    private Batch<TReal> Apply(Batch<TReal> x, Pass pass)
     {
-        if (!pass.Training) return x;
+        if (!pass.Training)
+            return x;
         var y = x.Like(pass.Workspace, x.F);
         x.Data.CopyTo(y.Data);
         var layer = pass.Random.Fork(Path);
@@ -57,12 +71,14 @@ public sealed class Masking<R> : Layer<R> where R : unmanaged, IBinaryFloatingPo
             for (var i = 0; i < timeCount; i++, draw += 2)
             {
                 var (start, end) = Stretch(random, draw, timeWidth, length);
-                for (var t = start; t < end; t++) y.Row(t, b).Clear();
+                for (var t = start; t < end; t++)
+                    y.Row(t, b).Clear();
             }
             for (var i = 0; i < frequencyCount; i++, draw += 2)
             {
                 var (start, end) = Stretch(random, draw, frequencyWidth, x.F);
-                for (var t = 0; t < length; t++) y.Row(t, b)[start..end].Clear();
+                for (var t = 0; t < length; t++)
+                    y.Row(t, b)[start..end].Clear();
             }
         }
         return y;

@@ -21,8 +21,8 @@ public enum CtcReduction
 /// <param name="Losses">[B], the negative natural log-likelihood of each utterance; NaN for one left out.</param>
 /// <param name="Gradient">[T, B, V], derivative of <paramref name="Loss"/> with respect to the logits.</param>
 /// <param name="Skipped">Utterances left out because their labels do not fit.</param>
-public readonly record struct CtcResult<R>(double Loss, Memory<double> Losses, Batch<R> Gradient, int Skipped)
-    where R : unmanaged, IBinaryFloatingPointIeee754<R>;
+public readonly record struct CtcResult<TReal>(double Loss, Memory<double> Losses, Batch<TReal> Gradient, int Skipped)
+    where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>;
 
 /// <summary>
 /// What the losses on label sequences share: logits in - log-softmax is applied inside - checks, reductions, threads; loss and
@@ -34,7 +34,8 @@ public abstract class SequenceLoss
 
     private protected SequenceLoss(int blank, CtcReduction reduction, InfeasiblePolicy policy)
     {
-        if (blank < 0) throw new ArgumentOutOfRangeException(nameof(blank), $"the blank is {blank}, must not be negative");
+        if (blank < 0)
+            throw new ArgumentOutOfRangeException(nameof(blank), $"the blank is {blank}, must not be negative");
         (Blank, Reduction, this.policy) = (blank, reduction, policy);
     }
 
@@ -51,11 +52,17 @@ public abstract class SequenceLoss
     /// <param name="names">Names of the utterances for messages; their places where left out.</param>
     /// <exception cref="ArgumentException">A label is the blank or out of range, a target is missing, or an utterance is too long.</exception>
     /// <exception cref="InfeasibleTargetException">Labels do not fit and the policy is to throw.</exception>
-    public CtcResult<R> Compute<R>(Batch<R> logits, IReadOnlyList<int[]> targets, Workspace workspace, IReadOnlyList<string>? names = null)
-        where R : unmanaged, IBinaryFloatingPointIeee754<R>
+    public CtcResult<TReal> Compute<TReal>(
+        Batch<TReal> logits,
+        IReadOnlyList<int[]> targets,
+        Workspace workspace,
+        IReadOnlyList<string>? names = null
+    )
+        where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
     {
         var B = logits.B;
-        if (targets.Count != B) throw new ArgumentException($"{B} utterances need as many targets, not {targets.Count}", nameof(targets));
+        if (targets.Count != B)
+            throw new ArgumentException($"{B} utterances need as many targets, not {targets.Count}", nameof(targets));
         var plan = workspace.Rent<Utterance>(B);
         var skipped = Plan(logits, targets, names, plan.Span);
 
@@ -63,41 +70,71 @@ public abstract class SequenceLoss
         foreach (ref var utterance in plan.Span)
         {
             utterance.Labels = labels;
-            if (!utterance.Counts) continue;
-            var space = Space(utterance.Frames, utterance.S, logits.F);
-            (numbers, integers, labels) = (Math.Max(numbers, space.Numbers), Math.Max(integers, space.Integers), labels + utterance.S);
+            if (!utterance.Counts)
+                continue;
+            var space = WorkspaceSize(utterance.Frames, utterance.S, logits.F);
+            (numbers, integers, labels) = (
+                Math.Max(numbers, space.Numbers),
+                Math.Max(integers, space.Integers),
+                labels + utterance.S
+            );
         }
         var flat = workspace.Rent<int>(labels);
         for (var b = 0; b < B; b++)
-            if (plan.Span[b].Counts) targets[b].CopyTo(flat.Span[plan.Span[b].Labels..]);
+            if (plan.Span[b].Counts)
+                targets[b].CopyTo(flat.Span[plan.Span[b].Labels..]);
 
-        // As many rooms as threads, if there is memory for so many: one utterance after the other goes through a room while it is in the cache.
+        // One slot per thread, if there is memory for so many: one utterance after the other goes through a slot while it is in the cache.
         var most = (int)(Array.MaxLength / 2 / Math.Max(1, Math.Max(numbers, integers)));
-        if (most == 0) throw new ArgumentException($"the lattice of the longest utterance needs {Math.Max(numbers, integers)} numbers: use shorter utterances", nameof(logits));
-        var rooms = new Rooms(Math.Min(most, Math.Min(B, workspace.Team.Threads)), workspace);
-        var gradient = logits.With(workspace.Rent<R>(logits.Data.Length), logits.F);
+        if (most == 0)
+            throw new ArgumentException(
+                $"the lattice of the longest utterance needs {Math.Max(numbers, integers)} numbers: use shorter utterances",
+                nameof(logits)
+            );
+        var slots = new ScratchSlots(Math.Min(most, Math.Min(B, workspace.Team.Threads)), workspace);
+        var gradient = logits.With(workspace.Rent<TReal>(logits.Data.Length), logits.F);
         var losses = workspace.Rent<double>(B);
-        var job = new Job<R>(this, logits, gradient, losses, plan, flat, rooms, workspace.Scratch<double>((int)(rooms.Count * numbers)), workspace.Scratch<long>((int)(rooms.Count * integers)));
-        workspace.Team.For(B, job, static (in Job<R> job, int b) => job.Run(b));
+        var job = new Job<TReal>(
+            this,
+            logits,
+            gradient,
+            losses,
+            plan,
+            flat,
+            slots,
+            workspace.Scratch<double>((int)(slots.Count * numbers)),
+            workspace.Scratch<long>((int)(slots.Count * integers))
+        );
+        workspace.Team.For(B, job, static (in Job<TReal> job, int b) => job.Run(b));
 
         var loss = 0.0;
         for (var b = 0; b < B; b++)
-            if (plan.Span[b].Counts) loss += losses.Span[b] * plan.Span[b].Scale; // F6
-        return new CtcResult<R>(loss, losses, gradient, skipped);
+            if (plan.Span[b].Counts)
+                loss += losses.Span[b] * plan.Span[b].Scale; // F6
+        return new CtcResult<TReal>(loss, losses, gradient, skipped);
     }
 
     /// <summary>Working memory of an utterance: numbers and 64-bit integers.</summary>
-    private protected abstract (long Numbers, long Integers) Space(int frames, int S, int V);
+    private protected abstract (long Numbers, long Integers) WorkspaceSize(int frames, int S, int V);
 
     /// <summary>
     /// The loss of an utterance of at least one frame whose labels fit, and its gradient. NaN where a logit is NaN or
     /// +infinity; infinity where logits of -infinity leave no alignment; the gradient then stays zero as far as it is not written.
     /// </summary>
-    private protected abstract unsafe double Run<R>(in SequenceProblem<R> problem, double* numbers, long* integers)
-        where R : unmanaged, IBinaryFloatingPointIeee754<R>;
+    private protected abstract unsafe double Run<TReal>(
+        in SequenceProblem<TReal> problem,
+        double* numbers,
+        long* integers
+    )
+        where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>;
 
-    private int Plan<R>(Batch<R> logits, IReadOnlyList<int[]> targets, IReadOnlyList<string>? names, Span<Utterance> plan)
-        where R : unmanaged, IBinaryFloatingPointIeee754<R>
+    private int Plan<TReal>(
+        Batch<TReal> logits,
+        IReadOnlyList<int[]> targets,
+        IReadOnlyList<string>? names,
+        Span<Utterance> plan
+    )
+        where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
     {
         var skipped = 0;
         for (var b = 0; b < plan.Length; b++)
@@ -106,9 +143,16 @@ public abstract class SequenceLoss
             CtcLabels.Check(target, logits.F, Blank, names, b);
             var repeats = CtcFeasibility.Repeats(target);
             var counts = target.Length + repeats <= frames;
-            if (!counts && policy == InfeasiblePolicy.Throw) throw new InfeasibleTargetException(CtcLabels.Name(names, b), frames, target.Length, repeats);
-            if (!counts) skipped++;
-            plan[b] = new Utterance { Frames = frames, S = target.Length, Counts = counts };
+            if (!counts && policy == InfeasiblePolicy.Throw)
+                throw new InfeasibleTargetException(CtcLabels.Name(names, b), frames, target.Length, repeats);
+            if (!counts)
+                skipped++;
+            plan[b] = new Utterance
+            {
+                Frames = frames,
+                S = target.Length,
+                Counts = counts,
+            };
         }
         var counting = Math.Max(1, plan.Length - skipped);
         foreach (ref var utterance in plan)
@@ -124,35 +168,60 @@ public abstract class SequenceLoss
     /// <summary>What is known of an utterance before the maths, and where its labels begin.</summary>
     private struct Utterance
     {
-        public int Frames, S, Labels;
+        public int Frames,
+            S,
+            Labels;
         public bool Counts;
         public double Scale;
     }
 
-    /// <summary>What the threads share; each room has an equal part of Numbers and of Integers.</summary>
-    private readonly record struct Job<R>(SequenceLoss Loss, Batch<R> Logits, Batch<R> Gradient, Memory<double> Losses, Memory<Utterance> Plan, Memory<int> Labels,
-        Rooms Rooms, Memory<double> Numbers, Memory<long> Integers) where R : unmanaged, IBinaryFloatingPointIeee754<R>
+    /// <summary>What the threads share; each slot has an equal part of Numbers and of Integers.</summary>
+    private readonly record struct Job<TReal>(
+        SequenceLoss Loss,
+        Batch<TReal> Logits,
+        Batch<TReal> Gradient,
+        Memory<double> Losses,
+        Memory<Utterance> Plan,
+        Memory<int> Labels,
+        ScratchSlots Slots,
+        Memory<double> Numbers,
+        Memory<long> Integers
+    )
+        where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
     {
         public unsafe void Run(int b)
         {
             var utterance = Plan.Span[b];
-            for (var t = 0; t < Logits.T; t++) Gradient.Row(t, b).Clear();
+            for (var t = 0; t < Logits.T; t++)
+                Gradient.Row(t, b).Clear();
             if (!utterance.Counts || utterance.Frames == 0)
             {
                 Losses.Span[b] = utterance.Counts ? 0 : double.NaN;
                 return;
             }
-            var room = Rooms.Enter();
-            fixed (R* logits = Logits.Data.Span, gradient = Gradient.Data.Span)
-            fixed (double* numbers = Numbers.Span[(Numbers.Length / Rooms.Count * room)..])
-            fixed (long* integers = Integers.Span[(Integers.Length / Rooms.Count * room)..])
+            var slot = Slots.Acquire();
+            fixed (
+                TReal* logits = Logits.Data.Span,
+                    gradient = Gradient.Data.Span
+            )
+            fixed (double* numbers = Numbers.Span[(Numbers.Length / Slots.Count * slot)..])
+            fixed (long* integers = Integers.Span[(Integers.Length / Slots.Count * slot)..])
             fixed (int* labels = &MemoryMarshal.GetReference(Labels.Span))
             {
                 var first = (long)b * Logits.F;
-                var problem = new SequenceProblem<R>(logits + first, gradient + first, (long)Logits.B * Logits.F, utterance.Frames, Logits.F, labels + utterance.Labels, utterance.S, utterance.Scale);
+                var problem = new SequenceProblem<TReal>(
+                    logits + first,
+                    gradient + first,
+                    (long)Logits.B * Logits.F,
+                    utterance.Frames,
+                    Logits.F,
+                    labels + utterance.Labels,
+                    utterance.S,
+                    utterance.Scale
+                );
                 Losses.Span[b] = Loss.Run(problem, numbers, integers);
             }
-            Rooms.Leave(room);
+            Slots.Release(slot);
         }
     }
 }
@@ -166,12 +235,24 @@ public abstract class SequenceLoss
 /// <param name="labels">[S].</param>
 /// <param name="S">Labels.</param>
 /// <param name="scale">By what the gradient is multiplied.</param>
-internal readonly unsafe struct SequenceProblem<R>(R* logits, R* gradient, long frameStride, int frames, int V, int* labels, int S, double scale)
-    where R : unmanaged, IBinaryFloatingPointIeee754<R>
+internal readonly unsafe struct SequenceProblem<TReal>(
+    TReal* logits,
+    TReal* gradient,
+    long frameStride,
+    int frames,
+    int V,
+    int* labels,
+    int S,
+    double scale
+)
+    where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
 {
-    public readonly R* Logits = logits, Gradient = gradient;
+    public readonly TReal* Logits = logits,
+        Gradient = gradient;
     public readonly long FrameStride = frameStride;
-    public readonly int Frames = frames, V = V, S = S;
+    public readonly int Frames = frames,
+        V = V,
+        S = S;
     public readonly int* Labels = labels;
     public readonly double Scale = scale;
 }

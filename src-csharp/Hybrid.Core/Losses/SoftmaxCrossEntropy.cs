@@ -18,14 +18,24 @@ public static class SoftmaxCrossEntropy
     /// <param name="labels">[B], each in 0..V-1.</param>
     /// <param name="workspace">Where the gradient lives.</param>
     /// <exception cref="ArgumentException">There are more or fewer labels than rows, or one is out of range.</exception>
-    public static CrossEntropy<MatrixView<R>> Compute<R>(MatrixView<R> logits, ReadOnlySpan<int> labels, Workspace workspace)
-        where R : unmanaged, IBinaryFloatingPointIeee754<R>
+    public static CrossEntropy<MatrixView<TReal>> Compute<TReal>(
+        MatrixView<TReal> logits,
+        ReadOnlySpan<int> labels,
+        Workspace workspace
+    )
+        where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
     {
-        if (labels.Length != logits.Rows) throw new ArgumentException($"{logits.Rows} rows need as many labels, not {labels.Length}", nameof(labels));
-        var gradient = new MatrixView<R>(workspace.Rent<R>(logits.Rows * logits.Columns), logits.Rows, logits.Columns);
+        if (labels.Length != logits.Rows)
+            throw new ArgumentException($"{logits.Rows} rows need as many labels, not {labels.Length}", nameof(labels));
+        var gradient = new MatrixView<TReal>(
+            workspace.Rent<TReal>(logits.Rows * logits.Columns),
+            logits.Rows,
+            logits.Columns
+        );
         var sum = 0.0;
-        for (var b = 0; b < labels.Length; b++) sum += OfRow(logits.Row(b), labels[b], labels.Length, gradient.Row(b));
-        return new CrossEntropy<MatrixView<R>>(sum / Math.Max(1, labels.Length), gradient); // F2
+        for (var b = 0; b < labels.Length; b++)
+            sum += OfRow(logits.Row(b), labels[b], labels.Length, gradient.Row(b));
+        return new CrossEntropy<MatrixView<TReal>>(sum / Math.Max(1, labels.Length), gradient); // F2
     }
 
     /// <summary>Loss and gradient of one label for each frame; the mean is over all frames of the batch.</summary>
@@ -33,30 +43,46 @@ public static class SoftmaxCrossEntropy
     /// <param name="labels">For each utterance as many labels as it has frames, each in 0..V-1.</param>
     /// <param name="workspace">Where the gradient lives.</param>
     /// <exception cref="ArgumentException">There are more or fewer labels than frames, or one is out of range.</exception>
-    public static CrossEntropy<Batch<R>> Compute<R>(Batch<R> logits, IReadOnlyList<int[]> labels, Workspace workspace)
-        where R : unmanaged, IBinaryFloatingPointIeee754<R>
+    public static CrossEntropy<Batch<TReal>> Compute<TReal>(
+        Batch<TReal> logits,
+        IReadOnlyList<int[]> labels,
+        Workspace workspace
+    )
+        where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
     {
-        if (labels.Count != logits.B) throw new ArgumentException($"{logits.B} utterances need as many rows of labels, not {labels.Count}", nameof(labels));
+        if (labels.Count != logits.B)
+            throw new ArgumentException(
+                $"{logits.B} utterances need as many rows of labels, not {labels.Count}",
+                nameof(labels)
+            );
         var frames = 0;
         for (var b = 0; b < logits.B; b++)
         {
             var length = logits.Lengths.Span[b];
-            if (labels[b].Length != length) throw new ArgumentException($"utterance {b} has {length} frames and needs as many labels, not {labels[b].Length}", nameof(labels));
+            if (labels[b].Length != length)
+                throw new ArgumentException(
+                    $"utterance {b} has {length} frames and needs as many labels, not {labels[b].Length}",
+                    nameof(labels)
+                );
             frames += length;
         }
-        var gradient = logits.With(workspace.RentZeroed<R>(logits.Data.Length), logits.F);
+        var gradient = logits.With(workspace.RentZeroed<TReal>(logits.Data.Length), logits.F);
         var sum = 0.0;
         for (var b = 0; b < logits.B; b++)
-            for (var t = 0; t < labels[b].Length; t++) sum += OfRow(logits.Row(t, b), labels[b][t], frames, gradient.Row(t, b));
-        return new CrossEntropy<Batch<R>>(sum / Math.Max(1, frames), gradient); // F2
+        for (var t = 0; t < labels[b].Length; t++)
+            sum += OfRow(logits.Row(t, b), labels[b][t], frames, gradient.Row(t, b));
+        return new CrossEntropy<Batch<TReal>>(sum / Math.Max(1, frames), gradient); // F2
     }
 
-    private static double OfRow<R>(ReadOnlySpan<R> x, int label, int count, Span<R> dx) where R : unmanaged, IBinaryFloatingPointIeee754<R>
+    private static double OfRow<TReal>(ReadOnlySpan<TReal> x, int label, int count, Span<TReal> dx)
+        where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
     {
-        if ((uint)label >= (uint)x.Length) throw new ArgumentException($"label {label} is not in 0..{x.Length - 1}", nameof(label));
-        var norm = LogSoftmax<R>.LogSumExp(x);
-        var scale = R.One / R.CreateTruncating(count);
-        for (var v = 0; v < x.Length; v++) dx[v] = (R.Exp(x[v] - norm) - (v == label ? R.One : R.Zero)) * scale; // B1
+        if ((uint)label >= (uint)x.Length)
+            throw new ArgumentException($"label {label} is not in 0..{x.Length - 1}", nameof(label));
+        var norm = LogSoftmax<TReal>.LogSumExp(x);
+        var scale = TReal.One / TReal.CreateTruncating(count);
+        for (var v = 0; v < x.Length; v++)
+            dx[v] = (TReal.Exp(x[v] - norm) - (v == label ? TReal.One : TReal.Zero)) * scale; // B1
         return double.CreateTruncating(norm - x[label]); // F1
     }
 }

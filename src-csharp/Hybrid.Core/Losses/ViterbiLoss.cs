@@ -7,34 +7,51 @@ namespace Hybrid.Core;
 /// <param name="blank">Index of the blank symbol.</param>
 /// <param name="reduction">How the losses of a batch become one number.</param>
 /// <param name="policy">What to do with an utterance whose labels do not fit into its frames.</param>
-public sealed class ViterbiLoss(int blank = 0, CtcReduction reduction = CtcReduction.MeanPerUtterance, InfeasiblePolicy policy = InfeasiblePolicy.Throw)
-    : SequenceLoss(blank, reduction, policy)
+public sealed class ViterbiLoss(
+    int blank = 0,
+    CtcReduction reduction = CtcReduction.MeanPerUtterance,
+    InfeasiblePolicy policy = InfeasiblePolicy.Throw
+) : SequenceLoss(blank, reduction, policy)
 {
-    private protected override (long Numbers, long Integers) Space(int frames, int S, int V) =>
+    private protected override (long Numbers, long Integers) WorkspaceSize(int frames, int S, int V) =>
         // Decisions are bytes and states are ints; both live among the 64-bit integers.
-        (CtcViterbi.Space(frames, S), (CtcViterbi.DecisionSpace(frames, S) + 7) / 8 + (frames + 1) / 2);
+        (CtcViterbi.WorkspaceSize(frames, S), (CtcViterbi.DecisionSize(frames, S) + 7) / 8 + (frames + 1) / 2);
 
-    private protected override unsafe double Run<R>(in SequenceProblem<R> problem, double* numbers, long* integers)
+    private protected override unsafe double Run<TReal>(
+        in SequenceProblem<TReal> problem,
+        double* numbers,
+        long* integers
+    )
     {
         var states = (int*)integers;
         var decisions = (byte*)(integers + (problem.Frames + 1) / 2);
-        var best = new CtcViterbi(numbers, decisions, problem.Labels, problem.S, problem.Frames, Blank).Align(problem.Logits, problem.FrameStride, states);
-        if (double.IsNegativeInfinity(best)) return double.PositiveInfinity;
+        var best = new CtcViterbi(numbers, decisions, problem.Labels, problem.S, problem.Frames, Blank).Align(
+            problem.Logits,
+            problem.FrameStride,
+            states
+        );
+        if (double.IsNegativeInfinity(best))
+            return double.PositiveInfinity;
 
         var loss = 0.0;
         for (var t = 0; t < problem.Frames; t++)
         {
-            R* logits = problem.Logits + t * problem.FrameStride, gradient = problem.Gradient + t * problem.FrameStride;
+            TReal* logits = problem.Logits + t * problem.FrameStride,
+                gradient = problem.Gradient + t * problem.FrameStride;
             var symbol = (states[t] & 1) == 0 ? Blank : problem.Labels[states[t] >> 1];
-            double largest = double.NegativeInfinity, sum = 0;
-            for (var v = 0; v < problem.V; v++) largest = Math.Max(largest, double.CreateTruncating(logits[v]));
-            if (!double.IsFinite(largest)) return double.NaN;
-            for (var v = 0; v < problem.V; v++) sum += Math.Exp(double.CreateTruncating(logits[v]) - largest);
+            double largest = double.NegativeInfinity,
+                sum = 0;
+            for (var v = 0; v < problem.V; v++)
+                largest = Math.Max(largest, double.CreateTruncating(logits[v]));
+            if (!double.IsFinite(largest))
+                return double.NaN;
+            for (var v = 0; v < problem.V; v++)
+                sum += Math.Exp(double.CreateTruncating(logits[v]) - largest);
             loss += largest + Math.Log(sum) - double.CreateTruncating(logits[symbol]); // F5
             for (var v = 0; v < problem.V; v++)
             {
                 var probability = Math.Exp(double.CreateTruncating(logits[v]) - largest) / sum;
-                gradient[v] = R.CreateTruncating(problem.Scale * (probability - (v == symbol ? 1 : 0))); // B1
+                gradient[v] = TReal.CreateTruncating(problem.Scale * (probability - (v == symbol ? 1 : 0))); // B1
             }
         }
         return loss;

@@ -7,28 +7,44 @@ namespace Hybrid.Core;
 /// <param name="Padding">Frames of zeros before and after; (kernel - 1) * dilation / 2 where null.</param>
 /// <param name="Dilation">Frames from one that is seen to the next.</param>
 /// <param name="Groups">Groups of channels that do not see each other.</param>
-public sealed record Conv1dSpec(int Channels, int Kernel, int Stride = 1, int? Padding = null, int Dilation = 1, int Groups = 1) : LayerSpec
+public sealed record Conv1dSpec(
+    int Channels,
+    int Kernel,
+    int Stride = 1,
+    int? Padding = null,
+    int Dilation = 1,
+    int Groups = 1
+) : LayerSpec
 {
     /// <inheritdoc/>
     public override IEnumerable<string> Problems(int inputs)
     {
-        foreach (var problem in AtLeast(1, Channels, "number of channels").Concat(AtLeast(1, Kernel, "kernel")).Concat(AtLeast(1, Stride, "stride"))
-            .Concat(AtLeast(1, Dilation, "dilation", most: Largest / Math.Max(1, Kernel))).Concat(AtLeast(1, Groups, "groups"))
-            .Concat(AtLeast(0, Padding ?? 0, "padding", most: (int)Math.Clamp(Reach, 0, Largest))))
+        foreach (
+            var problem in AtLeast(1, Channels, "number of channels")
+                .Concat(AtLeast(1, Kernel, "kernel"))
+                .Concat(AtLeast(1, Stride, "stride"))
+                .Concat(AtLeast(1, Dilation, "dilation", most: Largest / Math.Max(1, Kernel)))
+                .Concat(AtLeast(1, Groups, "groups"))
+                .Concat(AtLeast(0, Padding ?? 0, "padding", most: (int)Math.Clamp(Reach, 0, Largest)))
+        )
             yield return problem;
-        if (Groups > 1 && inputs % Groups != 0) yield return $"groups is {Groups}, must divide the {inputs} features of the input";
-        if (Groups > 1 && Channels % Groups != 0) yield return $"groups is {Groups}, must divide the {Channels} channels of the output";
+        if (Groups > 1 && inputs % Groups != 0)
+            yield return $"groups is {Groups}, must divide the {inputs} features of the input";
+        if (Groups > 1 && Channels % Groups != 0)
+            yield return $"groups is {Groups}, must divide the {Channels} channels of the output";
     }
 
     /// <inheritdoc/>
     public override int OutputFeatures(int inputs) => Channels;
 
-    internal override bool KeepsFrames => Stride == 1 && (Padding is { } padding ? 2L * padding == Reach : Reach % 2 == 0);
+    internal override bool KeepsFrames =>
+        Stride == 1 && (Padding is { } padding ? 2L * padding == Reach : Reach % 2 == 0);
 
     private long Reach => (Kernel - 1L) * Dilation;
 
     /// <inheritdoc/>
-    public override Layer<R> Build<R>(int inputs) => new Conv1d<R>(inputs, Channels, Kernel, Stride, Padding, Dilation, Groups);
+    public override Layer<TReal> Build<TReal>(int inputs) =>
+        new Conv1d<TReal>(inputs, Channels, Kernel, Stride, Padding, Dilation, Groups);
 
     /// <inheritdoc/>
     public override string Describe() =>
@@ -40,12 +56,13 @@ public sealed record Conv1dSpec(int Channels, int Kernel, int Stride = 1, int? P
 public sealed record SqueezeExciteSpec(int Reduction = 16) : LayerSpec
 {
     /// <inheritdoc/>
-    public override IEnumerable<string> Problems(int inputs) => Reduction >= 1 && Reduction <= Math.Max(1, inputs)
-        ? []
-        : [$"reduction is {Reduction}, must be in 1..{inputs}, the number of channels"];
+    public override IEnumerable<string> Problems(int inputs) =>
+        Reduction >= 1 && Reduction <= Math.Max(1, inputs)
+            ? []
+            : [$"reduction is {Reduction}, must be in 1..{inputs}, the number of channels"];
 
     /// <inheritdoc/>
-    public override Layer<R> Build<R>(int inputs) => new SqueezeExcite<R>(inputs, Reduction);
+    public override Layer<TReal> Build<TReal>(int inputs) => new SqueezeExcite<TReal>(inputs, Reduction);
 
     /// <inheritdoc/>
     public override string Describe() => $"squeeze and excitation, reduction {Reduction}";
@@ -63,8 +80,13 @@ public sealed record ResidualSpec(IReadOnlyList<LayerSpec> Body, ActivationFunct
         var problems = Walk("body", Body, ref features).Select(problem => $"{problem}").ToList();
         if (problems.Count == 0)
         {
-            problems.AddRange(Body.Index().Where(item => !item.Item.KeepsFrames).Select(item =>
-                $"body.{item.Index}: {item.Item.Describe()} moves or joins frames, must have stride 1 and keep the number of frames"));
+            problems.AddRange(
+                Body.Index()
+                    .Where(item => !item.Item.KeepsFrames)
+                    .Select(item =>
+                        $"body.{item.Index}: {item.Item.Describe()} moves or joins frames, must have stride 1 and keep the number of frames"
+                    )
+            );
         }
         return Activation is { } function ? problems.Concat(Exists(function, "activation function")) : problems;
     }
@@ -72,10 +94,12 @@ public sealed record ResidualSpec(IReadOnlyList<LayerSpec> Body, ActivationFunct
     internal override long LayerCount => 1 + Body.Sum(layer => layer.LayerCount);
 
     /// <inheritdoc/>
-    public override int OutputFeatures(int inputs) => Body.Aggregate(inputs, (features, layer) => layer.OutputFeatures(features));
+    public override int OutputFeatures(int inputs) =>
+        Body.Aggregate(inputs, (features, layer) => layer.OutputFeatures(features));
 
     /// <inheritdoc/>
-    public override Layer<R> Build<R>(int inputs) => new Residual<R>(inputs, Build<R>(Body, inputs), Activation);
+    public override Layer<TReal> Build<TReal>(int inputs) =>
+        new Residual<TReal>(inputs, Build<TReal>(Body, inputs), Activation);
 
     /// <inheritdoc/>
     public override string Describe() =>

@@ -4,7 +4,7 @@ using System.Numerics;
 namespace Hybrid.Core;
 
 /// <summary>Makes a layer of one's own, whatever comes before it in a network.</summary>
-public interface IOwnLayer
+public interface ICustomLayer
 {
     /// <summary>What is wrong with the layer behind <paramref name="inputs"/> features; each a clause naming the value.</summary>
     IEnumerable<string> Problems(int inputs) => [];
@@ -16,7 +16,8 @@ public interface IOwnLayer
     bool KeepsFrames => true;
 
     /// <summary>The layer, with starting values of its own.</summary>
-    Layer<R> Build<R>(int inputs) where R : unmanaged, IBinaryFloatingPointIeee754<R>;
+    Layer<TReal> Build<TReal>(int inputs)
+        where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>;
 }
 
 /// <summary>
@@ -24,24 +25,28 @@ public interface IOwnLayer
 /// nothing is ever looked up by what stands in a file.
 /// </summary>
 /// <param name="Name">The name under which <see cref="Register"/> knows it.</param>
-public sealed record OwnLayerSpec(string Name) : LayerSpec
+public sealed record CustomLayerSpec(string Name) : LayerSpec
 {
-    private static readonly ConcurrentDictionary<string, IOwnLayer> Known = new(StringComparer.Ordinal);
+    private static readonly ConcurrentDictionary<string, ICustomLayer> Known = new(StringComparer.Ordinal);
 
     /// <summary>Makes a layer known in this process, in place of an earlier one of the same name.</summary>
     /// <param name="name">How networks and files call it.</param>
     /// <param name="layer">Makes it.</param>
     /// <returns>The layer as a part of a network.</returns>
-    public static OwnLayerSpec Register(string name, IOwnLayer layer)
+    public static CustomLayerSpec Register(string name, ICustomLayer layer)
     {
         Known[name] = layer;
-        return new OwnLayerSpec(name);
+        return new CustomLayerSpec(name);
     }
 
     /// <inheritdoc/>
-    public override IEnumerable<string> Problems(int inputs) => Known.TryGetValue(Name, out var layer)
-        ? layer.Problems(inputs)
-        : [$"no layer of this name is known: register it with OwnLayerSpec.Register(\"{Name}\", ...) before the network is declared or loaded"];
+    public override IEnumerable<string> Problems(int inputs) =>
+        Known.TryGetValue(Name, out var layer)
+            ? layer.Problems(inputs)
+            :
+            [
+                $"no layer of this name is known: register it with CustomLayerSpec.Register(\"{Name}\", ...) before the network is declared or loaded",
+            ];
 
     /// <inheritdoc/>
     public override int OutputFeatures(int inputs) => Known[Name].OutputFeatures(inputs);
@@ -49,8 +54,8 @@ public sealed record OwnLayerSpec(string Name) : LayerSpec
     internal override bool KeepsFrames => Known[Name].KeepsFrames;
 
     /// <inheritdoc/>
-    public override Layer<R> Build<R>(int inputs) => Known[Name].Build<R>(inputs);
+    public override Layer<TReal> Build<TReal>(int inputs) => Known[Name].Build<TReal>(inputs);
 
     /// <inheritdoc/>
-    public override string Describe() => $"own layer {Name}";
+    public override string Describe() => $"custom layer {Name}";
 }

@@ -5,7 +5,7 @@ using System.Text.Json.Serialization;
 namespace Hybrid.Core;
 
 /// <summary>
-/// A layer as data: what the DSL declares, a model file stores and <see cref="Network{R}"/> is built from. Sizes that follow
+/// A layer as data: what the DSL declares, a model file stores and <see cref="Network{TReal}"/> is built from. Sizes that follow
 /// from the layer before are not repeated.
 /// </summary>
 [JsonPolymorphic(TypeDiscriminatorPropertyName = "layer")]
@@ -17,12 +17,12 @@ namespace Hybrid.Core;
 [JsonDerivedType(typeof(LayerNormSpec), "layerNorm")]
 [JsonDerivedType(typeof(ActivationSpec), "activation")]
 [JsonDerivedType(typeof(DropoutSpec), "dropout")]
-[JsonDerivedType(typeof(MaskingSpec), "masking")]
+[JsonDerivedType(typeof(SpecAugmentSpec), "masking")]
 [JsonDerivedType(typeof(RnnSpec), "rnn")]
 [JsonDerivedType(typeof(GruSpec), "gru")]
 [JsonDerivedType(typeof(LstmSpec), "lstm")]
-[JsonDerivedType(typeof(PyramidSpec), "pyramid")]
-[JsonDerivedType(typeof(OwnLayerSpec), "own")]
+[JsonDerivedType(typeof(FrameStackingSpec), "pyramid")]
+[JsonDerivedType(typeof(CustomLayerSpec), "own")]
 public abstract record LayerSpec
 {
     /// <summary>What is wrong with the layer behind <paramref name="inputs"/> features; each a clause naming the value.</summary>
@@ -32,7 +32,8 @@ public abstract record LayerSpec
     public virtual int OutputFeatures(int inputs) => inputs;
 
     /// <summary>The layer, with starting values of its own; call only where there are no problems.</summary>
-    public abstract Layer<R> Build<R>(int inputs) where R : unmanaged, IBinaryFloatingPointIeee754<R>;
+    public abstract Layer<TReal> Build<TReal>(int inputs)
+        where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>;
 
     /// <summary>The layer in a few words, as in summaries.</summary>
     public abstract string Describe();
@@ -52,20 +53,26 @@ public abstract record LayerSpec
         for (var i = 0; i < layers.Count; i++)
         {
             var layer = layers[i];
-            var own = layer.Problems(features).Select(problem => new SpecProblem($"{path}.{i}", $"{layer.Describe()}: {problem}")).ToList();
+            var own = layer
+                .Problems(features)
+                .Select(problem => new SpecProblem($"{path}.{i}", $"{layer.Describe()}: {problem}"))
+                .ToList();
             problems.AddRange(own);
             // Behind a faulty layer the sizes are unknown; the rest is judged as far as that goes.
-            if (own.Count == 0 && features > 0) features = layer.OutputFeatures(features);
+            if (own.Count == 0 && features > 0)
+                features = layer.OutputFeatures(features);
         }
         return problems;
     }
 
     /// <summary>Layers one after another.</summary>
-    internal static Sequential<R> Build<R>(IReadOnlyList<LayerSpec> specs, int inputs) where R : unmanaged, IBinaryFloatingPointIeee754<R>
+    internal static Sequential<TReal> Build<TReal>(IReadOnlyList<LayerSpec> specs, int inputs)
+        where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
     {
-        var layers = new List<Layer<R>>();
-        foreach (var spec in specs) layers.Add(spec.Build<R>(layers.Count == 0 ? inputs : layers[^1].OutputFeatures));
-        return new Sequential<R>(inputs, [.. layers]);
+        var layers = new List<Layer<TReal>>();
+        foreach (var spec in specs)
+            layers.Add(spec.Build<TReal>(layers.Count == 0 ? inputs : layers[^1].OutputFeatures));
+        return new Sequential<TReal>(inputs, [.. layers]);
     }
 
     /// <summary>Specs come from files too: no size is larger than this, lest a small file ask for all memory.</summary>
@@ -74,20 +81,25 @@ public abstract record LayerSpec
     /// <summary>A problem unless the value is at least <paramref name="least"/> and at most <paramref name="most"/>.</summary>
     private protected static IEnumerable<string> AtLeast(int least, int value, string what, int most = Largest)
     {
-        if (value < least) yield return $"{what} is {value}, must be at least {least}";
-        if (value > most) yield return $"{what} is {value}, must be at most {most}";
+        if (value < least)
+            yield return $"{what} is {value}, must be at least {least}";
+        if (value > most)
+            yield return $"{what} is {value}, must be at most {most}";
     }
 
     /// <summary>A problem unless the value is the probability of a dropout.</summary>
     private protected static IEnumerable<string> DropsSome(double probability, string what)
     {
-        if (probability is not (>= 0 and < 1)) yield return string.Create(CultureInfo.InvariantCulture, $"{what} is {probability}, must be in [0, 1)");
+        if (probability is not (>= 0 and < 1))
+            yield return string.Create(CultureInfo.InvariantCulture, $"{what} is {probability}, must be in [0, 1)");
     }
 
     /// <summary>A problem unless the function exists.</summary>
-    private protected static IEnumerable<string> Exists<TEnum>(TEnum value, string what) where TEnum : struct, Enum
+    private protected static IEnumerable<string> Exists<TEnum>(TEnum value, string what)
+        where TEnum : struct, Enum
     {
-        if (!Enum.IsDefined(value)) yield return $"{what} {value} does not exist";
+        if (!Enum.IsDefined(value))
+            yield return $"{what} {value} does not exist";
     }
 }
 
@@ -103,7 +115,7 @@ public sealed record LinearSpec(int Outputs, bool Bias = true) : LayerSpec
     public override int OutputFeatures(int inputs) => Outputs;
 
     /// <inheritdoc/>
-    public override Layer<R> Build<R>(int inputs) => new Linear<R>(inputs, Outputs, Bias);
+    public override Layer<TReal> Build<TReal>(int inputs) => new Linear<TReal>(inputs, Outputs, Bias);
 
     /// <inheritdoc/>
     public override string Describe() => $"linear {Outputs}{(Bias ? "" : " without bias")}";
@@ -116,7 +128,7 @@ public sealed record BatchNormSpec : LayerSpec
     public override IEnumerable<string> Problems(int inputs) => [];
 
     /// <inheritdoc/>
-    public override Layer<R> Build<R>(int inputs) => new BatchNorm1d<R>(inputs);
+    public override Layer<TReal> Build<TReal>(int inputs) => new BatchNorm1d<TReal>(inputs);
 
     /// <inheritdoc/>
     public override string Describe() => "batch norm";
@@ -129,7 +141,7 @@ public sealed record LayerNormSpec : LayerSpec
     public override IEnumerable<string> Problems(int inputs) => [];
 
     /// <inheritdoc/>
-    public override Layer<R> Build<R>(int inputs) => new LayerNorm<R>(inputs);
+    public override Layer<TReal> Build<TReal>(int inputs) => new LayerNorm<TReal>(inputs);
 
     /// <inheritdoc/>
     public override string Describe() => "layer norm";
@@ -143,7 +155,7 @@ public sealed record ActivationSpec(ActivationFunction Function) : LayerSpec
     public override IEnumerable<string> Problems(int inputs) => Exists(Function, "activation function");
 
     /// <inheritdoc/>
-    public override Layer<R> Build<R>(int inputs) => new Activation<R>(Function, inputs);
+    public override Layer<TReal> Build<TReal>(int inputs) => new Activation<TReal>(Function, inputs);
 
     /// <inheritdoc/>
     public override string Describe() => Function.ToString().ToLowerInvariant();
@@ -158,10 +170,11 @@ public sealed record DropoutSpec(double Probability, bool Locked = false) : Laye
     public override IEnumerable<string> Problems(int inputs) => DropsSome(Probability, "probability");
 
     /// <inheritdoc/>
-    public override Layer<R> Build<R>(int inputs) => new Dropout<R>(inputs, Probability, Locked);
+    public override Layer<TReal> Build<TReal>(int inputs) => new Dropout<TReal>(inputs, Probability, Locked);
 
     /// <inheritdoc/>
-    public override string Describe() => string.Create(CultureInfo.InvariantCulture, $"{(Locked ? "locked " : "")}dropout {Probability}");
+    public override string Describe() =>
+        string.Create(CultureInfo.InvariantCulture, $"{(Locked ? "locked " : "")}dropout {Probability}");
 }
 
 /// <summary>Masks over time and features.</summary>
@@ -169,31 +182,40 @@ public sealed record DropoutSpec(double Probability, bool Locked = false) : Laye
 /// <param name="Frequency">The widest band of features.</param>
 /// <param name="TimeCount">Stretches of time per utterance.</param>
 /// <param name="FrequencyCount">Bands per utterance.</param>
-public sealed record MaskingSpec(int Time, int Frequency, int TimeCount = 1, int FrequencyCount = 1) : LayerSpec
+public sealed record SpecAugmentSpec(int Time, int Frequency, int TimeCount = 1, int FrequencyCount = 1) : LayerSpec
 {
     /// <inheritdoc/>
     public override IEnumerable<string> Problems(int inputs)
     {
-        foreach (var problem in AtLeast(0, Time, "time").Concat(AtLeast(0, Frequency, "frequency")).Concat(AtLeast(0, TimeCount, "timeCount")).Concat(AtLeast(0, FrequencyCount, "frequencyCount")))
+        foreach (
+            var problem in AtLeast(0, Time, "time")
+                .Concat(AtLeast(0, Frequency, "frequency"))
+                .Concat(AtLeast(0, TimeCount, "timeCount"))
+                .Concat(AtLeast(0, FrequencyCount, "frequencyCount"))
+        )
             yield return problem;
-        if (Frequency > inputs) yield return $"frequency is {Frequency}, there are only {inputs} features";
+        if (Frequency > inputs)
+            yield return $"frequency is {Frequency}, there are only {inputs} features";
     }
 
     /// <inheritdoc/>
-    public override Layer<R> Build<R>(int inputs) => new Masking<R>(inputs, Time, Frequency, TimeCount, FrequencyCount);
+    public override Layer<TReal> Build<TReal>(int inputs) =>
+        new SpecAugment<TReal>(inputs, Time, Frequency, TimeCount, FrequencyCount);
 
     /// <inheritdoc/>
-    public override string Describe() => $"mask time {Time}{Times(TimeCount)}, frequency {Frequency}{Times(FrequencyCount)}";
+    public override string Describe() =>
+        $"mask time {Time}{Times(TimeCount)}, frequency {Frequency}{Times(FrequencyCount)}";
 
     private static string Times(int count) => count == 1 ? "" : $" x{count}";
 }
 
 /// <summary>Joins neighbouring frames.</summary>
 /// <param name="Factor">How many frames become one.</param>
-public sealed record PyramidSpec(int Factor) : LayerSpec
+public sealed record FrameStackingSpec(int Factor) : LayerSpec
 {
     /// <inheritdoc/>
-    public override IEnumerable<string> Problems(int inputs) => AtLeast(2, Factor, "factor", most: Largest / Math.Max(1, inputs));
+    public override IEnumerable<string> Problems(int inputs) =>
+        AtLeast(2, Factor, "factor", most: Largest / Math.Max(1, inputs));
 
     /// <inheritdoc/>
     public override int OutputFeatures(int inputs) => Factor * inputs;
@@ -201,7 +223,7 @@ public sealed record PyramidSpec(int Factor) : LayerSpec
     internal override bool KeepsFrames => false;
 
     /// <inheritdoc/>
-    public override Layer<R> Build<R>(int inputs) => new Pyramid<R>(inputs, Factor);
+    public override Layer<TReal> Build<TReal>(int inputs) => new FrameStacking<TReal>(inputs, Factor);
 
     /// <inheritdoc/>
     public override string Describe() => $"pyramid {Factor}";

@@ -12,7 +12,12 @@ public readonly record struct LabelSpan(int Symbol, int Start, int End, double C
 /// <param name="Acoustic">Log probability of the labels given the audio, at most 0; each decoder states over which alignments.</param>
 /// <param name="LanguageModel">Weighted log probability of the labels themselves; 0 without a language model.</param>
 /// <param name="LengthBonus">What the labels' number adds; 0 without a bonus.</param>
-public sealed record Hypothesis(IReadOnlyList<LabelSpan> Labels, double Acoustic, double LanguageModel = 0, double LengthBonus = 0)
+public sealed record Hypothesis(
+    IReadOnlyList<LabelSpan> Labels,
+    double Acoustic,
+    double LanguageModel = 0,
+    double LengthBonus = 0
+)
 {
     /// <summary>By which hypotheses are compared.</summary>
     public double Total => Acoustic + LanguageModel + LengthBonus;

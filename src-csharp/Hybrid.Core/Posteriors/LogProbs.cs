@@ -41,9 +41,13 @@ public sealed class LogProbs
         {
             var row = result.data.AsSpan(t * symbols, symbols);
             foreach (var x in row)
-                if (!float.IsFinite(x)) throw new ArgumentException(string.Create(CultureInfo.InvariantCulture, $"logits: frame {t} holds {x}"));
+                if (!float.IsFinite(x))
+                    throw new ArgumentException(
+                        string.Create(CultureInfo.InvariantCulture, $"logits: frame {t} holds {x}")
+                    );
             var norm = LogSumExp(row);
-            for (var v = 0; v < symbols; v++) row[v] = (float)Math.Min(0, row[v] - norm);
+            for (var v = 0; v < symbols; v++)
+                row[v] = (float)Math.Min(0, row[v] - norm);
         }
         return result;
     }
@@ -53,7 +57,8 @@ public sealed class LogProbs
     {
         var frames = logits.Lengths.Span[utterance];
         var own = new float[frames * logits.F];
-        for (var t = 0; t < frames; t++) logits.Row(t, utterance).CopyTo(own.AsSpan(t * logits.F));
+        for (var t = 0; t < frames; t++)
+            logits.Row(t, utterance).CopyTo(own.AsSpan(t * logits.F));
         return FromLogits(own, frames, logits.F);
     }
 
@@ -66,7 +71,12 @@ public sealed class LogProbs
         for (var i = 0; i < logs.Length; i++)
         {
             if (!(probabilities[i] >= 0))
-                throw new ArgumentException(string.Create(CultureInfo.InvariantCulture, $"probabilities: row {i / symbols} holds {probabilities[i]}; for log probabilities use FromLogProbabilities, for network outputs FromLogits"));
+                throw new ArgumentException(
+                    string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"probabilities: row {i / symbols} holds {probabilities[i]}; for log probabilities use FromLogProbabilities, for network outputs FromLogits"
+                    )
+                );
             logs[i] = MathF.Log(probabilities[i]);
         }
         CheckRows(logs, frames, symbols, "probabilities", "for network outputs use FromLogits");
@@ -78,12 +88,19 @@ public sealed class LogProbs
     public static LogProbs FromLogProbabilities(ReadOnlySpan<float> logProbabilities, int frames, int symbols)
     {
         CheckSize(logProbabilities, frames, symbols, "log probabilities");
-        CheckRows(logProbabilities, frames, symbols, "log probabilities", "for network outputs use FromLogits, for probabilities FromProbabilities");
+        CheckRows(
+            logProbabilities,
+            frames,
+            symbols,
+            "log probabilities",
+            "for network outputs use FromLogits, for probabilities FromProbabilities"
+        );
         return new LogProbs(AtMostZero(logProbabilities.ToArray()), frames, symbols);
     }
 
     /// <summary>Takes log probabilities, [T, V], that came out of others of this type.</summary>
-    internal static LogProbs OfChecked(float[] logProbabilities, int frames, int symbols) => new(logProbabilities, frames, symbols);
+    internal static LogProbs OfChecked(float[] logProbabilities, int frames, int symbols) =>
+        new(logProbabilities, frames, symbols);
 
     /// <summary>A probability within the tolerance above 1 counts as 1, so that no score is positive.</summary>
     private static float[] AtMostZero(float[] logs)
@@ -94,10 +111,20 @@ public sealed class LogProbs
 
     private static void CheckSize(ReadOnlySpan<float> data, int frames, int symbols, string what)
     {
-        if (frames < 0) throw new ArgumentOutOfRangeException(nameof(frames), $"{what}: there are {frames} frames, must not be negative");
-        if (symbols is < 1 or > MostSymbols) throw new ArgumentOutOfRangeException(nameof(symbols), $"{what}: there are {symbols} symbols, must be 1 to {MostSymbols}");
+        if (frames < 0)
+            throw new ArgumentOutOfRangeException(
+                nameof(frames),
+                $"{what}: there are {frames} frames, must not be negative"
+            );
+        if (symbols is < 1 or > MostSymbols)
+            throw new ArgumentOutOfRangeException(
+                nameof(symbols),
+                $"{what}: there are {symbols} symbols, must be 1 to {MostSymbols}"
+            );
         if (data.Length != (long)frames * symbols)
-            throw new ArgumentException($"{what}: [T, V] = [{frames}, {symbols}] needs {(long)frames * symbols} numbers, not {data.Length}");
+            throw new ArgumentException(
+                $"{what}: [T, V] = [{frames}, {symbols}] needs {(long)frames * symbols} numbers, not {data.Length}"
+            );
     }
 
     private static void CheckRows(ReadOnlySpan<float> logs, int frames, int symbols, string what, string otherwise)
@@ -105,17 +132,26 @@ public sealed class LogProbs
         for (var t = 0; t < frames; t++)
         {
             var sum = 0.0;
-            foreach (var x in logs.Slice(t * symbols, symbols)) sum += Math.Exp(x);
+            foreach (var x in logs.Slice(t * symbols, symbols))
+                sum += Math.Exp(x);
             if (!(Math.Abs(sum - 1) <= Tolerance))
-                throw new ArgumentException(string.Create(CultureInfo.InvariantCulture, $"{what}: row {t} sums to {sum:G6}, not to 1; rows are frames, [T, V] = [{frames}, {symbols}]; {otherwise}"));
+                throw new ArgumentException(
+                    string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"{what}: row {t} sums to {sum:G6}, not to 1; rows are frames, [T, V] = [{frames}, {symbols}]; {otherwise}"
+                    )
+                );
         }
     }
 
     private static double LogSumExp(ReadOnlySpan<float> row)
     {
-        double largest = float.NegativeInfinity, sum = 0;
-        foreach (var x in row) largest = Math.Max(largest, x);
-        foreach (var x in row) sum += Math.Exp(x - largest);
+        double largest = float.NegativeInfinity,
+            sum = 0;
+        foreach (var x in row)
+            largest = Math.Max(largest, x);
+        foreach (var x in row)
+            sum += Math.Exp(x - largest);
         return largest + Math.Log(sum);
     }
 }

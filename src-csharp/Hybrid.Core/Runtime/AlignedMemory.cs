@@ -9,14 +9,16 @@ internal static class AlignedMemory
     public const int Alignment = 64;
 
     /// <summary>The next multiple of as many elements as fill a cache line.</summary>
-    public static long RoundUp<TItem>(long length) where TItem : unmanaged
+    public static long RoundUp<TItem>(long length)
+        where TItem : unmanaged
     {
         var granule = Alignment / Unsafe.SizeOf<TItem>();
         return (length + granule - 1) / granule * granule;
     }
 
     /// <summary>Memory for <paramref name="length"/> elements; the content is undefined.</summary>
-    public static unsafe Memory<TItem> Allocate<TItem>(int length) where TItem : unmanaged
+    public static unsafe Memory<TItem> Allocate<TItem>(int length)
+        where TItem : unmanaged
     {
         var size = sizeof(TItem);
         var array = GC.AllocateUninitializedArray<TItem>(checked(length + Alignment / size), pinned: true);

@@ -22,7 +22,8 @@ public readonly record struct CounterRandom(ulong Key)
     public CounterRandom Fork(string stream)
     {
         var hash = 14695981039346656037UL;
-        foreach (var c in stream) hash = (hash ^ c) * 1099511628211UL;
+        foreach (var c in stream)
+            hash = (hash ^ c) * 1099511628211UL;
         return Fork(hash);
     }
 

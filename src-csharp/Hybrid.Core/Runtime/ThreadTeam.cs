@@ -5,7 +5,8 @@ namespace Hybrid.Core;
 
 /// <summary>The body of a parallel loop: one index of the work described by <paramref name="state"/>.</summary>
 /// <remarks>Pass a static lambda: it is created once, so running it allocates nothing.</remarks>
-public delegate void TeamWork<TState>(in TState state, int index) where TState : struct;
+public delegate void TeamWork<TState>(in TState state, int index)
+    where TState : struct;
 
 /// <summary>
 /// A small team of threads that runs loops without allocating (a call of <c>Parallel.For</c> allocates about 1.5 KB).
@@ -21,7 +22,7 @@ public sealed class ThreadTeam
 {
     private static readonly Lazy<ThreadTeam> Shared = new(() => new ThreadTeam(Environment.ProcessorCount));
 
-    private readonly Crew crew;
+    private readonly WorkerPool pool;
 
     /// <summary>The team used where none is named: as many threads as the machine has processors.</summary>
     public static ThreadTeam Default => Shared.Value;
@@ -32,29 +33,30 @@ public sealed class ThreadTeam
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(threads, 1024);
-        crew = new Crew(threads - 1);
+        pool = new WorkerPool(threads - 1);
         for (var i = 1; i < threads; i++)
         {
-            // The thread knows the crew, not the team: a forgotten team can be collected, and then dismisses its crew.
-            var (known, member) = (crew, i);
-            var thread = new Thread(() => known.Serve(member)) { IsBackground = true, Name = $"Hybrid team {i}" };
+            // The thread knows the pool, not the team: a forgotten team can be collected, and then dismisses its pool.
+            var (known, worker) = (pool, i);
+            var thread = new Thread(() => known.WorkerLoop(worker)) { IsBackground = true, Name = $"Hybrid team {i}" };
             thread.Start();
         }
     }
 
     /// <summary>Dismisses the threads of a team that nobody holds any more.</summary>
-    ~ThreadTeam() => crew?.Dismiss();
+    ~ThreadTeam() => pool?.Stop();
 
     /// <summary>How many threads take part in a loop, the caller's included.</summary>
-    public int Threads => crew.Helpers + 1;
+    public int Threads => pool.Helpers + 1;
 
     /// <summary>
     /// Runs <paramref name="work"/> for every index in [0, <paramref name="count"/>) and returns when all are done.
     /// </summary>
     /// <remarks>An exception of an index ends the loop and arrives as it is, the first of several.</remarks>
-    public unsafe void For<TState>(int count, in TState state, TeamWork<TState> work) where TState : struct
+    public unsafe void For<TState>(int count, in TState state, TeamWork<TState> work)
+        where TState : struct
     {
-        if (count > 1 && crew.Helpers > 0 && crew.TryClaim())
+        if (count > 1 && pool.Helpers > 0 && pool.TryClaim())
         {
             // The job lives on this stack frame, which outlasts the loop; helpers reach it through a pointer, the
             // garbage collector keeps the references in it up to date because the frame itself is alive.
@@ -62,20 +64,22 @@ public sealed class ThreadTeam
             try
             {
 #pragma warning disable CS8500 // address of a managed type: see above
-                crew.Run(count, &Job<TState>.Invoke, &job);
+                pool.Run(count, &Job<TState>.Invoke, &job);
 #pragma warning restore CS8500
             }
             finally
             {
-                crew.Release();
+                pool.Release();
             }
             GC.KeepAlive(this);
             return;
         }
-        for (var i = 0; i < count; i++) work(in state, i);
+        for (var i = 0; i < count; i++)
+            work(in state, i);
     }
 
-    private readonly struct Job<TState>(in TState state, TeamWork<TState> work) where TState : struct
+    private readonly struct Job<TState>(in TState state, TeamWork<TState> work)
+        where TState : struct
     {
         private readonly TState state = state;
         private readonly TeamWork<TState> work = work;
@@ -90,26 +94,28 @@ public sealed class ThreadTeam
     }
 
     /// <summary>What the threads share: the current loop and the way they wait for the next one.</summary>
-    private sealed unsafe class Crew(int helpers)
+    private sealed unsafe class WorkerPool(int helpers)
     {
         // Long enough to bridge the gap between two loops of one training step, short enough not to steal a shared core.
         private const int SpinsBeforeSleep = 2000;
 
-        // The door: a loop's number in the upper half, then whether it may be entered, then how many helpers are inside. A
-        // helper that comes late - on a busy machine its core may be taken - finds the door closed and is not waited for.
-        private const long Loop = 1L << 32, Open = 1L << 31, Inside = Open - 1;
+        // The gate: a loop's number in the upper half, then whether it may be entered, then how many helpers are inside. A
+        // helper that comes late - on a busy machine its core may be taken - finds the gate closed and is not waited for.
+        private const long Loop = 1L << 32,
+            Open = 1L << 31,
+            Inside = Open - 1;
 
-        // The next index of each member's range, two cache lines apart, because caches fetch lines in pairs.
+        // The next index of each worker's range, two cache lines apart, because caches fetch lines in pairs.
         private const int Apart = 16;
 
         private readonly long[] next = new long[(helpers + 1) * Apart];
 
-        private readonly object bed = new();
+        private readonly object sleepLock = new();
         private int claimed;
-        private volatile bool dismissed;
+        private volatile bool stopped;
 
-        private long door;
-        private delegate*<void*, int, void> body;
+        private long gate;
+        private delegate* <void*, int, void> body;
         private void* job;
         private int count;
         private int sleepers;
@@ -121,43 +127,47 @@ public sealed class ThreadTeam
 
         public void Release() => Volatile.Write(ref claimed, 0);
 
-        public void Run(int indices, delegate*<void*, int, void> invoke, void* state)
+        public void Run(int indices, delegate* <void*, int, void> invoke, void* state)
         {
             body = invoke;
             job = state;
             (count, failure) = (indices, null);
-            for (var member = 0; member <= Helpers; member++) next[member * Apart] = Begin(member);
-            Interlocked.Add(ref door, Loop + Open);
-            if (Volatile.Read(ref sleepers) > 0) WakeAll();
+            for (var worker = 0; worker <= Helpers; worker++)
+                next[worker * Apart] = Begin(worker);
+            Interlocked.Add(ref gate, Loop + Open);
+            if (Volatile.Read(ref sleepers) > 0)
+                WakeAll();
 
-            Work(member: 0);
-            Interlocked.And(ref door, ~Open);
+            Work(worker: 0);
+            Interlocked.And(ref gate, ~Open);
             var spinner = new SpinWait();
-            while ((Volatile.Read(ref door) & Inside) != 0) spinner.SpinOnce(sleep1Threshold: -1);
-            if (failure is { } error) ExceptionDispatchInfo.Throw(error);
+            while ((Volatile.Read(ref gate) & Inside) != 0)
+                spinner.SpinOnce(sleep1Threshold: -1);
+            if (failure is { } error)
+                ExceptionDispatchInfo.Throw(error);
         }
 
-        public void Dismiss()
+        public void Stop()
         {
-            dismissed = true;
+            stopped = true;
             WakeAll();
         }
 
-        public void Serve(int member)
+        public void WorkerLoop(int worker)
         {
-            for (var seen = 0L; AwaitLoop(ref seen);)
+            for (var seen = 0L; AwaitLoop(ref seen); )
             {
-                Work(member);
-                Interlocked.Decrement(ref door);
+                Work(worker);
+                Interlocked.Decrement(ref gate);
             }
         }
 
-        /// <summary>A member's own range, then what is left of the others'.</summary>
-        private void Work(int member)
+        /// <summary>A worker's own range, then what is left of the others'.</summary>
+        private void Work(int worker)
         {
             try
             {
-                for (var range = member; range <= member + Helpers; range++)
+                for (var range = worker; range <= worker + Helpers; range++)
                 {
                     var owner = range % (Helpers + 1);
                     ref var index = ref next[owner * Apart];
@@ -165,29 +175,33 @@ public sealed class ThreadTeam
                     while (Volatile.Read(ref index) < end)
                     {
                         var i = Interlocked.Increment(ref index) - 1;
-                        if (i < end) body(job, (int)i);
+                        if (i < end)
+                            body(job, (int)i);
                     }
                 }
             }
             catch (Exception error)
             {
                 Interlocked.CompareExchange(ref failure, error, null);
-                for (var owner = 0; owner <= Helpers; owner++) Volatile.Write(ref next[owner * Apart], count);
+                for (var owner = 0; owner <= Helpers; owner++)
+                    Volatile.Write(ref next[owner * Apart], count);
             }
         }
 
-        /// <summary>Where the range of a member begins. Of few indices, the first members have one each.</summary>
-        private int Begin(int member) => count <= Helpers ? Math.Min(member, count) : (int)((long)count * member / (Helpers + 1));
+        /// <summary>Where the range of a worker begins. Of few indices, the first members have one each.</summary>
+        private int Begin(int worker) =>
+            count <= Helpers ? Math.Min(worker, count) : (int)((long)count * worker / (Helpers + 1));
 
-        /// <summary>Waits for a loop that was not seen yet and enters it; false when the crew is dismissed.</summary>
+        /// <summary>Waits for a loop that was not seen yet and enters it; false when the pool is stopped.</summary>
         private bool AwaitLoop(ref long seen)
         {
-            for (var spins = 0; !dismissed;)
+            for (var spins = 0; !stopped; )
             {
-                var now = Volatile.Read(ref door);
+                var now = Volatile.Read(ref gate);
                 if (IsNew(now, seen))
                 {
-                    if (Interlocked.CompareExchange(ref door, now + 1, now) != now) continue;
+                    if (Interlocked.CompareExchange(ref gate, now + 1, now) != now)
+                        continue;
                     seen = now >> 32;
                     return true;
                 }
@@ -196,11 +210,12 @@ public sealed class ThreadTeam
                     Thread.SpinWait(20);
                     continue;
                 }
-                lock (bed)
+                lock (sleepLock)
                 {
                     Interlocked.Increment(ref sleepers);
                     // Checked again after announcing: a loop that started in between saw no sleeper to wake.
-                    while (!IsNew(Volatile.Read(ref door), seen) && !dismissed) Monitor.Wait(bed);
+                    while (!IsNew(Volatile.Read(ref gate), seen) && !stopped)
+                        Monitor.Wait(sleepLock);
                     Interlocked.Decrement(ref sleepers);
                 }
                 spins = 0;
@@ -208,11 +223,12 @@ public sealed class ThreadTeam
             return false;
         }
 
-        private static bool IsNew(long door, long seen) => (door & Open) != 0 && door >> 32 != seen;
+        private static bool IsNew(long gate, long seen) => (gate & Open) != 0 && gate >> 32 != seen;
 
         private void WakeAll()
         {
-            lock (bed) Monitor.PulseAll(bed);
+            lock (sleepLock)
+                Monitor.PulseAll(sleepLock);
         }
     }
 }

@@ -20,15 +20,21 @@ public sealed class Workspace
     public ThreadTeam Team { get; }
 
     /// <summary>Memory until the next <see cref="Reset"/>, beginning on a cache line. Its content is undefined.</summary>
-    public Memory<TItem> Rent<TItem>(int length) where TItem : unmanaged
+    public Memory<TItem> Rent<TItem>(int length)
+        where TItem : unmanaged
     {
-        ref var arena = ref System.Runtime.InteropServices.CollectionsMarshal.GetValueRefOrAddDefault(arenas, typeof(TItem), out _);
+        ref var arena = ref System.Runtime.InteropServices.CollectionsMarshal.GetValueRefOrAddDefault(
+            arenas,
+            typeof(TItem),
+            out _
+        );
         arena ??= new Arena<TItem>();
         return ((Arena<TItem>)arena).Rent(length);
     }
 
     /// <summary>Memory until the next <see cref="Reset"/>, filled with zeros.</summary>
-    public Memory<TItem> RentZeroed<TItem>(int length) where TItem : unmanaged
+    public Memory<TItem> RentZeroed<TItem>(int length)
+        where TItem : unmanaged
     {
         var memory = Rent<TItem>(length);
         memory.Span.Clear();
@@ -39,25 +45,30 @@ public sealed class Workspace
     /// Memory to work in until somebody asks for such memory again, always the same as far as it is large enough: for what a layer needs
     /// during a call alone. Its content is undefined.
     /// </summary>
-    internal Memory<TItem> Scratch<TItem>(int length) where TItem : unmanaged
+    internal Memory<TItem> Scratch<TItem>(int length)
+        where TItem : unmanaged
     {
         ref var memory = ref Tape<Memory<TItem>>(typeof(TItem));
-        if (memory.Length < length) memory = AlignedMemory.Allocate<TItem>(length);
+        if (memory.Length < length)
+            memory = AlignedMemory.Allocate<TItem>(length);
         return memory[..length];
     }
 
     /// <summary>Takes all memory back. Everything rented before is invalid from now on.</summary>
     public void Reset()
     {
-        foreach (var arena in arenas.Values) arena.Reset();
+        foreach (var arena in arenas.Values)
+            arena.Reset();
     }
 
     /// <summary>
     /// What a layer keeps between its forward and its backward pass; the same place at every call with the same layer.
     /// </summary>
-    public ref TTape Tape<TTape>(object layer) where TTape : struct
+    public ref TTape Tape<TTape>(object layer)
+        where TTape : struct
     {
-        if (!tapes.TryGetValue(layer, out var slot)) tapes[layer] = slot = new StrongBox<TTape>();
+        if (!tapes.TryGetValue(layer, out var slot))
+            tapes[layer] = slot = new StrongBox<TTape>();
         return ref ((StrongBox<TTape>)slot).Value;
     }
 
@@ -67,7 +78,8 @@ public sealed class Workspace
     }
 
     /// <summary>Hands out slices of one block; what did not fit is remembered, and the next block is large enough.</summary>
-    private sealed class Arena<TItem> : IArena where TItem : unmanaged
+    private sealed class Arena<TItem> : IArena
+        where TItem : unmanaged
     {
         private readonly int granule = AlignedMemory.Alignment / Unsafe.SizeOf<TItem>();
         private Memory<TItem> block;
@@ -82,7 +94,9 @@ public sealed class Workspace
             if (rounded > block.Length - used)
             {
                 // Doubling keeps the number of blocks small during the first pass; earlier blocks live on in the hands of their users.
-                block = AlignedMemory.Allocate<TItem>((int)Math.Min(Array.MaxLength - granule, Math.Max(rounded, Math.Max(4096, wanted))));
+                block = AlignedMemory.Allocate<TItem>(
+                    (int)Math.Min(Array.MaxLength - granule, Math.Max(rounded, Math.Max(4096, wanted)))
+                );
                 used = 0;
             }
             var memory = block.Slice(used, length);
@@ -92,7 +106,8 @@ public sealed class Workspace
 
         public void Reset()
         {
-            if (wanted > block.Length && wanted <= Array.MaxLength - granule) block = AlignedMemory.Allocate<TItem>((int)wanted);
+            if (wanted > block.Length && wanted <= Array.MaxLength - granule)
+                block = AlignedMemory.Allocate<TItem>((int)wanted);
             (used, wanted) = (0, 0);
         }
     }

@@ -26,22 +26,32 @@ public static class EditDistance
     /// <exception cref="ArgumentException">The table of all pairs of labels would be larger than an array.</exception>
     public static EditAlignment Align(ReadOnlySpan<int> reference, ReadOnlySpan<int> hypothesis)
     {
-        int rows = reference.Length + 1, columns = hypothesis.Length + 1;
+        int rows = reference.Length + 1,
+            columns = hypothesis.Length + 1;
         if ((long)rows * columns > Array.MaxLength)
-            throw new ArgumentException($"{reference.Length} labels of the reference and {hypothesis.Length} of the hypothesis are too many to be aligned, at most {Array.MaxLength} pairs: compare them in pieces");
+            throw new ArgumentException(
+                $"{reference.Length} labels of the reference and {hypothesis.Length} of the hypothesis are too many to be aligned, at most {Array.MaxLength} pairs: compare them in pieces"
+            );
         var cost = new int[rows * columns];
-        for (var i = 0; i < rows; i++) cost[i * columns] = i;
-        for (var j = 0; j < columns; j++) cost[j] = j;
+        for (var i = 0; i < rows; i++)
+            cost[i * columns] = i;
+        for (var j = 0; j < columns; j++)
+            cost[j] = j;
         for (var i = 1; i < rows; i++)
-            for (var j = 1; j < columns; j++)
-            {
-                var diagonal = cost[(i - 1) * columns + j - 1] + (reference[i - 1] == hypothesis[j - 1] ? 0 : 1);
-                cost[i * columns + j] = Math.Min(diagonal, 1 + Math.Min(cost[(i - 1) * columns + j], cost[i * columns + j - 1]));
-            }
+        for (var j = 1; j < columns; j++)
+        {
+            var diagonal = cost[(i - 1) * columns + j - 1] + (reference[i - 1] == hypothesis[j - 1] ? 0 : 1);
+            cost[i * columns + j] = Math.Min(
+                diagonal,
+                1 + Math.Min(cost[(i - 1) * columns + j], cost[i * columns + j - 1])
+            );
+        }
 
         var steps = new List<EditStep>(Math.Max(rows, columns));
-        int substitutions = 0, deletions = 0, insertions = 0;
-        for (int i = rows - 1, j = columns - 1; i > 0 || j > 0;)
+        int substitutions = 0,
+            deletions = 0,
+            insertions = 0;
+        for (int i = rows - 1, j = columns - 1; i > 0 || j > 0; )
         {
             var here = cost[i * columns + j];
             var differ = i > 0 && j > 0 && reference[i - 1] != hypothesis[j - 1] ? 1 : 0;

@@ -6,8 +6,9 @@ namespace Hybrid.Core;
 /// A batch of B feature sequences of up to T frames with F features each, time-major and row-major: element (t, b, f) lies
 /// at <c>(t * B + b) * F + f</c>. Frames beyond an utterance's length are zero after every layer and influence nothing.
 /// </summary>
-/// <typeparam name="R">Float or double.</typeparam>
-public readonly struct Batch<R> where R : unmanaged, IBinaryFloatingPointIeee754<R>
+/// <typeparam name="TReal">Float or double.</typeparam>
+public readonly struct Batch<TReal>
+    where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
 {
     /// <summary>A batch in memory that the caller owns.</summary>
     /// <param name="data">[T, B, F], zero beyond each utterance's length.</param>
@@ -17,24 +18,30 @@ public readonly struct Batch<R> where R : unmanaged, IBinaryFloatingPointIeee754
     /// <param name="lengths">[B], frames of each utterance, each in 0..T.</param>
     /// <param name="keys">[B], a number that identifies each utterance wherever it stands: dropout and masks depend on it.</param>
     /// <exception cref="ArgumentException">Sizes do not fit.</exception>
-    public Batch(Memory<R> data, int T, int B, int F, Memory<int> lengths, Memory<ulong> keys)
+    public Batch(Memory<TReal> data, int T, int B, int F, Memory<int> lengths, Memory<ulong> keys)
     {
-        if (data.Length != (long)T * B * F) throw new ArgumentException($"[T, B, F] = [{T}, {B}, {F}] needs {(long)T * B * F} elements, not {data.Length}", nameof(data));
-        if (lengths.Length != B) throw new ArgumentException($"{B} utterances need as many lengths, not {lengths.Length}", nameof(lengths));
-        if (keys.Length != B) throw new ArgumentException($"{B} utterances need as many keys, not {keys.Length}", nameof(keys));
+        if (data.Length != (long)T * B * F)
+            throw new ArgumentException(
+                $"[T, B, F] = [{T}, {B}, {F}] needs {(long)T * B * F} elements, not {data.Length}",
+                nameof(data)
+            );
+        if (lengths.Length != B)
+            throw new ArgumentException($"{B} utterances need as many lengths, not {lengths.Length}", nameof(lengths));
+        if (keys.Length != B)
+            throw new ArgumentException($"{B} utterances need as many keys, not {keys.Length}", nameof(keys));
         foreach (var length in lengths.Span)
-            if ((uint)length > (uint)T) throw new ArgumentException($"length {length} is not in 0..{T}", nameof(lengths));
+            if ((uint)length > (uint)T)
+                throw new ArgumentException($"length {length} is not in 0..{T}", nameof(lengths));
         (Data, this.T, this.B, this.F, Lengths, Keys) = (data, T, B, F, lengths, keys);
     }
 
     /// <summary>A batch whose utterances all have T frames and are known by their place.</summary>
-    public Batch(Memory<R> data, int T, int B, int F)
+    public Batch(Memory<TReal> data, int T, int B, int F)
         : this(data, T, B, F, Enumerable.Repeat(T, B).ToArray(), Enumerable.Range(0, B).Select(b => (ulong)b).ToArray())
-    {
-    }
+    { }
 
     /// <summary>[T, B, F], row-major.</summary>
-    public Memory<R> Data { get; }
+    public Memory<TReal> Data { get; }
 
     /// <summary>Frames of the longest utterance.</summary>
     public int T { get; }
@@ -55,22 +62,23 @@ public readonly struct Batch<R> where R : unmanaged, IBinaryFloatingPointIeee754
     public int Rows => T * B;
 
     /// <summary>All frames as the rows of a matrix, [T * B, F].</summary>
-    public MatrixView<R> Matrix => new(Data, Rows, F);
+    public MatrixView<TReal> Matrix => new(Data, Rows, F);
 
     /// <summary>The features of one frame of one utterance.</summary>
-    public Span<R> Row(int t, int b) => Data.Span.Slice((t * B + b) * F, F);
+    public Span<TReal> Row(int t, int b) => Data.Span.Slice((t * B + b) * F, F);
 
     /// <summary>Room for other features of the same utterances and frames; the content is undefined.</summary>
-    public Batch<R> Like(Workspace workspace, int features) =>
-        new(workspace.Rent<R>(Rows * features), T, B, features, Lengths, Keys);
+    public Batch<TReal> Like(Workspace workspace, int features) =>
+        new(workspace.Rent<TReal>(Rows * features), T, B, features, Lengths, Keys);
 
     /// <summary>The same utterances and frames with other data.</summary>
-    public Batch<R> With(Memory<R> data, int features) => new(data, T, B, features, Lengths, Keys);
+    public Batch<TReal> With(Memory<TReal> data, int features) => new(data, T, B, features, Lengths, Keys);
 
     /// <summary>The same with zero beyond each utterance's length: the batch itself where it is so, else a copy.</summary>
-    public Batch<R> ZeroPadded(Workspace workspace)
+    public Batch<TReal> ZeroPadded(Workspace workspace)
     {
-        if (PaddingIsZero()) return this;
+        if (PaddingIsZero())
+            return this;
         var copy = Like(workspace, F);
         Data.CopyTo(copy.Data);
         copy.ClearPadding();
@@ -82,15 +90,17 @@ public readonly struct Batch<R> where R : unmanaged, IBinaryFloatingPointIeee754
     {
         var lengths = Lengths.Span;
         for (var b = 0; b < B; b++)
-            for (var t = lengths[b]; t < T; t++) Row(t, b).Clear();
+        for (var t = lengths[b]; t < T; t++)
+            Row(t, b).Clear();
     }
 
     private bool PaddingIsZero()
     {
         var lengths = Lengths.Span;
         for (var b = 0; b < B; b++)
-            for (var t = lengths[b]; t < T; t++)
-                if (Row(t, b).ContainsAnyExcept(R.Zero)) return false;
+        for (var t = lengths[b]; t < T; t++)
+            if (Row(t, b).ContainsAnyExcept(TReal.Zero))
+                return false;
         return true;
     }
 }

@@ -3,30 +3,45 @@ using System.Numerics;
 namespace Hybrid.Core;
 
 /// <summary>What the most probable symbols of all frames say about the health of a training.</summary>
-internal static class BestPath
+internal static class BlankStatistics
 {
     /// <summary>Share of frames that are blank, and labels per utterance after joining equal neighbours.</summary>
-    public static (double BlankRatio, double MeanLength) Describe<R>(Batch<R> logits, int blank, Workspace workspace)
-        where R : unmanaged, IBinaryFloatingPointIeee754<R>
+    public static (double BlankRatio, double MeanLength) Describe<TReal>(
+        Batch<TReal> logits,
+        int blank,
+        Workspace workspace
+    )
+        where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
     {
         // [2, B]: blank frames, labels.
         var counts = workspace.Rent<int>(2 * logits.B);
-        workspace.Team.For(logits.B, (logits, blank, counts), static (in (Batch<R> Logits, int Blank, Memory<int> Counts) s, int b) =>
-        {
-            int blanks = 0, labels = 0, previous = s.Blank;
-            for (var t = 0; t < s.Logits.Lengths.Span[b]; t++)
+        workspace.Team.For(
+            logits.B,
+            (logits, blank, counts),
+            static (in (Batch<TReal> Logits, int Blank, Memory<int> Counts) s, int b) =>
             {
-                ReadOnlySpan<R> row = s.Logits.Row(t, b);
-                var best = 0;
-                for (var v = 1; v < row.Length; v++)
-                    if (row[v] > row[best]) best = v;
-                if (best == s.Blank) blanks++;
-                else if (best != previous) labels++;
-                previous = best;
+                int blanks = 0,
+                    labels = 0,
+                    previous = s.Blank;
+                for (var t = 0; t < s.Logits.Lengths.Span[b]; t++)
+                {
+                    ReadOnlySpan<TReal> row = s.Logits.Row(t, b);
+                    var best = 0;
+                    for (var v = 1; v < row.Length; v++)
+                        if (row[v] > row[best])
+                            best = v;
+                    if (best == s.Blank)
+                        blanks++;
+                    else if (best != previous)
+                        labels++;
+                    previous = best;
+                }
+                (s.Counts.Span[b], s.Counts.Span[s.Logits.B + b]) = (blanks, labels);
             }
-            (s.Counts.Span[b], s.Counts.Span[s.Logits.B + b]) = (blanks, labels);
-        });
-        long frames = 0, blankFrames = 0, allLabels = 0;
+        );
+        long frames = 0,
+            blankFrames = 0,
+            allLabels = 0;
         for (var b = 0; b < logits.B; b++)
         {
             frames += logits.Lengths.Span[b];

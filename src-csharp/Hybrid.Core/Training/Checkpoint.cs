@@ -10,9 +10,15 @@ namespace Hybrid.Core;
 /// <param name="Metadata">What the writer said of network and data.</param>
 /// <param name="State">Where the training is.</param>
 /// <param name="Tensors">Everything that has numbers.</param>
-public sealed record Checkpoint(IReadOnlyDictionary<string, string> Metadata, TrainerState State, IReadOnlyList<StoredTensor> Tensors)
+public sealed record Checkpoint(
+    IReadOnlyDictionary<string, string> Metadata,
+    TrainerState State,
+    IReadOnlyList<StoredTensor> Tensors
+)
 {
-    private const string StateKey = "hybrid.training.state", StepsKey = "hybrid.training.optimizerSteps", HashKey = "hybrid.training.sha256";
+    private const string StateKey = "hybrid.training.state",
+        StepsKey = "hybrid.training.optimizerSteps",
+        HashKey = "hybrid.training.sha256";
 
     /// <summary>Writes a trainer's state as a whole or not at all; the file that stood there becomes the previous one.</summary>
     /// <param name="path">The file.</param>
@@ -21,14 +27,20 @@ public sealed record Checkpoint(IReadOnlyDictionary<string, string> Metadata, Tr
     /// <exception cref="IOException">The file cannot be written; the one before stays usable.</exception>
     public static void Write(string path, Trainer trainer, IReadOnlyDictionary<string, string> description)
     {
-        StoredTensor[] tensors = [.. trainer.Network.Save(), .. trainer.Optimizer.Save(), .. trainer.Average?.Save() ?? []];
+        StoredTensor[] tensors =
+        [
+            .. trainer.Network.Save(),
+            .. trainer.Optimizer.Save(),
+            .. trainer.Average?.Save() ?? [],
+        ];
         var metadata = new Dictionary<string, string>(description)
         {
             [StateKey] = JsonSerializer.Serialize(trainer.State, StateJson.Default.TrainerState),
             [StepsKey] = trainer.Optimizer.Steps.ToString(CultureInfo.InvariantCulture),
         };
         metadata[HashKey] = Hash(metadata[StateKey], tensors);
-        if (File.Exists(path)) File.Move(path, Previous(path), overwrite: true);
+        if (File.Exists(path))
+            File.Move(path, Previous(path), overwrite: true);
         new SafeTensors(metadata, tensors).Write(path);
     }
 
@@ -38,14 +50,25 @@ public sealed record Checkpoint(IReadOnlyDictionary<string, string> Metadata, Tr
     public static Checkpoint Read(string path)
     {
         var file = SafeTensors.Read(path);
-        if (!file.Metadata.TryGetValue(StateKey, out var json) || !long.TryParse(file.Metadata.GetValueOrDefault(StepsKey), NumberStyles.None, CultureInfo.InvariantCulture, out _))
+        if (
+            !file.Metadata.TryGetValue(StateKey, out var json)
+            || !long.TryParse(
+                file.Metadata.GetValueOrDefault(StepsKey),
+                NumberStyles.None,
+                CultureInfo.InvariantCulture,
+                out _
+            )
+        )
             throw new FormatException($"{path}: not a checkpoint, the metadata lack {StateKey} or {StepsKey}");
-        if (file.Metadata.GetValueOrDefault(HashKey) != Hash(json, file.Tensors)) throw new FormatException($"{path}: the checkpoint is damaged, its checksum does not fit its content");
+        if (file.Metadata.GetValueOrDefault(HashKey) != Hash(json, file.Tensors))
+            throw new FormatException($"{path}: the checkpoint is damaged, its checksum does not fit its content");
         try
         {
             return JsonSerializer.Deserialize(json, StateJson.Default.TrainerState) is { IsPossible: true } state
                 ? new Checkpoint(file.Metadata, state, file.Tensors)
-                : throw new FormatException($"{path}: not a checkpoint: no training is ever in the state {Quoted.Text(json)}");
+                : throw new FormatException(
+                    $"{path}: not a checkpoint: no training is ever in the state {Quoted.Text(json)}"
+                );
         }
         catch (JsonException error)
         {
@@ -63,7 +86,8 @@ public sealed record Checkpoint(IReadOnlyDictionary<string, string> Metadata, Tr
         notice = null;
         try
         {
-            if (File.Exists(path)) return Read(path);
+            if (File.Exists(path))
+                return Read(path);
         }
         catch (FormatException error) when (File.Exists(Previous(path)))
         {
@@ -71,7 +95,8 @@ public sealed record Checkpoint(IReadOnlyDictionary<string, string> Metadata, Tr
         }
         var previous = File.Exists(Previous(path)) ? Read(Previous(path)) : null;
         // The next checkpoint must not push a torn one into the place of the good one.
-        if (notice is not null) File.Move(path, path + ".damaged", overwrite: true);
+        if (notice is not null)
+            File.Move(path, path + ".damaged", overwrite: true);
         return previous;
     }
 
@@ -82,13 +107,17 @@ public sealed record Checkpoint(IReadOnlyDictionary<string, string> Metadata, Tr
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         hash.AppendData(Encoding.UTF8.GetBytes(state));
-        foreach (var tensor in tensors) hash.AppendData(tensor.Bytes.Span);
+        foreach (var tensor in tensors)
+            hash.AppendData(tensor.Bytes.Span);
         return Convert.ToHexString(hash.GetHashAndReset());
     }
 
     /// <summary>The weights and running statistics among the tensors.</summary>
-    public IEnumerable<StoredTensor> Weights => Tensors.Where(tensor => 
-        !tensor.Name.StartsWith(Optimizer.Prefix, StringComparison.Ordinal) && !tensor.Name.StartsWith(WeightAverage.Prefix, StringComparison.Ordinal));
+    public IEnumerable<StoredTensor> Weights =>
+        Tensors.Where(tensor =>
+            !tensor.Name.StartsWith(Optimizer.Prefix, StringComparison.Ordinal)
+            && !tensor.Name.StartsWith(WeightAverage.Prefix, StringComparison.Ordinal)
+        );
 
     /// <summary>Gives an optimiser its memory back, and an average, where there is one, its numbers.</summary>
     /// <exception cref="FormatException">A tensor is missing or has another size.</exception>
@@ -101,6 +130,9 @@ public sealed record Checkpoint(IReadOnlyDictionary<string, string> Metadata, Tr
 }
 
 /// <summary>JSON of a trainer's state, generated at compile time.</summary>
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals)]
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals
+)]
 [JsonSerializable(typeof(TrainerState))]
 internal sealed partial class StateJson : JsonSerializerContext;

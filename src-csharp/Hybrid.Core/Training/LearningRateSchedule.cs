@@ -5,7 +5,7 @@ namespace Hybrid.Core;
 /// <summary>What a pass through the data was worth.</summary>
 /// <param name="Epoch">When it ended, in epochs of the schedule.</param>
 /// <param name="ErrorRate">Phone error rate on the dev set in percent.</param>
-public readonly record struct Judgement(double Epoch, double ErrorRate);
+public readonly record struct ValidationPoint(double Epoch, double ErrorRate);
 
 /// <summary>
 /// How the learning rate changes over a training of a number of epochs. Time is counted in epochs, fractions included; a
@@ -25,7 +25,7 @@ public readonly record struct Judgement(double Epoch, double ErrorRate);
 public abstract record LearningRateSchedule
 {
     /// <summary>The learning rate at a moment before which nothing was judged.</summary>
-    /// <inheritdoc cref="At(double, double, double, ReadOnlySpan{Judgement})"/>
+    /// <inheritdoc cref="At(double, double, double, ReadOnlySpan{ValidationPoint})"/>
     public double At(double rate, double epoch, double epochs) => At(rate, epoch, epochs, []);
 
     /// <summary>The learning rate at a moment.</summary>
@@ -33,7 +33,7 @@ public abstract record LearningRateSchedule
     /// <param name="epoch">The moment, in [0, <paramref name="epochs"/>].</param>
     /// <param name="epochs">The whole length.</param>
     /// <param name="judged">The passes through the data since the beginning of this schedule, in order.</param>
-    public abstract double At(double rate, double epoch, double epochs, ReadOnlySpan<Judgement> judged);
+    public abstract double At(double rate, double epoch, double epochs, ReadOnlySpan<ValidationPoint> judged);
 
     /// <summary>What is wrong with the settings; each a clause naming the value.</summary>
     public abstract IEnumerable<string> Problems();
@@ -43,9 +43,17 @@ public abstract record LearningRateSchedule
         low + (high - low) * (1 + Math.Cos(Math.PI * Math.Clamp(position, 0, 1))) / 2;
 
     /// <summary>The learning rate of a schedule that begins later than its surroundings.</summary>
-    internal static double Later(LearningRateSchedule then, double start, double rate, double epoch, double epochs, ReadOnlySpan<Judgement> judged)
+    internal static double Later(
+        LearningRateSchedule then,
+        double start,
+        double rate,
+        double epoch,
+        double epochs,
+        ReadOnlySpan<ValidationPoint> judged
+    )
     {
-        while (judged.Length > 0 && judged[0].Epoch <= start) judged = judged[1..];
+        while (judged.Length > 0 && judged[0].Epoch <= start)
+            judged = judged[1..];
         return then.At(rate, epoch - start, epochs - start, judged);
     }
 }
@@ -54,7 +62,7 @@ public abstract record LearningRateSchedule
 public sealed record ConstantRate : LearningRateSchedule
 {
     /// <inheritdoc/>
-    public override double At(double rate, double epoch, double epochs, ReadOnlySpan<Judgement> judged) => rate;
+    public override double At(double rate, double epoch, double epochs, ReadOnlySpan<ValidationPoint> judged) => rate;
 
     /// <inheritdoc/>
     public override IEnumerable<string> Problems() => [];
@@ -66,10 +74,11 @@ public sealed record ConstantRate : LearningRateSchedule
 public sealed record ScaledRate(double Factor, LearningRateSchedule Of) : LearningRateSchedule
 {
     /// <inheritdoc/>
-    public override double At(double rate, double epoch, double epochs, ReadOnlySpan<Judgement> judged) => Of.At(Factor * rate, epoch, epochs, judged);
+    public override double At(double rate, double epoch, double epochs, ReadOnlySpan<ValidationPoint> judged) =>
+        Of.At(Factor * rate, epoch, epochs, judged);
 
     /// <inheritdoc/>
-    public override IEnumerable<string> Problems() => Clause.AboveZero(Factor, "factor").Concat(Of.Problems());
+    public override IEnumerable<string> Problems() => NumberProblems.AboveZero(Factor, "factor").Concat(Of.Problems());
 }
 
 /// <summary>A straight rise from zero, then another schedule over the rest.</summary>
@@ -78,11 +87,12 @@ public sealed record ScaledRate(double Factor, LearningRateSchedule Of) : Learni
 public sealed record WarmUp(double Epochs, LearningRateSchedule Then) : LearningRateSchedule
 {
     /// <inheritdoc/>
-    public override double At(double rate, double epoch, double epochs, ReadOnlySpan<Judgement> judged) =>
+    public override double At(double rate, double epoch, double epochs, ReadOnlySpan<ValidationPoint> judged) =>
         epoch < Epochs ? rate * epoch / Epochs : Later(Then, Epochs, rate, epoch, epochs, judged);
 
     /// <inheritdoc/>
-    public override IEnumerable<string> Problems() => Clause.Positive(Epochs, "length of the warm-up").Concat(Then.Problems());
+    public override IEnumerable<string> Problems() =>
+        NumberProblems.Positive(Epochs, "length of the warm-up").Concat(Then.Problems());
 }
 
 /// <summary>Steps down: the rate times a power of a factor that grows by one every few epochs (PyTorch's StepLR).</summary>
@@ -91,10 +101,12 @@ public sealed record WarmUp(double Epochs, LearningRateSchedule Then) : Learning
 public sealed record StepRate(double Every, double Factor = 0.1) : LearningRateSchedule
 {
     /// <inheritdoc/>
-    public override double At(double rate, double epoch, double epochs, ReadOnlySpan<Judgement> judged) => rate * Math.Pow(Factor, Math.Floor(epoch / Every));
+    public override double At(double rate, double epoch, double epochs, ReadOnlySpan<ValidationPoint> judged) =>
+        rate * Math.Pow(Factor, Math.Floor(epoch / Every));
 
     /// <inheritdoc/>
-    public override IEnumerable<string> Problems() => Clause.Positive(Every, "epochs between steps").Concat(Clause.AboveZero(Factor, "factor"));
+    public override IEnumerable<string> Problems() =>
+        NumberProblems.Positive(Every, "epochs between steps").Concat(NumberProblems.AboveZero(Factor, "factor"));
 }
 
 /// <summary>Exponential decay, without steps (at whole epochs PyTorch's ExponentialLR).</summary>
@@ -102,10 +114,11 @@ public sealed record StepRate(double Every, double Factor = 0.1) : LearningRateS
 public sealed record ExponentialRate(double Factor) : LearningRateSchedule
 {
     /// <inheritdoc/>
-    public override double At(double rate, double epoch, double epochs, ReadOnlySpan<Judgement> judged) => rate * Math.Pow(Factor, epoch);
+    public override double At(double rate, double epoch, double epochs, ReadOnlySpan<ValidationPoint> judged) =>
+        rate * Math.Pow(Factor, epoch);
 
     /// <inheritdoc/>
-    public override IEnumerable<string> Problems() => Clause.AboveZero(Factor, "factor");
+    public override IEnumerable<string> Problems() => NumberProblems.AboveZero(Factor, "factor");
 }
 
 /// <summary>
@@ -115,17 +128,24 @@ public sealed record ExponentialRate(double Factor) : LearningRateSchedule
 /// <param name="Rise">Share of the whole that the way up takes, in (0, 1].</param>
 /// <param name="StartDivisor">By what the optimiser's rate is divided at the beginning.</param>
 /// <param name="EndDivisor">By what the rate at the beginning is divided at the end.</param>
-public sealed record OneCycle(double Rise = 0.3, double StartDivisor = 25, double EndDivisor = 1e4) : LearningRateSchedule
+public sealed record OneCycle(double Rise = 0.3, double StartDivisor = 25, double EndDivisor = 1e4)
+    : LearningRateSchedule
 {
     /// <inheritdoc/>
-    public override double At(double rate, double epoch, double epochs, ReadOnlySpan<Judgement> judged)
+    public override double At(double rate, double epoch, double epochs, ReadOnlySpan<ValidationPoint> judged)
     {
         var (position, start) = (epochs > 0 ? epoch / epochs : 1, rate / StartDivisor);
-        return position < Rise ? Cosine(start, rate, position / Rise) : Cosine(rate, start / EndDivisor, Rise < 1 ? (position - Rise) / (1 - Rise) : 0);
+        return position < Rise
+            ? Cosine(start, rate, position / Rise)
+            : Cosine(rate, start / EndDivisor, Rise < 1 ? (position - Rise) / (1 - Rise) : 0);
     }
 
     /// <inheritdoc/>
-    public override IEnumerable<string> Problems() => Clause.AboveZero(Rise, "rise").Concat(Clause.AtLeast(1, StartDivisor, "start divisor")).Concat(Clause.AtLeast(1, EndDivisor, "end divisor"));
+    public override IEnumerable<string> Problems() =>
+        NumberProblems
+            .AboveZero(Rise, "rise")
+            .Concat(NumberProblems.AtLeast(1, StartDivisor, "start divisor"))
+            .Concat(NumberProblems.AtLeast(1, EndDivisor, "end divisor"));
 }
 
 /// <summary>
@@ -136,25 +156,40 @@ public sealed record OneCycle(double Rise = 0.3, double StartDivisor = 25, doubl
 /// <param name="Threshold">By which share the error rate must lie below the lowest before, for a fall to count.</param>
 /// <param name="Cooldown">Passes after a step that are not counted.</param>
 /// <param name="Floor">The rate below which no step goes.</param>
-public sealed record ReduceOnPlateau(double Factor = 0.1, int Patience = 10, double Threshold = 1e-4, int Cooldown = 0, double Floor = 0) : LearningRateSchedule
+public sealed record ReduceOnPlateau(
+    double Factor = 0.1,
+    int Patience = 10,
+    double Threshold = 1e-4,
+    int Cooldown = 0,
+    double Floor = 0
+) : LearningRateSchedule
 {
     /// <inheritdoc/>
-    public override double At(double rate, double epoch, double epochs, ReadOnlySpan<Judgement> judged)
+    public override double At(double rate, double epoch, double epochs, ReadOnlySpan<ValidationPoint> judged)
     {
         var (lowest, without, cooling) = (double.PositiveInfinity, 0, 0);
         foreach (var (_, errors) in judged)
         {
-            if (errors < lowest * (1 - Threshold)) (lowest, without) = (errors, 0);
-            else without++;
-            if (cooling > 0) (cooling, without) = (cooling - 1, 0);
-            if (without > Patience) (rate, cooling, without) = (Math.Max(rate * Factor, Math.Min(rate, Floor)), Cooldown, 0);
+            if (errors < lowest * (1 - Threshold))
+                (lowest, without) = (errors, 0);
+            else
+                without++;
+            if (cooling > 0)
+                (cooling, without) = (cooling - 1, 0);
+            if (without > Patience)
+                (rate, cooling, without) = (Math.Max(rate * Factor, Math.Min(rate, Floor)), Cooldown, 0);
         }
         return rate;
     }
 
     /// <inheritdoc/>
-    public override IEnumerable<string> Problems() => Clause.AboveZero(Factor, "factor").Concat(Clause.NotNegative(Patience, "patience"))
-        .Concat(Clause.BelowOne(Threshold, "threshold")).Concat(Clause.NotNegative(Cooldown, "cooldown")).Concat(Clause.NotNegative(Floor, "floor"));
+    public override IEnumerable<string> Problems() =>
+        NumberProblems
+            .AboveZero(Factor, "factor")
+            .Concat(NumberProblems.NotNegative(Patience, "patience"))
+            .Concat(NumberProblems.BelowOne(Threshold, "threshold"))
+            .Concat(NumberProblems.NotNegative(Cooldown, "cooldown"))
+            .Concat(NumberProblems.NotNegative(Floor, "floor"));
 }
 
 /// <summary>A part of a <see cref="SequenceRate"/>.</summary>
@@ -168,20 +203,27 @@ public sealed record RatePart(double Epochs, LearningRateSchedule Rate);
 public sealed record SequenceRate(IReadOnlyList<RatePart> Parts, LearningRateSchedule Last) : LearningRateSchedule
 {
     /// <inheritdoc/>
-    public override double At(double rate, double epoch, double epochs, ReadOnlySpan<Judgement> judged)
+    public override double At(double rate, double epoch, double epochs, ReadOnlySpan<ValidationPoint> judged)
     {
         var start = 0.0;
         for (var i = 0; i < Parts.Count; start += Parts[i++].Epochs)
-            if (epoch < start + Parts[i].Epochs) return Later(Parts[i].Rate, start, rate, epoch, start + Parts[i].Epochs, judged);
+            if (epoch < start + Parts[i].Epochs)
+                return Later(Parts[i].Rate, start, rate, epoch, start + Parts[i].Epochs, judged);
         return Later(Last, start, rate, epoch, epochs, judged);
     }
 
     /// <inheritdoc/>
     public override IEnumerable<string> Problems() =>
-        [.. Parts.SelectMany(part => Clause.Positive(part.Epochs, "length of a part").Concat(part.Rate.Problems())), .. Last.Problems()];
+        [
+            .. Parts.SelectMany(part =>
+                NumberProblems.Positive(part.Epochs, "length of a part").Concat(part.Rate.Problems())
+            ),
+            .. Last.Problems(),
+        ];
 
     /// <summary>Equal parts and an equal last.</summary>
-    public bool Equals(SequenceRate? other) => other is not null && Parts.SequenceEqual(other.Parts) && Last == other.Last;
+    public bool Equals(SequenceRate? other) =>
+        other is not null && Parts.SequenceEqual(other.Parts) && Last == other.Last;
 
     /// <inheritdoc/>
     public override int GetHashCode() => HashCode.Combine(Parts.Count, Last);
@@ -192,10 +234,11 @@ public sealed record SequenceRate(IReadOnlyList<RatePart> Parts, LearningRateSch
 public sealed record CosineRate(double Floor = 0) : LearningRateSchedule
 {
     /// <inheritdoc/>
-    public override double At(double rate, double epoch, double epochs, ReadOnlySpan<Judgement> judged) => Cosine(rate, Floor, epochs > 0 ? epoch / epochs : 1);
+    public override double At(double rate, double epoch, double epochs, ReadOnlySpan<ValidationPoint> judged) =>
+        Cosine(rate, Floor, epochs > 0 ? epoch / epochs : 1);
 
     /// <inheritdoc/>
-    public override IEnumerable<string> Problems() => Clause.NotNegative(Floor, "floor");
+    public override IEnumerable<string> Problems() => NumberProblems.NotNegative(Floor, "floor");
 }
 
 /// <summary>
@@ -208,11 +251,12 @@ public sealed record CosineRate(double Floor = 0) : LearningRateSchedule
 public sealed record CosineWarmRestarts(double Period, double Factor = 1, double Floor = 0) : LearningRateSchedule
 {
     /// <inheritdoc/>
-    public override double At(double rate, double epoch, double epochs, ReadOnlySpan<Judgement> judged)
+    public override double At(double rate, double epoch, double epochs, ReadOnlySpan<ValidationPoint> judged)
     {
         var period = Period;
         // Cycles of equal length need no counting, and however short they are it takes no time.
-        if (Factor == 1) epoch %= period;
+        if (Factor == 1)
+            epoch %= period;
         while (epoch >= period)
         {
             epoch -= period;
@@ -224,8 +268,18 @@ public sealed record CosineWarmRestarts(double Period, double Factor = 1, double
     /// <inheritdoc/>
     public override IEnumerable<string> Problems()
     {
-        foreach (var problem in Clause.Positive(Period, "period").Concat(Clause.NotNegative(Floor, "floor")).Concat(Clause.AtLeast(1, Factor, "factor"))) yield return problem;
+        foreach (
+            var problem in NumberProblems
+                .Positive(Period, "period")
+                .Concat(NumberProblems.NotNegative(Floor, "floor"))
+                .Concat(NumberProblems.AtLeast(1, Factor, "factor"))
+        )
+            yield return problem;
         // Cycles that grow are counted, so there must not be billions of them.
-        if (Factor > 1 && Period is > 0 and < 1e-3) yield return string.Create(System.Globalization.CultureInfo.InvariantCulture, $"period is {Period}, must be at least 0.001 where the factor is not 1");
+        if (Factor > 1 && Period is > 0 and < 1e-3)
+            yield return string.Create(
+                System.Globalization.CultureInfo.InvariantCulture,
+                $"period is {Period}, must be at least 0.001 where the factor is not 1"
+            );
     }
 }

@@ -41,7 +41,7 @@ public sealed record GreedyDecoding : DecodingSpec
 public sealed record PrefixBeamDecoding(int Width = 16) : DecodingSpec
 {
     /// <inheritdoc/>
-    public override IEnumerable<string> Problems() => Clause.AtLeast(1, Width, "beam width");
+    public override IEnumerable<string> Problems() => NumberProblems.AtLeast(1, Width, "beam width");
 
     /// <inheritdoc/>
     public override Func<LogProbs, Hypothesis> Build()
@@ -61,13 +61,27 @@ public sealed record PrefixBeamDecoding(int Width = 16) : DecodingSpec
 /// Paths of layers that stay as they are, such as <c>encoder</c> or <c>decoder.2</c>: weights and running statistics do not
 /// move, dropout and masks among them do not act. None where null.
 /// </param>
-public sealed record PhaseSpec(string Name, int Epochs, TrainingLoss Loss, LearningRateSchedule? LearningRate = null, MaskingSpec? Augmentation = null, IReadOnlyList<string>? Frozen = null)
+public sealed record PhaseSpec(
+    string Name,
+    int Epochs,
+    TrainingLoss Loss,
+    LearningRateSchedule? LearningRate = null,
+    SpecAugmentSpec? Augmentation = null,
+    IReadOnlyList<string>? Frozen = null
+)
 {
     /// <summary>What is wrong with the settings; each a clause naming the value.</summary>
     public IEnumerable<string> Problems()
     {
-        foreach (var problem in Clause.AtLeast(1, Epochs, "number of epochs", TrainingSpec.MostEpochs).Concat(LearningRate?.Problems() ?? []).Concat(Augmentation?.Problems(int.MaxValue) ?? [])) yield return $"phase {Quoted.Text(Name)}: {problem}";
-        if (!Enum.IsDefined(Loss)) yield return $"phase {Quoted.Text(Name)}: loss {(int)Loss} does not exist";
+        foreach (
+            var problem in NumberProblems
+                .AtLeast(1, Epochs, "number of epochs", TrainingSpec.MostEpochs)
+                .Concat(LearningRate?.Problems() ?? [])
+                .Concat(Augmentation?.Problems(int.MaxValue) ?? [])
+        )
+            yield return $"phase {Quoted.Text(Name)}: {problem}";
+        if (!Enum.IsDefined(Loss))
+            yield return $"phase {Quoted.Text(Name)}: loss {(int)Loss} does not exist";
     }
 }
 
@@ -90,8 +104,20 @@ public sealed record PhaseSpec(string Name, int Epochs, TrainingLoss Loss, Learn
 /// </param>
 [method: JsonConstructor]
 public sealed record TrainingSpec(
-    ulong Seed, int Epochs, BatchSize Batch, OptimizerSpec Optimizer, LearningRateSchedule LearningRate, double? ClipGradients = null, IReadOnlyList<PhaseSpec>? Phases = null,
-    MaskingSpec? Augmentation = null, AveragingSpec? Averaging = null, int? Patience = null, DecodingSpec? Decoding = null, double? CheckpointMinutes = null, IReadOnlyList<double>? Speeds = null)
+    ulong Seed,
+    int Epochs,
+    BatchSize Batch,
+    OptimizerSpec Optimizer,
+    LearningRateSchedule LearningRate,
+    double? ClipGradients = null,
+    IReadOnlyList<PhaseSpec>? Phases = null,
+    SpecAugmentSpec? Augmentation = null,
+    AveragingSpec? Averaging = null,
+    int? Patience = null,
+    DecodingSpec? Decoding = null,
+    double? CheckpointMinutes = null,
+    IReadOnlyList<double>? Speeds = null
+)
 {
     /// <summary>The longest training: schedules come from files too, and what is counted in epochs is counted through.</summary>
     internal const int MostEpochs = 100_000;
@@ -100,28 +126,30 @@ public sealed record TrainingSpec(
     private const int MostSpeeds = 16;
 
     /// <summary>Twenty passes with AdamW at a constant learning rate, for object initialisers.</summary>
-    public TrainingSpec() : this(0, 20, new BatchSize(32, 16000), new AdamWSpec(), new ConstantRate())
-    {
-    }
+    public TrainingSpec()
+        : this(0, 20, new BatchSize(32, 16000), new AdamWSpec(), new ConstantRate()) { }
 
     /// <summary>Where in the phases a moment of the training is.</summary>
     /// <param name="fraction">Of the whole training that is done, in [0, 1].</param>
     /// <returns>The phase, null where there is none, and the epochs in which it begins and ends.</returns>
     public (PhaseSpec? Phase, double Start, double End) PhaseAt(double fraction)
     {
-        if (Phases is not { Count: > 0 }) return (null, 0, Epochs);
+        if (Phases is not { Count: > 0 })
+            return (null, 0, Epochs);
         var (sum, before) = (0.0, 0.0);
-        for (var i = 0; i < Phases.Count; i++) sum += Phases[i].Epochs;
+        for (var i = 0; i < Phases.Count; i++)
+            sum += Phases[i].Epochs;
         var share = Epochs / sum;
         for (var i = 0; i < Phases.Count - 1; before += Phases[i++].Epochs)
-            if (fraction * sum < before + Phases[i].Epochs) return (Phases[i], before * share, (before + Phases[i].Epochs) * share);
+            if (fraction * sum < before + Phases[i].Epochs)
+                return (Phases[i], before * share, (before + Phases[i].Epochs) * share);
         return (Phases[^1], before * share, Epochs);
     }
 
     /// <summary>The learning rate at a moment of the training.</summary>
     /// <param name="fraction">Of the whole training that is done, in [0, 1].</param>
     /// <param name="judged">The passes so far, in order.</param>
-    public double LearningRateAt(double fraction, ReadOnlySpan<Judgement> judged)
+    public double LearningRateAt(double fraction, ReadOnlySpan<ValidationPoint> judged)
     {
         var (phase, start, end) = PhaseAt(fraction);
         return phase?.LearningRate is { } own
@@ -133,25 +161,37 @@ public sealed record TrainingSpec(
     public IReadOnlyList<SpecProblem> Validate()
     {
         var problems = new List<SpecProblem>();
-        Add("epochs", Clause.AtLeast(1, Epochs, "number of epochs", MostEpochs));
+        Add("epochs", NumberProblems.AtLeast(1, Epochs, "number of epochs", MostEpochs));
         Add("batch", Batch.Problems());
         Add("optimizer", Optimizer.Problems());
         Add("learningRate", LearningRate.Problems());
-        Add("clipGradients", ClipGradients is { } limit ? Clause.Positive(limit, "longest gradient") : []);
-        foreach (var (i, phase) in (Phases ?? []).Index()) Add($"phases.{i}", phase.Problems());
+        Add("clipGradients", ClipGradients is { } limit ? NumberProblems.Positive(limit, "longest gradient") : []);
+        foreach (var (i, phase) in (Phases ?? []).Index())
+            Add($"phases.{i}", phase.Problems());
         Add("augmentation", Augmentation?.Problems(int.MaxValue) ?? []);
         Add("averaging", Averaging?.Problems() ?? []);
-        Add("patience", Patience is { } patience ? Clause.AtLeast(1, patience, "patience in epochs") : []);
+        Add("patience", Patience is { } patience ? NumberProblems.AtLeast(1, patience, "patience in epochs") : []);
         Add("decoding", Decoding?.Problems() ?? []);
-        Add("checkpointMinutes", CheckpointMinutes is { } minutes ? Clause.Positive(minutes, "minutes between checkpoints") : []);
-        Add("speeds", Speeds is null ? [] : Clause.AtLeast(1, Speeds.Count, "number of speeds", MostSpeeds).Concat(Speeds.SelectMany(speed => Clause.AtLeast(0.5, speed, "speed", 2))));
+        Add(
+            "checkpointMinutes",
+            CheckpointMinutes is { } minutes ? NumberProblems.Positive(minutes, "minutes between checkpoints") : []
+        );
+        Add(
+            "speeds",
+            Speeds is null
+                ? []
+                : NumberProblems
+                    .AtLeast(1, Speeds.Count, "number of speeds", MostSpeeds)
+                    .Concat(Speeds.SelectMany(speed => NumberProblems.AtLeast(0.5, speed, "speed", 2)))
+        );
         return problems;
 
-        void Add(string path, IEnumerable<string> own) => problems.AddRange(own.Select(problem => new SpecProblem(path, problem)));
+        void Add(string path, IEnumerable<string> own) =>
+            problems.AddRange(own.Select(problem => new SpecProblem(path, problem)));
     }
 
     /// <summary>Everything that is wrong, and what does not fit a network.</summary>
-    public IReadOnlyList<SpecProblem> Validate(ModelSpec network)
+    public IReadOnlyList<SpecProblem> Validate(NetworkSpec network)
     {
         var problems = new List<SpecProblem>(Validate());
         var layers = network.Layers.Select(layer => layer.Path).ToList();
@@ -159,15 +199,29 @@ public sealed record TrainingSpec(
         foreach (var (i, phase) in (Phases ?? []).Index())
         {
             Masks($"phases.{i}", phase.Augmentation);
-            var unknown = (phase.Frozen ?? []).Where(path => !layers.Any(layer => Network<float>.IsWithin(layer, path))).Select(path => $"\"{path}\"").ToList();
+            var unknown = (phase.Frozen ?? [])
+                .Where(path => !layers.Any(layer => Network<float>.IsWithin(layer, path)))
+                .Select(path => $"\"{path}\"")
+                .ToList();
             if (unknown.Count > 0)
-                problems.Add(new SpecProblem($"phases.{i}", $"phase {Quoted.Text(phase.Name)} freezes {string.Join(", ", unknown)}, but the layers are {string.Join(", ", layers)}: name one of them, encoder or decoder"));
+                problems.Add(
+                    new SpecProblem(
+                        $"phases.{i}",
+                        $"phase {Quoted.Text(phase.Name)} freezes {string.Join(", ", unknown)}, but the layers are {string.Join(", ", layers)}: name one of them, encoder or decoder"
+                    )
+                );
         }
         return problems;
 
-        void Masks(string path, MaskingSpec? masks)
+        void Masks(string path, SpecAugmentSpec? masks)
         {
-            if (masks?.Frequency > network.Inputs) problems.Add(new SpecProblem(path, $"masks are up to {masks.Frequency} features wide, there are only {network.Inputs}"));
+            if (masks?.Frequency > network.Inputs)
+                problems.Add(
+                    new SpecProblem(
+                        path,
+                        $"masks are up to {masks.Frequency} features wide, there are only {network.Inputs}"
+                    )
+                );
         }
     }
 
@@ -185,7 +239,9 @@ public sealed record TrainingSpec(
         try
         {
             var spec = JsonSerializer.Deserialize(json, TrainingJson.Default.TrainingSpec);
-            return spec?.IsComplete == true ? spec : throw new FormatException("not a training schedule: it, or a phase of it, is null");
+            return spec?.IsComplete == true
+                ? spec
+                : throw new FormatException("not a training schedule: it, or a phase of it, is null");
         }
         catch (Exception error) when (error is JsonException or NotSupportedException)
         {
@@ -195,6 +251,14 @@ public sealed record TrainingSpec(
 }
 
 /// <summary>JSON of all that a training spec consists of, generated at compile time.</summary>
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UseStringEnumConverter = true, WriteIndented = true, AllowOutOfOrderMetadataProperties = true, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true, UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow)]
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    UseStringEnumConverter = true,
+    WriteIndented = true,
+    AllowOutOfOrderMetadataProperties = true,
+    RespectNullableAnnotations = true,
+    RespectRequiredConstructorParameters = true,
+    UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow
+)]
 [JsonSerializable(typeof(TrainingSpec))]
 internal sealed partial class TrainingJson : JsonSerializerContext;

@@ -11,7 +11,7 @@ public readonly record struct AlignmentNeed(string Id, double DurationSeconds, i
 
 /// <summary>
 /// Finds where the phones and words of known transcripts are in recordings (forced alignment): exactly, without a beam, in
-/// memory that does not explode with hours (<see cref="Windows"/>, <see cref="CtcAligner"/>). One aligner serves any number of threads
+/// memory that does not explode with hours (<see cref="ChunkingOptions"/>, <see cref="CtcAligner"/>). One aligner serves any number of threads
 /// at a time. What becomes of blanks and silence: <see cref="AlignmentTimes"/>.
 /// </summary>
 /// <param name="recognizer">The model, and the threads to use.</param>
@@ -34,7 +34,8 @@ public sealed class Aligner(Recognizer recognizer, IReadOnlyList<Lexicon>? lexic
     /// <exception cref="IOException">The recording cannot be read.</exception>
     public Alignment Align(Utterance utterance, IProgress<AlignmentNeed>? need = null)
     {
-        if (utterance.FeaturesPath.Length == 0) return Align(utterance, AudioClip.Read(utterance.AudioPath), need);
+        if (utterance.FeaturesPath.Length == 0)
+            return Align(utterance, AudioClip.Read(utterance.AudioPath), need);
         var phones = SpeechDataset.Transcribe(utterance, pronouncer);
         var (logProbs, duration) = recognizer.LogProbs(utterance);
         Report(need, utterance, duration, phones);
@@ -44,7 +45,8 @@ public sealed class Aligner(Recognizer recognizer, IReadOnlyList<Lexicon>? lexic
     /// <summary>Aligns a recording with words.</summary>
     /// <exception cref="FormatException">A word has no pronunciation; the message names all that have none.</exception>
     /// <exception cref="InfeasibleTargetException">The recording is too short for its words.</exception>
-    public Alignment AlignText(string id, AudioClip clip, string text) => Align(new Utterance(id, "", "", "", text, null), clip, null);
+    public Alignment AlignText(string id, AudioClip clip, string text) =>
+        Align(new Utterance(id, "", "", "", text, null), clip, null);
 
     /// <summary>Aligns a sound file with words without holding up the caller's thread.</summary>
     /// <param name="path">WAV or FLAC; the recording's name is the file's without its ending.</param>
@@ -55,16 +57,29 @@ public sealed class Aligner(Recognizer recognizer, IReadOnlyList<Lexicon>? lexic
     /// <exception cref="IOException">The recording cannot be read.</exception>
     public async Task<Alignment> AlignTextAsync(string path, string text, CancellationToken cancellation = default)
     {
-        var (id, clip) = (Path.GetFileNameWithoutExtension(path), await AudioClip.ReadAsync(path, cancellation).ConfigureAwait(false));
-        return await Task.Run(() => Align(new Utterance(id, path, "", "", text, null), clip, null, cancellation), cancellation).ConfigureAwait(false);
+        var (id, clip) = (
+            Path.GetFileNameWithoutExtension(path),
+            await AudioClip.ReadAsync(path, cancellation).ConfigureAwait(false)
+        );
+        return await Task.Run(
+                () => Align(new Utterance(id, path, "", "", text, null), clip, null, cancellation),
+                cancellation
+            )
+            .ConfigureAwait(false);
     }
 
     /// <summary>Aligns a recording with phones.</summary>
     /// <exception cref="FormatException">A phone is not one of the model's; the message names all that are not.</exception>
     /// <exception cref="InfeasibleTargetException">The recording is too short for its phones.</exception>
-    public Alignment AlignPhones(string id, AudioClip clip, IReadOnlyList<string> phones) => Align(new Utterance(id, "", "", "", null, phones), clip, null);
+    public Alignment AlignPhones(string id, AudioClip clip, IReadOnlyList<string> phones) =>
+        Align(new Utterance(id, "", "", "", null, phones), clip, null);
 
-    private Alignment Align(Utterance utterance, AudioClip clip, IProgress<AlignmentNeed>? need, CancellationToken cancellation = default)
+    private Alignment Align(
+        Utterance utterance,
+        AudioClip clip,
+        IProgress<AlignmentNeed>? need,
+        CancellationToken cancellation = default
+    )
     {
         var phones = SpeechDataset.Transcribe(utterance, pronouncer);
         Report(need, utterance, clip.DurationSeconds, phones);
@@ -73,33 +88,57 @@ public sealed class Aligner(Recognizer recognizer, IReadOnlyList<Lexicon>? lexic
 
     private Alignment Align(Utterance utterance, LogProbs logProbs, double duration, IReadOnlyList<string> phones)
     {
-        if (phones.Count == 0) throw new FormatException("its transcript is empty");
+        if (phones.Count == 0)
+            throw new FormatException("its transcript is empty");
         var found = aligner.Align(logProbs, recognizer.Model.Inventory.Labels(phones), utterance.Id);
-        if (found.Labels.Count < phones.Count) throw new FormatException("the model holds its transcript for impossible");
+        if (found.Labels.Count < phones.Count)
+            throw new FormatException("the model holds its transcript for impossible");
         var times = AlignmentTimes.Of(found.Labels, recognizer.Model.Times, duration);
-        AlignedInterval[] intervals = [.. found.Labels.Select((label, i) => new AlignedInterval(phones[i], times[i].StartSeconds, times[i].EndSeconds, label.Confidence))];
+        AlignedInterval[] intervals =
+        [
+            .. found.Labels.Select(
+                (label, i) =>
+                    new AlignedInterval(phones[i], times[i].StartSeconds, times[i].EndSeconds, label.Confidence)
+            ),
+        ];
         return new Alignment(utterance.Id, duration, Words(utterance.Text, intervals), intervals, found.LogProbability);
     }
 
     /// <summary>The words over their phones; none where their pronunciations are not what was aligned.</summary>
     private IReadOnlyList<AlignedInterval> Words(string? text, IReadOnlyList<AlignedInterval> phones)
     {
-        if (text is null) return [];
+        if (text is null)
+            return [];
         var (words, missing) = pronouncer.Pronounce(text);
         var spoken = phones.Where(phone => phone.Label != PhoneInventory.Silence).ToList();
-        if (missing.Count > 0 || !words.SelectMany(word => word.Phones).SequenceEqual(spoken.Select(phone => phone.Label))) return [];
+        if (
+            missing.Count > 0
+            || !words.SelectMany(word => word.Phones).SequenceEqual(spoken.Select(phone => phone.Label))
+        )
+            return [];
         var (intervals, place) = (new List<AlignedInterval>(words.Count), 0);
         foreach (var word in words)
         {
             var own = spoken.GetRange(place, word.Phones.Count);
             place += own.Count;
-            intervals.Add(new AlignedInterval(word.Spelling, own[0].StartSeconds, own[^1].EndSeconds, own.Average(phone => phone.Confidence)));
+            intervals.Add(
+                new AlignedInterval(
+                    word.Spelling,
+                    own[0].StartSeconds,
+                    own[^1].EndSeconds,
+                    own.Average(phone => phone.Confidence)
+                )
+            );
         }
         return intervals;
     }
 
-    private void Report(IProgress<AlignmentNeed>? need, Utterance utterance, double seconds, IReadOnlyList<string> phones) =>
-        need?.Report(new AlignmentNeed(utterance.Id, seconds, phones.Count, BytesNeeded(seconds, phones.Count)));
+    private void Report(
+        IProgress<AlignmentNeed>? need,
+        Utterance utterance,
+        double seconds,
+        IReadOnlyList<string> phones
+    ) => need?.Report(new AlignmentNeed(utterance.Id, seconds, phones.Count, BytesNeeded(seconds, phones.Count)));
 
     private long BytesNeeded(double seconds, int phones)
     {

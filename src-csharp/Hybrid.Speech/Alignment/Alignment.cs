@@ -15,7 +15,13 @@ public readonly record struct AlignedInterval(string Label, double StartSeconds,
 /// <param name="Words">The words, if they are known, in order of time.</param>
 /// <param name="Phones">The phones in order of time; every word's phones fill it exactly.</param>
 /// <param name="LogProbability">Natural-log probability of the alignment.</param>
-public sealed record Alignment(string Id, double DurationSeconds, IReadOnlyList<AlignedInterval> Words, IReadOnlyList<AlignedInterval> Phones, double LogProbability);
+public sealed record Alignment(
+    string Id,
+    double DurationSeconds,
+    IReadOnlyList<AlignedInterval> Words,
+    IReadOnlyList<AlignedInterval> Phones,
+    double LogProbability
+);
 
 /// <summary>
 /// Turns the frames of an alignment into times.
@@ -38,7 +44,11 @@ public static class AlignmentTimes
     public const double ReachSeconds = 0.03;
 
     /// <summary>Beginning and end of each label; never overlapping, never backwards, within the recording.</summary>
-    public static IReadOnlyList<(double StartSeconds, double EndSeconds)> Of(IReadOnlyList<LabelSpan> labels, FrameTimes times, double durationSeconds)
+    public static IReadOnlyList<(double StartSeconds, double EndSeconds)> Of(
+        IReadOnlyList<LabelSpan> labels,
+        FrameTimes times,
+        double durationSeconds
+    )
     {
         var result = new (double Start, double End)[labels.Count];
         var before = double.NegativeInfinity;
@@ -46,17 +56,20 @@ public static class AlignmentTimes
         {
             var (begin, end) = times.Span(labels[i].Start, labels[i].End, durationSeconds);
             result[i].Start = Boundary(before, begin).Next;
-            if (i > 0) result[i - 1].End = Boundary(before, begin).Previous;
+            if (i > 0)
+                result[i - 1].End = Boundary(before, begin).Previous;
             before = end;
         }
-        if (labels.Count > 0) result[^1].End = Math.Min(durationSeconds, before + ReachSeconds);
+        if (labels.Count > 0)
+            result[^1].End = Math.Min(durationSeconds, before + ReachSeconds);
         return result;
     }
 
     /// <summary>Where the phone before a blank ends and the one after it begins.</summary>
     private static (double Previous, double Next) Boundary(double blankBegins, double blankEnds)
     {
-        if (blankEnds - blankBegins > PauseSeconds) return (blankBegins + ReachSeconds, Math.Max(0, blankEnds - ReachSeconds));
+        if (blankEnds - blankBegins > PauseSeconds)
+            return (blankBegins + ReachSeconds, Math.Max(0, blankEnds - ReachSeconds));
         var boundary = blankBegins + BoundaryShare * (blankEnds - blankBegins);
         return (boundary, boundary);
     }

@@ -17,7 +17,9 @@ public sealed record AlignmentInput(string Id, Utterance? Utterance, string? Rea
     {
         try
         {
-            return Directory.Exists(path) || path.EndsWith(".jsonl", StringComparison.OrdinalIgnoreCase) ? OfCorpus(path, split) : [OfSound(path, text)];
+            return Directory.Exists(path) || path.EndsWith(".jsonl", StringComparison.OrdinalIgnoreCase)
+                ? OfCorpus(path, split)
+                : [OfSound(path, text)];
         }
         catch (Exception error) when (error is FormatException or IOException or UnauthorizedAccessException)
         {
@@ -27,8 +29,13 @@ public sealed record AlignmentInput(string Id, Utterance? Utterance, string? Rea
 
     private static AlignmentInput OfSound(string path, string? text)
     {
-        if (!File.Exists(path)) throw new FileNotFoundException($"{path}: there is no such file");
-        var (words, phones) = text is null ? FolderLayout.Transcript(Path.Combine(Path.GetDirectoryName(path) ?? "", Path.GetFileNameWithoutExtension(path))) : (text, null);
+        if (!File.Exists(path))
+            throw new FileNotFoundException($"{path}: there is no such file");
+        var (words, phones) = text is null
+            ? FolderLayout.Transcript(
+                Path.Combine(Path.GetDirectoryName(path) ?? "", Path.GetFileNameWithoutExtension(path))
+            )
+            : (text, null);
         var id = Path.GetFileNameWithoutExtension(path);
         return words is null && phones is null
             ? new AlignmentInput(id, null, $"{path} has no transcript: give --text, or a .txt or .lab beside it")
@@ -39,7 +46,12 @@ public sealed record AlignmentInput(string Id, Utterance? Utterance, string? Rea
     {
         var corpus = Corpus.Read(path);
         var utterances = split is null ? corpus.Utterances : corpus.Split(split);
-        if (utterances.Count == 0) throw new FormatException($"{path} has no split {split}; it has {string.Join(", ", corpus.Splits)}");
-        return [.. utterances.Select(utterance => new AlignmentInput(utterance.Id, utterance, null)), .. corpus.LeftOut.Select(left => new AlignmentInput(left.Id, null, left.Reason))];
+        if (utterances.Count == 0)
+            throw new FormatException($"{path} has no split {split}; it has {string.Join(", ", corpus.Splits)}");
+        return
+        [
+            .. utterances.Select(utterance => new AlignmentInput(utterance.Id, utterance, null)),
+            .. corpus.Skipped.Select(left => new AlignmentInput(left.Id, null, left.Reason)),
+        ];
     }
 }

@@ -23,7 +23,8 @@ public sealed record AudioClip(float[] Samples, int SampleRate)
     public static AudioClip Read(string path)
     {
         using var file = File.OpenRead(path);
-        if (file.CanSeek) return Read(path, file);
+        if (file.CanSeek)
+            return Read(path, file);
         var whole = new MemoryStream();
         file.CopyTo(whole);
         whole.Position = 0;
@@ -33,9 +34,16 @@ public sealed record AudioClip(float[] Samples, int SampleRate)
     /// <summary>Reads a file as <see cref="Read(string)"/> does, without holding up the caller's thread while the disk works.</summary>
     /// <inheritdoc cref="Read(string)" path="/exception"/>
     /// <exception cref="OperationCanceledException">It was stopped.</exception>
-    public static async Task<AudioClip> ReadAsync(string path, CancellationToken cancellation = default) => new FileInfo(path).Length > Array.MaxLength
-        ? await Task.Run(() => Read(path), cancellation).ConfigureAwait(false) // more than an array holds
-        : Read(path, new MemoryStream(await File.ReadAllBytesAsync(path, cancellation).ConfigureAwait(false), writable: false));
+    public static async Task<AudioClip> ReadAsync(string path, CancellationToken cancellation = default) =>
+        new FileInfo(path).Length > Array.MaxLength
+            ? await Task.Run(() => Read(path), cancellation).ConfigureAwait(false) // more than an array holds
+            : Read(
+                path,
+                new MemoryStream(
+                    await File.ReadAllBytesAsync(path, cancellation).ConfigureAwait(false),
+                    writable: false
+                )
+            );
 
     private static AudioClip Read(string path, Stream stream)
     {
@@ -66,9 +74,10 @@ public sealed record AudioClip(float[] Samples, int SampleRate)
     /// hold stays as it was, up to 90 % of half the lower rate within 0.1 dB; all else is at least 80 dB down.
     /// </summary>
     /// <exception cref="ArgumentException">One of the rates is outside 8000 to 48000, or the result is longer than an array.</exception>
-    public AudioClip At(int sampleRate)
+    public AudioClip Resample(int sampleRate)
     {
-        if (sampleRate == SampleRate) return this;
+        if (sampleRate == SampleRate)
+            return this;
         CheckRate(SampleRate);
         CheckRate(sampleRate);
         return new AudioClip(Resampler.Between(SampleRate, sampleRate).Apply(Samples), sampleRate);
@@ -79,18 +88,23 @@ public sealed record AudioClip(float[] Samples, int SampleRate)
     /// t / <paramref name="speed"/>, what had f hertz has f times the speed. The speed is rounded so that sample rate times speed is whole.
     /// </summary>
     /// <exception cref="ArgumentException">The sample rate is outside 8000 to 48000, or the speed outside 0.5 to 2.</exception>
-    public AudioClip Faster(double speed)
+    public AudioClip PerturbSpeed(double speed)
     {
         CheckRate(SampleRate);
-        if (speed is not (>= 0.5 and <= 2)) throw new ArgumentException($"sound is played between 0.5 and 2 times as fast, not {speed}", nameof(speed));
+        if (speed is not (>= 0.5 and <= 2))
+            throw new ArgumentException($"sound is played between 0.5 and 2 times as fast, not {speed}", nameof(speed));
         var rate = (int)Math.Round(SampleRate * speed);
-        return rate == SampleRate ? this : new AudioClip(Resampler.Between(rate, SampleRate).Apply(Samples), SampleRate);
+        return rate == SampleRate
+            ? this
+            : new AudioClip(Resampler.Between(rate, SampleRate).Apply(Samples), SampleRate);
     }
 
     private static void CheckRate(int rate)
     {
         if (rate is < LowestSampleRate or > HighestSampleRate)
-            throw new ArgumentException($"sound of {rate} samples per second is not resampled, only of {LowestSampleRate} to {HighestSampleRate}; convert it with another program, for instance sox");
+            throw new ArgumentException(
+                $"sound of {rate} samples per second is not resampled, only of {LowestSampleRate} to {HighestSampleRate}; convert it with another program, for instance sox"
+            );
     }
 
     /// <summary>Writes the clip as 16-bit PCM WAV; samples beyond [-1, 1] are cut.</summary>

@@ -54,20 +54,23 @@ internal ref struct BitReader(ReadOnlySpan<byte> bytes, int start)
     private void Skip(int count)
     {
         position += count;
-        if (position > 8L * bytes.Length) throw new AudioFormatException($"the file is torn: it ends here, at byte {bytes.Length}");
+        if (position > 8L * bytes.Length)
+            throw new AudioFormatException($"the file is torn: it ends here, at byte {bytes.Length}");
     }
 
     /// <summary>The next bits, the first one highest; what lies beyond the end is 0.</summary>
     private readonly ulong Window()
     {
         var rest = bytes[BytePosition..];
-        return (rest.Length >= sizeof(ulong) ? BinaryPrimitives.ReadUInt64BigEndian(rest) : Tail(rest)) << (int)(position & 7);
+        return (rest.Length >= sizeof(ulong) ? BinaryPrimitives.ReadUInt64BigEndian(rest) : Tail(rest))
+            << (int)(position & 7);
     }
 
     private static ulong Tail(ReadOnlySpan<byte> rest)
     {
         var bits = 0UL;
-        for (var i = 0; i < rest.Length; i++) bits |= (ulong)rest[i] << (56 - 8 * i);
+        for (var i = 0; i < rest.Length; i++)
+            bits |= (ulong)rest[i] << (56 - 8 * i);
         return bits;
     }
 }

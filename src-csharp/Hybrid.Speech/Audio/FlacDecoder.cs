@@ -44,15 +44,21 @@ internal sealed class FlacDecoder(byte[] bytes)
             }
             done += block.Length;
             if (Info.TotalSamples > 0 && done > Info.TotalSamples)
-                throw new AudioFormatException($"FLAC frame {number} at byte {begin} ends at sample {done}, the file's head says {Info.TotalSamples}");
+                throw new AudioFormatException(
+                    $"FLAC frame {number} at byte {begin} ends at sample {done}, the file's head says {Info.TotalSamples}"
+                );
             md5.AppendData(Interleave(block));
             yield return block;
         }
         if (done < Info.TotalSamples)
-            throw new AudioFormatException($"the FLAC file is torn: it ends at byte {bytes.Length} after {done} of {Info.TotalSamples} samples");
+            throw new AudioFormatException(
+                $"the FLAC file is torn: it ends at byte {bytes.Length} after {done} of {Info.TotalSamples} samples"
+            );
         var computed = Convert.ToHexStringLower(md5.GetHashAndReset());
         if (Info.Md5 is not null && Info.Md5 != computed)
-            throw new AudioFormatException($"the FLAC file is damaged: its samples have MD5 {computed}, its head says {Info.Md5}");
+            throw new AudioFormatException(
+                $"the FLAC file is damaged: its samples have MD5 {computed}, its head says {Info.Md5}"
+            );
     }
 
     private (FlacBlock Block, int End) ReadFrame(int begin, long[][] channels)
@@ -62,17 +68,24 @@ internal sealed class FlacDecoder(byte[] bytes)
         var size = header.BlockSize;
         for (var channel = 0; channel < channels.Length; channel++)
         {
-            if (channels[channel].Length < size) channels[channel] = new long[size];
+            if (channels[channel].Length < size)
+                channels[channel] = new long[size];
             // The difference of two channels needs a bit more than each.
-            var isSide = header.Stereo == FlacStereo.SideRight ? channel == 0 : header.Stereo != FlacStereo.Independent && channel == 1;
+            var isSide =
+                header.Stereo == FlacStereo.SideRight
+                    ? channel == 0
+                    : header.Stereo != FlacStereo.Independent && channel == 1;
             FlacSubframe.Read(ref reader, Info.Bits + (isSide ? 1 : 0), channels[channel].AsSpan(0, size));
         }
         reader.Align();
         var computed = FlacCrc.Frame(bytes.AsSpan(begin..reader.BytePosition));
         var stored = (int)reader.Unsigned(16);
-        if (computed != stored) throw new AudioFormatException($"it is damaged: CRC-16 is {computed:x4}, {stored:x4} is stored");
-        if (header.Stereo != FlacStereo.Independent) Separate(header.Stereo, channels[0].AsSpan(0, size), channels[1].AsSpan(0, size));
-        foreach (var channel in channels) CheckRange(channel.AsSpan(0, size));
+        if (computed != stored)
+            throw new AudioFormatException($"it is damaged: CRC-16 is {computed:x4}, {stored:x4} is stored");
+        if (header.Stereo != FlacStereo.Independent)
+            Separate(header.Stereo, channels[0].AsSpan(0, size), channels[1].AsSpan(0, size));
+        foreach (var channel in channels)
+            CheckRange(channel.AsSpan(0, size));
         return (new FlacBlock(channels, size), reader.BytePosition);
     }
 
@@ -96,8 +109,10 @@ internal sealed class FlacDecoder(byte[] bytes)
     private void CheckRange(ReadOnlySpan<long> samples)
     {
         var used = 0L;
-        foreach (var sample in samples) used |= sample ^ sample >> 63;
-        if (used >> (Info.Bits - 1) != 0) throw new AudioFormatException($"a sample does not fit into {Info.Bits} bits");
+        foreach (var sample in samples)
+            used |= sample ^ sample >> 63;
+        if (used >> (Info.Bits - 1) != 0)
+            throw new AudioFormatException($"a sample does not fit into {Info.Bits} bits");
     }
 
     /// <summary>What the MD5 is taken of: samples of all channels in turn, in whole bytes, the lowest first.</summary>
@@ -108,7 +123,8 @@ internal sealed class FlacDecoder(byte[] bytes)
         var at = 0;
         for (var i = 0; i < block.Length; i++)
             foreach (var channel in block.Channels)
-                for (var shift = 0; shift < 8 * width; shift += 8) interleaved[at++] = (byte)(channel[i] >> shift);
+                for (var shift = 0; shift < 8 * width; shift += 8)
+                    interleaved[at++] = (byte)(channel[i] >> shift);
         return interleaved;
     }
 }

@@ -8,7 +8,14 @@ namespace Hybrid.Speech;
 internal static class FlacSubframe
 {
     // The fixed predictors continue a polynomial of degree 0 to 3; in the order of time, the latest sample last.
-    private static readonly long[][] FixedPredictors = [[], [1], [-1, 2], [1, -3, 3], [-1, 4, -6, 4]];
+    private static readonly long[][] FixedPredictors =
+    [
+        [],
+        [1],
+        [-1, 2],
+        [1, -3, 3],
+        [-1, 4, -6, 4],
+    ];
 
     /// <summary>Reads one channel.</summary>
     /// <param name="reader">Stands at the subframe, behind it afterwards.</param>
@@ -17,10 +24,12 @@ internal static class FlacSubframe
     /// <exception cref="AudioFormatException">The subframe is torn, or uses what the format reserves.</exception>
     public static void Read(ref BitReader reader, int bits, Span<long> samples)
     {
-        if (reader.Unsigned(1) == 1) throw new AudioFormatException("a reserved bit of a subframe is set");
+        if (reader.Unsigned(1) == 1)
+            throw new AudioFormatException("a reserved bit of a subframe is set");
         var type = (int)reader.Unsigned(6);
         var wasted = reader.Unsigned(1) == 0 ? 0 : reader.Unary() + 1;
-        if (wasted >= bits) throw new AudioFormatException($"{wasted} of {bits} bits per sample are called wasted");
+        if (wasted >= bits)
+            throw new AudioFormatException($"{wasted} of {bits} bits per sample are called wasted");
         bits -= (int)wasted;
         switch (type)
         {
@@ -40,12 +49,14 @@ internal static class FlacSubframe
                 throw new AudioFormatException($"subframe type {type} is reserved");
         }
         if (wasted > 0)
-            foreach (ref var sample in samples) sample <<= (int)wasted;
+            foreach (ref var sample in samples)
+                sample <<= (int)wasted;
     }
 
     private static void ReadPlain(ref BitReader reader, int bits, Span<long> samples)
     {
-        foreach (ref var sample in samples) sample = reader.Signed(bits);
+        foreach (ref var sample in samples)
+            sample = reader.Signed(bits);
     }
 
     private static void ReadFixed(ref BitReader reader, int bits, Span<long> samples, ReadOnlySpan<long> predictor)
@@ -59,34 +70,43 @@ internal static class FlacSubframe
     {
         ReadPlain(ref reader, bits, WarmUp(samples, order));
         var precision = (int)reader.Unsigned(4) + 1;
-        if (precision == 16) throw new AudioFormatException("a predictor precision of 16 bits is forbidden");
+        if (precision == 16)
+            throw new AudioFormatException("a predictor precision of 16 bits is forbidden");
         var shift = (int)reader.Signed(5);
-        if (shift < 0) throw new AudioFormatException($"a predictor shift of {shift} is forbidden");
+        if (shift < 0)
+            throw new AudioFormatException($"a predictor shift of {shift} is forbidden");
         Span<long> predictor = stackalloc long[order];
-        for (var i = order - 1; i >= 0; i--) predictor[i] = reader.Signed(precision);
+        for (var i = order - 1; i >= 0; i--)
+            predictor[i] = reader.Signed(precision);
         ReadResidual(ref reader, samples, order);
         Predict(samples, predictor, shift);
     }
 
-    private static Span<long> WarmUp(Span<long> samples, int order) => order <= samples.Length ? samples[..order]
-        : throw new AudioFormatException($"a block of {samples.Length} samples has a predictor of order {order}");
+    private static Span<long> WarmUp(Span<long> samples, int order) =>
+        order <= samples.Length
+            ? samples[..order]
+            : throw new AudioFormatException($"a block of {samples.Length} samples has a predictor of order {order}");
 
     /// <summary>Reads what the prediction missed into <paramref name="samples"/>[order..].</summary>
     private static void ReadResidual(ref BitReader reader, Span<long> samples, int order)
     {
         var method = reader.Unsigned(2);
-        if (method > 1) throw new AudioFormatException($"residual coding method {method} is reserved");
+        if (method > 1)
+            throw new AudioFormatException($"residual coding method {method} is reserved");
         var parameterBits = method == 0 ? 4 : 5;
         var escape = (1 << parameterBits) - 1;
         var partitions = 1 << (int)reader.Unsigned(4);
         var length = samples.Length / partitions;
         if (length * partitions != samples.Length || length < order)
-            throw new AudioFormatException($"a block of {samples.Length} samples with a predictor of order {order} is cut into {partitions} partitions");
+            throw new AudioFormatException(
+                $"a block of {samples.Length} samples with a predictor of order {order} is cut into {partitions} partitions"
+            );
         for (var end = length; end <= samples.Length; end += length)
         {
             var partition = samples[Math.Max(order, end - length)..end];
             var parameter = (int)reader.Unsigned(parameterBits);
-            if (parameter == escape) ReadPlain(ref reader, (int)reader.Unsigned(5), partition);
+            if (parameter == escape)
+                ReadPlain(ref reader, (int)reader.Unsigned(5), partition);
             else
                 foreach (ref var sample in partition)
                 {
@@ -104,7 +124,8 @@ internal static class FlacSubframe
         {
             var past = samples.Slice(i - predictor.Length, predictor.Length);
             var sum = 0L;
-            for (var j = 0; j < past.Length; j++) sum += predictor[j] * past[j];
+            for (var j = 0; j < past.Length; j++)
+                sum += predictor[j] * past[j];
             samples[i] += sum >> shift;
         }
     }

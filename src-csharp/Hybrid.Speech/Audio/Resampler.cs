@@ -26,12 +26,19 @@ namespace Hybrid.Speech;
 /// </remarks>
 internal sealed class Resampler
 {
-    private const double PassBand = 0.9, StopBandDecibels = 90;
+    private const double PassBand = 0.9,
+        StopBandDecibels = 90;
     private const int MostPhases = 1024;
 
     private static Resampler? latest;
 
-    private readonly int from, to, up, down, phases, reach, taps;
+    private readonly int from,
+        to,
+        up,
+        down,
+        phases,
+        reach,
+        taps;
     private readonly float[] table;
 
     /// <param name="from">The rate of what comes, in Hz.</param>
@@ -50,13 +57,15 @@ internal sealed class Resampler
         var cutOff = (1 + PassBand) / 2 * nyquist;
         var beta = 0.1102 * (StopBandDecibels - 8.7);
         for (var phase = 0; phase <= phases; phase++)
-            for (var tap = 0; tap < taps; tap++)
-                table[phase * taps + tap] = (float)Filter((double)phase / phases + reach - 1 - tap, cutOff, beta, reach);
+        for (var tap = 0; tap < taps; tap++)
+            table[phase * taps + tap] = (float)Filter((double)phase / phases + reach - 1 - tap, cutOff, beta, reach);
     }
 
     /// <summary>The resampler between two rates. A corpus has one rate, so the latest is kept.</summary>
     public static Resampler Between(int from, int to) =>
-        Volatile.Read(ref latest) is { } kept && (kept.from, kept.to) == (from, to) ? kept : latest = new Resampler(from, to);
+        Volatile.Read(ref latest) is { } kept && (kept.from, kept.to) == (from, to)
+            ? kept
+            : latest = new Resampler(from, to);
 
     /// <summary>
     /// Resamples a signal that is 0 beyond its ends. Output sample n stands at time n / out; there are as many as begin before
@@ -66,14 +75,19 @@ internal sealed class Resampler
     public float[] Apply(ReadOnlySpan<float> samples)
     {
         var length = ((long)samples.Length * up + down - 1) / down;
-        if (length > Array.MaxLength) throw new ArgumentException($"{samples.Length} samples at {from} Hz are too many to resample to {to}: cut the recording into parts", nameof(samples));
+        if (length > Array.MaxLength)
+            throw new ArgumentException(
+                $"{samples.Length} samples at {from} Hz are too many to resample to {to}: cut the recording into parts",
+                nameof(samples)
+            );
         var result = new float[length];
         for (var n = 0; n < result.Length; n++)
         {
             var (before, place) = Math.DivRem((long)n * down, up);
             var (phase, rest) = Math.DivRem(place * phases, up);
             var value = Filtered(samples, before, (int)phase);
-            if (rest > 0) value += (float)rest / up * (Filtered(samples, before, (int)phase + 1) - value);
+            if (rest > 0)
+                value += (float)rest / up * (Filtered(samples, before, (int)phase + 1) - value);
             result[n] = value;
         }
         return result;
@@ -94,7 +108,8 @@ internal sealed class Resampler
     private static float Dot(ReadOnlySpan<float> a, ReadOnlySpan<float> b)
     {
         b = b[..a.Length];
-        Vector256<float> even = default, odd = default;
+        Vector256<float> even = default,
+            odd = default;
         var width = Vector256<float>.Count;
         for (; a.Length >= 2 * width; a = a[(2 * width)..], b = b[(2 * width)..])
         {
@@ -103,8 +118,10 @@ internal sealed class Resampler
         }
         even += odd;
         var sum = 0f;
-        for (var lane = 0; lane < width; lane++) sum += even[lane];
-        for (var i = 0; i < a.Length; i++) sum += a[i] * b[i];
+        for (var lane = 0; lane < width; lane++)
+            sum += even[lane];
+        for (var i = 0; i < a.Length; i++)
+            sum += a[i] * b[i];
         return sum;
     }
 
@@ -119,7 +136,8 @@ internal sealed class Resampler
     /// <summary>The modified Bessel function of order 0 by its power series, sum of ((x/2)^k / k!)^2.</summary>
     private static double BesselI0(double x)
     {
-        double sum = 1, term = 1;
+        double sum = 1,
+            term = 1;
         for (var k = 1; term > 1e-17 * sum; k++)
         {
             term *= x / (2 * k) * (x / (2 * k));

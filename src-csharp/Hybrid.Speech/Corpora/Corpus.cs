@@ -9,22 +9,30 @@ public sealed record Corpus(IReadOnlyList<Utterance> Utterances)
     /// <summary>The name of a manifest within its folder.</summary>
     public const string ManifestName = "manifest.jsonl";
 
-    private static readonly ICorpusLayout[] Layouts = [new ManifestLayout(), new Hw3p2Layout(), new LibriSpeechLayout(), new FolderLayout()];
+    private static readonly ICorpusLayout[] Layouts =
+    [
+        new ManifestLayout(),
+        new Hw3p2Layout(),
+        new LibriSpeechLayout(),
+        new FolderLayout(),
+    ];
 
     /// <summary>What was found and cannot be used, such as a transcript without sound; in the order of the corpus.</summary>
-    public IReadOnlyList<LeftOut> LeftOut { get; init; } = [];
+    public IReadOnlyList<SkippedUtterance> Skipped { get; init; } = [];
 
     /// <summary>
     /// Reads a corpus of any layout that Hybrid knows; which one it is, is recognised by what is there: a manifest, CMU 11-785
     /// homework 3 part 2, LibriSpeech, or folders of sound files with transcripts beside them.
     /// </summary>
-    /// <exception cref="FormatException">Nothing there can be used, or a manifest has a mistake; the message names file and line, or the layouts that are known.</exception>
+    /// <exception cref="FormatException">Nothing there can be used, or a manifest has a problem; the message names file and line, or the layouts that are known.</exception>
     /// <exception cref="IOException">There is no such file or folder, or it cannot be read.</exception>
     public static Corpus Read(string path)
     {
-        if (!Path.Exists(path)) throw new FileNotFoundException($"{path}: there is no such file or folder; {Known}");
+        if (!Path.Exists(path))
+            throw new FileNotFoundException($"{path}: there is no such file or folder; {Known}");
         foreach (var layout in Layouts)
-            if (layout.TryRead(Path.GetFullPath(path)) is { } corpus) return corpus;
+            if (layout.TryRead(Path.GetFullPath(path)) is { } corpus)
+                return corpus;
         throw new FormatException($"{path} is no corpus; {Known}");
     }
 
@@ -45,9 +53,11 @@ public sealed record Corpus(IReadOnlyList<Utterance> Utterances)
     public (IReadOnlyList<Utterance> Train, IReadOnlyList<Utterance> Dev) TrainAndDev(ulong seed)
     {
         var (train, dev) = (Train(), Split("dev"));
-        if (dev.Count > 0) return (train, dev);
+        if (dev.Count > 0)
+            return (train, dev);
         var speakers = train.Select(u => u.Speaker).Distinct().Order(StringComparer.Ordinal).ToList();
-        if (speakers.Count < 2) throw new FormatException("the corpus has no split dev and a single speaker: name a dev corpus with --dev");
+        if (speakers.Count < 2)
+            throw new FormatException("the corpus has no split dev and a single speaker: name a dev corpus with --dev");
         new CounterRandom(seed).Fork("dev speakers").Stream().Shuffle(speakers);
         var held = speakers.Take(Math.Max(1, (int)Math.Round(0.05 * speakers.Count))).ToHashSet();
         return ([.. train.Where(u => !held.Contains(u.Speaker))], [.. train.Where(u => held.Contains(u.Speaker))]);
@@ -58,5 +68,7 @@ public sealed record Corpus(IReadOnlyList<Utterance> Utterances)
     internal IReadOnlyList<Utterance> Train() =>
         Split("train") is { Count: > 0 } named ? named
         : Split("") is { Count: > 0 } rest ? rest
-        : throw new FormatException($"the corpus has no split train, only {string.Join(", ", Splits)}: name one, or leave \"split\" out");
+        : throw new FormatException(
+            $"the corpus has no split train, only {string.Join(", ", Splits)}: name one, or leave \"split\" out"
+        );
 }

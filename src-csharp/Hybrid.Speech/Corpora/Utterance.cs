@@ -7,7 +7,14 @@ namespace Hybrid.Speech;
 /// <param name="Split">The part of the corpus it belongs to, such as train or dev; empty where none is named.</param>
 /// <param name="Text">The words; null where only phones are given, or nothing.</param>
 /// <param name="Phones">The phones; null where they follow from the words, or nothing is given.</param>
-public sealed record Utterance(string Id, string AudioPath, string Speaker, string Split, string? Text, IReadOnlyList<string>? Phones)
+public sealed record Utterance(
+    string Id,
+    string AudioPath,
+    string Speaker,
+    string Split,
+    string? Text,
+    IReadOnlyList<string>? Phones
+)
 {
     /// <summary>A <c>.npy</c> file with features, [frames, coefficients], given instead of sound; empty where there is sound.</summary>
     public string FeaturesPath { get; init; } = "";
@@ -15,7 +22,7 @@ public sealed record Utterance(string Id, string AudioPath, string Speaker, stri
     /// <summary>The corpus that it comes from, where several are mixed; empty where unknown.</summary>
     public string Corpus { get; init; } = "";
 
-    /// <summary>How fast its sound is played, <see cref="AudioClip.Faster"/>.</summary>
+    /// <summary>How fast its sound is played, <see cref="AudioClip.PerturbSpeed"/>.</summary>
     internal double Speed { get; init; } = 1;
 
     /// <summary>The file that is read: features or sound.</summary>

@@ -1,7 +1,7 @@
 namespace Hybrid.Speech;
 
 /// <summary>How coefficients change from frame to frame.</summary>
-internal static class Differences
+internal static class Deltas
 {
     // d(t) = sum over j = 1, 2 of j (c(t + j) - c(t - j)) / 10; the second order is this filter applied to itself (Kaldi,
     // feat/feature-functions.h, DeltaFeatures, with its defaults; of the first order also torchaudio.functional.compute_deltas).
@@ -17,7 +17,8 @@ internal static class Differences
     /// <returns>[frames, width of the preset]; the coefficients themselves where it asks for no differences.</returns>
     public static float[] Append(float[] coefficients, FeaturePreset preset)
     {
-        if (preset.Deltas == 0) return coefficients;
+        if (preset.Deltas == 0)
+            return coefficients;
         var (count, width) = (preset.Coefficients, preset.Width);
         var frames = coefficients.Length / count;
         var features = new float[frames * width];
@@ -30,7 +31,9 @@ internal static class Differences
                 for (var c = 0; c < count; c++)
                 {
                     var sum = 0.0;
-                    for (var j = 0; j < filter.Length; j++) sum += filter[j] * coefficients[Math.Clamp(t + j - filter.Length / 2, 0, frames - 1) * count + c];
+                    for (var j = 0; j < filter.Length; j++)
+                        sum +=
+                            filter[j] * coefficients[Math.Clamp(t + j - filter.Length / 2, 0, frames - 1) * count + c];
                     features[t * width + order * count + c] = (float)sum;
                 }
             }

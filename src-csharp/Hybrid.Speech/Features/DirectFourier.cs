@@ -8,13 +8,15 @@ namespace Hybrid.Speech;
 /// </summary>
 internal sealed class DirectFourier
 {
-    private readonly double[] cos, sin;
+    private readonly double[] cos,
+        sin;
 
     /// <param name="size">N, at least 1.</param>
     public DirectFourier(int size)
     {
         (cos, sin) = (new double[size], new double[size]);
-        for (var i = 0; i < size; i++) (sin[i], cos[i]) = Math.SinCos(2 * Math.PI * i / size);
+        for (var i = 0; i < size; i++)
+            (sin[i], cos[i]) = Math.SinCos(2 * Math.PI * i / size);
     }
 
     /// <summary>power[k] = |X(k)|^2 for k = 0 .. N/2, in every lane.</summary>
@@ -24,14 +26,16 @@ internal sealed class DirectFourier
     {
         for (var k = 0; k < power.Length; k++)
         {
-            Vector512<double> real = Vector512<double>.Zero, imaginary = Vector512<double>.Zero;
+            Vector512<double> real = Vector512<double>.Zero,
+                imaginary = Vector512<double>.Zero;
             var angle = 0;
             foreach (var x in signal)
             {
                 real += x * cos[angle];
                 imaginary += x * sin[angle];
                 angle += k;
-                if (angle >= cos.Length) angle -= cos.Length;
+                if (angle >= cos.Length)
+                    angle -= cos.Length;
             }
             power[k] = real * real + imaginary * imaginary;
         }

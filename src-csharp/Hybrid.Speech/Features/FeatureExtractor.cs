@@ -7,17 +7,20 @@ namespace Hybrid.Speech;
 public sealed class FeatureExtractor
 {
     // Silence at an end: so far below the loudest frame; so much of it counts for the normalisation. No sound at all: so far below.
-    private const double EdgeDecibels = 30, EdgeSeconds = 0.5, NoSoundDecibels = 90;
+    private const double EdgeDecibels = 30,
+        EdgeSeconds = 0.5,
+        NoSoundDecibels = 90;
 
     private readonly Mfcc? mfcc;
 
     /// <summary>Prepares the computation.</summary>
-    /// <exception cref="ArgumentException">The preset has mistakes.</exception>
+    /// <exception cref="ArgumentException">The preset has problems.</exception>
     public FeatureExtractor(FeaturePreset preset)
     {
-        if (preset.Validate() is { Count: > 0 } problems) throw new ArgumentException(string.Join("; ", problems), nameof(preset));
+        if (preset.Validate() is { Count: > 0 } problems)
+            throw new ArgumentException(string.Join("; ", problems), nameof(preset));
         Preset = preset;
-        mfcc = preset.Kind == FeatureKind.Given ? null : new Mfcc(preset);
+        mfcc = preset.Kind == FeatureKind.Precomputed ? null : new Mfcc(preset);
     }
 
     /// <summary>What the features are.</summary>
@@ -32,13 +35,20 @@ public sealed class FeatureExtractor
     {
         if (mfcc is null)
         {
-            if (utterance.FeaturesPath.Length == 0) throw new FormatException($"it has sound, and the features are to be given: declare features (mfcc {Preset.Coefficients})");
+            if (utterance.FeaturesPath.Length == 0)
+                throw new FormatException(
+                    $"it has sound, and the features are to be given: declare features (mfcc {Preset.Coefficients})"
+                );
             var given = ReadGiven(utterance.FeaturesPath);
             return (Normalized(given), given.Length / Preset.Coefficients * Preset.HopSeconds);
         }
-        if (utterance.AudioPath.Length == 0) throw new FormatException($"its features are given, and they are to be computed from sound: declare features (given {Preset.Coefficients})");
+        if (utterance.AudioPath.Length == 0)
+            throw new FormatException(
+                $"its features are given, and they are to be computed from sound: declare features (precomputed {Preset.Coefficients})"
+            );
         var clip = AudioClip.Read(utterance.AudioPath);
-        if (utterance.Speed != 1) clip = clip.At(Preset.SampleRate).Faster(utterance.Speed);
+        if (utterance.Speed != 1)
+            clip = clip.Resample(Preset.SampleRate).PerturbSpeed(utterance.Speed);
         return (Extract(clip), clip.DurationSeconds);
     }
 
@@ -48,26 +58,37 @@ public sealed class FeatureExtractor
     /// </summary>
     /// <exception cref="ArgumentException">The clip's sample rate is outside 8000 to 48000.</exception>
     /// <exception cref="InvalidOperationException">The features are given, not computed from sound.</exception>
-    public float[] Extract(AudioClip clip) => Normalized(Computed.Compute(clip.At(Preset.SampleRate).Samples));
+    public float[] Extract(AudioClip clip) => Normalized(Computed.Compute(clip.Resample(Preset.SampleRate).Samples));
 
     /// <summary>The same without resampling and normalisation, as other toolkits give them.</summary>
     /// <exception cref="ArgumentException">The clip has another sample rate than the preset.</exception>
     /// <exception cref="InvalidOperationException">The features are given, not computed from sound.</exception>
-    public float[] ExtractRaw(AudioClip clip) => clip.SampleRate == Preset.SampleRate
-        ? Differences.Append(Computed.Compute(clip.Samples), Preset)
-        : throw new ArgumentException($"the audio has {clip.SampleRate} samples per second, the features take {Preset.SampleRate}: resample it with At({Preset.SampleRate})", nameof(clip));
+    public float[] ExtractRaw(AudioClip clip) =>
+        clip.SampleRate == Preset.SampleRate
+            ? Deltas.Append(Computed.Compute(clip.Samples), Preset)
+            : throw new ArgumentException(
+                $"the audio has {clip.SampleRate} samples per second, the features take {Preset.SampleRate}: resample it with At({Preset.SampleRate})",
+                nameof(clip)
+            );
 
-    private Mfcc Computed => mfcc
-        ?? throw new InvalidOperationException($"the model takes features that come with a corpus, {Preset.Coefficients} per frame, and no sound; for sound, train one with features (mfcc {Preset.Coefficients}) on recordings");
+    private Mfcc Computed =>
+        mfcc
+        ?? throw new InvalidOperationException(
+            $"the model takes features that come with a corpus, {Preset.Coefficients} per frame, and no sound; for sound, train one with features (mfcc {Preset.Coefficients}) on recordings"
+        );
 
     private float[] ReadGiven(string path)
     {
         var array = NpyArray.Read(path);
         if (array.Type.Kind != NpyKind.Float || array.Shape.Count != 2 || array.Shape[1] != Preset.Coefficients)
-            throw new FormatException($"{path}: {array.Type} of shape ({string.Join(", ", array.Shape)}) where features are floats of shape (frames, {Preset.Coefficients})");
+            throw new FormatException(
+                $"{path}: {array.Type} of shape ({string.Join(", ", array.Shape)}) where features are floats of shape (frames, {Preset.Coefficients})"
+            );
         var features = array.ToSingles();
         if (Array.FindIndex(features, value => !float.IsFinite(value)) is var bad and >= 0)
-            throw new FormatException($"{path}: coefficient {bad % Preset.Coefficients} of frame {bad / Preset.Coefficients} is no finite number");
+            throw new FormatException(
+                $"{path}: coefficient {bad % Preset.Coefficients} of frame {bad / Preset.Coefficients} is no finite number"
+            );
         return features;
     }
 
@@ -79,11 +100,13 @@ public sealed class FeatureExtractor
     {
         var width = Preset.Width;
         var (first, end) = mfcc is null ? (0, coefficients.Length / Preset.Coefficients) : Span(coefficients);
-        var features = Differences.Append(coefficients, Preset);
+        var features = Deltas.Append(coefficients, Preset);
         for (var c = 0; c < width; c++)
         {
-            double sum = 0, squares = 0;
-            for (var t = first; t < end; t++) sum += features[t * width + c];
+            double sum = 0,
+                squares = 0;
+            for (var t = first; t < end; t++)
+                sum += features[t * width + c];
             var mean = sum / (end - first);
             for (var t = first; t < end; t++)
             {
@@ -91,7 +114,8 @@ public sealed class FeatureExtractor
                 squares += deviation * deviation;
             }
             var scale = Preset.NormalizeVariance ? 1 / Math.Sqrt(squares / (end - first) + 1e-10) : 1;
-            for (var i = c; i < features.Length; i += width) features[i] = (float)((features[i] - mean) * scale);
+            for (var i = c; i < features.Length; i += width)
+                features[i] = (float)((features[i] - mean) * scale);
         }
         return features;
     }
@@ -110,18 +134,28 @@ public sealed class FeatureExtractor
         {
             var frame = features.AsSpan(t * coefficients, coefficients);
             // The coefficient 0 of the orthonormal cosine transform is the mean logarithm of the filters' energies times the root of their number.
-            levels[t] = decibels * (Preset.Kind == FeatureKind.Mfcc ? frame[0] / Math.Sqrt(Preset.MelBins) : TensorPrimitives.Average<float>(frame));
+            levels[t] =
+                decibels
+                * (
+                    Preset.Kind == FeatureKind.Mfcc
+                        ? frame[0] / Math.Sqrt(Preset.MelBins)
+                        : TensorPrimitives.Average<float>(frame)
+                );
         }
-        if (levels.Length == 0) return (0, 0);
+        if (levels.Length == 0)
+            return (0, 0);
 
         var loudest = levels.Max();
         // Samples were no numbers: there is no level to go by.
-        if (!double.IsFinite(loudest)) return (0, levels.Length);
+        if (!double.IsFinite(loudest))
+            return (0, levels.Length);
         var quietest = -1;
         for (var t = 0; t < levels.Length; t++)
-            if (levels[t] > loudest - NoSoundDecibels && (quietest < 0 || levels[t] < levels[quietest])) quietest = t;
+            if (levels[t] > loudest - NoSoundDecibels && (quietest < 0 || levels[t] < levels[quietest]))
+                quietest = t;
         for (var t = 0; t < levels.Length; t++)
-            if (levels[t] <= loudest - NoSoundDecibels) features.AsSpan(quietest * coefficients, coefficients).CopyTo(features.AsSpan(t * coefficients));
+            if (levels[t] <= loudest - NoSoundDecibels)
+                features.AsSpan(quietest * coefficients, coefficients).CopyTo(features.AsSpan(t * coefficients));
 
         var margin = (int)(EdgeSeconds / Preset.HopSeconds);
         var first = Array.FindIndex(levels, level => level > loudest - EdgeDecibels);

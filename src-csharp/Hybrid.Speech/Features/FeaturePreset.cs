@@ -11,7 +11,8 @@ public enum FeatureKind
     Mfcc,
 
     /// <summary>They come with the corpus, ready-made; such a model takes no sound.</summary>
-    Given,
+    [JsonStringEnumMemberName("Given")]
+    Precomputed,
 
     /// <summary>Logarithms of the mel filters' energies, computed from sound: what the cosine transform makes cepstral coefficients of.</summary>
     LogMel,
@@ -98,30 +99,64 @@ public sealed record FeaturePreset(
     bool RemoveMean = true,
     MelScale Mel = MelScale.Kaldi,
     double RangeDecibels = 0,
-    int Deltas = 0)
+    int Deltas = 0
+)
 {
     // A transform whose size is no power of two takes time with the square of its size.
     private const int LargestFftSize = 4096;
     private const int LargestGiven = 1 << 20;
 
     /// <summary>Kaldi's MFCC with a number of coefficients, and their differences over time up to an order.</summary>
-    public static FeaturePreset Mfcc(int coefficients, int deltas = 0) => new(Coefficients: coefficients, Deltas: deltas);
+    public static FeaturePreset Mfcc(int coefficients, int deltas = 0) =>
+        new(Coefficients: coefficients, Deltas: deltas);
 
     /// <summary>Kaldi's logarithms of filter energies (feat/feature-fbank.h) with a number of filters, and their differences over time up to an order.</summary>
-    public static FeaturePreset LogMel(int filters, int deltas = 0) => new("fbank", MelBins: filters, Coefficients: filters, Lifter: 0, Kind: FeatureKind.LogMel, Deltas: deltas);
+    public static FeaturePreset LogMel(int filters, int deltas = 0) =>
+        new("fbank", MelBins: filters, Coefficients: filters, Lifter: 0, Kind: FeatureKind.LogMel, Deltas: deltas);
 
     /// <summary>What torchaudio.transforms.MFCC gives with its defaults, but for the number of coefficients; its own is 40.</summary>
-    public static FeaturePreset Torchaudio(int coefficients) => new(
-        "torchaudio", HopMilliseconds: 12.5, PreEmphasis: 0, MelBins: 128, LowHertz: 0, Coefficients: coefficients, Lifter: 0,
-        Window: FrameWindow.Hann, Edges: FrameEdges.Reflect, FftSize: 400, SampleScale: 1, RemoveMean: false, Mel: MelScale.Htk, RangeDecibels: 80);
+    public static FeaturePreset Torchaudio(int coefficients) =>
+        new(
+            "torchaudio",
+            HopMilliseconds: 12.5,
+            PreEmphasis: 0,
+            MelBins: 128,
+            LowHertz: 0,
+            Coefficients: coefficients,
+            Lifter: 0,
+            Window: FrameWindow.Hann,
+            Edges: FrameEdges.Reflect,
+            FftSize: 400,
+            SampleScale: 1,
+            RemoveMean: false,
+            Mel: MelScale.Htk,
+            RangeDecibels: 80
+        );
 
     /// <summary>What librosa.feature.mfcc gives with its defaults (from version 0.10 on), but for the number of coefficients; its own is 20.</summary>
-    public static FeaturePreset Librosa(int coefficients) => new(
-        "librosa", SampleRate: 22050, WindowMilliseconds: 2048 / 22.05, HopMilliseconds: 512 / 22.05, PreEmphasis: 0, MelBins: 128, LowHertz: 0, Coefficients: coefficients, Lifter: 0,
-        Window: FrameWindow.Hann, Edges: FrameEdges.Zeros, FftSize: 2048, SampleScale: 1, RemoveMean: false, Mel: MelScale.Slaney, RangeDecibels: 80);
+    public static FeaturePreset Librosa(int coefficients) =>
+        new(
+            "librosa",
+            SampleRate: 22050,
+            WindowMilliseconds: 2048 / 22.05,
+            HopMilliseconds: 512 / 22.05,
+            PreEmphasis: 0,
+            MelBins: 128,
+            LowHertz: 0,
+            Coefficients: coefficients,
+            Lifter: 0,
+            Window: FrameWindow.Hann,
+            Edges: FrameEdges.Zeros,
+            FftSize: 2048,
+            SampleScale: 1,
+            RemoveMean: false,
+            Mel: MelScale.Slaney,
+            RangeDecibels: 80
+        );
 
     /// <summary>Features that come with the corpus, a number of them in each frame of 25 ms every 10 ms, and their differences over time up to an order.</summary>
-    public static FeaturePreset Given(int coefficients, int deltas = 0) => new("given", Coefficients: coefficients, Kind: FeatureKind.Given, Deltas: deltas);
+    public static FeaturePreset Precomputed(int coefficients, int deltas = 0) =>
+        new("given", Coefficients: coefficients, Kind: FeatureKind.Precomputed, Deltas: deltas);
 
     /// <summary>Numbers in a feature vector: the coefficients and their differences.</summary>
     [JsonIgnore]
@@ -136,7 +171,8 @@ public sealed record FeaturePreset(
     public int HopSamples => (int)Math.Round(SampleRate * HopMilliseconds / 1000);
 
     /// <summary>Seconds from one frame to the next. Ours lie whole samples apart, which <see cref="HopMilliseconds"/> need not be at every sampling rate.</summary>
-    internal double HopSeconds => Kind == FeatureKind.Given ? HopMilliseconds / 1000 : (double)HopSamples / SampleRate;
+    internal double HopSeconds =>
+        Kind == FeatureKind.Precomputed ? HopMilliseconds / 1000 : (double)HopSamples / SampleRate;
 
     /// <summary>Samples that are put before and behind the sound.</summary>
     internal int Padding => Edges == FrameEdges.Snip ? 0 : WindowSamples / 2;
@@ -153,12 +189,20 @@ public sealed record FeaturePreset(
     }
 
     /// <summary>In what features of another preset differ from this one's; each a clause with both values. A name is no difference.</summary>
-    public IReadOnlyList<string> Differences(FeaturePreset other)
+    public IReadOnlyList<string> DiffersFrom(FeaturePreset other)
     {
         static Dictionary<string, string> Fields(FeaturePreset preset) =>
-            JsonSerializer.SerializeToElement(preset with { Name = "" }, FeatureJson.Default.FeaturePreset).EnumerateObject().ToDictionary(field => field.Name, field => field.Value.ToString());
+            JsonSerializer
+                .SerializeToElement(preset with { Name = "" }, FeatureJson.Default.FeaturePreset)
+                .EnumerateObject()
+                .ToDictionary(field => field.Name, field => field.Value.ToString());
         var theirs = Fields(other);
-        return [.. Fields(this).Where(field => theirs[field.Key] != field.Value).Select(field => $"{field.Key} is {theirs[field.Key]} instead of {field.Value}")];
+        return
+        [
+            .. Fields(this)
+                .Where(field => theirs[field.Key] != field.Value)
+                .Select(field => $"{field.Key} is {theirs[field.Key]} instead of {field.Value}"),
+        ];
     }
 
     /// <summary>Everything that is wrong; each a clause naming the value.</summary>
@@ -166,25 +210,55 @@ public sealed record FeaturePreset(
     {
         var problems = new List<string>();
         if (SampleRate is < AudioClip.LowestSampleRate or > AudioClip.HighestSampleRate)
-            problems.Add($"sample rate is {SampleRate} Hz, must be {AudioClip.LowestSampleRate} to {AudioClip.HighestSampleRate}");
+            problems.Add(
+                $"sample rate is {SampleRate} Hz, must be {AudioClip.LowestSampleRate} to {AudioClip.HighestSampleRate}"
+            );
         // Presets come from files: what memory they ask for is limited.
         if (WindowSamples < 2 || HopSamples < 1 || !(WindowMilliseconds <= 1000) || !(HopMilliseconds <= 1000))
-            problems.Add(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"window is {WindowMilliseconds} ms and hop {HopMilliseconds} ms, must be longer than a sample and at most 1000 ms"));
-        if (Deltas is < 0 or > 2) problems.Add($"deltas is {Deltas}, must be 0, 1 or 2, the orders of differences over time");
-        if (!Enum.IsDefined(Kind)) problems.Add($"features of kind {Kind} do not exist");
-        if (Kind == FeatureKind.Given)
+            problems.Add(
+                string.Create(
+                    System.Globalization.CultureInfo.InvariantCulture,
+                    $"window is {WindowMilliseconds} ms and hop {HopMilliseconds} ms, must be longer than a sample and at most 1000 ms"
+                )
+            );
+        if (Deltas is < 0 or > 2)
+            problems.Add($"deltas is {Deltas}, must be 0, 1 or 2, the orders of differences over time");
+        if (!Enum.IsDefined(Kind))
+            problems.Add($"features of kind {Kind} do not exist");
+        if (Kind == FeatureKind.Precomputed)
         {
-            if (Coefficients is < 1 or > LargestGiven) problems.Add($"number of coefficients is {Coefficients}, must be 1 to {LargestGiven}");
+            if (Coefficients is < 1 or > LargestGiven)
+                problems.Add($"number of coefficients is {Coefficients}, must be 1 to {LargestGiven}");
             return problems;
         }
         if (FftSize != 0 && (FftSize < WindowSamples || FftSize > LargestFftSize))
-            problems.Add($"the Fourier transform takes {FftSize} samples, must be 0 or from {WindowSamples}, the window's, to {LargestFftSize}");
-        if (!Enum.IsDefined(Window) || !Enum.IsDefined(Edges) || !Enum.IsDefined(Mel)) problems.Add($"window {Window}, edges {Edges} or mel scale {Mel} does not exist");
-        if (!(RangeDecibels >= 0)) problems.Add(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"the range of decibels is {RangeDecibels}, must not be negative"));
-        if (MelBins is < 1 or > 1000) problems.Add($"number of mel bins is {MelBins}, must be 1 to 1000");
-        if (Kind == FeatureKind.LogMel && Coefficients != MelBins) problems.Add($"number of coefficients is {Coefficients}, must be {MelBins}, the number of mel bins, because each energy is one");
-        else if (Coefficients < 1 || Coefficients > MelBins) problems.Add($"number of coefficients is {Coefficients}, must be 1 to {MelBins}, the number of mel bins");
-        if (!(LowHertz >= 0) || LowHertz >= SampleRate / 2.0) problems.Add(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"the lowest filter begins at {LowHertz} Hz, must lie below half the sample rate"));
+            problems.Add(
+                $"the Fourier transform takes {FftSize} samples, must be 0 or from {WindowSamples}, the window's, to {LargestFftSize}"
+            );
+        if (!Enum.IsDefined(Window) || !Enum.IsDefined(Edges) || !Enum.IsDefined(Mel))
+            problems.Add($"window {Window}, edges {Edges} or mel scale {Mel} does not exist");
+        if (!(RangeDecibels >= 0))
+            problems.Add(
+                string.Create(
+                    System.Globalization.CultureInfo.InvariantCulture,
+                    $"the range of decibels is {RangeDecibels}, must not be negative"
+                )
+            );
+        if (MelBins is < 1 or > 1000)
+            problems.Add($"number of mel bins is {MelBins}, must be 1 to 1000");
+        if (Kind == FeatureKind.LogMel && Coefficients != MelBins)
+            problems.Add(
+                $"number of coefficients is {Coefficients}, must be {MelBins}, the number of mel bins, because each energy is one"
+            );
+        else if (Coefficients < 1 || Coefficients > MelBins)
+            problems.Add($"number of coefficients is {Coefficients}, must be 1 to {MelBins}, the number of mel bins");
+        if (!(LowHertz >= 0) || LowHertz >= SampleRate / 2.0)
+            problems.Add(
+                string.Create(
+                    System.Globalization.CultureInfo.InvariantCulture,
+                    $"the lowest filter begins at {LowHertz} Hz, must lie below half the sample rate"
+                )
+            );
         return problems;
     }
 
@@ -197,7 +271,8 @@ public sealed record FeaturePreset(
     {
         try
         {
-            return JsonSerializer.Deserialize(json, FeatureJson.Default.FeaturePreset) ?? throw new FormatException("not a feature preset: null");
+            return JsonSerializer.Deserialize(json, FeatureJson.Default.FeaturePreset)
+                ?? throw new FormatException("not a feature preset: null");
         }
         catch (JsonException error)
         {
@@ -207,6 +282,10 @@ public sealed record FeaturePreset(
 }
 
 /// <summary>JSON of a preset, generated at compile time.</summary>
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UseStringEnumConverter = true, UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow)]
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    UseStringEnumConverter = true,
+    UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow
+)]
 [JsonSerializable(typeof(FeaturePreset))]
 internal sealed partial class FeatureJson : JsonSerializerContext;

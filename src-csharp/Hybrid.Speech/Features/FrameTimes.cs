@@ -11,8 +11,7 @@ namespace Hybrid.Speech;
 public readonly record struct FrameTimes(int Stride, double Offset, double HopSeconds, double WindowSeconds)
 {
     /// <summary>Where output frame <paramref name="frame"/> begins, which is where the one before ends.</summary>
-    public double Start(int frame) =>
-        Math.Max(0, WindowSeconds / 2 + HopSeconds * (Stride * (frame - 0.5) + Offset));
+    public double Start(int frame) => Math.Max(0, WindowSeconds / 2 + HopSeconds * (Stride * (frame - 0.5) + Offset));
 
     /// <summary>The stretch of frames <paramref name="start"/>..<paramref name="end"/>, cut at the end of the audio.</summary>
     public (double StartSeconds, double EndSeconds) Span(int start, int end, double durationSeconds) =>

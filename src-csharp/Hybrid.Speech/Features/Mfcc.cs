@@ -17,7 +17,8 @@ namespace Hybrid.Speech;
 internal sealed unsafe class Mfcc
 {
     // Where filter energies end below: Kaldi at the float epsilon, librosa and torchaudio where they use decibels at 1e-10.
-    private const double LowestEnergy = 1.1920928955078125e-7, LowestEnergyInDecibels = 1e-10;
+    private const double LowestEnergy = 1.1920928955078125e-7,
+        LowestEnergyInDecibels = 1e-10;
 
     private static int Lanes => Vector512<double>.Count;
 
@@ -26,7 +27,11 @@ internal sealed unsafe class Mfcc
     /// <summary>Where eight frames stand between the steps, one in each lane.</summary>
     private readonly ref struct Work
     {
-        public readonly Span<Vector512<double>> Signal, Power, Energies, Folded, Cepstra;
+        public readonly Span<Vector512<double>> Signal,
+            Power,
+            Energies,
+            Folded,
+            Cepstra;
 
         public Work(Vector512<double>* memory, FeaturePreset preset, int fftSize)
         {
@@ -50,17 +55,26 @@ internal sealed unsafe class Mfcc
     private readonly (int First, double[] Weights)[] filters;
     private readonly double[] cosines;
 
-    /// <summary>Prepares windows, filters and transforms for a preset without mistakes.</summary>
+    /// <summary>Prepares windows, filters and transforms for a preset without problems.</summary>
     public Mfcc(FeaturePreset preset)
     {
         this.preset = preset;
         var length = preset.WindowSamples;
         double Hann(int i, int period) => 0.5 - 0.5 * Math.Cos(2 * Math.PI * i / period);
-        window = [.. Enumerable.Range(0, length).Select(i => preset.Window == FrameWindow.Hann ? Hann(i, length) : Math.Pow(Hann(i, length - 1), 0.85))];
-        fftSize = preset.FftSize > 0 ? preset.FftSize : (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)Math.Max(4, length));
+        window =
+        [
+            .. Enumerable
+                .Range(0, length)
+                .Select(i => preset.Window == FrameWindow.Hann ? Hann(i, length) : Math.Pow(Hann(i, length - 1), 0.85)),
+        ];
+        fftSize =
+            preset.FftSize > 0
+                ? preset.FftSize
+                : (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)Math.Max(4, length));
         spectrum = fftSize >= 4 && int.IsPow2(fftSize) ? new RealFft(fftSize).Power : new DirectFourier(fftSize).Power;
         filters = MelFilters(preset, fftSize);
-        for (var i = 0; i < length; i++) window[i] *= preset.SampleScale;
+        for (var i = 0; i < length; i++)
+            window[i] *= preset.SampleScale;
         cosines = preset.Kind == FeatureKind.Mfcc ? CosineTransform(preset) : [];
     }
 
@@ -68,7 +82,8 @@ internal sealed unsafe class Mfcc
     public float[] Compute(ReadOnlySpan<float> samples)
     {
         var frames = preset.FrameCount(samples.Length);
-        if (frames == 0) return [];
+        if (frames == 0)
+            return [];
         samples = Padded(samples);
         var features = new float[frames * preset.Coefficients];
         var memory = new Vector512<double>[1 + Work.Size(preset, fftSize)];
@@ -84,14 +99,16 @@ internal sealed unsafe class Mfcc
                 {
                     LogEnergies(samples[(t * preset.HopSamples)..], work);
                     foreach (var energy in work.Energies)
-                        for (var i = 0; i < Math.Min(Lanes, frames - t); i++) highest = Math.Max(highest, energy[i]);
+                        for (var i = 0; i < Math.Min(Lanes, frames - t); i++)
+                            highest = Math.Max(highest, energy[i]);
                 }
                 lowest = highest - preset.RangeDecibels;
             }
             for (var t = 0; t < frames; t += Lanes)
             {
                 LogEnergies(samples[(t * preset.HopSamples)..], work);
-                foreach (ref var energy in work.Energies) energy = Vector512.Max(energy, Vector512.Create(lowest));
+                foreach (ref var energy in work.Energies)
+                    energy = Vector512.Max(energy, Vector512.Create(lowest));
                 var coefficients = preset.Kind == FeatureKind.Mfcc ? Cepstra(work) : work.Energies;
                 Store(coefficients, features.AsSpan(t * preset.Coefficients), Math.Min(Lanes, frames - t));
             }
@@ -102,20 +119,28 @@ internal sealed unsafe class Mfcc
     /// <summary>The cosine transform and the lifter.</summary>
     private Span<Vector512<double>> Cepstra(Work work)
     {
-        Span<Vector512<double>> energies = work.Energies, folded = work.Folded;
+        Span<Vector512<double>> energies = work.Energies,
+            folded = work.Folded;
         for (var m = 0; m < folded.Length / 2; m++)
         {
-            Vector512<double> first = energies[m], last = energies[^(m + 1)];
+            Vector512<double> first = energies[m],
+                last = energies[^(m + 1)];
             folded[2 * m] = first + last;
             folded[2 * m + 1] = first - last;
         }
         fixed (double* table = cosines)
-        fixed (Vector512<double>* from = folded, to = work.Cepstra)
+        fixed (
+            Vector512<double>* from = folded,
+                to = work.Cepstra
+        )
         {
             var weight = table;
             for (var c = 0; c < work.Cepstra.Length; c += 4)
             {
-                Vector512<double> sum0 = Vector512<double>.Zero, sum1 = sum0, sum2 = sum0, sum3 = sum0;
+                Vector512<double> sum0 = Vector512<double>.Zero,
+                    sum1 = sum0,
+                    sum2 = sum0,
+                    sum3 = sum0;
                 for (var m = 0; m < folded.Length; m += 2, weight += 4)
                 {
                     sum0 = Vector512.FusedMultiplyAdd(from[m], Vector512.Create(weight[0]), sum0);
@@ -135,7 +160,8 @@ internal sealed unsafe class Mfcc
         for (var i = 0; i < frames; i++)
         {
             var frame = features.Slice(i * coefficients.Length, coefficients.Length);
-            for (var c = 0; c < frame.Length; c++) frame[c] = (float)lanes[c * Lanes + i];
+            for (var c = 0; c < frame.Length; c++)
+                frame[c] = (float)lanes[c * Lanes + i];
         }
     }
 
@@ -143,11 +169,13 @@ internal sealed unsafe class Mfcc
     private ReadOnlySpan<float> Padded(ReadOnlySpan<float> samples)
     {
         var (n, padding) = (samples.Length, preset.Padding);
-        if (padding == 0) return samples;
+        if (padding == 0)
+            return samples;
         var padded = new float[n + 2 * padding];
         samples.CopyTo(padded.AsSpan(padding));
         if (preset.Edges == FrameEdges.Reflect)
-            for (var i = 1; i <= padding; i++) (padded[padding - i], padded[padding + n - 1 + i]) = (samples[i], samples[n - 1 - i]);
+            for (var i = 1; i <= padding; i++)
+                (padded[padding - i], padded[padding + n - 1 + i]) = (samples[i], samples[n - 1 - i]);
         return padded;
     }
 
@@ -155,7 +183,8 @@ internal sealed unsafe class Mfcc
     private void LogEnergies(ReadOnlySpan<float> samples, Work work)
     {
         var needed = (Lanes - 1) * preset.HopSamples + window.Length;
-        if (samples.Length < needed) samples = (float[])[.. samples, .. new float[needed - samples.Length]];
+        if (samples.Length < needed)
+            samples = (float[])[.. samples, .. new float[needed - samples.Length]];
         fixed (float* first = samples)
         fixed (Vector512<double>* signal = work.Signal)
         {
@@ -163,29 +192,39 @@ internal sealed unsafe class Mfcc
             Weigh(signal, preset.RemoveMean ? mean : Vector512<double>.Zero);
         }
         spectrum(work.Signal, work.Power);
-        Span<Vector512<double>> power = work.Power, energies = work.Energies;
+        Span<Vector512<double>> power = work.Power,
+            energies = work.Energies;
         var inDecibels = preset.RangeDecibels > 0;
         var lowest = Vector512.Create(inDecibels ? LowestEnergyInDecibels : LowestEnergy);
         for (var m = 0; m < energies.Length; m++)
         {
             var (begin, weights) = filters[m];
             var sum = Vector512<double>.Zero;
-            for (var i = 0; i < weights.Length; i++) sum = Vector512.FusedMultiplyAdd(power[begin + i], Vector512.Create(weights[i]), sum);
+            for (var i = 0; i < weights.Length; i++)
+                sum = Vector512.FusedMultiplyAdd(power[begin + i], Vector512.Create(weights[i]), sum);
             energies[m] = Vector512.Max(sum, lowest);
         }
         var logarithms = MemoryMarshal.Cast<Vector512<double>, double>(energies);
         TensorPrimitives.Log(logarithms, logarithms);
-        if (inDecibels) TensorPrimitives.Multiply(logarithms, 10 / Math.Log(10), logarithms);
+        if (inDecibels)
+            TensorPrimitives.Multiply(logarithms, 10 / Math.Log(10), logarithms);
     }
 
     /// <summary>Eight frames side by side, and their sums.</summary>
     private static Vector512<double> Gather(float* samples, nint hop, int length, Vector512<double>* signal)
     {
-        nint hop2 = 2 * hop, hop3 = 3 * hop, hop4 = 4 * hop, hop5 = 5 * hop, hop6 = 6 * hop, hop7 = 7 * hop;
+        nint hop2 = 2 * hop,
+            hop3 = 3 * hop,
+            hop4 = 4 * hop,
+            hop5 = 5 * hop,
+            hop6 = 6 * hop,
+            hop7 = 7 * hop;
         var sum = Vector512<double>.Zero;
         for (float* s = samples, end = samples + length; s < end; s++, signal++)
         {
-            *signal = Vector512.WidenLower(Vector256.Create(*s, s[hop], s[hop2], s[hop3], s[hop4], s[hop5], s[hop6], s[hop7]).ToVector512Unsafe());
+            *signal = Vector512.WidenLower(
+                Vector256.Create(*s, s[hop], s[hop2], s[hop3], s[hop4], s[hop5], s[hop6], s[hop7]).ToVector512Unsafe()
+            );
             sum += *signal;
         }
         return sum;
@@ -203,11 +242,14 @@ internal sealed unsafe class Mfcc
             *signal++ = Vector512.FusedMultiplyAdd(before, emphasis, sample) * weight;
             before = sample;
         }
-        while (signal < last) *signal++ = Vector512<double>.Zero;
+        while (signal < last)
+            *signal++ = Vector512<double>.Zero;
     }
 
     // Slaney's scale: 3 mel for 200 Hz up to 1 kHz, above it 27 mel for a factor of 6.4.
-    private const double LinearHertz = 200.0 / 3, BreakHertz = 1000, BreakMel = BreakHertz / LinearHertz;
+    private const double LinearHertz = 200.0 / 3,
+        BreakHertz = 1000,
+        BreakMel = BreakHertz / LinearHertz;
     private static readonly double LogStep = Math.Log(6.4) / 27;
 
     private static double ToMel(double hertz, MelScale scale) =>
@@ -224,18 +266,37 @@ internal sealed unsafe class Mfcc
     private static (int First, double[] Weights)[] MelFilters(FeaturePreset preset, int fftSize)
     {
         var scale = preset.Mel;
-        double low = ToMel(preset.LowHertz, scale), step = (ToMel(preset.SampleRate / 2.0, scale) - low) / (preset.MelBins + 1);
+        double low = ToMel(preset.LowHertz, scale),
+            step = (ToMel(preset.SampleRate / 2.0, scale) - low) / (preset.MelBins + 1);
         // On the axis on which the sides are straight lines: mel or hertz.
-        double[] corners = [.. Enumerable.Range(0, preset.MelBins + 2).Select(m => low + m * step).Select(mel => scale == MelScale.Kaldi ? mel : ToHertz(mel, scale))];
-        double[] bins = [.. Enumerable.Range(0, fftSize / 2).Select(k => (double)k * preset.SampleRate / fftSize).Select(hertz => scale == MelScale.Kaldi ? ToMel(hertz, scale) : hertz)];
+        double[] corners =
+        [
+            .. Enumerable
+                .Range(0, preset.MelBins + 2)
+                .Select(m => low + m * step)
+                .Select(mel => scale == MelScale.Kaldi ? mel : ToHertz(mel, scale)),
+        ];
+        double[] bins =
+        [
+            .. Enumerable
+                .Range(0, fftSize / 2)
+                .Select(k => (double)k * preset.SampleRate / fftSize)
+                .Select(hertz => scale == MelScale.Kaldi ? ToMel(hertz, scale) : hertz),
+        ];
         var result = new (int, double[])[preset.MelBins];
         for (var m = 0; m < preset.MelBins; m++)
         {
-            double left = corners[m], center = corners[m + 1], right = corners[m + 2];
+            double left = corners[m],
+                center = corners[m + 1],
+                right = corners[m + 2];
             var height = scale == MelScale.Slaney ? 2 / (right - left) : 1;
-            var weights = bins.Select(x => height * Math.Max(0, Math.Min((x - left) / (center - left), (right - x) / (right - center)))).ToArray();
+            var weights = bins.Select(x =>
+                    height * Math.Max(0, Math.Min((x - left) / (center - left), (right - x) / (right - center)))
+                )
+                .ToArray();
             var first = Array.FindIndex(weights, weight => weight > 0);
-            result[m] = first < 0 ? (0, []) : (first, weights[first..(Array.FindLastIndex(weights, weight => weight > 0) + 1)]);
+            result[m] =
+                first < 0 ? (0, []) : (first, weights[first..(Array.FindLastIndex(weights, weight => weight > 0) + 1)]);
         }
         return result;
     }
@@ -252,9 +313,13 @@ internal sealed unsafe class Mfcc
         for (var c = 0; c < preset.Coefficients; c++)
         {
             var scale = Math.Sqrt((c == 0 ? 1.0 : 2.0) / preset.MelBins);
-            if (preset.Lifter > 0) scale *= 1 + preset.Lifter / 2 * Math.Sin(Math.PI * c / preset.Lifter);
+            if (preset.Lifter > 0)
+                scale *= 1 + preset.Lifter / 2 * Math.Sin(Math.PI * c / preset.Lifter);
             for (var m = 0; m < half; m++)
-                table[(c / 4 * half + m) * 4 + c % 4] = scale * Math.Cos(Math.PI / preset.MelBins * (m + 0.5) * c) * (2 * m + 1 == preset.MelBins ? 0.5 : 1);
+                table[(c / 4 * half + m) * 4 + c % 4] =
+                    scale
+                    * Math.Cos(Math.PI / preset.MelBins * (m + 0.5) * c)
+                    * (2 * m + 1 == preset.MelBins ? 0.5 : 1);
         }
         return table;
     }

@@ -12,10 +12,15 @@ public static class LanguageModels
     /// <param name="lexicons">Pronunciations, tried in order; those of the built-in words where none is given.</param>
     /// <returns>The model, and the utterances whose transcripts could not be used.</returns>
     /// <exception cref="FormatException">No transcript can be used; the message has the first reasons.</exception>
-    public static (NGramModel Model, IReadOnlyList<LeftOut> LeftOut) Estimate(IEnumerable<Utterance> utterances, PhoneInventory inventory, int order, IReadOnlyList<Lexicon>? lexicons = null)
+    public static (NGramModel Model, IReadOnlyList<SkippedUtterance> Skipped) Estimate(
+        IEnumerable<Utterance> utterances,
+        PhoneInventory inventory,
+        int order,
+        IReadOnlyList<Lexicon>? lexicons = null
+    )
     {
         var pronouncer = new Pronouncer(lexicons is { Count: > 0 } ? lexicons : [Lexicon.BuiltIn]);
-        var (sequences, leftOut) = (new List<int[]>(), new List<LeftOut>());
+        var (sequences, skipped) = (new List<int[]>(), new List<SkippedUtterance>());
         foreach (var utterance in utterances)
         {
             try
@@ -24,11 +29,14 @@ public static class LanguageModels
             }
             catch (FormatException error)
             {
-                leftOut.Add(new LeftOut(utterance.Id, error.Message));
+                skipped.Add(new SkippedUtterance(utterance.Id, error.Message));
             }
         }
-        if (sequences.Count == 0) throw new FormatException($"there is no transcript to learn from{string.Concat(leftOut.Take(3).Select(left => $"; {left}"))}");
-        return (NGramModel.Estimate(sequences, inventory.Count, order), leftOut);
+        if (sequences.Count == 0)
+            throw new FormatException(
+                $"there is no transcript to learn from{string.Concat(skipped.Take(3).Select(left => $"; {left}"))}"
+            );
+        return (NGramModel.Estimate(sequences, inventory.Count, order), skipped);
     }
 
     /// <summary>Reads an ARPA file.</summary>
@@ -49,9 +57,10 @@ public static class LanguageModels
 
     /// <summary>Writes an ARPA file, as a whole or not at all.</summary>
     /// <exception cref="IOException">The disk is full or the place is not writable.</exception>
-    public static void Write(string path, NGramModel model, PhoneInventory inventory) => AtomicFile.Write(path, stream =>
-    {
-        using var text = new StreamWriter(stream, leaveOpen: true) { NewLine = "\n" };
-        model.Write(text, inventory.Symbols);
-    });
+    public static void Write(string path, NGramModel model, PhoneInventory inventory) =>
+        AtomicFile.Write(path, stream =>
+        {
+            using var text = new StreamWriter(stream, leaveOpen: true) { NewLine = "\n" };
+            model.Write(text, inventory.Symbols);
+        });
 }

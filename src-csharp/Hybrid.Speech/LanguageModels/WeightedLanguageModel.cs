@@ -14,6 +14,13 @@ public sealed record WeightedLanguageModel(NGramModel Model, double Weight = 1, 
     public PrefixBeamOptions Search(int best = 1, int? width = null)
     {
         var usual = new PrefixBeamOptions();
-        return usual with { Width = width ?? Math.Max(usual.Width, best), Best = best, LanguageModel = Model, LanguageModelWeight = Weight, LengthBonus = LengthBonus };
+        return usual with
+        {
+            Width = width ?? Math.Max(usual.Width, best),
+            Best = best,
+            LanguageModel = Model,
+            LanguageModelWeight = Weight,
+            LengthBonus = LengthBonus,
+        };
     }
 }

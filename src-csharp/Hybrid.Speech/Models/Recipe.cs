@@ -9,15 +9,23 @@ namespace Hybrid.Speech;
 /// <param name="Features">How sound becomes feature vectors.</param>
 /// <param name="Network">Feature vectors to symbols.</param>
 /// <param name="Training">How the network is trained.</param>
-public sealed record Recipe(string Name, FeaturePreset Features, ModelSpec Network, TrainingSpec Training)
+public sealed record Recipe(string Name, FeaturePreset Features, NetworkSpec Network, TrainingSpec Training)
 {
     /// <summary>The same with another seed or another number of epochs.</summary>
     public Recipe With(ulong? seed = null, int? epochs = null) =>
-        this with { Training = Training with { Seed = seed ?? Training.Seed, Epochs = epochs ?? Training.Epochs } };
+        this with
+        {
+            Training = Training with { Seed = seed ?? Training.Seed, Epochs = epochs ?? Training.Epochs },
+        };
 
     /// <summary>The same for a corpus: where features are given instead of sound, it takes these, as many per frame as it would compute.</summary>
     public Recipe For(Corpus corpus) =>
-        corpus.Utterances.All(u => u.FeaturesPath.Length > 0) ? this with { Features = FeaturePreset.Given(Features.Coefficients, Features.Deltas) } : this;
+        corpus.Utterances.All(u => u.FeaturesPath.Length > 0)
+            ? this with
+            {
+                Features = FeaturePreset.Precomputed(Features.Coefficients, Features.Deltas),
+            }
+            : this;
 
     /// <summary>The recipe as JSON.</summary>
     public string ToJson() => JsonSerializer.Serialize(this, RecipeJson.Default.Recipe);
@@ -29,7 +37,9 @@ public sealed record Recipe(string Name, FeaturePreset Features, ModelSpec Netwo
         try
         {
             var recipe = JsonSerializer.Deserialize(json, RecipeJson.Default.Recipe);
-            return recipe is { Network.IsComplete: true, Training.IsComplete: true } ? recipe : throw new FormatException("not a recipe: it, or a layer or a phase of it, is null");
+            return recipe is { Network.IsComplete: true, Training.IsComplete: true }
+                ? recipe
+                : throw new FormatException("not a recipe: it, or a layer or a phase of it, is null");
         }
         catch (Exception error) when (error is JsonException or NotSupportedException)
         {
@@ -39,6 +49,14 @@ public sealed record Recipe(string Name, FeaturePreset Features, ModelSpec Netwo
 }
 
 /// <summary>JSON of a recipe, generated at compile time.</summary>
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UseStringEnumConverter = true, WriteIndented = true, AllowOutOfOrderMetadataProperties = true, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true, UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow)]
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    UseStringEnumConverter = true,
+    WriteIndented = true,
+    AllowOutOfOrderMetadataProperties = true,
+    RespectNullableAnnotations = true,
+    RespectRequiredConstructorParameters = true,
+    UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow
+)]
 [JsonSerializable(typeof(Recipe))]
 internal sealed partial class RecipeJson : JsonSerializerContext;

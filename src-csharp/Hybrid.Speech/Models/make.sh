@@ -13,6 +13,6 @@ hybrid train --recipe small --corpus "$corpus" --lexicon "$@" --out "$run"
 # Which phones follow which. Utterances with words that no lexicon has are left out, which lm tells by its exit code 2.
 hybrid lm --corpus "$corpus" --split train --lexicon "$@" --order 6 --out "$run/phones.arpa" || [ $? = 2 ]
 # Weight and bonus: docs/results.md. The confidence below which nobody speaks: docs/robustness.md.
-hybrid shrink --model "$run/model.safetensors" --lm "$run/phones.arpa" --lm-weight 0.7 --length-bonus 2 --least-confidence 0.75 --out "$root/src-csharp/Hybrid.Speech/Models/english-small.safetensors"
+hybrid export --model "$run/model.safetensors" --half --lm "$run/phones.arpa" --lm-weight 0.7 --length-bonus 2 --min-confidence 0.75 --out "$root/src-csharp/Hybrid.Speech/Models/english-small.safetensors"
 # In a new build, because the model is a part of the library.
 hybrid evaluate --corpus "$corpus" --split dev --lexicon "$@"

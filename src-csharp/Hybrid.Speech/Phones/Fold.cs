@@ -32,12 +32,16 @@ public sealed class Fold
     {
         if (BuiltIn.Contains(nameOrFile))
         {
-            using var stream = typeof(Fold).Assembly.GetManifestResourceStream($"Hybrid.Speech.Phones.folds.{nameOrFile}.txt")
-                ?? throw new InvalidOperationException($"the fold {nameOrFile} is missing from Hybrid.Speech.dll");
+            using var stream = typeof(Fold).Assembly.GetManifestResourceStream(
+                $"Hybrid.Speech.Phones.folds.{nameOrFile}.txt"
+            ) ?? throw new InvalidOperationException($"the fold {nameOrFile} is missing from Hybrid.Speech.dll");
             using var builtIn = new StreamReader(stream);
             return Read(nameOrFile, builtIn);
         }
-        if (!File.Exists(nameOrFile)) throw new FileNotFoundException($"there is no fold and no file named {nameOrFile}; folds are {string.Join(", ", BuiltIn)}");
+        if (!File.Exists(nameOrFile))
+            throw new FileNotFoundException(
+                $"there is no fold and no file named {nameOrFile}; folds are {string.Join(", ", BuiltIn)}"
+            );
         using var file = File.OpenText(nameOrFile);
         try
         {
@@ -60,10 +64,14 @@ public sealed class Fold
         for (var number = 1; text.ReadLine() is { } line; number++)
         {
             var fields = line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
-            if (fields.Length == 0 || line.StartsWith('#')) continue;
-            if (!targets.TryAdd(fields[0], fields.Length > 1 ? fields[^1] : null)) throw new FormatException($"line {number}: {fields[0]} occurs a second time");
+            if (fields.Length == 0 || line.StartsWith('#'))
+                continue;
+            if (!targets.TryAdd(fields[0], fields.Length > 1 ? fields[^1] : null))
+                throw new FormatException($"line {number}: {fields[0]} occurs a second time");
         }
-        return targets.Values.Any(target => target is not null) ? new Fold(name, targets) : throw new FormatException("no phone is left: a line is a phone and what it becomes");
+        return targets.Values.Any(target => target is not null)
+            ? new Fold(name, targets)
+            : throw new FormatException("no phone is left: a line is a phone and what it becomes");
     }
 
     /// <summary>Phones after folding.</summary>
@@ -71,7 +79,10 @@ public sealed class Fold
     public IReadOnlyList<string> Apply(IReadOnlyList<string> phones)
     {
         var unknown = phones.Where(phone => !targets.ContainsKey(phone)).Distinct().ToList();
-        if (unknown.Count > 0) throw new FormatException($"the fold {Name} says nothing of {string.Join(", ", unknown)}: add a line for each, alone if it does not count");
+        if (unknown.Count > 0)
+            throw new FormatException(
+                $"the fold {Name} says nothing of {string.Join(", ", unknown)}: add a line for each, alone if it does not count"
+            );
         return [.. phones.Select(phone => targets[phone]).OfType<string>()];
     }
 
@@ -85,10 +96,20 @@ public sealed class Fold
     public Evaluation Apply(Evaluation evaluation, PhoneInventory inventory)
     {
         int[] Folded(int[] labels) => Inventory.Labels(Apply([.. inventory.Names(labels)]));
-        return new Evaluation([.. evaluation.Utterances.Select(utterance =>
+        return new Evaluation([
+            .. evaluation.Utterances.Select(utterance =>
+            {
+                var (reference, hypothesis) = (Folded(utterance.Reference), Folded(utterance.Hypothesis));
+                return utterance with
+                {
+                    Reference = reference,
+                    Hypothesis = hypothesis,
+                    Alignment = EditDistance.Align(reference, hypothesis),
+                };
+            }),
+        ])
         {
-            var (reference, hypothesis) = (Folded(utterance.Reference), Folded(utterance.Hypothesis));
-            return utterance with { Reference = reference, Hypothesis = hypothesis, Alignment = EditDistance.Align(reference, hypothesis) };
-        })]) { Loss = evaluation.Loss };
+            Loss = evaluation.Loss,
+        };
     }
 }

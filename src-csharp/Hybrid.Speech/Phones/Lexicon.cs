@@ -10,7 +10,8 @@ public sealed class Lexicon
     private Lexicon(Dictionary<string, string[]> pronunciations) => this.pronunciations = pronunciations;
 
     /// <summary>The words of the built-in synthesiser.</summary>
-    public static Lexicon BuiltIn { get; } = new(WordList.All.ToDictionary(word => word.Spelling, word => word.Phones.ToArray()));
+    public static Lexicon BuiltIn { get; } =
+        new(WordList.All.ToDictionary(word => word.Spelling, word => word.Phones.ToArray()));
 
     /// <summary>How many words.</summary>
     public int Count => pronunciations.Count;
@@ -32,11 +33,17 @@ public sealed class Lexicon
         foreach (var line in File.ReadLines(path))
         {
             number++;
-            if (string.IsNullOrWhiteSpace(line) || line.StartsWith(";;;", StringComparison.Ordinal) || line[0] == '#') continue;
+            if (string.IsNullOrWhiteSpace(line) || line.StartsWith(";;;", StringComparison.Ordinal) || line[0] == '#')
+                continue;
             var (word, phones) = Split(line);
-            if (phones.Length == 0) throw new FormatException($"{path}, line {number}: {Quoted.Text(line)} has no pronunciation; a line is WORD PH PH or WORD,PH PH");
+            if (phones.Length == 0)
+                throw new FormatException(
+                    $"{path}, line {number}: {Quoted.Text(line)} has no pronunciation; a line is WORD PH PH or WORD,PH PH"
+                );
             if (phones.FirstOrDefault(phone => !inventory.TryGetIndex(phone, out _)) is { } unknown)
-                throw new FormatException($"{path}, line {number}: unknown phone {Quoted.Unless(unknown)}; known are {string.Join(" ", inventory.Symbols.Skip(1))}");
+                throw new FormatException(
+                    $"{path}, line {number}: unknown phone {Quoted.Unless(unknown)}; known are {string.Join(" ", inventory.Symbols.Skip(1))}"
+                );
             words.TryAdd(word, phones);
         }
         return words.Count > 0 ? new Lexicon(words) : throw new FormatException($"{path}: no pronunciations");
@@ -54,13 +61,20 @@ public sealed class Lexicon
     {
         // Words may contain commas in no known dictionary, phones never do.
         var comma = line.IndexOf(',');
-        var fields = comma > 0
-            ? [line[..comma].Trim(), .. line[(comma + 1)..].Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)]
-            : line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
-        if (fields.Length == 0) return ("", []);
+        var fields =
+            comma > 0
+                ?
+                [
+                    line[..comma].Trim(),
+                    .. line[(comma + 1)..].Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries),
+                ]
+                : line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
+        if (fields.Length == 0)
+            return ("", []);
         var word = fields[0].ToUpperInvariant();
         var variant = word.IndexOf('(');
-        if (variant > 0 && word[^1] == ')') word = word[..variant];
+        if (variant > 0 && word[^1] == ')')
+            word = word[..variant];
         var first = fields.Length > 1 && fields[1].All(char.IsAsciiDigit) ? 2 : 1;
         return (word, [.. fields.Skip(first).Select(phone => PhoneInventory.WithoutStress(phone.ToUpperInvariant()))]);
     }

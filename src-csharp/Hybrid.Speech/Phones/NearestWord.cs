@@ -5,7 +5,13 @@ namespace Hybrid.Speech;
 public sealed class NearestWord(IEnumerable<Lexicon> lexicons)
 {
     private readonly (int Length, string[] Words)[] byLength =
-        [.. lexicons.SelectMany(lexicon => lexicon.Words).Distinct().GroupBy(word => word.Length).Select(group => (group.Key, group.ToArray()))];
+    [
+        .. lexicons
+            .SelectMany(lexicon => lexicon.Words)
+            .Distinct()
+            .GroupBy(word => word.Length)
+            .Select(group => (group.Key, group.ToArray())),
+    ];
 
     /// <summary>
     /// The word at the smallest Levenshtein distance, the first in ordinal order of several; null where every word differs in
@@ -19,11 +25,14 @@ public sealed class NearestWord(IEnumerable<Lexicon> lexicons)
         // Words of other lengths are at least as far as the lengths are apart; so these come last, and most are never looked at.
         foreach (var (length, words) in byLength.OrderBy(group => Math.Abs(group.Length - word.Length)))
         {
-            if (Math.Abs(length - word.Length) > distance) break;
+            if (Math.Abs(length - word.Length) > distance)
+                break;
             foreach (var candidate in words)
             {
-                if (DistanceUpTo(distance, word, candidate) is not { } own) continue;
-                if (own < distance || nearest is null || string.CompareOrdinal(candidate, nearest) < 0) (nearest, distance) = (candidate, own);
+                if (DistanceUpTo(distance, word, candidate) is not { } own)
+                    continue;
+                if (own < distance || nearest is null || string.CompareOrdinal(candidate, nearest) < 0)
+                    (nearest, distance) = (candidate, own);
             }
         }
         return nearest;
@@ -33,7 +42,8 @@ public sealed class NearestWord(IEnumerable<Lexicon> lexicons)
     private static int? DistanceUpTo(int limit, string a, string b)
     {
         Span<int> row = b.Length < 128 ? stackalloc int[b.Length + 1] : new int[b.Length + 1];
-        for (var j = 0; j <= b.Length; j++) row[j] = j;
+        for (var j = 0; j <= b.Length; j++)
+            row[j] = j;
         for (var i = 1; i <= a.Length; i++)
         {
             var (diagonal, smallest) = (row[0], row[0] = i);
@@ -43,7 +53,8 @@ public sealed class NearestWord(IEnumerable<Lexicon> lexicons)
                 (diagonal, row[j]) = (row[j], cost);
                 smallest = Math.Min(smallest, cost);
             }
-            if (smallest > limit) return null;
+            if (smallest > limit)
+                return null;
         }
         return row[b.Length] <= limit ? row[b.Length] : null;
     }

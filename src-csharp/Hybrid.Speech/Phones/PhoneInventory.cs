@@ -18,13 +18,52 @@ public sealed class PhoneInventory
     // The order and the letters of CMU 11-785 homework 3.
     private static readonly (string Phone, char Letter)[] Homework =
     [
-        (Silence, '-'), ("NG", 'G'), ("F", 'f'), ("M", 'm'), ("AE", '@'), ("R", 'r'), ("UW", 'u'), ("N", 'n'), ("IY", 'i'), ("AW", 'W'),
-        ("V", 'v'), ("UH", 'U'), ("OW", 'o'), ("AA", 'a'), ("ER", 'R'), ("HH", 'h'), ("Z", 'z'), ("K", 'k'), ("CH", 'C'), ("W", 'w'),
-        ("EY", 'e'), ("ZH", 'Z'), ("T", 't'), ("EH", 'E'), ("Y", 'y'), ("AH", 'A'), ("B", 'b'), ("P", 'p'), ("TH", 'T'), ("DH", 'D'),
-        ("AO", 'c'), ("G", 'g'), ("L", 'l'), ("JH", 'j'), ("OY", 'O'), ("SH", 'S'), ("D", 'd'), ("AY", 'Y'), ("S", 's'), ("IH", 'I'),
+        (Silence, '-'),
+        ("NG", 'G'),
+        ("F", 'f'),
+        ("M", 'm'),
+        ("AE", '@'),
+        ("R", 'r'),
+        ("UW", 'u'),
+        ("N", 'n'),
+        ("IY", 'i'),
+        ("AW", 'W'),
+        ("V", 'v'),
+        ("UH", 'U'),
+        ("OW", 'o'),
+        ("AA", 'a'),
+        ("ER", 'R'),
+        ("HH", 'h'),
+        ("Z", 'z'),
+        ("K", 'k'),
+        ("CH", 'C'),
+        ("W", 'w'),
+        ("EY", 'e'),
+        ("ZH", 'Z'),
+        ("T", 't'),
+        ("EH", 'E'),
+        ("Y", 'y'),
+        ("AH", 'A'),
+        ("B", 'b'),
+        ("P", 'p'),
+        ("TH", 'T'),
+        ("DH", 'D'),
+        ("AO", 'c'),
+        ("G", 'g'),
+        ("L", 'l'),
+        ("JH", 'j'),
+        ("OY", 'O'),
+        ("SH", 'S'),
+        ("D", 'd'),
+        ("AY", 'Y'),
+        ("S", 's'),
+        ("IH", 'I'),
     ];
 
-    private static readonly FrozenDictionary<string, char> Letters = Homework.ToFrozenDictionary(pair => pair.Phone, pair => pair.Letter);
+    private static readonly FrozenDictionary<string, char> Letters = Homework.ToFrozenDictionary(
+        pair => pair.Phone,
+        pair => pair.Letter
+    );
 
     private readonly FrozenDictionary<string, int> indices;
 
@@ -34,8 +73,10 @@ public sealed class PhoneInventory
     public PhoneInventory(IEnumerable<string> phones)
     {
         Symbols = ["", .. phones];
-        if (Symbols.Skip(1).Any(string.IsNullOrWhiteSpace)) throw new ArgumentException("a phone has no name", nameof(phones));
-        if (Symbols.FirstOrDefault(phone => phone.Any(char.IsWhiteSpace)) is { } spaced) throw new ArgumentException($"phone {Quoted.Text(spaced)} has a space in its name", nameof(phones));
+        if (Symbols.Skip(1).Any(string.IsNullOrWhiteSpace))
+            throw new ArgumentException("a phone has no name", nameof(phones));
+        if (Symbols.FirstOrDefault(phone => phone.Any(char.IsWhiteSpace)) is { } spaced)
+            throw new ArgumentException($"phone {Quoted.Text(spaced)} has a space in its name", nameof(phones));
         if (Symbols.GroupBy(phone => phone).FirstOrDefault(group => group.Count() > 1) is { } twice)
             throw new ArgumentException($"phone {Quoted.Unless(twice.Key)} occurs twice", nameof(phones));
         indices = Symbols.Select((phone, i) => KeyValuePair.Create(phone, i)).ToFrozenDictionary();
@@ -57,9 +98,12 @@ public sealed class PhoneInventory
 
     /// <summary>The letter of a symbol in the output of CMU 11-785 homework 3.</summary>
     /// <exception cref="FormatException">The phone is none of <see cref="Arpabet"/>'s and has no letter.</exception>
-    public char Letter(int index) => index == 0 ? BlankLetter
+    public char Letter(int index) =>
+        index == 0 ? BlankLetter
         : Letters.TryGetValue(Symbols[index], out var letter) ? letter
-        : throw new FormatException($"phone {Symbols[index]} has no letter; those of CMUdict have: {string.Join(" ", Letters.Keys)}");
+        : throw new FormatException(
+            $"phone {Symbols[index]} has no letter; those of CMUdict have: {string.Join(" ", Letters.Keys)}"
+        );
 
     /// <summary>A phone of CMUdict without the digit of its stress.</summary>
     internal static string WithoutStress(string phone) => phone.TrimEnd('0', '1', '2');
@@ -73,7 +117,10 @@ public sealed class PhoneInventory
     {
         var list = phones.ToList();
         var unknown = list.Where(phone => !TryGetIndex(phone, out _)).Distinct().ToList();
-        if (unknown.Count > 0) throw new FormatException($"unknown phone{(unknown.Count > 1 ? "s" : "")} {string.Join(", ", unknown)}; known are {string.Join(" ", Symbols.Skip(1))}");
+        if (unknown.Count > 0)
+            throw new FormatException(
+                $"unknown phone{(unknown.Count > 1 ? "s" : "")} {string.Join(", ", unknown)}; known are {string.Join(" ", Symbols.Skip(1))}"
+            );
         return [.. list.Select(phone => indices[phone])];
     }
 }

@@ -17,14 +17,18 @@ public sealed class Pronouncer(IReadOnlyList<Lexicon> lexicons)
         foreach (var token in text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries))
         {
             var spelling = Normalize(token);
-            if (spelling.Length == 0) continue;
-            if (Find(spelling) is { } word) words.Add(word);
+            if (spelling.Length == 0)
+                continue;
+            if (Find(spelling) is { } word)
+                words.Add(word);
             else
             {
                 foreach (var part in spelling.Split('-', StringSplitOptions.RemoveEmptyEntries))
                 {
-                    if (Find(part) is { } known) words.Add(known);
-                    else missing.Add(part);
+                    if (Find(part) is { } known)
+                        words.Add(known);
+                    else
+                        missing.Add(part);
                 }
             }
         }
@@ -37,9 +41,12 @@ public sealed class Pronouncer(IReadOnlyList<Lexicon> lexicons)
         var kept = new StringBuilder(token.Length);
         foreach (var c in token.Normalize(NormalizationForm.FormC).ToUpperInvariant())
         {
-            if (char.IsLetterOrDigit(c) || c is '\'' or '-') kept.Append(c);
-            else if (c is '\u2019' or '\u2018') kept.Append('\'');
-            else if (c is '\u2010' or '\u2011') kept.Append('-');
+            if (char.IsLetterOrDigit(c) || c is '\'' or '-')
+                kept.Append(c);
+            else if (c is '\u2019' or '\u2018')
+                kept.Append('\'');
+            else if (c is '\u2010' or '\u2011')
+                kept.Append('-');
         }
         var word = kept.ToString().Trim('-');
         return word.Any(char.IsLetterOrDigit) ? word : "";
@@ -49,8 +56,9 @@ public sealed class Pronouncer(IReadOnlyList<Lexicon> lexicons)
     {
         // 'TIS is a word, 'HELLO' is one in quotation marks.
         foreach (var spelling in new[] { text, text.Trim('\'') })
-            foreach (var lexicon in lexicons)
-                if (lexicon.TryGet(spelling, out var phones)) return new Word(spelling, phones);
+        foreach (var lexicon in lexicons)
+            if (lexicon.TryGet(spelling, out var phones))
+                return new Word(spelling, phones);
         return null;
     }
 }

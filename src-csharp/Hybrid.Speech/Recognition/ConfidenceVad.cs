@@ -6,7 +6,7 @@ namespace Hybrid.Speech;
 /// Tells stretches with speech from those with other sound by how sure a network is of its phones: where it hears speech, the best
 /// symbol of most frames is nearly certain; what it takes for phones in noise is not.
 /// </summary>
-internal sealed class SpeechGate
+internal sealed class ConfidenceVad
 {
     /// <summary>How far to either side frames are counted: single phones are unsure in speech too, a second or two of them are not.</summary>
     public const double ReachSeconds = 1.5;
@@ -22,7 +22,7 @@ internal sealed class SpeechGate
     /// <param name="logProbs">What the network made of it.</param>
     /// <param name="reach">How many frames count before and behind the middle of a label.</param>
     /// <param name="least">In [0, 1]; nothing is left out at 0.</param>
-    public SpeechGate(LogProbs logProbs, int reach, double least)
+    public ConfidenceVad(LogProbs logProbs, int reach, double least)
     {
         (this.reach, this.least) = (reach, least);
         var frames = least > 0 ? logProbs.T : 0;
@@ -44,7 +44,8 @@ internal sealed class SpeechGate
     /// <param name="hypothesis">What a decoder found; the measure does not depend on which.</param>
     public Hypothesis Apply(Hypothesis hypothesis)
     {
-        if (least <= 0 || hypothesis.Labels.Count == 0) return hypothesis;
+        if (least <= 0 || hypothesis.Labels.Count == 0)
+            return hypothesis;
         return hypothesis with { Labels = [.. hypothesis.Labels.Where(IsSpeech)] };
 
         bool IsSpeech(LabelSpan label)

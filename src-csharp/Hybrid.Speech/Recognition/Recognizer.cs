@@ -17,31 +17,44 @@ public readonly record struct RecognizedPhone(string Phone, double StartSeconds,
 /// </param>
 /// <param name="LanguageModel">Weighted log probability of the phones themselves; 0 without a language model.</param>
 /// <param name="LengthBonus">What the phones' number adds.</param>
-public sealed record Reading(IReadOnlyList<RecognizedPhone> Phones, double LogProbability, double LanguageModel = 0, double LengthBonus = 0)
+public sealed record TimedHypothesis(
+    IReadOnlyList<RecognizedPhone> Phones,
+    double LogProbability,
+    double LanguageModel = 0,
+    double LengthBonus = 0
+)
 {
     /// <summary>By which readings are compared.</summary>
     public double Total => LogProbability + LanguageModel + LengthBonus;
 
     /// <summary>The phones as intervals, for files of results.</summary>
-    public IReadOnlyList<AlignedInterval> Intervals => [.. Phones.Select(phone => new AlignedInterval(phone.Phone, phone.StartSeconds, phone.EndSeconds, phone.Confidence))];
+    public IReadOnlyList<AlignedInterval> Intervals =>
+        [
+            .. Phones.Select(phone => new AlignedInterval(
+                phone.Phone,
+                phone.StartSeconds,
+                phone.EndSeconds,
+                phone.Confidence
+            )),
+        ];
 
     /// <summary>The names of the phones with spaces between.</summary>
     public override string ToString() => string.Join(' ', Phones.Select(phone => phone.Phone));
 }
 
 /// <summary>What was recognised in an utterance.</summary>
-/// <param name="Readings">The best first; at least one, and more where an n-best list was asked for.</param>
+/// <param name="Hypotheses">The best first; at least one, and more where an n-best list was asked for.</param>
 /// <param name="DurationSeconds">Length of the audio.</param>
-public sealed record Recognition(IReadOnlyList<Reading> Readings, double DurationSeconds)
+public sealed record RecognitionResult(IReadOnlyList<TimedHypothesis> Hypotheses, double DurationSeconds)
 {
     /// <summary>The phones of the best reading.</summary>
-    public IReadOnlyList<RecognizedPhone> Phones => Readings[0].Phones;
+    public IReadOnlyList<RecognizedPhone> Phones => Hypotheses[0].Phones;
 
-    /// <summary>The best reading's <see cref="Reading.LogProbability"/>.</summary>
-    public double LogProbability => Readings[0].LogProbability;
+    /// <summary>The best reading's <see cref="TimedHypothesis.LogProbability"/>.</summary>
+    public double LogProbability => Hypotheses[0].LogProbability;
 
     /// <summary>The best reading: the names of its phones with spaces between.</summary>
-    public override string ToString() => Readings[0].ToString();
+    public override string ToString() => Hypotheses[0].ToString();
 }
 
 /// <summary>
@@ -56,7 +69,9 @@ public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
 
     private readonly FeatureExtractor extractor = new(model.Features);
     private readonly GreedyDecoder greedy = new();
-    private readonly PrefixBeamSearchDecoder? search = model.LanguageModel is { } language ? new PrefixBeamSearchDecoder(language.Search()) : null;
+    private readonly PrefixBeamSearchDecoder? search = model.LanguageModel is { } language
+        ? new PrefixBeamSearchDecoder(language.Search())
+        : null;
     private readonly ConcurrentBag<Workspace> idle = [];
 
     /// <summary>The model.</summary>
@@ -81,10 +96,14 @@ public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
     /// How sure the network must be, on average over the phones within 1.5 s, for there to be speech at all: phones where it is less
     /// sure are left out, and scores stay those of all phones. As the model says; 0 keeps every phone.
     /// </summary>
-    public double LeastConfidence { get; init => field = SpeechModel.Probability(value); } = model.LeastConfidence;
+    public double MinConfidence
+    {
+        get;
+        init => field = SpeechModel.Probability(value);
+    } = model.MinConfidence;
 
     /// <summary>How recordings too long for the memory go through the network.</summary>
-    public Windows Windows { get; init; } = new();
+    public ChunkingOptions Chunking { get; init; } = new();
 
     /// <summary>A recogniser with the model that comes with Hybrid, <see cref="SpeechModel.Default"/>; one for all who ask.</summary>
     public static Recognizer Default => Shipped.Value;
@@ -100,11 +119,13 @@ public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
     /// <exception cref="ArgumentException">The audio's sample rate is outside 8000 to 48000.</exception>
     /// <exception cref="InvalidOperationException">The model takes features that are given, and no sound.</exception>
     /// <exception cref="OperationCanceledException">It was stopped.</exception>
-    public Recognition Recognize(AudioClip clip, CancellationToken cancellation = default) => Recognize(LogProbs(clip, cancellation), clip.DurationSeconds);
+    public RecognitionResult Recognize(AudioClip clip, CancellationToken cancellation = default) =>
+        Recognize(LogProbs(clip, cancellation), clip.DurationSeconds);
 
     /// <summary>Recognises samples in [-1, 1].</summary>
     /// <inheritdoc cref="Recognize(AudioClip, CancellationToken)"/>
-    public Recognition Recognize(float[] samples, int sampleRate, CancellationToken cancellation = default) => Recognize(new AudioClip(samples, sampleRate), cancellation);
+    public RecognitionResult Recognize(float[] samples, int sampleRate, CancellationToken cancellation = default) =>
+        Recognize(new AudioClip(samples, sampleRate), cancellation);
 
     /// <summary>Recognises a sound file without holding up the caller's thread.</summary>
     /// <param name="path">WAV or FLAC.</param>
@@ -112,7 +133,7 @@ public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
     /// <exception cref="AudioFormatException">The content is no audio that Hybrid knows; the message names file, place and remedy.</exception>
     /// <exception cref="IOException">The file is missing or cannot be read.</exception>
     /// <inheritdoc cref="Recognize(AudioClip, CancellationToken)" path="/exception"/>
-    public async Task<Recognition> RecognizeAsync(string path, CancellationToken cancellation = default)
+    public async Task<RecognitionResult> RecognizeAsync(string path, CancellationToken cancellation = default)
     {
         var clip = await AudioClip.ReadAsync(path, cancellation).ConfigureAwait(false);
         return await Task.Run(() => Recognize(clip, cancellation), cancellation).ConfigureAwait(false);
@@ -120,7 +141,7 @@ public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
 
     /// <summary>Recognises an utterance of a corpus: its sound, or the features that are given; what is said in it is not looked at.</summary>
     /// <inheritdoc cref="FeatureExtractor.Extract(Utterance)" path="/exception"/>
-    public Recognition Recognize(Utterance utterance)
+    public RecognitionResult Recognize(Utterance utterance)
     {
         var (logProbs, duration) = LogProbs(utterance);
         return Recognize(logProbs, duration);
@@ -131,12 +152,18 @@ public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
     /// <param name="computedBy">What they are; the model takes its own alone.</param>
     /// <param name="durationSeconds">Length of the sound that they stand for.</param>
     /// <exception cref="ArgumentException">They are other features than the model's, the message lists every difference; or the last frame is torn.</exception>
-    public Recognition Recognize(float[] features, FeaturePreset computedBy, double durationSeconds)
+    public RecognitionResult Recognize(float[] features, FeaturePreset computedBy, double durationSeconds)
     {
-        if (model.Features.Differences(computedBy) is { Count: > 0 } differences)
-            throw new ArgumentException($"these are not the features that the model takes: {string.Join("; ", differences)}", nameof(computedBy));
+        if (model.Features.DiffersFrom(computedBy) is { Count: > 0 } differences)
+            throw new ArgumentException(
+                $"these are not the features that the model takes: {string.Join("; ", differences)}",
+                nameof(computedBy)
+            );
         if (features.Length % model.Features.Width != 0)
-            throw new ArgumentException($"{features.Length} numbers are no frames of {model.Features.Width} features", nameof(features));
+            throw new ArgumentException(
+                $"{features.Length} numbers are no frames of {model.Features.Width} features",
+                nameof(features)
+            );
         return Recognize(LogProbs(features), durationSeconds);
     }
 
@@ -146,18 +173,34 @@ public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
     /// <param name="cancellation">Stops between utterances.</param>
     /// <param name="cache">Keeps features for the next time and for want of memory; null to hold all in memory.</param>
     /// <returns>The figures, and the utterances that could not be used.</returns>
-    public (Evaluation Evaluation, IReadOnlyList<LeftOut> LeftOut) Evaluate(IReadOnlyList<Utterance> utterances, IReadOnlyList<Lexicon>? lexicons = null, CancellationToken cancellation = default, FeatureCache? cache = null)
+    public (Evaluation Evaluation, IReadOnlyList<SkippedUtterance> Skipped) Evaluate(
+        IReadOnlyList<Utterance> utterances,
+        IReadOnlyList<Lexicon>? lexicons = null,
+        CancellationToken cancellation = default,
+        FeatureCache? cache = null
+    )
     {
         var pronouncer = new Pronouncer(lexicons is { Count: > 0 } ? lexicons : [Lexicon.BuiltIn]);
         var data = SpeechDataset.Load(utterances, extractor, model.Inventory, pronouncer, cancellation, cache);
-        return (Evaluation.Run(model.Network, data, EvaluationBatch, logProbs => Decode(logProbs)[0], new Workspace(team), cancellation), data.LeftOut);
+        return (
+            Evaluation.Run(
+                model.Network,
+                data,
+                EvaluationBatch,
+                logProbs => Decode(logProbs)[0],
+                new Workspace(team),
+                cancellation
+            ),
+            data.Skipped
+        );
     }
 
     /// <summary>The network's log probabilities, for decoders, aligners and pictures.</summary>
     /// <exception cref="ArgumentException">The audio's sample rate is outside 8000 to 48000.</exception>
     /// <exception cref="InvalidOperationException">The model takes features that are given, and no sound.</exception>
     /// <exception cref="OperationCanceledException">It was stopped.</exception>
-    public LogProbs LogProbs(AudioClip clip, CancellationToken cancellation = default) => LogProbs(extractor.Extract(clip), cancellation);
+    public LogProbs LogProbs(AudioClip clip, CancellationToken cancellation = default) =>
+        LogProbs(extractor.Extract(clip), cancellation);
 
     /// <summary>The network's log probabilities for an utterance of a corpus, and its length in seconds.</summary>
     /// <inheritdoc cref="FeatureExtractor.Extract(Utterance)" path="/exception"/>
@@ -170,9 +213,11 @@ public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
     private LogProbs LogProbs(float[] features, CancellationToken cancellation = default)
     {
         var frames = features.Length / model.Features.Width;
-        if (frames == 0) return Core.LogProbs.FromLogits([], 0, model.Inventory.Count);
-        if (!idle.TryTake(out var workspace)) workspace = new Workspace(team);
-        var logits = Windows.Forward(model.Network, features, frames, workspace, cancellation);
+        if (frames == 0)
+            return Core.LogProbs.FromLogits([], 0, model.Inventory.Count);
+        if (!idle.TryTake(out var workspace))
+            workspace = new Workspace(team);
+        var logits = Chunking.Forward(model.Network, features, frames, workspace, cancellation);
         idle.Add(workspace);
         return Core.LogProbs.FromLogits(logits, logits.Length / model.Inventory.Count, model.Inventory.Count);
     }
@@ -185,20 +230,26 @@ public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
             : search.Decode(logProbs) is { Count: > 0 } found ? found
             : [new Hypothesis([], double.NegativeInfinity)];
         var times = model.Times;
-        var reach = (int)Math.Round(SpeechGate.ReachSeconds / (times.Stride * times.HopSeconds));
-        return [.. all.Select(new SpeechGate(logProbs, reach, LeastConfidence).Apply)];
+        var reach = (int)Math.Round(ConfidenceVad.ReachSeconds / (times.Stride * times.HopSeconds));
+        return [.. all.Select(new ConfidenceVad(logProbs, reach, MinConfidence).Apply)];
     }
 
-    private Recognition Recognize(LogProbs logProbs, double durationSeconds)
+    private RecognitionResult Recognize(LogProbs logProbs, double durationSeconds)
     {
         var times = model.Times;
-        Reading Read(Hypothesis hypothesis) => new(
-            [.. hypothesis.Labels.Select(label =>
-            {
-                var (start, end) = times.Span(label.Start, label.End, durationSeconds);
-                return new RecognizedPhone(model.Inventory.Symbols[label.Symbol], start, end, label.Confidence);
-            })],
-            hypothesis.Acoustic, hypothesis.LanguageModel, hypothesis.LengthBonus);
-        return new Recognition([.. Decode(logProbs).Select(Read)], durationSeconds);
+        TimedHypothesis Read(Hypothesis hypothesis) =>
+            new(
+                [
+                    .. hypothesis.Labels.Select(label =>
+                    {
+                        var (start, end) = times.Span(label.Start, label.End, durationSeconds);
+                        return new RecognizedPhone(model.Inventory.Symbols[label.Symbol], start, end, label.Confidence);
+                    }),
+                ],
+                hypothesis.Acoustic,
+                hypothesis.LanguageModel,
+                hypothesis.LengthBonus
+            );
+        return new RecognitionResult([.. Decode(logProbs).Select(Read)], durationSeconds);
     }
 }

@@ -24,7 +24,10 @@ public static class Ctm
         {
             // A duration is that between rounded times, so that a label does not reach into the next one.
             var (start, end) = (Math.Round(label.StartSeconds, 4), Math.Round(label.EndSeconds, 4));
-            text.Append(CultureInfo.InvariantCulture, $"{name} 1 {start:F4} {end - start:F4} {NoSpaces(label.Label)} {label.Confidence:F4}\n");
+            text.Append(
+                CultureInfo.InvariantCulture,
+                $"{name} 1 {start:F4} {end - start:F4} {NoSpaces(label.Label)} {label.Confidence:F4}\n"
+            );
         }
         return text.ToString();
     }
@@ -36,15 +39,29 @@ public static class Ctm
         var lines = new List<CtmLine>();
         for (var number = 1; text.ReadLine() is { } line; number++)
         {
-            if (string.IsNullOrWhiteSpace(line) || line.StartsWith(";;", StringComparison.Ordinal)) continue;
+            if (string.IsNullOrWhiteSpace(line) || line.StartsWith(";;", StringComparison.Ordinal))
+                continue;
             var fields = line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
-            if (fields.Length is not (5 or 6)) throw new FormatException($"line {number}: {Core.Quoted.Text(line)} is not recording, channel, start, duration, label and perhaps confidence");
+            if (fields.Length is not (5 or 6))
+                throw new FormatException(
+                    $"line {number}: {Core.Quoted.Text(line)} is not recording, channel, start, duration, label and perhaps confidence"
+                );
             double Number(int i, double most) =>
-                double.TryParse(fields[i], NumberStyles.Float, CultureInfo.InvariantCulture, out var value) && value >= 0 && value <= most
+                double.TryParse(fields[i], NumberStyles.Float, CultureInfo.InvariantCulture, out var value)
+                && value >= 0
+                && value <= most
                     ? value
-                    : throw new FormatException($"line {number}: {fields[i]} is not a {(most == 1 ? "confidence in 0..1" : "time in seconds")}");
+                    : throw new FormatException(
+                        $"line {number}: {fields[i]} is not a {(most == 1 ? "confidence in 0..1" : "time in seconds")}"
+                    );
             var (start, duration) = (Number(2, 1e9), Number(3, 1e9));
-            lines.Add(new CtmLine(fields[0], fields[1], new AlignedInterval(fields[4], start, start + duration, fields.Length == 6 ? Number(5, 1) : 1)));
+            lines.Add(
+                new CtmLine(
+                    fields[0],
+                    fields[1],
+                    new AlignedInterval(fields[4], start, start + duration, fields.Length == 6 ? Number(5, 1) : 1)
+                )
+            );
         }
         return lines;
     }

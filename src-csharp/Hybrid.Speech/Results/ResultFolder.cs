@@ -16,8 +16,10 @@ public sealed class ResultFolder(string folder)
     {
         var root = Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)) + Path.DirectorySeparatorChar;
         var path = Path.GetFullPath(Path.Combine(root, name));
-        if (!path.StartsWith(root, StringComparison.Ordinal) || path.EndsWith(Path.DirectorySeparatorChar)) throw new FormatException($"its name leads out of {folder}");
-        if (!taken.Add(path)) throw new FormatException($"another input has the same name: its file, {path}, would be lost");
+        if (!path.StartsWith(root, StringComparison.Ordinal) || path.EndsWith(Path.DirectorySeparatorChar))
+            throw new FormatException($"its name leads out of {folder}");
+        if (!taken.Add(path))
+            throw new FormatException($"another input has the same name: its file, {path}, would be lost");
         return path;
     }
 

@@ -10,38 +10,44 @@ namespace Hybrid.Speech;
 /// <summary>Results as JSON: the same bytes through every door. Times are in seconds, rounded to a tenth of a millisecond.</summary>
 public static class ResultJson
 {
-    private static readonly JsonWriterOptions Options = new() { Indented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonWriterOptions Options = new()
+    {
+        Indented = true,
+        NewLine = "\n",
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
 
     /// <summary>
     /// Recognised files: an array of objects with file, duration and hypotheses, the best first: their scores, which are natural
     /// logarithms, and their phones.
     /// </summary>
-    public static string Recognitions(IEnumerable<(string File, Recognition Result)> results) => Write(json =>
-        WriteArray(json, null, results, item =>
-        {
-            json.WriteString("file", item.File);
-            json.WriteNumber("durationSeconds", Rounded(item.Result.DurationSeconds));
-            WriteArray(json, "hypotheses", item.Result.Readings, reading =>
+    public static string Recognitions(IEnumerable<(string File, RecognitionResult Result)> results) =>
+        Write(json => WriteArray(json, null, results, item =>
             {
-                WriteNumber(json, "logProbability", reading.LogProbability);
-                WriteNumber(json, "languageModel", reading.LanguageModel);
-                WriteNumber(json, "lengthBonus", reading.LengthBonus);
-                WriteNumber(json, "total", reading.Total);
-                WriteIntervals(json, "phones", "phone", reading.Intervals);
-            });
-        }));
+                json.WriteString("file", item.File);
+                json.WriteNumber("durationSeconds", Rounded(item.Result.DurationSeconds));
+                WriteArray(json, "hypotheses", item.Result.Hypotheses, reading =>
+                {
+                    WriteNumber(json, "logProbability", reading.LogProbability);
+                    WriteNumber(json, "languageModel", reading.LanguageModel);
+                    WriteNumber(json, "lengthBonus", reading.LengthBonus);
+                    WriteNumber(json, "total", reading.Total);
+                    WriteIntervals(json, "phones", "phone", reading.Intervals);
+                });
+            }));
 
     /// <summary>An alignment: an object with id, duration, log probability, words and phones.</summary>
-    public static string Alignment(Alignment alignment) => Write(json =>
-    {
-        json.WriteStartObject();
-        json.WriteString("id", alignment.Id);
-        json.WriteNumber("durationSeconds", Rounded(alignment.DurationSeconds));
-        WriteNumber(json, "logProbability", alignment.LogProbability);
-        WriteIntervals(json, "words", "word", alignment.Words);
-        WriteIntervals(json, "phones", "phone", alignment.Phones);
-        json.WriteEndObject();
-    });
+    public static string Alignment(Alignment alignment) =>
+        Write(json =>
+        {
+            json.WriteStartObject();
+            json.WriteString("id", alignment.Id);
+            json.WriteNumber("durationSeconds", Rounded(alignment.DurationSeconds));
+            WriteNumber(json, "logProbability", alignment.LogProbability);
+            WriteIntervals(json, "words", "word", alignment.Words);
+            WriteIntervals(json, "phones", "phone", alignment.Phones);
+            json.WriteEndObject();
+        });
 
     /// <summary>Reads what <see cref="Alignment"/> has written.</summary>
     /// <exception cref="FormatException">It is no such JSON, or its times make no sense; the message says where.</exception>
@@ -52,7 +58,13 @@ public static class ResultJson
             using var document = JsonDocument.Parse(json);
             var root = document.RootElement;
             var duration = Time(root, "durationSeconds", double.MaxValue);
-            return new Alignment(Text(root, "id"), duration, Intervals(root, "words", "word", duration), Intervals(root, "phones", "phone", duration), Number(root, "logProbability"));
+            return new Alignment(
+                Text(root, "id"),
+                duration,
+                Intervals(root, "words", "word", duration),
+                Intervals(root, "phones", "phone", duration),
+                Number(root, "logProbability")
+            );
         }
         // Asked for what is not there, or is something else, the document says so in one of three ways.
         catch (Exception error) when (error is JsonException or KeyNotFoundException or InvalidOperationException)
@@ -67,85 +79,93 @@ public static class ResultJson
     /// </summary>
     /// <param name="evaluation">What was measured.</param>
     /// <param name="inventory">The names of the symbols.</param>
-    /// <param name="leftOut">Utterances that could not be used.</param>
+    /// <param name="skipped">Utterances that could not be used.</param>
     /// <param name="fold">Gives the figures after folding too; null for none.</param>
     /// <exception cref="FormatException">The fold says nothing of a phone.</exception>
-    public static string Evaluation(Evaluation evaluation, PhoneInventory inventory, IReadOnlyList<LeftOut> leftOut, Fold? fold = null) => Write(json =>
-    {
-        json.WriteStartObject();
-        json.WriteNumber("utterances", evaluation.Utterances.Count);
-        WriteFigures(json, evaluation, "none");
-        WriteNumber(json, "loss", evaluation.Loss);
-        if (fold is not null)
+    public static string Evaluation(
+        Evaluation evaluation,
+        PhoneInventory inventory,
+        IReadOnlyList<SkippedUtterance> skipped,
+        Fold? fold = null
+    ) =>
+        Write(json =>
         {
-            json.WriteStartObject("folded");
-            WriteFigures(json, fold.Apply(evaluation, inventory), fold.Name);
+            json.WriteStartObject();
+            json.WriteNumber("utterances", evaluation.Utterances.Count);
+            WriteFigures(json, evaluation, "none");
+            WriteNumber(json, "loss", evaluation.Loss);
+            if (fold is not null)
+            {
+                json.WriteStartObject("folded");
+                WriteFigures(json, fold.Apply(evaluation, inventory), fold.Name);
+                json.WriteEndObject();
+            }
+            string? Name(int label) => label == ConfusionMatrix.None ? null : inventory.Symbols[label];
+            WriteArray(json, "confusions", evaluation.ConfusionMatrix().Errors, error =>
+            {
+                json.WriteString("reference", Name(error.Reference));
+                json.WriteString("hypothesis", Name(error.Hypothesis));
+                json.WriteNumber("count", error.Count);
+            });
+            WriteSkipped(json, "leftOut", skipped);
             json.WriteEndObject();
-        }
-        string? Name(int label) => label == ConfusionTable.None ? null : inventory.Symbols[label];
-        WriteArray(json, "confusions", evaluation.ConfusionTable().Errors, error =>
-        {
-            json.WriteString("reference", Name(error.Reference));
-            json.WriteString("hypothesis", Name(error.Hypothesis));
-            json.WriteNumber("count", error.Count);
         });
-        WriteLeftOut(json, "leftOut", leftOut);
-        json.WriteEndObject();
-    });
 
     /// <summary>Everything in a corpus that would hurt a training; lengths in seconds or hours, levels in dB (null for silence).</summary>
-    public static string Check(CorpusCheck check) => Write(json =>
-    {
-        json.WriteStartObject();
-        WriteArray(json, "splits", check.Splits, split =>
+    public static string Check(CorpusValidation check) =>
+        Write(json =>
         {
-            json.WriteString("name", split.Name);
-            json.WriteNumber("utterances", split.Utterances);
-            json.WriteNumber("usable", split.Usable);
-            json.WriteNumber("speakers", split.Speakers);
-            json.WriteNumber("hours", Rounded(split.Hours));
+            json.WriteStartObject();
+            WriteArray(json, "splits", check.Splits, split =>
+            {
+                json.WriteString("name", split.Name);
+                json.WriteNumber("utterances", split.Utterances);
+                json.WriteNumber("usable", split.Usable);
+                json.WriteNumber("speakers", split.Speakers);
+                json.WriteNumber("hours", Rounded(split.Hours));
+            });
+            json.WriteNumber("leftOut", check.Skipped);
+            WriteSkipped(json, "unusable", check.Unusable);
+            WriteArray(json, "unknownWords", check.UnknownWords, word =>
+            {
+                json.WriteString("word", word.Word);
+                json.WriteNumber("occurrences", word.Occurrences);
+                json.WriteString("nearest", word.Nearest);
+                WriteTexts(json, "utterances", word.Utterances);
+            });
+            WriteArray(json, "infeasible", check.Infeasible, utterance =>
+            {
+                json.WriteString("id", utterance.Id);
+                json.WriteNumber("framesNeeded", utterance.FramesNeeded);
+                json.WriteNumber("framesAvailable", utterance.FramesAvailable);
+            });
+            WriteArray(json, "duplicates", check.Duplicates, same =>
+            {
+                WriteTexts(json, "ids", same.Ids);
+                WriteTexts(json, "splits", same.Splits);
+            });
+            json.WriteString("outlierRule", CorpusValidation.OutlierRule);
+            WriteArray(json, "outliers", check.Outliers, outlier =>
+            {
+                var unit = outlier.Kind == OutlierKind.Length ? "Seconds" : "Decibels";
+                json.WriteString("id", outlier.Id);
+                WriteNumber(json, $"value{unit}", outlier.Value);
+                WriteNumber(json, $"median{unit}", outlier.Median);
+            });
+            WriteArray(json, "sharedSpeakers", check.SharedSpeakers, shared =>
+            {
+                json.WriteString("speaker", shared.Speaker);
+                WriteTexts(json, "splits", shared.Splits);
+            });
+            json.WriteEndObject();
         });
-        json.WriteNumber("leftOut", check.LeftOut);
-        WriteLeftOut(json, "unusable", check.Unusable);
-        WriteArray(json, "unknownWords", check.UnknownWords, word =>
-        {
-            json.WriteString("word", word.Word);
-            json.WriteNumber("occurrences", word.Occurrences);
-            json.WriteString("nearest", word.Nearest);
-            WriteTexts(json, "utterances", word.Utterances);
-        });
-        WriteArray(json, "infeasible", check.Infeasible, utterance =>
-        {
-            json.WriteString("id", utterance.Id);
-            json.WriteNumber("framesNeeded", utterance.FramesNeeded);
-            json.WriteNumber("framesAvailable", utterance.FramesAvailable);
-        });
-        WriteArray(json, "duplicates", check.Duplicates, same =>
-        {
-            WriteTexts(json, "ids", same.Ids);
-            WriteTexts(json, "splits", same.Splits);
-        });
-        json.WriteString("outlierRule", CorpusCheck.OutlierRule);
-        WriteArray(json, "outliers", check.Outliers, outlier =>
-        {
-            var unit = outlier.Kind == OutlierKind.Length ? "Seconds" : "Decibels";
-            json.WriteString("id", outlier.Id);
-            WriteNumber(json, $"value{unit}", outlier.Value);
-            WriteNumber(json, $"median{unit}", outlier.Median);
-        });
-        WriteArray(json, "sharedSpeakers", check.SharedSpeakers, shared =>
-        {
-            json.WriteString("speaker", shared.Speaker);
-            WriteTexts(json, "splits", shared.Splits);
-        });
-        json.WriteEndObject();
-    });
 
-    private static void WriteLeftOut(Utf8JsonWriter json, string name, IEnumerable<LeftOut> leftOut) => WriteArray(json, name, leftOut, left =>
-    {
-        json.WriteString("id", left.Id);
-        json.WriteString("reason", left.Reason);
-    });
+    private static void WriteSkipped(Utf8JsonWriter json, string name, IEnumerable<SkippedUtterance> skipped) =>
+        WriteArray(json, name, skipped, left =>
+        {
+            json.WriteString("id", left.Id);
+            json.WriteString("reason", left.Reason);
+        });
 
     private static void WriteFigures(Utf8JsonWriter json, Evaluation evaluation, string fold)
     {
@@ -158,9 +178,15 @@ public static class ResultJson
         json.WriteNumber("insertions", evaluation.Insertions);
     }
 
-    private static void WriteArray<TItem>(Utf8JsonWriter json, string? name, IEnumerable<TItem> items, Action<TItem> write)
+    private static void WriteArray<TItem>(
+        Utf8JsonWriter json,
+        string? name,
+        IEnumerable<TItem> items,
+        Action<TItem> write
+    )
     {
-        if (name is not null) json.WritePropertyName(name);
+        if (name is not null)
+            json.WritePropertyName(name);
         json.WriteStartArray();
         foreach (var item in items)
         {
@@ -174,12 +200,17 @@ public static class ResultJson
     private static void WriteTexts(Utf8JsonWriter json, string name, IEnumerable<string> texts)
     {
         json.WriteStartArray(name);
-        foreach (var text in texts) json.WriteStringValue(text);
+        foreach (var text in texts)
+            json.WriteStringValue(text);
         json.WriteEndArray();
     }
 
-    private static void WriteIntervals(Utf8JsonWriter json, string name, string label, IEnumerable<AlignedInterval> intervals) =>
-        WriteArray(json, name, intervals, interval =>
+    private static void WriteIntervals(
+        Utf8JsonWriter json,
+        string name,
+        string label,
+        IEnumerable<AlignedInterval> intervals
+    ) => WriteArray(json, name, intervals, interval =>
         {
             json.WriteString(label, interval.Label);
             json.WriteNumber("startSeconds", Rounded(interval.StartSeconds));
@@ -192,35 +223,60 @@ public static class ResultJson
         var (intervals, before) = (new List<AlignedInterval>(), 0.0);
         foreach (var element in root.GetProperty(name).EnumerateArray())
         {
-            var interval = new AlignedInterval(Text(element, label), Time(element, "startSeconds", duration), Time(element, "endSeconds", duration), Number(element, "confidence"));
-            if (interval.StartSeconds < before || interval.EndSeconds < interval.StartSeconds || interval.Confidence is not (>= 0 and <= 1))
-                throw new FormatException(string.Create(CultureInfo.InvariantCulture, $"{name}[{intervals.Count}] runs from {interval.StartSeconds} to {interval.EndSeconds} with confidence {interval.Confidence}, behind {before}"));
+            var interval = new AlignedInterval(
+                Text(element, label),
+                Time(element, "startSeconds", duration),
+                Time(element, "endSeconds", duration),
+                Number(element, "confidence")
+            );
+            if (
+                interval.StartSeconds < before
+                || interval.EndSeconds < interval.StartSeconds
+                || interval.Confidence is not (>= 0 and <= 1)
+            )
+                throw new FormatException(
+                    string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"{name}[{intervals.Count}] runs from {interval.StartSeconds} to {interval.EndSeconds} with confidence {interval.Confidence}, behind {before}"
+                    )
+                );
             intervals.Add(interval);
             before = interval.EndSeconds;
         }
         return [.. intervals];
     }
 
-    private static string Text(JsonElement element, string name) => element.GetProperty(name).GetString() ?? throw new FormatException($"{name} is null");
+    private static string Text(JsonElement element, string name) =>
+        element.GetProperty(name).GetString() ?? throw new FormatException($"{name} is null");
 
     // Null stands for negative infinity, which JSON lacks.
-    private static double Number(JsonElement element, string name) => element.GetProperty(name) is { ValueKind: not JsonValueKind.Null } value ? value.GetDouble() : double.NegativeInfinity;
+    private static double Number(JsonElement element, string name) =>
+        element.GetProperty(name) is { ValueKind: not JsonValueKind.Null } value
+            ? value.GetDouble()
+            : double.NegativeInfinity;
 
     private static double Time(JsonElement element, string name, double most) =>
-        Number(element, name) is >= 0 and var value && value <= most ? value : throw new FormatException(string.Create(CultureInfo.InvariantCulture, $"{name} is {Number(element, name)}, must be 0 to {most}"));
+        Number(element, name) is >= 0 and var value && value <= most
+            ? value
+            : throw new FormatException(
+                string.Create(CultureInfo.InvariantCulture, $"{name} is {Number(element, name)}, must be 0 to {most}")
+            );
 
     private static string Write(Action<Utf8JsonWriter> write)
     {
         var buffer = new ArrayBufferWriter<byte>();
-        using (var json = new Utf8JsonWriter(buffer, Options)) write(json);
+        using (var json = new Utf8JsonWriter(buffer, Options))
+            write(json);
         return Encoding.UTF8.GetString(buffer.WrittenSpan);
     }
 
     // JSON has no NaN and no infinity; a figure that does not exist is null.
     private static void WriteNumber(Utf8JsonWriter json, string name, double value)
     {
-        if (double.IsFinite(value)) json.WriteNumber(name, Rounded(value));
-        else json.WriteNull(name);
+        if (double.IsFinite(value))
+            json.WriteNumber(name, Rounded(value));
+        else
+            json.WriteNull(name);
     }
 
     private static double Rounded(double value) => Math.Round(value, 4);

@@ -21,27 +21,45 @@ public sealed record TextGrid(double EndSeconds, IReadOnlyList<TextGridTier> Tie
     public static TextGrid Of(Alignment alignment)
     {
         var phones = Tier("phones", alignment.Phones, alignment.DurationSeconds);
-        return new TextGrid(alignment.DurationSeconds, alignment.Words.Count > 0 ? [Tier("words", alignment.Words, alignment.DurationSeconds), phones] : [phones]);
+        return new TextGrid(
+            alignment.DurationSeconds,
+            alignment.Words.Count > 0 ? [Tier("words", alignment.Words, alignment.DurationSeconds), phones] : [phones]
+        );
     }
 
     /// <summary>A tier for each reading of a recognition: phones, phones 2 and so on.</summary>
-    public static TextGrid Of(Recognition recognition) => new(recognition.DurationSeconds,
-        [.. recognition.Readings.Select((reading, i) => Tier(i == 0 ? "phones" : string.Create(CultureInfo.InvariantCulture, $"phones {i + 1}"), reading.Intervals, recognition.DurationSeconds))]);
+    public static TextGrid Of(RecognitionResult recognition) =>
+        new(
+            recognition.DurationSeconds,
+            [
+                .. recognition.Hypotheses.Select(
+                    (reading, i) =>
+                        Tier(
+                            i == 0 ? "phones" : string.Create(CultureInfo.InvariantCulture, $"phones {i + 1}"),
+                            reading.Intervals,
+                            recognition.DurationSeconds
+                        )
+                ),
+            ]
+        );
 
     /// <summary>The text of a file.</summary>
     /// <param name="shortForm">Values alone, one a line, instead of names with values.</param>
     public string Write(bool shortForm = false)
     {
         var text = new StringBuilder("File type = \"ooTextFile\"\nObject class = \"TextGrid\"\n\n");
-        void Line(int indent, string name, string value) => text.Append(shortForm ? "" : new string(' ', indent) + name).Append(value).Append('\n');
+        void Line(int indent, string name, string value) =>
+            text.Append(shortForm ? "" : new string(' ', indent) + name).Append(value).Append('\n');
         Line(0, "xmin = ", "0");
         Line(0, "xmax = ", Number(EndSeconds));
         text.Append(shortForm ? "<exists>\n" : "tiers? <exists>\n");
         Line(0, "size = ", Tiers.Count.ToString(CultureInfo.InvariantCulture));
-        if (!shortForm) text.Append("item []:\n");
+        if (!shortForm)
+            text.Append("item []:\n");
         foreach (var (t, tier) in Tiers.Index())
         {
-            if (!shortForm) text.Append(CultureInfo.InvariantCulture, $"    item [{t + 1}]:\n");
+            if (!shortForm)
+                text.Append(CultureInfo.InvariantCulture, $"    item [{t + 1}]:\n");
             Line(8, "class = ", "\"IntervalTier\"");
             Line(8, "name = ", Quoted(tier.Name));
             Line(8, "xmin = ", "0");
@@ -49,7 +67,8 @@ public sealed record TextGrid(double EndSeconds, IReadOnlyList<TextGridTier> Tie
             Line(8, "intervals: size = ", tier.Intervals.Count.ToString(CultureInfo.InvariantCulture));
             foreach (var (i, interval) in tier.Intervals.Index())
             {
-                if (!shortForm) text.Append(CultureInfo.InvariantCulture, $"        intervals [{i + 1}]:\n");
+                if (!shortForm)
+                    text.Append(CultureInfo.InvariantCulture, $"        intervals [{i + 1}]:\n");
                 Line(12, "xmin = ", Number(interval.StartSeconds));
                 Line(12, "xmax = ", Number(interval.EndSeconds));
                 Line(12, "text = ", Quoted(interval.Text));
@@ -68,11 +87,13 @@ public sealed record TextGrid(double EndSeconds, IReadOnlyList<TextGridTier> Tie
         var end = 0.0;
         foreach (var interval in intervals)
         {
-            if (interval.StartSeconds > end) filled.Add(new TextGridInterval(end, interval.StartSeconds, ""));
+            if (interval.StartSeconds > end)
+                filled.Add(new TextGridInterval(end, interval.StartSeconds, ""));
             filled.Add(new TextGridInterval(interval.StartSeconds, interval.EndSeconds, interval.Label));
             end = interval.EndSeconds;
         }
-        if (duration > end || filled.Count == 0) filled.Add(new TextGridInterval(end, duration, ""));
+        if (duration > end || filled.Count == 0)
+            filled.Add(new TextGridInterval(end, duration, ""));
         return new TextGridTier(name, filled);
     }
 
@@ -110,7 +131,10 @@ public sealed record TextGrid(double EndSeconds, IReadOnlyList<TextGridTier> Tie
                 for (var i = 0; i < intervals.Length; i++)
                 {
                     var (from, to) = (Value("xmin of an interval"), Value("xmax of an interval"));
-                    Require(to >= from, string.Create(CultureInfo.InvariantCulture, $"an interval runs from {from} to {to}"));
+                    Require(
+                        to >= from,
+                        string.Create(CultureInfo.InvariantCulture, $"an interval runs from {from} to {to}")
+                    );
                     intervals[i] = new TextGridInterval(from, to, Text("the text of an interval"));
                 }
                 tiers[t] = new TextGridTier(name, intervals);
@@ -120,7 +144,8 @@ public sealed record TextGrid(double EndSeconds, IReadOnlyList<TextGridTier> Tie
 
         private void Require(bool condition, string otherwise)
         {
-            if (condition) return;
+            if (condition)
+                return;
             var line = text.AsSpan(0, Math.Min(position, text.Length)).Count('\n') + 1;
             throw new FormatException(string.Create(CultureInfo.InvariantCulture, $"line {line}: {otherwise}"));
         }
@@ -128,14 +153,22 @@ public sealed record TextGrid(double EndSeconds, IReadOnlyList<TextGridTier> Tie
         private int Count(string what)
         {
             var value = Value(what);
-            Require(value >= 0 && value <= mostItems && value == Math.Floor(value), string.Create(CultureInfo.InvariantCulture, $"{what} is {value}"));
+            Require(
+                value >= 0 && value <= mostItems && value == Math.Floor(value),
+                string.Create(CultureInfo.InvariantCulture, $"{what} is {value}")
+            );
             return (int)value;
         }
 
         private double Value(string what)
         {
             var word = Next();
-            Require(word is not null && double.TryParse(word, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) && double.IsFinite(number), $"{what} is missing");
+            Require(
+                word is not null
+                    && double.TryParse(word, NumberStyles.Float, CultureInfo.InvariantCulture, out var number)
+                    && double.IsFinite(number),
+                $"{what} is missing"
+            );
             return double.Parse(word!, NumberStyles.Float, CultureInfo.InvariantCulture);
         }
 
@@ -159,16 +192,20 @@ public sealed record TextGrid(double EndSeconds, IReadOnlyList<TextGridTier> Tie
             while (position < text.Length)
             {
                 var c = text[position];
-                if (c == '"') return Quoted();
+                if (c == '"')
+                    return Quoted();
                 var startsWord = position == 0 || char.IsWhiteSpace(text[position - 1]);
                 if (startsWord && (char.IsAsciiDigit(c) || c is '-' or '+'))
                 {
                     var begin = position;
-                    while (position < text.Length && !char.IsWhiteSpace(text[position])) position++;
+                    while (position < text.Length && !char.IsWhiteSpace(text[position]))
+                        position++;
                     return text[begin..position];
                 }
-                if (c == '!') position = text.IndexOf('\n', position) is var end and >= 0 ? end : text.Length;
-                else position++;
+                if (c == '!')
+                    position = text.IndexOf('\n', position) is var end and >= 0 ? end : text.Length;
+                else
+                    position++;
             }
             return null;
         }
@@ -178,8 +215,10 @@ public sealed record TextGrid(double EndSeconds, IReadOnlyList<TextGridTier> Tie
             var content = new StringBuilder("\"");
             for (position++; position < text.Length; position++)
             {
-                if (text[position] != '"') content.Append(text[position]);
-                else if (position + 1 < text.Length && text[position + 1] == '"') content.Append(text[position++]);
+                if (text[position] != '"')
+                    content.Append(text[position]);
+                else if (position + 1 < text.Length && text[position + 1] == '"')
+                    content.Append(text[position++]);
                 else
                 {
                     position++;

@@ -9,7 +9,11 @@ internal static class Articulation
 
     // Time constants of formant transitions in seconds: from 10 % to 90 % of the way takes 4.4 of them. The tongue is slow
     // where nothing stops it and quick where it strikes.
-    private const double GlideMove = 0.018, VowelMove = 0.014, BreathMove = 0.012, FrictionMove = 0.011, ClosureMove = 0.010;
+    private const double GlideMove = 0.018,
+        VowelMove = 0.014,
+        BreathMove = 0.012,
+        FrictionMove = 0.011,
+        ClosureMove = 0.010;
 
     /// <summary>Time constant of the slide inside a diphthong, as a share of its length.</summary>
     private const double DiphthongMove = 0.12;
@@ -18,7 +22,8 @@ internal static class Articulation
     private const double DiphthongMiddle = 0.52;
 
     // Levels of breath noise in decibels: in a vowel's neighborhood, and when the breath only escapes before a pause.
-    private const double BreathLevel = -20, EscapingBreathLevel = -28;
+    private const double BreathLevel = -20,
+        EscapingBreathLevel = -28;
 
     /// <summary>What a burst loses before another obstruent, which holds the breath back, in decibels.</summary>
     private const double HeldBurst = -5;
@@ -35,6 +40,7 @@ internal static class Articulation
     private static readonly Bandwidths open = new(70, 100, 160);
     private static readonly Bandwidths nasal = new(80, 180, 220);
     private static readonly Bandwidths constricted = new(90, 140, 220);
+
     // An open glottis drains the resonances, the lowest most.
     private static readonly Bandwidths breathing = new(220, 160, 220);
 
@@ -55,27 +61,37 @@ internal static class Articulation
 
     /// <summary>One phone in the mouth of one speaker between its two neighbors.</summary>
     private readonly struct PhoneSpeaker(
-        TimedPhone phone, PhoneTarget previous, PhoneTarget next, SpeakerVoice voice, RandomStream draw)
+        TimedPhone phone,
+        PhoneTarget previous,
+        PhoneTarget next,
+        SpeakerVoice voice,
+        RandomStream draw
+    )
     {
         private PhoneTarget Target => phone.Target;
 
-        public IEnumerable<Gesture> Gestures() => Target.Manner switch
-        {
-            Manner.Silence => [Silence()],
-            Manner.Vowel => Target.Onset == Target.Offset ? [Monophthong()] : Diphthong(),
-            Manner.Glide => [Glide()],
-            Manner.Nasal => [Nasal()],
-            Manner.Fricative => [Fricative()],
-            Manner.Aspirate => [Aspirate()],
-            Manner.Stop => Stop(),
-            Manner.Affricate => Affricate(),
-            _ => throw new InvalidOperationException($"No gestures for the manner {Target.Manner}."),
-        };
+        public IEnumerable<Gesture> Gestures() =>
+            Target.Manner switch
+            {
+                Manner.Silence => [Silence()],
+                Manner.Vowel => Target.Onset == Target.Offset ? [Monophthong()] : Diphthong(),
+                Manner.Glide => [Glide()],
+                Manner.Nasal => [Nasal()],
+                Manner.Fricative => [Fricative()],
+                Manner.Aspirate => [Aspirate()],
+                Manner.Stop => Stop(),
+                Manner.Affricate => Affricate(),
+                _ => throw new InvalidOperationException($"No gestures for the manner {Target.Manner}."),
+            };
 
-        private Gesture Silence() => Part(0, phone.Hold, Target.Onset, VowelMove) with
-        {
-            TonguePull = Target.TonguePull, JawPull = Target.TonguePull, FadeIn = 0.008, FadeOut = 0.004,
-        };
+        private Gesture Silence() =>
+            Part(0, phone.Hold, Target.Onset, VowelMove) with
+            {
+                TonguePull = Target.TonguePull,
+                JawPull = Target.TonguePull,
+                FadeIn = 0.008,
+                FadeOut = 0.004,
+            };
 
         private Gesture Monophthong() => Sonorant(0, phone.Hold, Reduced(Target.Onset), VowelMove);
 
@@ -85,83 +101,130 @@ internal static class Articulation
             var slide = DiphthongMove * phone.Hold / SamplesPerSecond;
             return
             [
-                Sonorant(0, middle, Target.Onset, VowelMove) with { MoveOut = slide },
-                Sonorant(middle, phone.Hold, Target.Offset, VowelMove) with { MoveIn = slide },
+                Sonorant(0, middle, Target.Onset, VowelMove) with
+                {
+                    MoveOut = slide,
+                },
+                Sonorant(middle, phone.Hold, Target.Offset, VowelMove) with
+                {
+                    MoveIn = slide,
+                },
             ];
         }
 
         private Gesture Glide() => Sonorant(0, phone.Hold, Target.Onset, GlideMove) with { JawPull = 1.2 };
 
-        private Gesture Nasal() => Sonorant(0, phone.Hold, Target.Onset, ClosureMove) with
-        {
-            Bandwidths = nasal, JawPull = 2, NasalZeroHertz = Target.NasalZeroHertz * voice.VocalTractScale,
-            FadeIn = 0.004, FadeOut = 0.004,
-        };
+        private Gesture Nasal() =>
+            Sonorant(0, phone.Hold, Target.Onset, ClosureMove) with
+            {
+                Bandwidths = nasal,
+                JawPull = 2,
+                NasalZeroHertz = Target.NasalZeroHertz * voice.VocalTractScale,
+                FadeIn = 0.004,
+                FadeOut = 0.004,
+            };
 
         private Gesture Fricative() => Friction(0, phone.Hold, 0) with { FadeIn = 0.008, FadeOut = 0.007 };
 
-        private Gesture Aspirate() => Breath(0, phone.Hold, BreathLevel) with
-        {
-            TonguePull = Target.TonguePull, JawPull = Target.TonguePull, FadeIn = 0.010,
-        };
+        private Gesture Aspirate() =>
+            Breath(0, phone.Hold, BreathLevel) with
+            {
+                TonguePull = Target.TonguePull,
+                JawPull = Target.TonguePull,
+                FadeIn = 0.010,
+            };
 
         private IEnumerable<Gesture> Stop()
         {
             yield return Closure();
             var burstEnd = phone.Hold + phone.Release;
             var burst = Friction(phone.Hold, burstEnd, next.IsObstruent ? HeldBurst : 0);
-            yield return burst with { Voicing = 0.5 * burst.Voicing, FadeIn = 0.0006, FadeOut = 0.003, JawPull = 0.7 };
-            if (phone.Aspiration == 0) yield break;
+            yield return burst with
+            {
+                Voicing = 0.5 * burst.Voicing,
+                FadeIn = 0.0006,
+                FadeOut = 0.003,
+                JawPull = 0.7,
+            };
+            if (phone.Aspiration == 0)
+                yield break;
             // During the aspiration the mouth is already on its way to the vowel.
-            var breath = Breath(burstEnd, phone.End - phone.Start, next.Manner == Manner.Silence ? EscapingBreathLevel : BreathLevel);
-            yield return breath with { TonguePull = 0.25 * Target.TonguePull };
+            var breath = Breath(
+                burstEnd,
+                phone.End - phone.Start,
+                next.Manner == Manner.Silence ? EscapingBreathLevel : BreathLevel
+            );
+            yield return breath with
+            {
+                TonguePull = 0.25 * Target.TonguePull,
+            };
         }
 
         private Gesture[] Affricate() =>
-        [
-            Closure(),
-            Friction(phone.Hold, phone.Hold + phone.Release, 0) with { FadeIn = 0.0015, FadeOut = 0.006 },
-        ];
+            [Closure(), Friction(phone.Hold, phone.Hold + phone.Release, 0) with { FadeIn = 0.0015, FadeOut = 0.006 }];
 
-        private Gesture Closure() => Part(0, phone.Hold, Target.Onset, ClosureMove) with
-        {
-            Bandwidths = constricted, TonguePull = Target.TonguePull, JawPull = 2,
-            Voicing = Voicing(), TiltDecibels = Target.TiltDecibels, FadeIn = 0.0025, FadeOut = 0.0015,
-        };
+        private Gesture Closure() =>
+            Part(0, phone.Hold, Target.Onset, ClosureMove) with
+            {
+                Bandwidths = constricted,
+                TonguePull = Target.TonguePull,
+                JawPull = 2,
+                Voicing = Voicing(),
+                TiltDecibels = Target.TiltDecibels,
+                FadeIn = 0.0025,
+                FadeOut = 0.0015,
+            };
 
-        private Gesture Friction(int from, int to, double decibels) => Part(from, to, Target.Onset, FrictionMove) with
-        {
-            Bandwidths = Target.IsVoiced ? constricted : breathing, TonguePull = Target.TonguePull, JawPull = 1.6,
-            Voicing = Voicing(), TiltDecibels = Target.TiltDecibels,
-            Noise = voice.Own(Target.Phone, Target.Noise!), Frication = Decibels.ToAmplitude(
-                Target.NoiseDecibels!.Value + voice.FricationDecibels + decibels + draw.Uniform(-FrictionVariation, FrictionVariation)),
-        };
+        private Gesture Friction(int from, int to, double decibels) =>
+            Part(from, to, Target.Onset, FrictionMove) with
+            {
+                Bandwidths = Target.IsVoiced ? constricted : breathing,
+                TonguePull = Target.TonguePull,
+                JawPull = 1.6,
+                Voicing = Voicing(),
+                TiltDecibels = Target.TiltDecibels,
+                Noise = voice.Own(Target.Phone, Target.Noise!),
+                Frication = Decibels.ToAmplitude(
+                    Target.NoiseDecibels!.Value
+                        + voice.FricationDecibels
+                        + decibels
+                        + draw.Uniform(-FrictionVariation, FrictionVariation)
+                ),
+            };
 
-        private Gesture Breath(int from, int to, double decibels) => Part(from, to, Target.Onset, BreathMove) with
-        {
-            Bandwidths = breathing, JawPull = 0.3, Aspiration = Decibels.ToAmplitude(decibels + voice.FricationDecibels),
-            FadeIn = 0.003, FadeOut = 0.005,
-        };
+        private Gesture Breath(int from, int to, double decibels) =>
+            Part(from, to, Target.Onset, BreathMove) with
+            {
+                Bandwidths = breathing,
+                JawPull = 0.3,
+                Aspiration = Decibels.ToAmplitude(decibels + voice.FricationDecibels),
+                FadeIn = 0.003,
+                FadeOut = 0.005,
+            };
 
-        private Gesture Sonorant(int from, int to, Formants formants, double move) => Part(from, to, formants, move) with
-        {
-            TonguePull = Target.TonguePull, Voicing = Voicing(), TiltDecibels = Target.TiltDecibels,
-            // The voice dies away slowly before a pause and starts softly after one.
-            FadeIn = previous.Manner == Manner.Silence ? 0.007 : 0.004,
-            FadeOut = next.Manner == Manner.Silence ? 0.015 : 0.004,
-        };
+        private Gesture Sonorant(int from, int to, Formants formants, double move) =>
+            Part(from, to, formants, move) with
+            {
+                TonguePull = Target.TonguePull,
+                Voicing = Voicing(),
+                TiltDecibels = Target.TiltDecibels,
+                // The voice dies away slowly before a pause and starts softly after one.
+                FadeIn = previous.Manner == Manner.Silence ? 0.007 : 0.004,
+                FadeOut = next.Manner == Manner.Silence ? 0.015 : 0.004,
+            };
 
-        private Gesture Part(int from, int to, Formants formants, double move) => new()
-        {
-            Start = (phone.Start + from) / SamplesPerSecond,
-            End = (phone.Start + to) / SamplesPerSecond,
-            Formants = voice.Own(Target.Phone, formants).Times(Token(), Token(), Token()),
-            Bandwidths = open,
-            MoveIn = move * voice.CoarticulationScale,
-            MoveOut = move * voice.CoarticulationScale,
-            FadeIn = 0.004,
-            FadeOut = 0.004,
-        };
+        private Gesture Part(int from, int to, Formants formants, double move) =>
+            new()
+            {
+                Start = (phone.Start + from) / SamplesPerSecond,
+                End = (phone.Start + to) / SamplesPerSecond,
+                Formants = voice.Own(Target.Phone, formants).Times(Token(), Token(), Token()),
+                Bandwidths = open,
+                MoveIn = move * voice.CoarticulationScale,
+                MoveOut = move * voice.CoarticulationScale,
+                FadeIn = 0.004,
+                FadeOut = 0.004,
+            };
 
         private Formants Reduced(Formants formants) =>
             phone.IsAccented ? formants : formants.Towards(PhoneTargets.Neutral, Reduction);

@@ -13,7 +13,8 @@ internal struct ControlFrame
     public double PitchHertz;
 
     /// <summary>Amplitudes of the voice and of the breath at the larynx.</summary>
-    public double Voicing, Aspiration;
+    public double Voicing,
+        Aspiration;
 
     /// <summary>Loss of the voice at 3 kHz in decibels.</summary>
     public double TiltDecibels;
@@ -22,10 +23,15 @@ internal struct ControlFrame
     public double NasalZeroHertz;
 
     /// <summary>Centers and bandwidths of the two noise resonances in hertz.</summary>
-    public double Peak1Hertz, Width1Hertz, Peak2Hertz, Width2Hertz;
+    public double Peak1Hertz,
+        Width1Hertz,
+        Peak2Hertz,
+        Width2Hertz;
 
     /// <summary>Amplitudes of the two noise resonances and of the flat noise.</summary>
-    public double Peak1Gain, Peak2Gain, FlatGain;
+    public double Peak1Gain,
+        Peak2Gain,
+        FlatGain;
 }
 
 /// <summary>
@@ -61,7 +67,8 @@ internal static class ControlTrack
         for (var i = 0; i < frames.Length; i++)
         {
             var time = (double)i * FrameSamples / SpokenUtterance.SampleRate;
-            while (gestures[first].End < time - ReachSeconds) first++;
+            while (gestures[first].End < time - ReachSeconds)
+                first++;
             frames[i].PitchHertz = pitch.At(time);
             PlaceFormants(ref frames[i], gestures, first, time);
             MixSources(ref frames[i], gestures, first, time, voice);
@@ -71,11 +78,17 @@ internal static class ControlTrack
 
     private static void PlaceFormants(ref ControlFrame frame, List<Gesture> gestures, int first, double time)
     {
-        Mean f1 = default, f2 = default, f3 = default, b1 = default, b2 = default, b3 = default;
+        Mean f1 = default,
+            f2 = default,
+            f3 = default,
+            b1 = default,
+            b2 = default,
+            b3 = default;
         for (var g = first; g < gestures.Count && gestures[g].Start < time + ReachSeconds; g++)
         {
             var gesture = gestures[g];
-            var moved = Logistic((time - gesture.Start) / gesture.MoveIn) * Logistic((gesture.End - time) / gesture.MoveOut);
+            var moved =
+                Logistic((time - gesture.Start) / gesture.MoveIn) * Logistic((gesture.End - time) / gesture.MoveOut);
             var jaw = moved * gesture.JawPull;
             var tongue = moved * gesture.TonguePull;
             f1.AddLog(gesture.Formants.F1, jaw);
@@ -89,15 +102,31 @@ internal static class ControlTrack
         frame.Bandwidths = new Bandwidths(b1.ValueOfLogs, b2.ValueOfLogs, b3.ValueOfLogs);
     }
 
-    private static void MixSources(ref ControlFrame frame, List<Gesture> gestures, int first, double time, SpeakerVoice voice)
+    private static void MixSources(
+        ref ControlFrame frame,
+        List<Gesture> gestures,
+        int first,
+        double time,
+        SpeakerVoice voice
+    )
     {
-        Mean voicing = default, aspiration = default, tilt = default, zero = default;
-        Mean peak1 = default, width1 = default, gain1 = default, peak2 = default, width2 = default, gain2 = default, flat = default;
+        Mean voicing = default,
+            aspiration = default,
+            tilt = default,
+            zero = default;
+        Mean peak1 = default,
+            width1 = default,
+            gain1 = default,
+            peak2 = default,
+            width2 = default,
+            gain2 = default,
+            flat = default;
         var nasalPole = NasalPoleHertz * voice.VocalTractScale;
         for (var g = first; g < gestures.Count && gestures[g].Start < time + ReachSeconds; g++)
         {
             var gesture = gestures[g];
-            var faded = Logistic((time - gesture.Start) / gesture.FadeIn) * Logistic((gesture.End - time) / gesture.FadeOut);
+            var faded =
+                Logistic((time - gesture.Start) / gesture.FadeIn) * Logistic((gesture.End - time) / gesture.FadeOut);
             voicing.Add(gesture.Voicing, faded);
             aspiration.Add(gesture.Aspiration, faded);
             tilt.Add(gesture.TiltDecibels, faded);
@@ -126,7 +155,8 @@ internal static class ControlTrack
     /// <summary>A weighted average in the making.</summary>
     private struct Mean
     {
-        private double sum, weight;
+        private double sum,
+            weight;
 
         public readonly double Value => sum / weight;
 

@@ -12,7 +12,11 @@ namespace Hybrid.Speech;
 /// </remarks>
 internal sealed class GlottalSource(SpeakerVoice voice, RandomStream random)
 {
-    private double phase, flow, tilted, periodFactor = 1, strength = 1;
+    private double phase,
+        flow,
+        tilted,
+        periodFactor = 1,
+        strength = 1;
 
     /// <summary>Whether the vocal folds are apart at the last sample; breath noise is strongest then.</summary>
     public bool IsOpen => phase < voice.OpenQuotient;

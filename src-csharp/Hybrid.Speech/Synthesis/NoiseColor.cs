@@ -12,7 +12,14 @@ namespace Hybrid.Speech;
 /// <param name="Level2">Its level in decibels.</param>
 /// <param name="FlatLevel">Level of the unfiltered part in decibels.</param>
 internal sealed record NoiseColor(
-    double Peak1, double Width1, double Level1, double Peak2, double Width2, double Level2, double FlatLevel)
+    double Peak1,
+    double Width1,
+    double Level1,
+    double Peak2,
+    double Width2,
+    double Level2,
+    double FlatLevel
+)
 {
     /// <summary>Stands in <see cref="Peak1"/> for "the frequency of F2".</summary>
     public const double AtF2 = 0;
@@ -25,17 +32,19 @@ internal sealed record NoiseColor(
 
     // Where the constriction is; the shorter the cavity in front of it, the higher its resonances.
     //                                                          peak1 width1 level1 peak2 width2 level2 flat
-    public static readonly NoiseColor Lips = new(                 700,   700,    0,  1900,  1600,   -9, -24);
-    public static readonly NoiseColor LipAndTeeth = new(         1400,  1400,   -6,  7000,  3500,   -2,  -8);
-    public static readonly NoiseColor Teeth = new(               3600,  2500,    0,  5500,  3000,   -4, -16);
-    public static readonly NoiseColor TongueTip = new(           3900,  1400,    0,  5800,  2200,   -3, -22);
-    public static readonly NoiseColor Ridge = new(               5200,  1100,    0,  6800,  1600,    0, -30);
-    public static readonly NoiseColor Palate = new(              2750,   500,    0,  4000,  1500,   -5, -32);
-    public static readonly NoiseColor TongueBack = new(          AtF2,   350,    2,  4500,  1800,  -14, -28);
+    public static readonly NoiseColor Lips = new(700, 700, 0, 1900, 1600, -9, -24);
+    public static readonly NoiseColor LipAndTeeth = new(1400, 1400, -6, 7000, 3500, -2, -8);
+    public static readonly NoiseColor Teeth = new(3600, 2500, 0, 5500, 3000, -4, -16);
+    public static readonly NoiseColor TongueTip = new(3900, 1400, 0, 5800, 2200, -3, -22);
+    public static readonly NoiseColor Ridge = new(5200, 1100, 0, 6800, 1600, 0, -30);
+    public static readonly NoiseColor Palate = new(2750, 500, 0, 4000, 1500, -5, -32);
+    public static readonly NoiseColor TongueBack = new(AtF2, 350, 2, 4500, 1800, -14, -28);
 
     /// <summary>The color in a tract whose resonances are higher by a factor.</summary>
-    public NoiseColor Scaled(double factor) => this with
-    {
-        Peak1 = Math.Min(Peak1 * factor, HighestPeak), Peak2 = Math.Min(Peak2 * factor, HighestPeak),
-    };
+    public NoiseColor Scaled(double factor) =>
+        this with
+        {
+            Peak1 = Math.Min(Peak1 * factor, HighestPeak),
+            Peak2 = Math.Min(Peak2 * factor, HighestPeak),
+        };
 }

@@ -36,11 +36,14 @@ internal sealed class PitchContour
         foreach (var (center, height) in hills)
         {
             var distance = Math.Abs(time - center) / HillSeconds;
-            if (distance < 1) semitones += height * 0.5 * (1 + Math.Cos(Math.PI * distance));
+            if (distance < 1)
+                semitones += height * 0.5 * (1 + Math.Cos(Math.PI * distance));
         }
         // Slow quasi-random drift, "flutter": Klatt and Klatt (JASA 1990), equation 1.
         var t = time + flutterPhase;
-        var flutter = (Math.Sin(2 * Math.PI * 12.7 * t) + Math.Sin(2 * Math.PI * 7.1 * t) + Math.Sin(2 * Math.PI * 4.7 * t)) * 0.004;
+        var flutter =
+            (Math.Sin(2 * Math.PI * 12.7 * t) + Math.Sin(2 * Math.PI * 7.1 * t) + Math.Sin(2 * Math.PI * 4.7 * t))
+            * 0.004;
         return voice.PitchHertz * (1 + flutter) * Math.Pow(2, semitones / 12);
     }
 }

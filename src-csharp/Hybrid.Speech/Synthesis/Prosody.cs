@@ -10,7 +10,13 @@ namespace Hybrid.Speech;
 /// <param name="Aspiration">Samples of the breath after the burst.</param>
 /// <param name="IsAccented">Whether the phone is the accented vowel of its word.</param>
 internal readonly record struct TimedPhone(
-    PhoneTarget Target, int Start, int Hold, int Release, int Aspiration, bool IsAccented)
+    PhoneTarget Target,
+    int Start,
+    int Hold,
+    int Release,
+    int Aspiration,
+    bool IsAccented
+)
 {
     /// <summary>First sample after the phone.</summary>
     public int End => Start + Hold + Release + Aspiration;
@@ -27,7 +33,13 @@ internal static class Prosody
     private const double ShortestShare = 0.45;
 
     /// <summary>A phone as the duration rules see it.</summary>
-    private readonly record struct PlacedPhone(PhoneTarget Target, int WordIndex, bool IsAccented, bool EndsPhrase, bool InCluster);
+    private readonly record struct PlacedPhone(
+        PhoneTarget Target,
+        int WordIndex,
+        bool IsAccented,
+        bool EndsPhrase,
+        bool InCluster
+    );
 
     /// <summary>The phones of a sentence in time, with pauses at both ends and sometimes between words.</summary>
     public static List<TimedPhone> Plan(IReadOnlyList<Word> sentence, SpeakerVoice voice, CounterRandom random)
@@ -42,9 +54,16 @@ internal static class Prosody
             var (hold, release, aspiration) = Durations(placed, i);
             var factor = phone.Target.Manner == Manner.Silence ? draw.Uniform(0.55, 1.6) : Factor(phone, voice, draw);
             // A burst hardly depends on the speed of speech.
-            timed.Add(new TimedPhone(
-                phone.Target, start, Samples(hold * factor), Samples(release * Math.Sqrt(factor)), Samples(aspiration * factor),
-                phone.IsAccented));
+            timed.Add(
+                new TimedPhone(
+                    phone.Target,
+                    start,
+                    Samples(hold * factor),
+                    Samples(release * Math.Sqrt(factor)),
+                    Samples(aspiration * factor),
+                    phone.IsAccented
+                )
+            );
             start = timed[^1].End;
         }
         return timed;
@@ -65,7 +84,8 @@ internal static class Prosody
                 var inCluster = IsConsonant(targets, p) && (IsConsonant(targets, p - 1) || IsConsonant(targets, p + 1));
                 placed.Add(new PlacedPhone(targets[p], w, p == accented, pauseFollows && p >= lastVowel, inCluster));
             }
-            if (pauseFollows) placed.Add(pause);
+            if (pauseFollows)
+                placed.Add(pause);
         }
         return placed;
     }
@@ -75,7 +95,9 @@ internal static class Prosody
     /// </summary>
     private static int AccentedVowel(PhoneTarget[] targets)
     {
-        var full = Array.FindIndex(targets, target => target.Manner == Manner.Vowel && target.Phone is not ("AH" or "ER" or "IH"));
+        var full = Array.FindIndex(targets, target =>
+            target.Manner == Manner.Vowel && target.Phone is not ("AH" or "ER" or "IH")
+        );
         return full >= 0 ? full : Array.FindIndex(targets, target => target.Manner == Manner.Vowel);
     }
 
@@ -85,9 +107,12 @@ internal static class Prosody
     private static double Factor(PlacedPhone phone, SpeakerVoice voice, RandomStream draw)
     {
         var factor = Math.Exp(DurationVariation * draw.Normal()) / voice.SpeakingRate;
-        if (phone.Target.Manner == Manner.Vowel) factor *= phone.IsAccented ? 1.15 : 0.9;
-        if (phone.InCluster) factor *= 0.85;
-        if (phone.EndsPhrase) factor *= 1.3;
+        if (phone.Target.Manner == Manner.Vowel)
+            factor *= phone.IsAccented ? 1.15 : 0.9;
+        if (phone.InCluster)
+            factor *= 0.85;
+        if (phone.EndsPhrase)
+            factor *= 1.3;
         return Math.Max(factor, ShortestShare);
     }
 
@@ -95,7 +120,8 @@ internal static class Prosody
     private static (double Hold, double Release, double Aspiration) Durations(List<PlacedPhone> placed, int index)
     {
         var target = placed[index].Target;
-        if (target.AspirationMilliseconds == 0) return (target.HoldMilliseconds, target.ReleaseMilliseconds, 0);
+        if (target.AspirationMilliseconds == 0)
+            return (target.HoldMilliseconds, target.ReleaseMilliseconds, 0);
 
         var before = placed[index - 1];
         var after = placed[index + 1];
@@ -103,12 +129,15 @@ internal static class Prosody
         var followsS = before.Target.Phone == "S" && before.WordIndex == placed[index].WordIndex;
         var share = after.Target.Manner switch
         {
-            Manner.Vowel or Manner.Glide => followsS ? 0.2 : after.IsAccented || after.Target.Manner == Manner.Glide ? 1 : 0.6,
+            Manner.Vowel or Manner.Glide => followsS ? 0.2
+            : after.IsAccented || after.Target.Manner == Manner.Glide ? 1
+            : 0.6,
             Manner.Silence => 0.8,
             _ => 0.2,
         };
         return (target.HoldMilliseconds, target.ReleaseMilliseconds, target.AspirationMilliseconds * share);
     }
 
-    private static int Samples(double milliseconds) => (int)Math.Round(milliseconds * SpokenUtterance.SampleRate / 1000);
+    private static int Samples(double milliseconds) =>
+        (int)Math.Round(milliseconds * SpokenUtterance.SampleRate / 1000);
 }

@@ -39,9 +39,14 @@ internal readonly record struct ResonatorCoefficients(double Gain, double Near, 
 /// <remarks>Between two stable settings the glide is stable: in the plane of (near, far) stable filters fill a triangle.</remarks>
 internal struct Resonator
 {
-    private double gain, near, far;
-    private double gainStep, nearStep, farStep;
-    private double last, secondLast;
+    private double gain,
+        near,
+        far;
+    private double gainStep,
+        nearStep,
+        farStep;
+    private double last,
+        secondLast;
 
     /// <summary>Sets the resonance at once.</summary>
     public void Set(ResonatorCoefficients coefficients)

@@ -18,10 +18,14 @@ public sealed class SentenceMaker
     {
         ArgumentNullException.ThrowIfNull(words);
         this.words = [.. words.DistinctBy(word => word.Spelling)];
-        if (this.words.Length < 2) throw new ArgumentException("A vocabulary needs at least two different words.", nameof(words));
+        if (this.words.Length < 2)
+            throw new ArgumentException("A vocabulary needs at least two different words.", nameof(words));
         wordsByPhone =
         [
-            .. this.words.SelectMany(word => word.Phones).Distinct().Order(StringComparer.Ordinal)
+            .. this
+                .words.SelectMany(word => word.Phones)
+                .Distinct()
+                .Order(StringComparer.Ordinal)
                 .Select(phone => this.words.Where(word => word.Phones.Contains(phone)).ToArray()),
         ];
     }
@@ -40,7 +44,8 @@ public sealed class SentenceMaker
         while (sentence.Count < count)
         {
             var word = Draw(draw);
-            if (sentence.Count == 0 || sentence[^1].Spelling != word.Spelling) sentence.Add(word);
+            if (sentence.Count == 0 || sentence[^1].Spelling != word.Spelling)
+                sentence.Add(word);
         }
         return sentence;
     }
@@ -55,7 +60,12 @@ public sealed class SentenceMaker
     /// <param name="taken">Sentences that must not come again, as words separated by spaces; the new ones are added.</param>
     /// <exception cref="InvalidOperationException">The vocabulary is too small for that many different sentences.</exception>
     public IReadOnlyList<IReadOnlyList<Word>> Sentences(
-        CounterRandom random, int count, int minWords, int maxWords, ISet<string> taken)
+        CounterRandom random,
+        int count,
+        int minWords,
+        int maxWords,
+        ISet<string> taken
+    )
     {
         ArgumentOutOfRangeException.ThrowIfNegative(count);
         ArgumentNullException.ThrowIfNull(taken);
@@ -72,7 +82,8 @@ public sealed class SentenceMaker
             else if (++failures == Patience)
             {
                 throw new InvalidOperationException(
-                    $"{words.Length} words do not give {count} new sentences of {minWords} to {maxWords} words; found {sentences.Count}.");
+                    $"{words.Length} words do not give {count} new sentences of {minWords} to {maxWords} words; found {sentences.Count}."
+                );
             }
         }
         return sentences;

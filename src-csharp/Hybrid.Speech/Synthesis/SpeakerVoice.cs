@@ -94,10 +94,10 @@ public sealed record SpeakerVoice
         };
     }
 
-    /// <summary>All mistakes in the settings, each as a sentence with name, range and value seen; empty when there are none.</summary>
+    /// <summary>All problems in the settings, each as a sentence with name, range and value seen; empty when there are none.</summary>
     public IReadOnlyList<string> Validate()
     {
-        var mistakes = new List<string>();
+        var problems = new List<string>();
         Check(nameof(PitchHertz), PitchHertz, 50, 400);
         Check(nameof(PitchRangeSemitones), PitchRangeSemitones, 0, 24);
         Check(nameof(VocalTractScale), VocalTractScale, 0.7, 1.4);
@@ -113,12 +113,12 @@ public sealed record SpeakerVoice
         Check(nameof(PauseProbability), PauseProbability, 0, 1);
         Check(nameof(LevelDecibels), LevelDecibels, -60, -10);
         Check(nameof(BackgroundDecibels), BackgroundDecibels, -120, 0);
-        return mistakes;
+        return problems;
 
         void Check(string name, double value, double low, double high)
         {
             if (!(value >= low && value <= high))
-                mistakes.Add(FormattableString.Invariant($"{name} must be between {low} and {high}, but is {value}."));
+                problems.Add(FormattableString.Invariant($"{name} must be between {low} and {high}, but is {value}."));
         }
     }
 
@@ -130,7 +130,9 @@ public sealed record SpeakerVoice
     }
 
     /// <summary>The speaker's own noise color for a phone of the table.</summary>
-    internal NoiseColor Own(string phone, NoiseColor color) => color.Scaled(Habit(Habits.Fork(phone).Fork("noise").Stream()));
+    internal NoiseColor Own(string phone, NoiseColor color) =>
+        color.Scaled(Habit(Habits.Fork(phone).Fork("noise").Stream()));
 
-    private double Habit(RandomStream habit) => VocalTractScale * Math.Exp(FormantVariation * Math.Clamp(habit.Normal(), -2, 2));
+    private double Habit(RandomStream habit) =>
+        VocalTractScale * Math.Exp(FormantVariation * Math.Clamp(habit.Normal(), -2, 2));
 }

@@ -21,7 +21,11 @@ public readonly record struct PhoneSegment(string Phone, double StartSeconds, do
 /// <param name="Segments">The phones and pauses with their times, without gaps from 0 to the end of the audio.</param>
 /// <param name="Samples">The audio: mono, <see cref="SampleRate"/> samples per second, between -1 and 1.</param>
 public sealed record SpokenUtterance(
-    string Text, IReadOnlyList<string> Phones, IReadOnlyList<PhoneSegment> Segments, float[] Samples)
+    string Text,
+    IReadOnlyList<string> Phones,
+    IReadOnlyList<PhoneSegment> Segments,
+    float[] Samples
+)
 {
     /// <summary>Samples per second of all synthesized speech.</summary>
     public const int SampleRate = 16000;

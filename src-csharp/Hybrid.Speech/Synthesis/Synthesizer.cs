@@ -32,19 +32,25 @@ public static class Synthesizer
 
         var speech = new double[phones[^1].End];
         new VocalTract(voice, random.Fork("sound")).Speak(frames, speech);
-        AddBackground(speech, Decibels.ToAmplitude(voice.BackgroundDecibels) * RootMeanSquare(speech), random.Fork("background"));
+        AddBackground(
+            speech,
+            Decibels.ToAmplitude(voice.BackgroundDecibels) * RootMeanSquare(speech),
+            random.Fork("background")
+        );
         return new SpokenUtterance(
             string.Join(' ', sentence.Select(word => word.Spelling)),
             [.. sentence.SelectMany(word => word.Phones)],
             [.. phones.Select(phone => new PhoneSegment(phone.Target.Phone, Seconds(phone.Start), Seconds(phone.End)))],
-            AtLevel(speech, voice.LevelDecibels));
+            AtLevel(speech, voice.LevelDecibels)
+        );
     }
 
     private static void Check(IReadOnlyList<Word> sentence, SpeakerVoice voice)
     {
         ArgumentNullException.ThrowIfNull(sentence);
         ArgumentNullException.ThrowIfNull(voice);
-        if (sentence.Count == 0) throw new ArgumentException("A sentence needs at least one word.", nameof(sentence));
+        if (sentence.Count == 0)
+            throw new ArgumentException("A sentence needs at least one word.", nameof(sentence));
         foreach (var word in sentence)
         {
             if (word.Phones is not { Count: > 0 })
@@ -55,17 +61,22 @@ public static class Synthesizer
                 {
                     throw new ArgumentException(
                         $"The word \"{word.Spelling}\" has the phone \"{phone}\"; known are {string.Join(' ', PhoneTargets.Phones)}.",
-                        nameof(sentence));
+                        nameof(sentence)
+                    );
                 }
             }
         }
-        if (voice.Validate() is { Count: > 0 } mistakes)
-            throw new ArgumentException($"The voice \"{voice.Name}\" cannot speak: {string.Join(' ', mistakes)}", nameof(voice));
+        if (voice.Validate() is { Count: > 0 } problems)
+            throw new ArgumentException(
+                $"The voice \"{voice.Name}\" cannot speak: {string.Join(' ', problems)}",
+                nameof(voice)
+            );
     }
 
     private static double Seconds(int sample) => (double)sample / SpokenUtterance.SampleRate;
 
-    private static double RootMeanSquare(double[] speech) => Math.Sqrt(speech.Sum(sample => sample * sample) / speech.Length);
+    private static double RootMeanSquare(double[] speech) =>
+        Math.Sqrt(speech.Sum(sample => sample * sample) / speech.Length);
 
     /// <summary>Adds the hiss and hum of a room: steady noise that falls towards high frequencies.</summary>
     private static void AddBackground(double[] speech, double level, CounterRandom random)

@@ -20,7 +20,8 @@ public static class SyntheticCorpus
     /// <summary>The fewest speakers: one for each split.</summary>
     public const int FewestSpeakers = 3;
 
-    private const int FewestWords = 2, MostWords = 6;
+    private const int FewestWords = 2,
+        MostWords = 6;
 
     private static readonly FeatureExtractor HomeworkFeatures = new(new FeaturePreset());
 
@@ -35,13 +36,40 @@ public static class SyntheticCorpus
     /// <returns>The corpus as it reads back.</returns>
     /// <exception cref="ArgumentOutOfRangeException">Too few speakers, or fewer utterances than speakers.</exception>
     /// <exception cref="IOException">A file cannot be written.</exception>
-    public static Corpus Write(string folder, int utterances, int speakers, ulong seed = 0, IProgress<double>? progress = null, CancellationToken cancellation = default, SyntheticLayout layout = SyntheticLayout.Manifest)
+    public static Corpus Write(
+        string folder,
+        int utterances,
+        int speakers,
+        ulong seed = 0,
+        IProgress<double>? progress = null,
+        CancellationToken cancellation = default,
+        SyntheticLayout layout = SyntheticLayout.Manifest
+    )
     {
-        if (speakers < FewestSpeakers) throw new ArgumentOutOfRangeException(nameof(speakers), speakers, $"a corpus needs at least {FewestSpeakers} speakers, one each for train, dev and test");
-        if (utterances < speakers) throw new ArgumentOutOfRangeException(nameof(utterances), utterances, $"{speakers} speakers need at least as many utterances");
+        if (speakers < FewestSpeakers)
+            throw new ArgumentOutOfRangeException(
+                nameof(speakers),
+                speakers,
+                $"a corpus needs at least {FewestSpeakers} speakers, one each for train, dev and test"
+            );
+        if (utterances < speakers)
+            throw new ArgumentOutOfRangeException(
+                nameof(utterances),
+                utterances,
+                $"{speakers} speakers need at least as many utterances"
+            );
         var random = new CounterRandom(seed).Fork("synthetic corpus");
-        var voices = Enumerable.Range(0, speakers).Select(i => SpeakerVoice.Random($"speaker{i:D3}", random.Fork("voices").Fork((ulong)i))).ToArray();
-        var sentences = new SentenceMaker(WordList.All).Sentences(random.Fork("sentences"), utterances, FewestWords, MostWords, new HashSet<string>());
+        var voices = Enumerable
+            .Range(0, speakers)
+            .Select(i => SpeakerVoice.Random($"speaker{i:D3}", random.Fork("voices").Fork((ulong)i)))
+            .ToArray();
+        var sentences = new SentenceMaker(WordList.All).Sentences(
+            random.Fork("sentences"),
+            utterances,
+            FewestWords,
+            MostWords,
+            new HashSet<string>()
+        );
 
         var lines = new string[utterances];
         var done = 0;
@@ -50,15 +78,18 @@ public static class SyntheticCorpus
             var voice = voices[i % speakers];
             var spoken = Synthesizer.Speak(sentences[i], voice, random.Fork("speech").Fork((ulong)i));
             var (id, split) = ($"{voice.Name}-{i:D4}", Split(i % speakers, speakers));
-            if (layout == SyntheticLayout.Manifest) lines[i] = WriteSound(folder, id, voice.Name, split, spoken);
-            else WriteArrays(folder, id, split, spoken);
+            if (layout == SyntheticLayout.Manifest)
+                lines[i] = WriteSound(folder, id, voice.Name, split, spoken);
+            else
+                WriteArrays(folder, id, split, spoken);
             progress?.Report((double)Interlocked.Increment(ref done) / utterances);
         });
         if (layout == SyntheticLayout.Manifest)
             AtomicFile.Write(Path.Combine(folder, Corpus.ManifestName), stream =>
             {
                 using var writer = new StreamWriter(stream, leaveOpen: true);
-                foreach (var line in lines) writer.Write(line + "\n");
+                foreach (var line in lines)
+                    writer.Write(line + "\n");
             });
         return Corpus.Read(folder);
     }
@@ -66,7 +97,9 @@ public static class SyntheticCorpus
     private static string Split(int speaker, int speakers)
     {
         var held = Math.Max(1, speakers / 10);
-        return speaker < held ? "test" : speaker < 2 * held ? "dev" : "train";
+        return speaker < held ? "test"
+            : speaker < 2 * held ? "dev"
+            : "train";
     }
 
     private static string WriteSound(string folder, string id, string speaker, string split, SpokenUtterance spoken)
@@ -83,7 +116,8 @@ public static class SyntheticCorpus
         string[] phones = [Hw3p2Layout.Begin, .. spoken.Segments.Select(segment => segment.Phone), Hw3p2Layout.End];
         var coefficients = HomeworkFeatures.Preset.Coefficients;
         Write(Hw3p2Layout.Features, NpyArray.FromSingles(features, features.Length / coefficients, coefficients));
-        if (split != "test") Write(Hw3p2Layout.Transcripts, NpyArray.FromStrings(phones, phones.Length));
+        if (split != "test")
+            Write(Hw3p2Layout.Transcripts, NpyArray.FromStrings(phones, phones.Length));
 
         void Write(string kind, NpyArray array)
         {

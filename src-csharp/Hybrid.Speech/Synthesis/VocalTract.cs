@@ -16,7 +16,9 @@ namespace Hybrid.Speech;
 internal sealed class VocalTract
 {
     /// <summary>Resonances above F3 hardly move; a uniform tube of 17 cm has one every 1000 Hz.</summary>
-    private const double FourthFormant = 3500, FormantSpacing = 1000, HighestFormant = 7700;
+    private const double FourthFormant = 3500,
+        FormantSpacing = 1000,
+        HighestFormant = 7700;
 
     /// <summary>Bandwidth of the nasal formant and antiformant in hertz; they must be equal to cancel when the nose is shut.</summary>
     private const double NasalBandwidth = 120;
@@ -28,9 +30,16 @@ internal sealed class VocalTract
     private readonly CounterRandom noise;
     private readonly double breathiness;
     private readonly Resonator[] high;
-    private Resonator nasalPole, nasalZero, first, second, third, peak1, peak2;
+    private Resonator nasalPole,
+        nasalZero,
+        first,
+        second,
+        third,
+        peak1,
+        peak2;
     private ulong noisePlace;
-    private double lastFriction, secondLastFriction;
+    private double lastFriction,
+        secondLastFriction;
 
     /// <summary>The vocal tract of a speaker, shut.</summary>
     public VocalTract(SpeakerVoice voice, CounterRandom random)
@@ -44,7 +53,8 @@ internal sealed class VocalTract
         var spacing = FormantSpacing * voice.VocalTractScale;
         var fourth = FourthFormant * voice.VocalTractScale;
         high = new Resonator[1 + (int)((HighestFormant - fourth) / spacing)];
-        for (var i = 0; i < high.Length; i++) high[i].Set(Formant(fourth + i * spacing, 180 + 60 * i));
+        for (var i = 0; i < high.Length; i++)
+            high[i].Set(Formant(fourth + i * spacing, 180 + 60 * i));
     }
 
     /// <summary>Sends the sources through the resonators under the control of frames.</summary>
@@ -57,7 +67,11 @@ internal sealed class VocalTract
         {
             var from = i * ControlTrack.FrameSamples;
             GlideTo(in frames[i + 1]);
-            SpeakFrame(in frames[i], in frames[i + 1], speech[from..Math.Min(from + ControlTrack.FrameSamples, speech.Length)]);
+            SpeakFrame(
+                in frames[i],
+                in frames[i + 1],
+                speech[from..Math.Min(from + ControlTrack.FrameSamples, speech.Length)]
+            );
         }
     }
 
@@ -83,17 +97,21 @@ internal sealed class VocalTract
             var voicing = Slide(now.Voicing, later.Voicing, share);
             var aspiration = Slide(now.Aspiration, later.Aspiration, share);
 
-            var pulse = voicing * glottis.Next(Slide(now.PitchHertz, later.PitchHertz, share), Slide(nowTilt, laterTilt, share));
+            var pulse =
+                voicing
+                * glottis.Next(Slide(now.PitchHertz, later.PitchHertz, share), Slide(nowTilt, laterTilt, share));
             // Without voice the folds are apart all the time, whatever the phase of the idle source.
             var breathes = glottis.IsOpen || voicing < 1e-3 ? 1 : ClosedBreath;
             var breath = breathes * (aspiration + breathiness * voicing) * Noise();
             var sound = nasalPole.Formant(nasalZero.Antiformant(pulse + breath));
             sound = third.Formant(second.Formant(first.Formant(sound)));
-            foreach (ref var formant in high.AsSpan()) sound = formant.Formant(sound);
+            foreach (ref var formant in high.AsSpan())
+                sound = formant.Formant(sound);
 
             var friction = breathes * Noise();
             // Neighboring resonances in parallel have opposite signs, or they would cancel between their peaks.
-            sound += Slide(now.Peak1Gain, later.Peak1Gain, share) * peak1.Peak(friction, secondLastFriction)
+            sound +=
+                Slide(now.Peak1Gain, later.Peak1Gain, share) * peak1.Peak(friction, secondLastFriction)
                 - Slide(now.Peak2Gain, later.Peak2Gain, share) * peak2.Peak(friction, secondLastFriction)
                 + Slide(now.FlatGain, later.FlatGain, share) * friction;
             (secondLastFriction, lastFriction) = (lastFriction, friction);

@@ -7,32 +7,47 @@ using Hybrid.Core;
 namespace Hybrid.Speech;
 
 /// <summary>What makes a training the same training: its recipe, its data and its time. A checkpoint carries it.</summary>
-internal static class TrainingIdentity
+internal static class TrainingFingerprint
 {
-    private const string RecipeKey = "hybrid.training.recipe", TrainKey = "hybrid.training.data", DevKey = "hybrid.training.devData", LimitKey = "hybrid.training.limit";
+    private const string RecipeKey = "hybrid.training.recipe",
+        TrainKey = "hybrid.training.data",
+        DevKey = "hybrid.training.devData",
+        LimitKey = "hybrid.training.limit";
 
     /// <summary>The identity as metadata.</summary>
-    public static Dictionary<string, string> Describe(Recipe recipe, IDataset train, IDataset dev, TimeSpan? limit) => new()
-    {
-        [RecipeKey] = recipe.ToJson(),
-        [TrainKey] = Fingerprint(train),
-        [DevKey] = Fingerprint(dev),
-        [LimitKey] = limit is { } time ? string.Create(CultureInfo.InvariantCulture, $"{time.TotalMinutes} minutes") : "none",
-    };
+    public static Dictionary<string, string> Describe(Recipe recipe, IDataset train, IDataset dev, TimeSpan? limit) =>
+        new()
+        {
+            [RecipeKey] = recipe.ToJson(),
+            [TrainKey] = Fingerprint(train),
+            [DevKey] = Fingerprint(dev),
+            [LimitKey] = limit is { } time
+                ? string.Create(CultureInfo.InvariantCulture, $"{time.TotalMinutes} minutes")
+                : "none",
+        };
 
     /// <summary>What differs between a checkpoint and the training that wants to continue it; each a clause with both values.</summary>
-    public static IReadOnlyList<string> Differences(IReadOnlyDictionary<string, string> checkpoint, IReadOnlyDictionary<string, string> now)
+    public static IReadOnlyList<string> DiffersFrom(
+        IReadOnlyDictionary<string, string> checkpoint,
+        IReadOnlyDictionary<string, string> now
+    )
     {
         var differences = new List<string>();
-        Dictionary<string, string> before = Flatten(Completed(checkpoint.GetValueOrDefault(RecipeKey, "{}"))), after = Flatten(now[RecipeKey]);
+        Dictionary<string, string> before = Flatten(Completed(checkpoint.GetValueOrDefault(RecipeKey, "{}"))),
+            after = Flatten(now[RecipeKey]);
         foreach (var key in before.Keys.Union(after.Keys).Order(StringComparer.Ordinal))
         {
-            string old = before.GetValueOrDefault(key, "nothing"), wanted = after.GetValueOrDefault(key, "nothing");
+            string old = before.GetValueOrDefault(key, "nothing"),
+                wanted = after.GetValueOrDefault(key, "nothing");
             // The name of a recipe changes nothing, nor does how often checkpoints are written.
-            if (old != wanted && key is not ("name" or "training.checkpointMinutes")) differences.Add($"{key} was {old}, is {wanted}");
+            if (old != wanted && key is not ("name" or "training.checkpointMinutes"))
+                differences.Add($"{key} was {old}, is {wanted}");
         }
-        foreach (var (key, name) in new[] { (TrainKey, "training data"), (DevKey, "dev data"), (LimitKey, "time limit") })
-            if (checkpoint.GetValueOrDefault(key, "unknown") is var old && old != now[key]) differences.Add($"{name}: {Quoted.Unless(old)} then, {now[key]} now");
+        foreach (
+            var (key, name) in new[] { (TrainKey, "training data"), (DevKey, "dev data"), (LimitKey, "time limit") }
+        )
+            if (checkpoint.GetValueOrDefault(key, "unknown") is var old && old != now[key])
+                differences.Add($"{name}: {Quoted.Unless(old)} then, {now[key]} now");
         return differences;
     }
 
@@ -44,10 +59,16 @@ internal static class TrainingIdentity
         for (var i = 0; i < data.Count; i++)
         {
             frames += data.Frames(i);
-            var line = string.Create(CultureInfo.InvariantCulture, $"{data.Id(i)}\t{data.Frames(i)}\t{string.Join(' ', data.Labels(i))}\n");
+            var line = string.Create(
+                CultureInfo.InvariantCulture,
+                $"{data.Id(i)}\t{data.Frames(i)}\t{string.Join(' ', data.Labels(i))}\n"
+            );
             hash.AppendData(Encoding.UTF8.GetBytes(line));
         }
-        return string.Create(CultureInfo.InvariantCulture, $"{data.Count} utterances, {frames} frames, content {Convert.ToHexString(hash.GetHashAndReset())[..16]}");
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"{data.Count} utterances, {frames} frames, content {Convert.ToHexString(hash.GetHashAndReset())[..16]}"
+        );
     }
 
     /// <summary>The recipe with all that recipes have today, as it is where an older program wrote nothing of it.</summary>
@@ -81,10 +102,13 @@ internal static class TrainingIdentity
         void Walk(JsonElement element, string path)
         {
             if (element.ValueKind == JsonValueKind.Object)
-                foreach (var property in element.EnumerateObject()) Walk(property.Value, path.Length == 0 ? property.Name : $"{path}.{property.Name}");
+                foreach (var property in element.EnumerateObject())
+                    Walk(property.Value, path.Length == 0 ? property.Name : $"{path}.{property.Name}");
             else if (element.ValueKind == JsonValueKind.Array)
-                foreach (var (i, item) in element.EnumerateArray().Index()) Walk(item, string.Create(CultureInfo.InvariantCulture, $"{path}[{i}]"));
-            else values[path] = element.GetRawText();
+                foreach (var (i, item) in element.EnumerateArray().Index())
+                    Walk(item, string.Create(CultureInfo.InvariantCulture, $"{path}[{i}]"));
+            else
+                values[path] = element.GetRawText();
         }
     }
 }

@@ -24,7 +24,7 @@ let private section (title: string) (describe: 'finding -> string) (findings: 'f
     for finding in findings do
         printfn "  %s" (describe finding)
 
-let private print (recipe: Hybrid.Speech.Recipe) (check: CorpusCheck) =
+let private print (recipe: Hybrid.Speech.Recipe) (check: CorpusValidation) =
     for split in check.Splits do
         printfn
             $"{named [ split.Name ]}: {split.Utterances} utterances of {split.Speakers} speakers, {split.Hours:F2} hours, {split.Usable} usable"
@@ -39,17 +39,17 @@ let private print (recipe: Hybrid.Speech.Recipe) (check: CorpusCheck) =
     |> section "sounds that occur several times" (fun same ->
         String.Join(", ", same.Ids) + $" (in {named same.Splits})")
 
-    check.Outliers |> section $"outliers: {CorpusCheck.OutlierRule}" outlier
+    check.Outliers |> section $"outliers: {CorpusValidation.OutlierRule}" outlier
 
     check.SharedSpeakers
     |> section "speakers of several splits" (fun shared -> $"{shared.Speaker}: {named shared.Splits}")
 
     printfn
         "\n%s"
-        (if check.LeftOut = 0 then
+        (if check.Skipped = 0 then
              "nothing is left out"
          else
-             $"{check.LeftOut} left out")
+             $"{check.Skipped} left out")
 
 /// Does what `hybrid check-data` is asked for and tells how it ended.
 let run (arguments: ParseResults<CheckDataArguments>) =
@@ -60,14 +60,14 @@ let run (arguments: ParseResults<CheckDataArguments>) =
 
     let check =
         withProgress "checking" (fun progress ->
-            CorpusCheck.Run(corpus, recipe, dev, lexicons, fractionOf progress, interruption.Value))
+            CorpusValidation.Run(corpus, recipe, dev, lexicons, fractionOf progress, interruption.Value))
 
     if arguments.Contains CheckDataArguments.Json then
         printfn "%s" (ResultJson.Check check)
     else
         print recipe check
 
-    if check.LeftOut > 0 then
+    if check.Skipped > 0 then
         Outcome.PartlyFailed
     else
         Outcome.Done

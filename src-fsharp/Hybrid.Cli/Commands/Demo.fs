@@ -48,7 +48,7 @@ let private report path (run: TrainingRun) (recognizer: Recognizer) (evaluation:
         Heading "Most frequent confusions"
         Picture(Charts.confusions model.Inventory evaluation)
         Heading "What was taken for what, in percent of what was said"
-        Picture(Charts.confusionTable model.Inventory evaluation)
+        Picture(Charts.confusionMatrix model.Inventory evaluation)
         Heading "Network"
         Verbatim(string (summary { Features = model.Features; Network = model.Network.Spec }))
     ]

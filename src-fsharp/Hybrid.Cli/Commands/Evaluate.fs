@@ -24,7 +24,7 @@ let run (arguments: ParseResults<EvaluateArguments>) =
             Lm = arguments.TryGetResult EvaluateArguments.Lm
             LmWeight = arguments.TryGetResult EvaluateArguments.Lm_Weight
             LengthBonus = arguments.TryGetResult EvaluateArguments.Length_Bonus
-            LeastConfidence = arguments.TryGetResult EvaluateArguments.Least_Confidence
+            MinConfidence = arguments.TryGetResult EvaluateArguments.Min_Confidence
         }
 
     let model = recognizer.Model
@@ -33,14 +33,14 @@ let run (arguments: ParseResults<EvaluateArguments>) =
     let struct (evaluation, unused) =
         recognizer.Evaluate(utterances, lexicons, interruption.Value, FeatureCache.Default)
 
-    let leftOut = [| yield! corpus.LeftOut; yield! unused |]
-    reportLeftOut "corpus" leftOut
+    let skipped = [| yield! corpus.Skipped; yield! unused |]
+    reportSkipped "corpus" skipped
 
     if evaluation.Utterances.Count = 0 then
         raise (UserException "nothing of the corpus can be evaluated")
 
     if arguments.Contains EvaluateArguments.Json then
-        printfn "%s" (ResultJson.Evaluation(evaluation, model.Inventory, leftOut, Option.toObj fold))
+        printfn "%s" (ResultJson.Evaluation(evaluation, model.Inventory, skipped, Option.toObj fold))
     else
         let results = evaluation.Utterances
         let shown = min (max 0 (arguments.GetResult(EvaluateArguments.Show, 0))) results.Count
@@ -62,9 +62,9 @@ let run (arguments: ParseResults<EvaluateArguments>) =
                 count
 
         if arguments.Contains EvaluateArguments.Breakdown then
-            printf "\n%s" (Breakdown.Markdown(evaluation, model.Inventory, utterances))
+            printf "\n%s" (ErrorAnalysis.Markdown(evaluation, model.Inventory, utterances))
 
-    if leftOut.Length > 0 then
+    if skipped.Length > 0 then
         Outcome.PartlyFailed
     else
         Outcome.Done

@@ -1,5 +1,5 @@
-/// `hybrid shrink`
-module Hybrid.Cli.Commands.Shrink
+/// `hybrid export`
+module Hybrid.Cli.Commands.Export
 
 open System.IO
 open Argu
@@ -7,28 +7,28 @@ open Hybrid.Speech
 open Hybrid.Cli.Arguments
 open Hybrid.Cli.Console
 
-/// Does what `hybrid shrink` is asked for and tells how it ended.
-let run (arguments: ParseResults<ShrinkArguments>) =
-    let path = arguments.GetResult ShrinkArguments.Out
-    let model = SpeechModel.Load(arguments.GetResult ShrinkArguments.Model)
+/// Does what `hybrid export` is asked for and tells how it ended.
+let run (arguments: ParseResults<ExportArguments>) =
+    let path = arguments.GetResult ExportArguments.Out
+    let model = SpeechModel.Load(arguments.GetResult ExportArguments.Model)
 
-    let least = defaultArg (arguments.TryGetResult ShrinkArguments.Least_Confidence) model.LeastConfidence
+    let least = defaultArg (arguments.TryGetResult ExportArguments.Min_Confidence) model.MinConfidence
 
     let language =
         weighted
             model
-            (arguments.TryGetResult ShrinkArguments.Lm)
-            (arguments.TryGetResult ShrinkArguments.Lm_Weight)
-            (arguments.TryGetResult ShrinkArguments.Length_Bonus)
+            (arguments.TryGetResult ExportArguments.Lm)
+            (arguments.TryGetResult ExportArguments.Lm_Weight)
+            (arguments.TryGetResult ExportArguments.Length_Bonus)
 
     SpeechModel(
         model.Network,
         model.Inventory,
         model.Features,
-        LeastConfidence = share "least-confidence" least,
+        MinConfidence = share "min-confidence" least,
         LanguageModel = Option.toObj language
     )
-        .Save(path, halves = true)
+        .Save(path, halves = arguments.Contains ExportArguments.Half)
 
     say $"{FileInfo(path).Length} bytes: {path}"
     Outcome.Done

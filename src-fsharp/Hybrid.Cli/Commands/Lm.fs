@@ -17,13 +17,13 @@ let run (arguments: ParseResults<LmArguments>) =
     let utterances = ofSplit corpus (arguments.TryGetResult LmArguments.Split)
     let lexicons = readLexicons (arguments.GetResults LmArguments.Lexicon |> List.concat)
     let inventory = PhoneInventory.Arpabet
-    let struct (model, leftOut) = LanguageModels.Estimate(utterances, inventory, order, lexicons)
-    reportLeftOut "corpus" leftOut
+    let struct (model, skipped) = LanguageModels.Estimate(utterances, inventory, order, lexicons)
+    reportSkipped "corpus" skipped
     LanguageModels.Write(path, model, inventory)
     let counts = [ for length in 1..order -> string (model.Count length) ] |> String.concat ", "
-    say $"n-grams of {utterances.Count - leftOut.Count} transcripts, by length: {counts}: {path}"
+    say $"n-grams of {utterances.Count - skipped.Count} transcripts, by length: {counts}: {path}"
 
-    if leftOut.Count > 0 then
+    if skipped.Count > 0 then
         Outcome.PartlyFailed
     else
         Outcome.Done

@@ -55,17 +55,17 @@ let private outcome (results: 'result option list) =
     | _ -> Outcome.PartlyFailed
 
 /// One file's result as text; with an n-best list, a line for each reading with its place and its score.
-let private lines (file: string) (result: Recognition) =
-    if result.Readings.Count = 1 then
+let private lines (file: string) (result: RecognitionResult) =
+    if result.Hypotheses.Count = 1 then
         // An interpolated string would start up the machinery of F#'s formats: a tenth of the time that a sentence takes.
         String.Concat(file, ": ", string result, "\n")
     else
         String.concat "" [
-            for i, reading in Seq.indexed result.Readings -> $"{file} {i + 1} {reading.Total:F4}: {reading}\n"
+            for i, reading in Seq.indexed result.Hypotheses -> $"{file} {i + 1} {reading.Total:F4}: {reading}\n"
         ]
 
 /// What comes behind a file's name in this format, and the content: that of one result, or of all.
-let private write format (results: struct (string * Recognition) seq) =
+let private write format (results: struct (string * RecognitionResult) seq) =
     let each write = results |> Seq.map (fun (struct (file, result)) -> write file result) |> String.concat ""
 
     match format with
@@ -74,7 +74,7 @@ let private write format (results: struct (string * Recognition) seq) =
     | RecognizeFormat.Ctm ->
         ".ctm",
         each (fun file result ->
-            Hybrid.Speech.Ctm.Write(string (Path.GetFileNameWithoutExtension file), result.Readings[0].Intervals))
+            Hybrid.Speech.Ctm.Write(string (Path.GetFileNameWithoutExtension file), result.Hypotheses[0].Intervals))
     | RecognizeFormat.Textgrid -> ".TextGrid", each (fun _ result -> TextGrid.Of(result).Write())
 
 /// The sound files of paths: into a folder, or to standard output, text as it comes and the rest when all is there.
@@ -119,7 +119,7 @@ let private submit (recognizer: Recognizer) (csv: string) (paths: string list) =
             yield! corpus.Utterances
     ]
 
-    reportLeftOut "rows are missing in the CSV" (corpora |> Seq.collect _.LeftOut)
+    reportSkipped "rows are missing in the CSV" (corpora |> Seq.collect _.Skipped)
 
     let results =
         withProgress "recognising" (fun progress -> [
@@ -128,10 +128,10 @@ let private submit (recognizer: Recognizer) (csv: string) (paths: string list) =
                 progress.Report(struct (float (index + 1) / float utterances.Length, utterance.Id))
         ])
 
-    Submission.Write(csv, recognizer.Model.Inventory, results |> List.map Option.toObj)
+    Hw3p2Submission.Write(csv, recognizer.Model.Inventory, results |> List.map Option.toObj)
     say $"{results.Length} utterances: {csv}"
 
-    if corpora |> List.exists (fun corpus -> corpus.LeftOut.Count > 0) then
+    if corpora |> List.exists (fun corpus -> corpus.Skipped.Count > 0) then
         Outcome.PartlyFailed
     else
         outcome results
@@ -149,7 +149,7 @@ let run (arguments: ParseResults<RecognizeArguments>) =
             Lm = arguments.TryGetResult RecognizeArguments.Lm
             LmWeight = arguments.TryGetResult RecognizeArguments.Lm_Weight
             LengthBonus = arguments.TryGetResult RecognizeArguments.Length_Bonus
-            LeastConfidence = arguments.TryGetResult RecognizeArguments.Least_Confidence
+            MinConfidence = arguments.TryGetResult RecognizeArguments.Min_Confidence
         }
 
     let paths = arguments.GetResult RecognizeArguments.Paths

@@ -8,10 +8,10 @@ open Hybrid.Speech
 open Hybrid.Cli.Arguments
 open Hybrid.Cli.Console
 
-let private describeData name (data: SpeechDataset) (infeasible: LeftOut seq) =
+let private describeData name (data: SpeechDataset) (infeasible: SkippedUtterance seq) =
     say $"{name}: {data.Count} utterances, {data.Hours:F2} hours"
-    reportLeftOut name data.LeftOut
-    reportLeftOut $"{name}, too short for their phones" infeasible
+    reportSkipped name data.Skipped
+    reportSkipped $"{name}, too short for their phones" infeasible
 
 /// What a step showed, in one line.
 let private line (p: TrainingProgress) =
@@ -43,7 +43,7 @@ let train (recipe: Hybrid.Speech.Recipe) (corpus: Corpus) (folder: string) =
 /// Whether a few utterances can be learned by heart; if not, what is known of the reasons.
 let private overfit (run: TrainingRun) utterances epochs (limit: Nullable<TimeSpan>) team =
     let few = run.Overfit(utterances, epochs, team)
-    follow few (TrainingOptions(Limit = limit, EnoughPer = Nullable 0.0)) |> ignore<SpeechModel>
+    follow few (TrainingOptions(Limit = limit, TargetPer = Nullable 0.0)) |> ignore<SpeechModel>
     let last = few.History[few.History.Count - 1]
 
     if last.DevPer = 0.0 then
@@ -55,7 +55,7 @@ let private overfit (run: TrainingRun) utterances epochs (limit: Nullable<TimeSp
         say
             $"PER is still {last.DevPer:F2} %% on {few.Train.Count} utterances after {last.Epoch} epochs, loss {last.TrainLoss:F3} per phone"
 
-        reportLeftOut "too short for their phones behind the network's subsampling" (run.Infeasible run.Train)
+        reportSkipped "too short for their phones behind the network's subsampling" (run.Infeasible run.Train)
 
         say (
             if last.DevPer >= 99.0 then
@@ -95,7 +95,7 @@ let run (arguments: ParseResults<TrainArguments>) =
     positive "threads" threads
     let limit = minutes |> Option.map TimeSpan.FromMinutes |> Option.toNullable
     let corpus = Corpus.Read(arguments.GetResult TrainArguments.Corpus)
-    reportLeftOut "corpus" corpus.LeftOut
+    reportSkipped "corpus" corpus.Skipped
     let dev = arguments.TryGetResult TrainArguments.Dev |> Option.map Corpus.Read |> Option.toObj
     let lexicons = readLexicons (arguments.GetResults TrainArguments.Lexicon |> List.concat)
     let team = ThreadTeam threads

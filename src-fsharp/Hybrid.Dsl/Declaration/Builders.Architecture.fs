@@ -104,7 +104,7 @@ type DecoderBuilder() =
     member _.Run(Block layers) = DecoderBlock layers
 
 /// `encoderDecoder { ... }`: features, an encoder and a decoder; that all are there, the compiler sees. When the block ends,
-/// shapes are walked and all mistakes reported together.
+/// shapes are walked and all problems reported together.
 type EncoderDecoderBuilder() =
     member _.Yield(part: FeatureDeclaration) = part
     member _.Yield(part: EncoderBlock) = part
@@ -146,7 +146,7 @@ type EncoderDecoderBuilder() =
             [<CallerFilePath; Optional; DefaultParameterValue("")>] file: string
         ) : Hybrid.Dsl.Architecture =
         let specs layers = [| for placed in layers -> placed.Layer |] :> IReadOnlyList<LayerSpec>
-        let network = ModelSpec(preset.Width, phones, specs encoder, specs decoder)
+        let network = NetworkSpec(preset.Width, phones, specs encoder, specs decoder)
 
         let lines =
             dict (
@@ -155,7 +155,7 @@ type EncoderDecoderBuilder() =
                 ]
             )
 
-        let mistakes = [
+        let problems = [
             for problem in preset.Validate() -> { Line = line; Message = $"features: {problem}" }
             for problem in network.Validate() ->
                 match lines.TryGetValue problem.Path with
@@ -163,7 +163,7 @@ type EncoderDecoderBuilder() =
                 | _ -> { Line = 0; Message = $"{problem}" }
         ]
 
-        if mistakes.IsEmpty then
+        if problems.IsEmpty then
             { Features = preset; Network = network }
         else
             // Shapes help where a layer is wrong.
@@ -173,12 +173,12 @@ type EncoderDecoderBuilder() =
                 else
                     ""
 
-            raise (DeclarationException("the network", file, mistakes, help))
+            raise (DeclarationException("the network", file, problems, help))
 
 /// How sound becomes feature vectors.
 [<AutoOpen; AbstractClass; Sealed>]
 type FeatureWords =
-    /// How sound becomes feature vectors: `mfcc 28`, `logMel 40`, or `given 28` where they come with the corpus.
+    /// How sound becomes feature vectors: `mfcc 28`, `logMel 40`, or `precomputed 28` where they come with the corpus.
     static member features(preset: FeaturePreset, [<CallerLineNumber; Optional; DefaultParameterValue(0)>] line: int) =
         FeatureDeclaration(preset, line)
 

@@ -8,7 +8,7 @@ open Hybrid.Core
 
 /// `training { ... }`: settings in any order, each at most once but `phase`.
 type TrainingBuilder() =
-    inherit ScheduleRefusals()
+    inherit ScheduleBuilderErrors()
 
     static let add keyword line apply settings =
         settings @ [ { Keyword = keyword; Line = defaultArg line 0; Apply = apply } ]
@@ -78,7 +78,7 @@ type TrainingBuilder() =
 
     /// Masks over the features that the network is trained on: `mask (time = 20, frequency = 4)`.
     [<CustomOperation "augment">]
-    member _.Augment(settings, masks: MaskingSpec, ?_more: ``nothing more``, [<CallerLineNumber>] ?line: int) =
+    member _.Augment(settings, masks: SpecAugmentSpec, ?_more: ``nothing more``, [<CallerLineNumber>] ?line: int) =
         settings |> add "augment" line (fun s -> { s with Augmentation = Some masks })
 
     /// How fast the sound is played; one of these is drawn for each utterance and epoch: `speeds [ 0.9; 1.0; 1.1 ]`.
@@ -129,7 +129,7 @@ type TrainingBuilder() =
         let spec = ((TrainingSettings.Default, settings) ||> List.fold (fun s setting -> setting.Apply s)).Spec
         let written keyword = settings |> List.filter (fun s -> s.Keyword = keyword)
 
-        let mistakes = [
+        let problems = [
             for keyword, group in List.groupBy _.Keyword settings do
                 if group.Length > 1 && keyword <> "phase" then
                     yield {
@@ -152,10 +152,10 @@ type TrainingBuilder() =
                 yield { Line = defaultArg line 0; Message = $"{keyword}: {problem.Message}" }
         ]
 
-        if mistakes.IsEmpty then
+        if problems.IsEmpty then
             spec
         else
-            raise (DeclarationException("the training schedule", file, mistakes, ""))
+            raise (DeclarationException("the training schedule", file, problems, ""))
 
 /// The block of a training schedule.
 [<AutoOpen>]

@@ -93,8 +93,8 @@ type Layers =
             ?frequency: int,
             ?timeCount: int,
             ?frequencyCount: int
-        ) : MaskingSpec =
-        MaskingSpec(defaultArg time 0, defaultArg frequency 0, defaultArg timeCount 1, defaultArg frequencyCount 1)
+        ) : SpecAugmentSpec =
+        SpecAugmentSpec(defaultArg time 0, defaultArg frequency 0, defaultArg timeCount 1, defaultArg frequencyCount 1)
 
     // In all recurrent layers there may be `dropout` between several `layers`, `locked` if all frames of an utterance are to
     // share one mask, the output of every layer is normalised with `layerNorm = true`, and `bidirectional = true` makes `lstm`
@@ -222,10 +222,10 @@ type Layers =
         )
 
     /// A layer of one's own, under a name; files know it by this name alone, so scripts that load them call this before.
-    static member own(name: string, layer: IOwnLayer) : LayerSpec = OwnLayerSpec.Register(name, layer)
+    static member custom(name: string, layer: ICustomLayer) : LayerSpec = CustomLayerSpec.Register(name, layer)
 
     /// Joins each `factor` neighbouring frames into one, before a recurrent layer or behind it.
-    static member pyramid(factor: int) : LayerSpec = PyramidSpec factor
+    static member pyramid(factor: int) : LayerSpec = FrameStackingSpec factor
 
     /// Kaldi's MFCC with a number of coefficients, and with differences over time of the first order (`deltas = 1`) or the first two.
     static member mfcc(coefficients: int, ?deltas: int) : FeaturePreset =
@@ -242,7 +242,7 @@ type Layers =
     static member librosa(coefficients: int) : FeaturePreset = FeaturePreset.Librosa coefficients
 
     /// Features that come with the corpus, a number of them in each frame, such as those of CMU 11-785 HW3P2.
-    static member given(coefficients: int) : FeaturePreset = FeaturePreset.Given coefficients
+    static member precomputed(coefficients: int) : FeaturePreset = FeaturePreset.Precomputed coefficients
 
     /// The symbols of the default inventory: 39 ARPAbet phones, silence and the blank.
     static member phones: int = PhoneInventory.Arpabet.Count

@@ -5,7 +5,7 @@ open Hybrid.Core
 /// Settings by the names that PyTorch has for them, refused with the names that they have here. A name that a function lacks
 /// the compiler looks for among the properties of what it gives: there it finds these.
 [<AutoOpen>]
-module OtherNames =
+module PyTorchNames =
     [<Literal>]
     let private Number = 10003
 

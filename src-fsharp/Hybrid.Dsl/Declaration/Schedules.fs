@@ -17,7 +17,7 @@ type Phase = {
     /// A schedule of its own; that of the whole where null.
     LearningRate: LearningRateSchedule | null
     /// Masks of its own; those of the whole where null.
-    Augmentation: MaskingSpec | null
+    Augmentation: SpecAugmentSpec | null
     /// Paths of layers that stay as they are.
     Frozen: string list
 }
@@ -38,10 +38,10 @@ type Schedules =
     }
 
     /// A phase with masks of its own: `ctc |> withAugmentation (mask (time = 40, frequency = 8))`.
-    static member withAugmentation (masks: MaskingSpec) (phase: Phase) = { phase with Augmentation = masks }
+    static member withAugmentation (masks: SpecAugmentSpec) (phase: Phase) = { phase with Augmentation = masks }
 
     /// A phase without the masks of the schedule.
-    static member withoutAugmentation(phase: Phase) = { phase with Augmentation = MaskingSpec(0, 0) }
+    static member withoutAugmentation(phase: Phase) = { phase with Augmentation = SpecAugmentSpec(0, 0) }
 
     /// A phase in which layers stay as they are, by their paths: `ctc |> withFrozen [ "encoder" ]`. They run as in evaluation.
     static member withFrozen (paths: string list) (phase: Phase) = { phase with Frozen = paths }

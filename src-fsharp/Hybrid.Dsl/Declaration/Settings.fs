@@ -23,7 +23,7 @@ type TrainingSettings = {
     /// Parts that differ in something.
     Phases: PhaseSpec list
     /// Masks over the features.
-    Augmentation: MaskingSpec option
+    Augmentation: SpecAugmentSpec option
     /// How fast the sound is played.
     Speeds: float list option
     /// The average of weights that is judged and kept.

@@ -8,7 +8,7 @@ module internal Shapes =
     type Row = { Path: string; Layer: LayerSpec; Stride: int; Features: int }
 
     /// All layers up to the first that has a problem of its own; that one's path, if there is one.
-    let walk (network: ModelSpec) =
+    let walk (network: NetworkSpec) =
         let rec go stride features rows (layers: struct (string * LayerSpec) list) =
             match layers with
             | [] -> List.rev rows, None
@@ -43,7 +43,7 @@ module internal Shapes =
     let frames stride = if stride = 1 then "T" else $"T/{stride}"
 
     /// The shapes up to the first layer that has a problem, as a table.
-    let table (network: ModelSpec) =
+    let table (network: NetworkSpec) =
         let rows, failing = walk network
 
         [

@@ -29,7 +29,7 @@ type Architecture = {
     /// How sound becomes feature vectors.
     Features: FeaturePreset
     /// Feature vectors to symbols.
-    Network: ModelSpec
+    Network: NetworkSpec
 } with
 
     /// Layers lie in arrays, which compare by place in memory; their JSON says whether they are the same.
@@ -60,7 +60,7 @@ type TrainingResult = {
                 report.DevPer)
 
 /// Something wrong in a declaration: where, and what to do.
-type Mistake = {
+type DeclarationProblem = {
     /// The line in the source; 0 where it is of no line.
     Line: int
     /// What is wrong and what to do.
@@ -73,8 +73,8 @@ type Mistake = {
         else
             m.Message
 
-/// A declaration has mistakes; the message lists all of them, and what else helps to find them.
-type DeclarationException(what: string, file: string, mistakes: Mistake list, help: string) =
+/// A declaration has problems; the message lists all of them, and what else helps to find them.
+type DeclarationException(what: string, file: string, problems: DeclarationProblem list, help: string) =
     inherit
         Exception(
             String.concat Environment.NewLine [
@@ -85,23 +85,23 @@ type DeclarationException(what: string, file: string, mistakes: Mistake list, he
                         $" in {Path.GetFileName file}"
 
                 let count =
-                    if mistakes.Length = 1 then
-                        "1 mistake"
+                    if problems.Length = 1 then
+                        "1 problem"
                     else
-                        $"{mistakes.Length} mistakes"
+                        $"{problems.Length} problems"
 
                 $"{what}{where} has {count}"
 
-                for mistake in mistakes do
-                    $"  {mistake}"
+                for problem in problems do
+                    $"  {problem}"
 
                 if help <> "" then
                     help
             ]
         )
 
-    /// Every mistake, in the order of the source.
-    member _.Mistakes = mistakes
+    /// Every problem, in the order of the source.
+    member _.Problems = problems
 
 /// Tables of text.
 module internal Table =

@@ -156,15 +156,15 @@ module Charts =
 
     /// A row for each phone that was said, a column for each that was recognised instead or rightly; the share of the row in percent.
     /// The last row and column are of phones put in and missed.
-    let confusionTable (inventory: PhoneInventory) (evaluation: Evaluation) =
-        let table = evaluation.ConfusionTable()
-        let all = [| yield! [| 1 .. inventory.Count - 1 |]; ConfusionTable.None |]
+    let confusionMatrix (inventory: PhoneInventory) (evaluation: Evaluation) =
+        let table = evaluation.ConfusionMatrix()
+        let all = [| yield! [| 1 .. inventory.Count - 1 |]; ConfusionMatrix.None |]
         let count reference hypothesis = table[reference, hypothesis]
         let said = all |> Array.filter (fun r -> all |> Array.exists (fun h -> count r h > 0))
         let heard = all |> Array.filter (fun h -> said |> Array.exists (fun r -> count r h > 0))
 
         let name label =
-            if label = ConfusionTable.None then
+            if label = ConfusionMatrix.None then
                 "nothing"
             else
                 inventory.Symbols[label]

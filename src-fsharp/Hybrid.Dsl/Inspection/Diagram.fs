@@ -26,7 +26,7 @@ module internal Diagram =
         | :? Conv1dSpec -> "#e6f0fa", "#4a86c5"
         | :? ResidualSpec -> "#d6e6f7", "#2d6bb0"
         | :? RecurrentSpec -> "#e0f2e4", "#3f9457"
-        | :? PyramidSpec -> "#fdeae3", "#d07350"
+        | :? FrameStackingSpec -> "#fdeae3", "#d07350"
         | :? LinearSpec -> "#efe6f7", "#8a63b0"
         | _ -> "#f4f4f4", "#8c8c8c"
 
@@ -51,7 +51,7 @@ module internal Diagram =
         match layer with
         | :? ResidualSpec as residual ->
             $"residual {features}", residual.Body |> Seq.filter (follows >> not) |> Seq.map within |> Shapes.counted
-        | :? MaskingSpec -> "mask", [ layer.Describe().Replace("mask ", "") ]
+        | :? SpecAugmentSpec -> "mask", [ layer.Describe().Replace("mask ", "") ]
         | _ ->
             match layer.Describe().Split(", ", 2) with
             | [| title; rest |] -> title, [ rest ]
@@ -61,7 +61,7 @@ module internal Diagram =
         ([], rows)
         ||> List.fold (fun boxes row ->
             match boxes with
-            | box :: earlier when follows row.Layer && not (box.Layer :? MaskingSpec) ->
+            | box :: earlier when follows row.Layer && not (box.Layer :? SpecAugmentSpec) ->
                 { box with Details = box.Details @ [ row.Layer.Describe() ] } :: earlier
             | _ ->
                 let title, details = words row.Features row.Layer
@@ -101,7 +101,7 @@ module internal Diagram =
         let fill, stroke = colors box.Layer
         let w = width box
         let left, right, bottom = x - w / 2.0, x + w / 2.0, y + boxHeight
-        let inset = if box.Layer :? PyramidSpec then 16.0 else 0.0
+        let inset = if box.Layer :? FrameStackingSpec then 16.0 else 0.0
 
         if box.Times > 1 then
             $"<rect x=\"{number (left + 4.0)}\" y=\"{number (y + 4.0)}\" width=\"{number w}\" height=\"{number boxHeight}\" rx=\"5\" fill=\"{fill}\" stroke=\"{stroke}\"/>"

@@ -5,7 +5,7 @@ open Hybrid.Core
 
 /// What tells two architectures apart.
 module internal Difference =
-    let private json (layer: LayerSpec) = ModelSpec(1, 2, [| layer |], [||]).ToJson()
+    let private json (layer: LayerSpec) = NetworkSpec(1, 2, [| layer |], [||]).ToJson()
 
     /// The alignment with the fewest changes, in which a layer only ever becomes another of its kind; of equally cheap ones the
     /// one that keeps or changes a layer as late as it can.

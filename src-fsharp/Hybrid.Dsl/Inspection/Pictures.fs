@@ -37,4 +37,4 @@ module Pictures =
 
     /// What was taken for what: a row for each phone that was said, a column for each that was recognised.
     let confusions (model: SpeechModel) (evaluation: Evaluation) : GenericChart =
-        Charts.confusionTable model.Inventory evaluation
+        Charts.confusionMatrix model.Inventory evaluation

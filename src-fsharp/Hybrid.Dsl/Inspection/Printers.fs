@@ -6,7 +6,7 @@ open Hybrid.Core
 open Hybrid.Speech
 
 /// Values in a few lines of text. FSI prints them so, once `Hybrid.Dsl.fsx` is loaded; it loads that by itself behind the package Hybrid.Dsl.
-module Show =
+module Printers =
     let private fixedPoint (digits: int) (x: float) = x.ToString($"F{digits}", CultureInfo.InvariantCulture)
     let private short (x: float) = x.ToString("G4", CultureInfo.InvariantCulture)
     let private lines (texts: string list) = String.Join(Environment.NewLine, texts)
@@ -96,7 +96,7 @@ module Show =
     ]
 
     /// A recognition: phones with seconds and confidences.
-    let recognition (recognition: Recognition) =
+    let recognition (recognition: RecognitionResult) =
         lines [
             $"{recognition.Phones.Count} phones in {fixedPoint 2 recognition.DurationSeconds} s: {recognition}"
             [ "from s"; "to s"; "phone"; "confidence" ]

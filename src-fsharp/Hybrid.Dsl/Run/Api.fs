@@ -31,7 +31,7 @@ module Api =
         json.ToJsonString(JsonSerializerOptions(WriteIndented = true))
 
     /// Reads what `toJson` wrote. Raises a FormatException where the text is no architecture, a DeclarationException where the
-    /// architecture has mistakes.
+    /// architecture has problems.
     let ofJson (json: string) : Architecture =
         let root =
             try
@@ -46,9 +46,9 @@ module Api =
                 | null -> "null"
                 | node -> node.ToJsonString()
 
-            let preset, network = FeaturePreset.FromJson(text "features"), ModelSpec.FromJson(text "network")
+            let preset, network = FeaturePreset.FromJson(text "features"), NetworkSpec.FromJson(text "network")
 
-            let mistakes = [
+            let problems = [
                 for problem in preset.Validate() do
                     { Line = 0; Message = $"features: {problem}" }
                 for problem in network.Validate() do
@@ -61,10 +61,10 @@ module Api =
                     }
             ]
 
-            if mistakes.IsEmpty then
+            if problems.IsEmpty then
                 { Features = preset; Network = network }
             else
-                raise (DeclarationException("the network", "", mistakes, Shapes.table network))
+                raise (DeclarationException("the network", "", problems, Shapes.table network))
         | _ -> raise (FormatException "not an architecture: \"features\" and \"network\" are what belongs into it")
 
     /// Writes a corpus of synthetic speech into a folder; sizes and seed make it the same again.
@@ -98,7 +98,8 @@ module Api =
         evaluateWith (model, utterances)
 
     /// The phones of a sound file.
-    let recognize (model: SpeechModel) (path: string) : Recognition = Recognizer(model).Recognize(AudioClip.Read path)
+    let recognize (model: SpeechModel) (path: string) : RecognitionResult =
+        Recognizer(model).Recognize(AudioClip.Read path)
 
     /// Where the phones and words of a text are in a sound file; words are looked up among the built-in ones.
     let align (model: SpeechModel) (path: string) (text: string) : Alignment = alignWith (model, path, text)
@@ -114,7 +115,7 @@ module Api =
         (model: SpeechModel)
         (languageModel: NGramModel option)
         (path: string)
-        : IReadOnlyList<Reading> =
+        : IReadOnlyList<TimedHypothesis> =
         let language =
             languageModel
             |> Option.map WeightedLanguageModel
@@ -125,4 +126,4 @@ module Api =
             | Some language -> language.Search count
             | None -> PrefixBeamOptions(Width = max (PrefixBeamOptions().Width) count, Best = count)
 
-        Recognizer(model, Beam = options).Recognize(AudioClip.Read path).Readings
+        Recognizer(model, Beam = options).Recognize(AudioClip.Read path).Hypotheses

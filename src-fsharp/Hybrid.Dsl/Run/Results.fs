@@ -12,7 +12,7 @@ module Results =
             Heading "Phone error rate"
             Picture(Charts.errorRate result.History)
             Heading "Every pass"
-            Verbatim(Show.result result)
+            Verbatim(Printers.result result)
             Heading "Network"
-            Verbatim(Show.architecture { Features = result.Model.Features; Network = result.Model.Network.Spec })
+            Verbatim(Printers.architecture { Features = result.Model.Features; Network = result.Model.Network.Spec })
         ]

@@ -8,7 +8,7 @@ open Hybrid.Speech
 
 /// What takes time, with those who watch it and may stop it.
 [<AutoOpen; AbstractClass; Sealed>]
-type Driving =
+type Run =
     /// Trains a network on a corpus; words are looked up in `lexicons`, in order, or among the built-in ones where none is given.
     /// `progress` is told of every step and `epochEnded` of every pass, each by the thread that trains; `noticed` gets sentences
     /// that a person should read. With a `folder`, the best model, checkpoints and metrics go there, and `resume = true` goes on with

@@ -1,5 +1,5 @@
 /// Layers that are no part of Hybrid, from C# and from F#, and what the gradient checker says of them.
-module Hybrid.Tests.OwnLayerTests
+module Hybrid.Tests.CustomLayerTests
 
 open System
 open System.Collections.Generic
@@ -9,7 +9,7 @@ open Expecto
 open Hybrid.Core
 open Hybrid.Dsl
 open Hybrid.Speech
-open Hybrid.Tests.Tier
+open Hybrid.Tests.TestSettings
 open Interop
 
 /// y = x + w, written in F#.
@@ -41,17 +41,17 @@ type private Shift<'R
         dy
 
 let private shift = {
-    new IOwnLayer with
+    new ICustomLayer with
         member _.Build features = Shift<_> features
 }
 
-let private scale mistake name = own (name, OwnScaleLayer mistake)
+let private scale problem name = custom (name, CustomScaleLayer problem)
 
 [<Tests>]
 let tests =
-    testList "own layers" [
+    testList "custom layers" [
         test "correct ones pass the check with one call" {
-            for layer in [ scale ScaleMistake.None "scale"; own ("shift", shift) ] do
+            for layer in [ scale ScaleProblem.None "scale"; custom ("shift", shift) ] do
                 let report = checkGradients layer
                 Expect.isTrue report.IsCorrect (string report)
 
@@ -61,14 +61,14 @@ let tests =
                     "what was checked"
         }
 
-        for mistake, expected in
+        for problem, expected in
             [
-                ScaleMistake.Input, "input, training["
-                ScaleMistake.Weight, "weight, training["
-                ScaleMistake.Padding, "Forward leaves 1 in frame 10 of utterance 3"
+                ScaleProblem.Input, "input, training["
+                ScaleProblem.Weight, "weight, training["
+                ScaleProblem.Padding, "Forward leaves 1 in frame 10 of utterance 3"
             ] do
-            test $"the check finds a mistake: {mistake}" {
-                let report = checkGradients (scale mistake $"scale with mistake {mistake}")
+            test $"the check finds a problem: {problem}" {
+                let report = checkGradients (scale problem $"scale with problem {problem}")
                 Expect.isFalse report.IsCorrect "wrong"
                 Expect.stringContains (String.concat "\n" report.Problems) expected "named"
                 Expect.stringContains (string report) "WRONG" "in the table"
@@ -80,16 +80,16 @@ let tests =
                 Expect.isTrue report.IsCorrect $"{layer.Describe()}\n{report}"
         }
 
-        test "a network with own layers is trained, stored and loaded by name" {
+        test "a network with custom layers is trained, stored and loaded by name" {
             withFolder (fun folder ->
                 let network =
                     encoderDecoder {
                         features (mfcc 28)
 
                         encoder {
-                            own ("shift", shift)
+                            custom ("shift", shift)
                             conv1d (16, kernel = 3, stride = 2)
-                            scale ScaleMistake.None "scale"
+                            scale ScaleProblem.None "scale"
                             relu
                         }
 
@@ -127,12 +127,12 @@ let tests =
         }
 
         test "a name that nobody registered is refused with the remedy" {
-            let spec = ModelSpec(3, 4, [| OwnLayerSpec "nowhere" |], [| LinearSpec 4 |])
+            let spec = NetworkSpec(3, 4, [| CustomLayerSpec "nowhere" |], [| LinearSpec 4 |])
 
             Expect.equal
                 [ for problem in spec.Validate() -> string problem ]
                 [
-                    "encoder.0: own layer nowhere: no layer of this name is known: register it with OwnLayerSpec.Register(\"nowhere\", ...) before the network is declared or loaded"
+                    "encoder.0: custom layer nowhere: no layer of this name is known: register it with CustomLayerSpec.Register(\"nowhere\", ...) before the network is declared or loaded"
                 ]
                 "problems"
         }

@@ -127,11 +127,11 @@ let tests =
                 for struct (_, layer) in recipe.Network.Layers do
                     match layer with
                     | :? RecurrentSpec
-                    | :? PyramidSpec
+                    | :? FrameStackingSpec
                     | :? LinearSpec -> Expect.stringContains svg (layer.Describe()) recipe.Name
                     | _ -> ()
 
-            let committed = Path.Combine(Tier.root, "docs", "hw3p2.svg")
+            let committed = Path.Combine(TestSettings.root, "docs", "hw3p2.svg")
 
             Expect.equal
                 (diagram (architecture Recipes.hw3p2))
@@ -190,7 +190,7 @@ let tests =
             ]
 
             expectParts
-                "Hybrid.Speech.Recognition([| Hybrid.Speech.Reading([| Hybrid.Speech.RecognizedPhone(\"HH\", 0.1, 0.2, 0.75) |], -1.0) |], 1.5)"
+                "Hybrid.Speech.RecognitionResult([| Hybrid.Speech.TimedHypothesis([| Hybrid.Speech.RecognizedPhone(\"HH\", 0.1, 0.2, 0.75) |], -1.0) |], 1.5)"
                 [ "1 phones in 1.50 s: HH"; "  0.10  0.20  HH           0.75" ]
 
             expectParts

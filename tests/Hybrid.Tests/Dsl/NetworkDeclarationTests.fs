@@ -48,7 +48,7 @@ let private trees =
 [<Tests>]
 let tests =
     testList "architecture" [
-        Tier.property "a block of blocks equals its flattening" 100 (Arb.fromGen trees) (fun tree ->
+        TestSettings.property "a block of blocks equals its flattening" 100 (Arb.fromGen trees) (fun tree ->
             Expect.equal (layersOf (build tree)) (flatten tree) "layers")
 
         test "if, for, let and fragments work inside blocks" {
@@ -86,7 +86,7 @@ let tests =
             Expect.equal (network (mfcc 13)).Network.Inputs 13 "inputs of mfcc"
             Expect.equal (network (mfcc (13, deltas = 2))).Network.Inputs 39 "inputs of mfcc with differences"
             Expect.equal (network (logMel 40)).Network.Inputs 40 "inputs of log mel energies"
-            let ready = network (given 80)
+            let ready = network (precomputed 80)
             Expect.equal ready.Network.Inputs 80 "inputs of given"
 
             let back =
@@ -111,7 +111,7 @@ let tests =
                 Expect.equal (back.ToJson()) (recipe.ToJson()) recipe.Name
         }
 
-        test "all mistakes are reported at once, each with line, value and remedy" {
+        test "all problems are reported at once, each with line, value and remedy" {
             let here = int __LINE__
 
             let message =
@@ -128,7 +128,7 @@ let tests =
                         decoder { linear phones }
                     })
 
-            Expect.stringContains message "3 mistakes" message
+            Expect.stringContains message "3 problems" message
 
             Expect.stringContains
                 message

@@ -29,7 +29,7 @@ let private words =
     statics typeof<Layers>
     @ statics typeof<FeatureWords>
     @ statics typeof<Schedules>
-    @ statics typeof<Driving>
+    @ statics typeof<Run>
     @ operations typeof<TrainingBuilder>
     @ List.collect ofModule modules
     |> Set.ofList
@@ -41,7 +41,7 @@ let tests =
             // The first column of its tables.
             let documented =
                 Set [
-                    for line in File.ReadAllLines(Path.Combine(Tier.root, "docs", "dsl.md")) do
+                    for line in File.ReadAllLines(Path.Combine(TestSettings.root, "docs", "dsl.md")) do
                         let row = Regex.Match(line, @"^\| `(\w+)")
 
                         if row.Success then
@@ -53,7 +53,7 @@ let tests =
         }
 
         test "every setting by name is in its word's row" {
-            let rows = File.ReadAllLines(Path.Combine(Tier.root, "docs", "dsl.md"))
+            let rows = File.ReadAllLines(Path.Combine(TestSettings.root, "docs", "dsl.md"))
 
             for kind in [ typeof<Layers>; typeof<Schedules> ] do
                 for m in kind.GetMethods(BindingFlags.Public ||| BindingFlags.Static ||| BindingFlags.DeclaredOnly) do

@@ -1,5 +1,5 @@
 /// Trainings that are watched and stopped, voices, and pictures, as scripts use them.
-module Hybrid.Tests.DrivingTests
+module Hybrid.Tests.RunTests
 
 open System
 open System.IO
@@ -10,7 +10,7 @@ open Hybrid.Core
 open Hybrid.Dsl
 open Hybrid.Speech
 open Hybrid.Tests.Process
-open Hybrid.Tests.Tier
+open Hybrid.Tests.TestSettings
 
 let private network =
     encoderDecoder {

@@ -118,8 +118,8 @@ let tests =
                 }
 
             let phases = [|
-                PhaseSpec("first", 2, TrainingLoss.Viterbi, StepRate 1.0, MaskingSpec(0, 0))
-                PhaseSpec("rest", 8, TrainingLoss.Ctc, null, MaskingSpec(40, 8), [| "encoder.0" |])
+                PhaseSpec("first", 2, TrainingLoss.Viterbi, StepRate 1.0, SpecAugmentSpec(0, 0))
+                PhaseSpec("rest", 8, TrainingLoss.Ctc, null, SpecAugmentSpec(40, 8), [| "encoder.0" |])
             |]
 
             let rates =
@@ -137,7 +137,7 @@ let tests =
                     rates,
                     5.0,
                     phases,
-                    MaskingSpec(20, 4),
+                    SpecAugmentSpec(20, 4),
                     AveragingSpec 0.99,
                     3,
                     PrefixBeamDecoding 4,

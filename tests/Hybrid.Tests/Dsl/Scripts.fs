@@ -6,7 +6,7 @@ open System.IO
 open System.Text
 open FSharp.Compiler.Diagnostics
 open FSharp.Compiler.Interactive.Shell
-open Hybrid.Tests.Tier
+open Hybrid.Tests.TestSettings
 
 /// One FSI for all scripts; they see Hybrid.Dsl, its printers, and what scripts before them declared.
 let private session =

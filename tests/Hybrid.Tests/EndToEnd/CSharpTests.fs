@@ -7,7 +7,7 @@ open System.Threading
 open Expecto
 open Hybrid.Core
 open Hybrid.Speech
-open Hybrid.Tests.Tier
+open Hybrid.Tests.TestSettings
 open Interop
 
 /// The model that examples use.
@@ -51,7 +51,7 @@ let tests =
             withFolder (fun folder ->
                 let corpus = SyntheticCorpus.Write(Path.Combine(folder, "speech"), 30, 10)
                 let steps = Listener<TrainingProgress>()
-                let history = CSharpDoor.Train(corpus, Path.Combine(folder, "run"), steps, CancellationToken.None)
+                let history = CSharpFrontEnd.Train(corpus, Path.Combine(folder, "run"), steps, CancellationToken.None)
                 Expect.equal [ for epoch in history -> epoch.Epoch ] [ 1; 2 ] "epochs"
 
                 Expect.equal
@@ -76,7 +76,7 @@ let tests =
                 }
 
                 let run = Path.Combine(folder, "run")
-                throwsCancelled (fun () -> CSharpDoor.Train(corpus, run, steps, stop.Token) |> ignore)
+                throwsCancelled (fun () -> CSharpFrontEnd.Train(corpus, run, steps, stop.Token) |> ignore)
                 let checkpoint = Checkpoint.Read(Path.Combine(run, "checkpoint.safetensors"))
                 Expect.equal checkpoint.State.Steps 3L "the checkpoint is that of the last step")
         }
@@ -84,7 +84,7 @@ let tests =
         test "eight threads with one recogniser all find the same" {
             withFolder (fun folder ->
                 let path, spoken = speak folder
-                let results = CSharpDoor.RecognizeInParallel(model, path, 8)
+                let results = CSharpFrontEnd.RecognizeInParallel(model, path, 8)
                 Expect.equal (Set.count (Set.ofSeq results)) 1 "distinct results"
                 Expect.stringContains results[0] spoken.Phones[0] "something is recognised")
         }
@@ -92,9 +92,9 @@ let tests =
         test "files are recognised and aligned without holding up a thread" {
             withFolder (fun folder ->
                 let path, spoken = speak folder
-                let recognized = CSharpDoor.RecognizeAsync(model, path, CancellationToken.None)
-                let aligned = CSharpDoor.AlignAsync(model, path, spoken.Text, CancellationToken.None)
-                Expect.equal recognized.Result (CSharpDoor.Recognize(model, path)) "as without"
+                let recognized = CSharpFrontEnd.RecognizeAsync(model, path, CancellationToken.None)
+                let aligned = CSharpFrontEnd.AlignAsync(model, path, spoken.Text, CancellationToken.None)
+                Expect.equal recognized.Result (CSharpFrontEnd.Recognize(model, path)) "as without"
 
                 Expect.equal
                     [ for word in aligned.Result.Words -> word.Label ]
@@ -105,7 +105,7 @@ let tests =
 
                 Expect.throwsT<FileNotFoundException>
                     (fun () ->
-                        CSharpDoor.RecognizeAsync(model, missing, CancellationToken.None).GetAwaiter().GetResult()
+                        CSharpFrontEnd.RecognizeAsync(model, missing, CancellationToken.None).GetAwaiter().GetResult()
                         |> ignore)
                     "a missing file")
         }
@@ -119,9 +119,9 @@ let tests =
                 throwsCancelled (fun () -> recognizer.Recognize(clip.Samples, clip.SampleRate, cancelled) |> ignore)
 
                 throwsCancelled (fun () ->
-                    CSharpDoor.RecognizeAsync(model, path, cancelled).GetAwaiter().GetResult() |> ignore)
+                    CSharpFrontEnd.RecognizeAsync(model, path, cancelled).GetAwaiter().GetResult() |> ignore)
 
                 throwsCancelled (fun () ->
-                    CSharpDoor.AlignAsync(model, path, spoken.Text, cancelled).GetAwaiter().GetResult() |> ignore))
+                    CSharpFrontEnd.AlignAsync(model, path, spoken.Text, cancelled).GetAwaiter().GetResult() |> ignore))
         }
     ]

@@ -7,7 +7,7 @@ open Expecto
 open Hybrid.Core
 open Hybrid.Speech
 open Hybrid.Tests
-open Hybrid.Tests.Tier
+open Hybrid.Tests.TestSettings
 open Hybrid.Tests.CommandLine
 open Hybrid.Tests.Process
 
@@ -196,12 +196,14 @@ let tests =
 
             Expect.equal
                 (recognize [])
-                (String.concat "" [ for i, r in Seq.indexed expected.Readings -> $"{file} {i + 1} {r.Total:F4}: {r}\n" ])
+                (String.concat "" [
+                    for i, r in Seq.indexed expected.Hypotheses -> $"{file} {i + 1} {r.Total:F4}: {r}\n"
+                ])
                 "text"
 
             Expect.equal
                 (recognize [ "--format"; "ctm" ])
-                (Ctm.Write(utterance.Id, expected.Readings[0].Intervals))
+                (Ctm.Write(utterance.Id, expected.Hypotheses[0].Intervals))
                 "CTM"
 
             Expect.equal (recognize [ "--format"; "textgrid" ]) (TextGrid.Of(expected).Write()) "TextGrid"
@@ -246,7 +248,7 @@ let tests =
             // In the model file they are used without being asked for.
             hybrid
                 folder
-                ([ "shrink"; "--model"; model; "--out"; "guided"; "--lm"; "phones.arpa" ]
+                ([ "export"; "--half"; "--model"; model; "--out"; "guided"; "--lm"; "phones.arpa" ]
                  @ [ "--lm-weight"; "0.5"; "--length-bonus"; "0.25" ])
             |> expectSuccess
             |> ignore
@@ -414,7 +416,7 @@ let tests =
                 let json = (hybrid other (arguments @ [ "--json" ])).Output
 
                 let check =
-                    CorpusCheck.Run(
+                    CorpusValidation.Run(
                         Corpus.Read(Path.Combine(folder, "speech")),
                         Hybrid.Dsl.Recipes.small,
                         Corpus.Read other,

@@ -5,7 +5,7 @@ open System.Globalization
 open System.IO
 open System.Text.RegularExpressions
 open Expecto
-open Hybrid.Tests.Tier
+open Hybrid.Tests.TestSettings
 open Hybrid.Tests.Process
 
 /// What an example says in the end of what it has learned: the words before a percentage, and what that must stay below.
@@ -22,7 +22,7 @@ let private scripts = [
     "05-gru-character-predictor.fsx", characters
     "06-ctc-by-hand.fsx", ("difference between the three", 1e-6)
     "07-viterbi-then-all-alignments.fsx", ("PER after both phases", 40.0)
-    "08-own-layer.fsx", ("gradients off", 1e-6)
+    "08-custom-layer.fsx", ("gradients off", 1e-6)
     "09-beam-search.fsx", ("beam of 8 and language model", 5.0)
 ]
 

@@ -1,10 +1,10 @@
 /// One engine behind four doors.
-module Hybrid.Tests.OneAnswerTests
+module Hybrid.Tests.FrontEndParityTests
 
 open System
 open System.IO
 open Expecto
-open Hybrid.Tests.Tier
+open Hybrid.Tests.TestSettings
 open Hybrid.Tests.Process
 open Interop
 
@@ -26,7 +26,7 @@ let tests =
             withFolder (fun folder ->
                 let wav, _ = CSharpTests.speak folder
                 let at name = Path.Combine(folder, name)
-                let expected = CSharpDoor.Recognize(CSharpTests.model, wav)
+                let expected = CSharpFrontEnd.Recognize(CSharpTests.model, wav)
 
                 let source json =
                     script.Replace("MODEL", CSharpTests.model).Replace("FILE", wav).Replace("JSON", at json)

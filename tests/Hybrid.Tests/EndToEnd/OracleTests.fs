@@ -5,7 +5,7 @@ open System
 open System.IO
 open System.Text.RegularExpressions
 open Expecto
-open Hybrid.Tests.Tier
+open Hybrid.Tests.TestSettings
 open Hybrid.Tests.Process
 
 let private project = Path.Combine(root, "tests", "Hybrid.Oracles")
@@ -76,10 +76,10 @@ let private outcome =
                      let finished = dotnet project [ program; "--ledger"; ledger ]
 
                      if File.Exists ledger then
-                         Ledger.read (File.ReadAllLines ledger)
+                         GradientErrorTable.read (File.ReadAllLines ledger)
 
                      Ok finished)
-             // Code that does not compile is a mistake; a package that is gone is none.
+             // Code that does not compile is a problem; a package that is gone is none.
              elif built.Output.Contains "error FS" || built.Output.Contains "error CS" then
                  Ok built
              else

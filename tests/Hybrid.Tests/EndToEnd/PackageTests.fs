@@ -4,7 +4,7 @@ module Hybrid.Tests.PackageTests
 open System
 open System.IO
 open Expecto
-open Hybrid.Tests.Tier
+open Hybrid.Tests.TestSettings
 open Hybrid.Tests.CommandLine
 open Hybrid.Tests.Process
 

@@ -174,7 +174,7 @@ let lines (assembly: Assembly) = [
 ]
 
 /// Where the surface of an assembly is written down.
-let file (assembly: Assembly) = Path.Combine(Tier.root, "docs", "api", $"{assembly.GetName().Name}.txt")
+let file (assembly: Assembly) = Path.Combine(TestSettings.root, "docs", "api", $"{assembly.GetName().Name}.txt")
 
 /// Writes down what is there now.
 let update () =

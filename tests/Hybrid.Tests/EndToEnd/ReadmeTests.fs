@@ -8,7 +8,7 @@ open Argu
 open Expecto
 open Hybrid.Cli.Arguments
 open Hybrid.Speech
-open Hybrid.Tests.Tier
+open Hybrid.Tests.TestSettings
 open Hybrid.Tests.Process
 
 let private readme = File.ReadAllText(Path.Combine(root, "README.md"))

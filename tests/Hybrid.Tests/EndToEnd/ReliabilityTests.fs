@@ -8,7 +8,7 @@ open System.Threading
 open Expecto
 open Hybrid.Core
 open Hybrid.Speech
-open Hybrid.Tests.Tier
+open Hybrid.Tests.TestSettings
 open Hybrid.Tests.CommandLine
 
 let private program = Path.Combine(AppContext.BaseDirectory, "hybrid.dll")

@@ -12,10 +12,16 @@ let private setting (name: string) otherwise =
     | _ -> otherwise
 
 /// How many files are tried in all by a list of tests.
-let private cases () = setting "HYBRID_FUZZ_CASES" (if Tier.all then 100_000 else 2_000)
+let private cases () = setting "HYBRID_FUZZ_CASES" (if TestSettings.all then 100_000 else 2_000)
 
 /// Where randomness begins: the quick tier judges a change by the same files each time, the long one looks for new ones.
-let private seed = setting "HYBRID_FUZZ_SEED" (if Tier.all then Random.Shared.Next 1_000_000_000 else 1)
+let private seed =
+    setting
+        "HYBRID_FUZZ_SEED"
+        (if TestSettings.all then
+             Random.Shared.Next 1_000_000_000
+         else
+             1)
 
 /// Some bytes changed: flipped bits, bytes that are often special, copied, dropped or doubled stretches, a cut end.
 let mutate (random: Random) (bytes: byte[]) =

@@ -110,7 +110,7 @@ type Recorded<'R
             let key = $"value/{p.Name}"
             Expect.sequenceEqual (case.Tensor(key).Shape) (Seq.map int64 p.Shape) $"shape of {p.Name}"
             (reals key).CopyTo(p.Value, 0)
-            p.MarkChanged()
+            p.Invalidate()
 
     member _.Expect(key, actual: Memory<'R>) =
         actual.ToArray()

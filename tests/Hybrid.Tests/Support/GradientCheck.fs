@@ -48,7 +48,7 @@ let compare (loss: unit -> float) (variables: GradientVariable list) = Checker.O
 /// Fails with the worst places if a gradient is off, or a promise is not kept; what is checked is named as in the ledger.
 let expectSmall name (report: GradientReport) =
     for d in report.Deviations do
-        Ledger.note Ledger.CentralDifferences name d.Relative
+        GradientErrorTable.note GradientErrorTable.CentralDifferences name d.Relative
 
     Expect.isTrue report.IsCorrect (string report)
 
@@ -56,7 +56,7 @@ let expectSmall name (report: GradientReport) =
 let expectCorrect name (layer: Layer<float>) (x: Batch<float>) (training: bool) =
     expectSmall name (Checker.Of(layer, x, training))
 
-/// Random values for all parameters, so that no starting value hides a mistake; those of statistics are positive.
+/// Random values for all parameters, so that no starting value hides a problem; those of statistics are positive.
 let randomizeAll (parameters: Parameter<float> seq) = Checker.Randomize parameters
 
 let randomize (layer: Layer<float>) =

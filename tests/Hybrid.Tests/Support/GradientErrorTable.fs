@@ -1,5 +1,5 @@
 /// The largest relative errors that gradient checks have seen, by layer and oracle: what docs/gradients.md tabulates.
-module Hybrid.Tests.Ledger
+module Hybrid.Tests.GradientErrorTable
 
 open System
 open System.Collections.Concurrent

@@ -22,20 +22,20 @@ let block width =
 /// One of every kind of layer.
 let everything =
     let layers: LayerSpec list = [
-        MaskingSpec(2, 1)
+        SpecAugmentSpec(2, 1)
         Conv1dSpec(6, 3, Groups = 3)
         block 6
         block 8
         LayerNormSpec()
         ActivationSpec ActivationFunction.Sigmoid
         DropoutSpec(0.1, true)
-        PyramidSpec 2
+        FrameStackingSpec 2
         GruSpec(5, true, Layers = 2, Dropout = 0.1, LayerNorm = true)
         RnnSpec 4
         LstmSpec(5, true)
     ]
 
-    ModelSpec(3, 6, List.toArray layers, [| LinearSpec 6 |])
+    NetworkSpec(3, 6, List.toArray layers, [| LinearSpec 6 |])
 
 /// The same without what depends on the whole batch in training.
 let withoutBatchStatistics =
@@ -47,7 +47,7 @@ let withoutBatchStatistics =
             | other -> other
     |]
 
-    ModelSpec(everything.Inputs, everything.Symbols, without everything.Encoder, without everything.Decoder)
+    NetworkSpec(everything.Inputs, everything.Symbols, without everything.Encoder, without everything.Decoder)
 
 /// The recipe hw3p2 with fewer blocks and units.
 let homework =
@@ -93,10 +93,10 @@ let wide =
         Conv1dSpec(48, 3)
     ]
 
-    ModelSpec(28, 6, List.toArray layers, [| LinearSpec 6 |])
+    NetworkSpec(28, 6, List.toArray layers, [| LinearSpec 6 |])
 
 /// Utterances of random features, with half as many labels as they have frames in the end.
-let batch (spec: ModelSpec) seed lengths =
+let batch (spec: NetworkSpec) seed lengths =
     let x = GradientCheck.randomBatch seed spec.Inputs lengths
 
     let features =
@@ -111,7 +111,7 @@ let batch (spec: ModelSpec) seed lengths =
     LabelledBatch(features, labels, [| for b in 0 .. lengths.Length - 1 -> $"utterance {b}" |])
 
 /// A trainer of a network with weights of seed 7 that is handed its batches.
-let trainerBy (schedule: TrainingSpec) (spec: ModelSpec) threads =
+let trainerBy (schedule: TrainingSpec) (spec: NetworkSpec) threads =
     let data = {
         new IDataset with
             member _.Count = 1

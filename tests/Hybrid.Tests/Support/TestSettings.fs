@@ -1,5 +1,5 @@
 /// The two tiers of tests, and where things are.
-module Hybrid.Tests.Tier
+module Hybrid.Tests.TestSettings
 
 open System
 open System.IO

@@ -5,29 +5,42 @@ namespace Hybrid.Core;
 
 /// <summary>
 /// A recurrent cell: the features of a frame and the state before it give the state after it. It can be stepped by hand
-/// (<see cref="Forward"/>, <see cref="Backward"/>), and <see cref="Recurrent{R}"/> takes it through time; both run the same
-/// kernels. Derivation: Recurrent.md.
+/// (<see cref="Forward"/>, <see cref="Backward"/>), and <see cref="RecurrentStack{TReal}"/> takes it through time; both run the same
+/// kernels. Derivation: RecurrentStack.md.
 /// </summary>
 /// <remarks>
 /// Parameters are PyTorch's: W_ih [G H, I], W_hh [G H, H] and two bias vectors [G H] with the weights of G gates one below
 /// the other. Input weights start as Glorot and Bengio (2010) have it, recurrent ones uniformly in +-1 / sqrt(H), biases at 0
 /// unless a cell says otherwise.
 /// </remarks>
-/// <typeparam name="R">Float or double.</typeparam>
-public abstract class Cell<R> where R : unmanaged, IBinaryFloatingPointIeee754<R>
+/// <typeparam name="TReal">Float or double.</typeparam>
+public abstract class Cell<TReal>
+    where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
 {
-    private protected Cell(int inputs, int hidden, int gates, int states, string suffix, Parameter<R>.InitialValue? bias = null, bool lastApart = false)
+    private protected Cell(
+        int inputs,
+        int hidden,
+        int gates,
+        int states,
+        string suffix,
+        Parameter<TReal>.InitialValue? bias = null,
+        bool lastApart = false
+    )
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(inputs);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(hidden);
         (Inputs, Hidden, GateSize, StateSize) = (inputs, hidden, gates * hidden, states * hidden);
-        WeightIh = Parameter<R>.Glorot("weight_ih" + suffix, inputs, hidden, GateSize, inputs);
-        WeightHh = Parameter<R>.Uniform("weight_hh" + suffix, 1 / Math.Sqrt(hidden), GateSize, hidden);
-        BiasIh = Parameter<R>.Trainable("bias_ih" + suffix, bias ?? ((_, _) => 0), GateSize);
-        BiasHh = Parameter<R>.Constant("bias_hh" + suffix, 0, GateSize);
+        WeightIh = Parameter<TReal>.Glorot("weight_ih" + suffix, inputs, hidden, GateSize, inputs);
+        WeightHh = Parameter<TReal>.Uniform("weight_hh" + suffix, 1 / Math.Sqrt(hidden), GateSize, hidden);
+        BiasIh = Parameter<TReal>.Trainable("bias_ih" + suffix, bias ?? ((_, _) => 0), GateSize);
+        BiasHh = Parameter<TReal>.Constant("bias_hh" + suffix, 0, GateSize);
         Parameters = [WeightIh, WeightHh, BiasIh, BiasHh];
-        RecurrentParts = lastApart
-            ? [new(WeightHh, 0, GateSize - hidden, 0, adds: true), new(WeightHh, GateSize - hidden, hidden, GateSize, adds: false)]
+        RecurrentWeightBlocks = lastApart
+            ?
+            [
+                new(WeightHh, 0, GateSize - hidden, 0, adds: true),
+                new(WeightHh, GateSize - hidden, hidden, GateSize, adds: false),
+            ]
             : [new(WeightHh, 0, GateSize, 0, adds: true)];
         TapeSize = lastApart ? GateSize + hidden : GateSize;
     }
@@ -39,19 +52,19 @@ public abstract class Cell<R> where R : unmanaged, IBinaryFloatingPointIeee754<R
     public int Hidden { get; }
 
     /// <summary>Input weights, [G H, I].</summary>
-    public Parameter<R> WeightIh { get; }
+    public Parameter<TReal> WeightIh { get; }
 
     /// <summary>Recurrent weights, [G H, H].</summary>
-    public Parameter<R> WeightHh { get; }
+    public Parameter<TReal> WeightHh { get; }
 
     /// <summary>Bias on the input side, [G H].</summary>
-    public Parameter<R> BiasIh { get; }
+    public Parameter<TReal> BiasIh { get; }
 
     /// <summary>Bias on the recurrent side, [G H].</summary>
-    public Parameter<R> BiasHh { get; }
+    public Parameter<TReal> BiasHh { get; }
 
     /// <summary>The four tensors in PyTorch's order.</summary>
-    public IReadOnlyList<Parameter<R>> Parameters { get; }
+    public IReadOnlyList<Parameter<TReal>> Parameters { get; }
 
     /// <summary>G H: numbers of all gates.</summary>
     internal int GateSize { get; }
@@ -66,7 +79,7 @@ public abstract class Cell<R> where R : unmanaged, IBinaryFloatingPointIeee754<R
     internal int TapeSize { get; }
 
     /// <summary>Where the recurrent product goes.</summary>
-    internal RecurrentPart<R>[] RecurrentParts { get; }
+    internal RecurrentWeightBlock<TReal>[] RecurrentWeightBlocks { get; }
 
     /// <summary>One step of a batch.</summary>
     /// <param name="x">[B, I], the frame.</param>
@@ -75,17 +88,25 @@ public abstract class Cell<R> where R : unmanaged, IBinaryFloatingPointIeee754<R
     /// Memory and threads. The step lives until the workspace is reset; an endless stream takes two of them in turns.
     /// </param>
     /// <exception cref="ArgumentException">Sizes do not fit.</exception>
-    public CellStep<R> Forward(MatrixView<R> x, CellState<R> before, Workspace workspace)
+    public CellStep<TReal> Forward(MatrixView<TReal> x, CellState<TReal> before, Workspace workspace)
     {
-        if (x.Columns != Inputs) throw new ArgumentException($"the cell takes {Inputs} features, the frame has {x.Columns}", nameof(x));
-        MatrixView<R> Rent(int columns) => new(workspace.Rent<R>(x.Rows * columns), x.Rows, columns);
-        var step = new CellStep<R>(this, x, Rent(StateSize), Rent(StateSize), Rent(TapeSize));
+        if (x.Columns != Inputs)
+            throw new ArgumentException($"the cell takes {Inputs} features, the frame has {x.Columns}", nameof(x));
+        MatrixView<TReal> Rent(int columns) => new(workspace.Rent<TReal>(x.Rows * columns), x.Rows, columns);
+        var step = new CellStep<TReal>(this, x, Rent(StateSize), Rent(StateSize), Rent(TapeSize));
         before.CopyTo(step.Before, Hidden);
-        Gemm.Multiply(x, WeightIh.PackedColumns, step.Gates.SliceColumns(0, GateSize), accumulate: false, workspace.Team); // F1
-        AddRecurrentProduct(step.Before.SliceColumns(0, Hidden), step.Gates, backwards: false, workspace.Team); // F2
-        var bias = workspace.Rent<R>(GateSize).Span;
+        Gemm.Multiply(
+            x,
+            WeightIh.PackedColumns,
+            step.Gates.SliceColumns(0, GateSize),
+            accumulate: false,
+            workspace.Team
+        ); // F1
+        AddRecurrentProduct(step.Before.SliceColumns(0, Hidden), step.Gates, reversePanels: false, workspace.Team); // F2
+        var bias = workspace.Rent<TReal>(GateSize).Span;
         SumBiases(bias);
-        for (var b = 0; b < x.Rows; b++) Gates(step.Gates.Row(b), bias, step.Before.Row(b), step.After.Row(b)); // F3
+        for (var b = 0; b < x.Rows; b++)
+            Gates(step.Gates.Row(b), bias, step.Before.Row(b), step.After.Row(b)); // F3
         return step;
     }
 
@@ -95,20 +116,22 @@ public abstract class Cell<R> where R : unmanaged, IBinaryFloatingPointIeee754<R
     /// <param name="workspace">Memory and threads.</param>
     /// <returns>Gradients with respect to the frame and to the state before it.</returns>
     /// <exception cref="ArgumentException">Sizes do not fit, or the step is another cell's.</exception>
-    public CellGradient<R> Backward(CellStep<R> step, CellState<R> dAfter, Workspace workspace)
+    public CellGradient<TReal> Backward(CellStep<TReal> step, CellState<TReal> dAfter, Workspace workspace)
     {
-        if (step.Cell != this) throw new ArgumentException("the step is not one of this cell", nameof(step));
+        if (step.Cell != this)
+            throw new ArgumentException("the step is not one of this cell", nameof(step));
         var (x, B) = (step.X, step.X.Rows);
-        var dState = new MatrixView<R>(workspace.Rent<R>(B * StateSize), B, StateSize);
+        var dState = new MatrixView<TReal>(workspace.Rent<TReal>(B * StateSize), B, StateSize);
         dAfter.CopyTo(dState, Hidden);
-        var nothing = workspace.RentZeroed<R>(Hidden).Span;
-        for (var b = 0; b < B; b++) GatesBackward(step.Gates.Row(b), step.Before.Row(b), step.After.Row(b), nothing, dState.Row(b)); // B1
+        var nothing = workspace.RentZeroed<TReal>(Hidden).Span;
+        for (var b = 0; b < B; b++)
+            GatesBackward(step.Gates.Row(b), step.Before.Row(b), step.After.Row(b), nothing, dState.Row(b)); // B1
         AddStateGradient(step.Gates, dState.SliceColumns(0, Hidden), workspace.Team); // B2
         AddWeightGradients(step.Gates, x, step.Before.SliceColumns(0, Hidden), workspace.Team);
         AddBiasGradients(step.Gates);
-        var dx = new MatrixView<R>(workspace.Rent<R>(B * Inputs), B, Inputs);
+        var dx = new MatrixView<TReal>(workspace.Rent<TReal>(B * Inputs), B, Inputs);
         Gemm.Multiply(step.Gates.SliceColumns(0, GateSize), WeightIh.PackedRows, dx, accumulate: false, workspace.Team); // B6
-        return new CellGradient<R>(dx, CellState<R>.Of(dState, Hidden));
+        return new CellGradient<TReal>(dx, CellState<TReal>.Of(dState, Hidden));
     }
 
     /// <summary>One step of one utterance, after both matrix products.</summary>
@@ -116,7 +139,12 @@ public abstract class Cell<R> where R : unmanaged, IBinaryFloatingPointIeee754<R
     /// <param name="bias">[G H], from <see cref="SumBiases"/>.</param>
     /// <param name="before">[H] or [2H], the state before the step: h, then c.</param>
     /// <param name="after">Out: the state after it.</param>
-    internal abstract void Gates(Span<R> gates, ReadOnlySpan<R> bias, ReadOnlySpan<R> before, Span<R> after);
+    internal abstract void Gates(
+        Span<TReal> gates,
+        ReadOnlySpan<TReal> bias,
+        ReadOnlySpan<TReal> before,
+        Span<TReal> after
+    );
 
     /// <summary>The reverse of <see cref="Gates"/>.</summary>
     /// <param name="gates">[<see cref="TapeSize"/>], in: what Gates left; out: gradients with respect to both products.</param>
@@ -127,22 +155,33 @@ public abstract class Cell<R> where R : unmanaged, IBinaryFloatingPointIeee754<R
     /// In: gradient with respect to the state after the step that comes from the next one; out: with respect to the state
     /// before it, without what goes through W_hh.
     /// </param>
-    internal abstract void GatesBackward(Span<R> gates, ReadOnlySpan<R> before, ReadOnlySpan<R> after, ReadOnlySpan<R> dy, Span<R> dState);
+    internal abstract void GatesBackward(
+        Span<TReal> gates,
+        ReadOnlySpan<TReal> before,
+        ReadOnlySpan<TReal> after,
+        ReadOnlySpan<TReal> dy,
+        Span<TReal> dState
+    );
 
     /// <summary>What the gates add to W_ih x: both biases, as far as they stand side by side.</summary>
-    internal virtual void SumBiases(Span<R> bias) => TensorPrimitives.Add(BiasIh.Value, BiasHh.Value, bias);
+    internal virtual void SumBiases(Span<TReal> bias) => TensorPrimitives.Add(BiasIh.Value, BiasHh.Value, bias);
 
     /// <summary>Adds W_hh h to W_ih x, or puts it beside; the parts meet their weights in either order, as in <see cref="Gemm"/>.</summary>
     /// <param name="h">[N, H], hidden states.</param>
     /// <param name="gates">[N, <see cref="TapeSize"/>]</param>
-    /// <param name="backwards">Whether the last weights come first.</param>
+    /// <param name="reversePanels">Whether the last weights come first.</param>
     /// <param name="team">Threads; the caller alone where null.</param>
-    internal void AddRecurrentProduct(MatrixView<R> h, MatrixView<R> gates, bool backwards, ThreadTeam? team = null)
+    internal void AddRecurrentProduct(
+        MatrixView<TReal> h,
+        MatrixView<TReal> gates,
+        bool reversePanels,
+        ThreadTeam? team = null
+    )
     {
-        for (var i = 0; i < RecurrentParts.Length; i++)
+        for (var i = 0; i < RecurrentWeightBlocks.Length; i++)
         {
-            var part = RecurrentParts[backwards ? RecurrentParts.Length - 1 - i : i];
-            Gemm.Multiply(h, part.PackedColumns, part.Of(gates), part.Adds, team, backwards);
+            var part = RecurrentWeightBlocks[reversePanels ? RecurrentWeightBlocks.Length - 1 - i : i];
+            Gemm.Multiply(h, part.PackedColumns, part.Of(gates), part.Adds, team, reversePanels);
         }
     }
 
@@ -150,9 +189,10 @@ public abstract class Cell<R> where R : unmanaged, IBinaryFloatingPointIeee754<R
     /// <param name="dGates">[N, <see cref="TapeSize"/>], what <see cref="GatesBackward"/> left.</param>
     /// <param name="dh">[N, H]</param>
     /// <param name="team">Threads; the caller alone where null.</param>
-    internal void AddStateGradient(MatrixView<R> dGates, MatrixView<R> dh, ThreadTeam? team = null)
+    internal void AddStateGradient(MatrixView<TReal> dGates, MatrixView<TReal> dh, ThreadTeam? team = null)
     {
-        foreach (var part in RecurrentParts) Gemm.Multiply(part.Of(dGates), part.PackedRows, dh, accumulate: true, team);
+        foreach (var part in RecurrentWeightBlocks)
+            Gemm.Multiply(part.Of(dGates), part.PackedRows, dh, accumulate: true, team);
     }
 
     /// <summary>Adds the gradients of all weights, from any number of frames.</summary>
@@ -160,18 +200,22 @@ public abstract class Cell<R> where R : unmanaged, IBinaryFloatingPointIeee754<R
     /// <param name="x">[N, I], the frames.</param>
     /// <param name="h">[N, H], the hidden states before them.</param>
     /// <param name="team">Threads.</param>
-    internal void AddWeightGradients(MatrixView<R> dGates, MatrixView<R> x, MatrixView<R> h, ThreadTeam team) =>
-        Gemm.AddTwo(dGates.Transposed, x, WeightIh.GradientMatrix, h, WeightHh.GradientMatrix, team); // B3, B4
+    internal void AddWeightGradients(
+        MatrixView<TReal> dGates,
+        MatrixView<TReal> x,
+        MatrixView<TReal> h,
+        ThreadTeam team
+    ) => Gemm.MultiplyWithSharedA(dGates.Transposed, x, WeightIh.GradientMatrix, h, WeightHh.GradientMatrix, team); // B3, B4
 
     /// <summary>Adds the gradients of the biases from sums over any frames.</summary>
     /// <param name="dGates">[N, <see cref="TapeSize"/>], what <see cref="GatesBackward"/> left, or sums of it over frames.</param>
-    internal void AddBiasGradients(MatrixView<R> dGates)
+    internal void AddBiasGradients(MatrixView<TReal> dGates)
     {
         for (var i = 0; i < dGates.Rows; i++) // B5
         {
             var row = dGates.Row(i);
             TensorPrimitives.Add(BiasIh.Gradient, row[..GateSize], BiasIh.Gradient);
-            foreach (var part in RecurrentParts)
+            foreach (var part in RecurrentWeightBlocks)
             {
                 var gradient = BiasHh.Gradient.AsSpan(part.Row, part.Rows);
                 TensorPrimitives.Add(gradient, row.Slice(part.Column, part.Rows), gradient);

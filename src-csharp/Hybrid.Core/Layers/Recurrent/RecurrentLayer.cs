@@ -4,100 +4,163 @@ using System.Numerics.Tensors;
 namespace Hybrid.Core;
 
 /// <summary>
-/// One layer of a <see cref="Recurrent{R}"/>: a cell taken through time, and perhaps a second one that runs backwards.
-/// Derivation: Recurrent.md.
+/// One layer of a <see cref="RecurrentStack{TReal}"/>: a cell taken through time, and perhaps a second one that runs backwards.
+/// Derivation: RecurrentStack.md.
 /// </summary>
 /// <remarks>
 /// The input projection of all frames is one matrix product, and so is each weight gradient. In between, each direction and
 /// each slice of the batch steps through time on its own, without waiting for the others.
 /// </remarks>
-/// <typeparam name="R">Float or double.</typeparam>
-internal sealed class RecurrentLayer<R>(Cell<R>[] cells) where R : unmanaged, IBinaryFloatingPointIeee754<R>
+/// <typeparam name="TReal">Float or double.</typeparam>
+internal sealed class RecurrentLayer<TReal>(Cell<TReal>[] cells)
+    where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
 {
-    private readonly int hidden = cells[0].Hidden, gateSize = cells[0].GateSize, tapeSize = cells[0].TapeSize, stateSize = cells[0].StateSize;
+    private readonly int hidden = cells[0].Hidden,
+        gateSize = cells[0].GateSize,
+        tapeSize = cells[0].TapeSize,
+        stateSize = cells[0].StateSize;
 
-    public IReadOnlyList<Cell<R>> Cells => cells;
+    public IReadOnlyList<Cell<TReal>> Cells => cells;
 
     public int OutputFeatures => cells.Length * hidden;
 
     /// <summary>Room for the states of a number of such layers, [layers D B, H] or [.., 2H].</summary>
-    public MatrixView<R> RentStates(int layers, int batch, Workspace workspace)
+    public MatrixView<TReal> RentStates(int layers, int batch, Workspace workspace)
     {
         var rows = layers * cells.Length * batch;
-        return new MatrixView<R>(workspace.Rent<R>(rows * stateSize), rows, stateSize);
+        return new MatrixView<TReal>(workspace.Rent<TReal>(rows * stateSize), rows, stateSize);
     }
 
     /// <summary>[T, B, I] to [T, B, D H]; the states before the first steps become those after the last.</summary>
-    public Batch<R> Forward(Batch<R> x, MatrixView<R> states, Pass pass)
+    public Batch<TReal> Forward(Batch<TReal> x, MatrixView<TReal> states, Pass pass)
     {
         var workspace = pass.Workspace;
         ref var tape = ref workspace.Tape<RecurrentTape>(this);
         tape = new RecurrentTape
         {
             X = x,
-            Y = x.With(workspace.Rent<R>(x.Rows * OutputFeatures), OutputFeatures),
-            Gates = workspace.Rent<R>(cells.Length * x.Rows * tapeSize),
-            History = workspace.Rent<R>(cells.Length * (x.Rows + x.B) * stateSize),
-            Bias = workspace.Rent<R>(cells.Length * gateSize),
+            Y = x.With(workspace.Rent<TReal>(x.Rows * OutputFeatures), OutputFeatures),
+            Gates = workspace.Rent<TReal>(cells.Length * x.Rows * tapeSize),
+            History = workspace.Rent<TReal>(cells.Length * (x.Rows + x.B) * stateSize),
+            Bias = workspace.Rent<TReal>(cells.Length * gateSize),
         };
         PackWeights(workspace.Team, static cell => cell.WeightIh.PackedColumns, static part => part.PackedColumns);
         for (var d = 0; d < cells.Length; d++)
         {
-            Gemm.Multiply(x.Matrix, cells[d].WeightIh.PackedColumns, InputPart(tape, d), accumulate: false, workspace.Team); // F1
+            Gemm.Multiply(
+                x.Matrix,
+                cells[d].WeightIh.PackedColumns,
+                InputPart(tape, d),
+                accumulate: false,
+                workspace.Team
+            ); // F1
             cells[d].SumBiases(View(tape.Bias, d, 1, gateSize).Row(0));
         }
         var slices = new Slices(x.B, cells.Length, workspace.Team);
-        workspace.Team.For(slices.Count, (this, tape, states, slices), static (in (RecurrentLayer<R> Layer, RecurrentTape Tape, MatrixView<R> States, Slices Slices) s, int i) =>
-            s.Layer.StepForward(s.Tape, s.States, s.Slices[i]));
+        workspace.Team.For(
+            slices.Count,
+            (this, tape, states, slices),
+            static (
+                in (RecurrentLayer<TReal> Layer, RecurrentTape Tape, MatrixView<TReal> States, Slices Slices) s,
+                int i
+            ) => s.Layer.StepForward(s.Tape, s.States, s.Slices[i])
+        );
         return tape.Y;
     }
 
     /// <summary>The reverse of <see cref="Forward"/>; gradients with respect to final states become those of initial ones.</summary>
-    public Batch<R> Backward(Batch<R> dy, MatrixView<R> dStates, Pass pass)
+    public Batch<TReal> Backward(Batch<TReal> dy, MatrixView<TReal> dStates, Pass pass)
     {
         var workspace = pass.Workspace;
         var tape = workspace.Tape<RecurrentTape>(this);
         var x = tape.X;
         var slices = new Slices(x.B, cells.Length, workspace.Team);
         PackWeights(workspace.Team, static cell => cell.WeightIh.PackedRows, static part => part.PackedRows);
-        var sums = workspace.RentZeroed<R>(cells.Length * x.B * tapeSize);
-        workspace.Team.For(slices.Count, (this, tape, dy, dStates, sums, slices), static (in (RecurrentLayer<R> Layer, RecurrentTape Tape, Batch<R> Dy, MatrixView<R> DStates, Memory<R> Sums, Slices Slices) s, int i) =>
-            s.Layer.StepBackward(s.Tape, s.Dy, s.DStates, s.Sums, s.Slices[i]));
+        var sums = workspace.RentZeroed<TReal>(cells.Length * x.B * tapeSize);
+        workspace.Team.For(
+            slices.Count,
+            (this, tape, dy, dStates, sums, slices),
+            static (
+                in (
+                    RecurrentLayer<TReal> Layer,
+                    RecurrentTape Tape,
+                    Batch<TReal> Dy,
+                    MatrixView<TReal> DStates,
+                    Memory<TReal> Sums,
+                    Slices Slices
+                ) s,
+                int i
+            ) => s.Layer.StepBackward(s.Tape, s.Dy, s.DStates, s.Sums, s.Slices[i])
+        );
 
-        var dx = pass.WithoutInputGradient ? default : x.Like(workspace, x.F);
+        var dx = pass.SkipInputGradient ? default : x.Like(workspace, x.F);
         for (var d = 0; d < cells.Length; d++)
         {
             var h = History(tape, d).SliceColumns(0, hidden).SliceRows(d * x.B, x.Rows); // before each frame
             cells[d].AddWeightGradients(View(tape.Gates, d, x.Rows, tapeSize), x.Matrix, h, workspace.Team);
             cells[d].AddBiasGradients(View(sums, d, x.B, tapeSize));
-            if (!pass.WithoutInputGradient) Gemm.Multiply(InputPart(tape, d), cells[d].WeightIh.PackedRows, dx.Matrix, accumulate: d > 0, workspace.Team); // B6
+            if (!pass.SkipInputGradient)
+                Gemm.Multiply(
+                    InputPart(tape, d),
+                    cells[d].WeightIh.PackedRows,
+                    dx.Matrix,
+                    accumulate: d > 0,
+                    workspace.Team
+                ); // B6
         }
         return dx;
     }
 
     /// <summary>Packs the weights of each direction on a thread of its own, where they are not packed yet.</summary>
-    private void PackWeights(ThreadTeam team, Func<Cell<R>, PackedMatrix<R>> input, Func<RecurrentPart<R>, PackedMatrix<R>> recurrent) =>
-        team.For(cells.Length, (cells, input, recurrent), static (in (Cell<R>[] Cells, Func<Cell<R>, PackedMatrix<R>> Input, Func<RecurrentPart<R>, PackedMatrix<R>> Recurrent) s, int d) =>
-        {
-            s.Input(s.Cells[d]);
-            foreach (var part in s.Cells[d].RecurrentParts) s.Recurrent(part);
-        });
+    private void PackWeights(
+        ThreadTeam team,
+        Func<Cell<TReal>, PackedMatrix<TReal>> input,
+        Func<RecurrentWeightBlock<TReal>, PackedMatrix<TReal>> recurrent
+    ) =>
+        team.For(
+            cells.Length,
+            (cells, input, recurrent),
+            static (
+                in (
+                    Cell<TReal>[] Cells,
+                    Func<Cell<TReal>, PackedMatrix<TReal>> Input,
+                    Func<RecurrentWeightBlock<TReal>, PackedMatrix<TReal>> RecurrentStack
+                ) s,
+                int d
+            ) =>
+            {
+                s.Input(s.Cells[d]);
+                foreach (var part in s.Cells[d].RecurrentWeightBlocks)
+                    s.RecurrentStack(part);
+            }
+        );
 
-    private void StepForward(in RecurrentTape tape, MatrixView<R> states, Slice slice)
+    private void StepForward(in RecurrentTape tape, MatrixView<TReal> states, Slice slice)
     {
-        int T = tape.X.T, B = tape.X.B, d = slice.Direction;
+        int T = tape.X.T,
+            B = tape.X.B,
+            d = slice.Direction;
         ReadOnlySpan<int> lengths = tape.X.Lengths.Span;
         var cell = cells[d];
-        MatrixView<R> gates = View(tape.Gates, d, T * B, tapeSize), history = History(tape, d), h = history.SliceColumns(0, hidden);
-        ReadOnlySpan<R> bias = View(tape.Bias, d, 1, gateSize).Row(0);
+        MatrixView<TReal> gates = View(tape.Gates, d, T * B, tapeSize),
+            history = History(tape, d),
+            h = history.SliceColumns(0, hidden);
+        ReadOnlySpan<TReal> bias = View(tape.Bias, d, 1, gateSize).Row(0);
         var (start, end) = d == 0 ? (0, T * B) : (T * B, 0);
-        for (var b = slice.First; b < slice.End; b++) states.Row(d * B + b).CopyTo(history.Row(start + b));
+        for (var b = slice.First; b < slice.End; b++)
+            states.Row(d * B + b).CopyTo(history.Row(start + b));
         for (var step = 0; step < T; step++)
         {
             var t = d == 0 ? step : T - 1 - step;
-            int row = t * B, before = row + d * B, after = row + B - d * B;
+            int row = t * B,
+                before = row + d * B,
+                after = row + B - d * B;
             var active = slice.Active(lengths, t);
-            cell.AddRecurrentProduct(h.SliceRows(before + slice.First, active), gates.SliceRows(row + slice.First, active), backwards: step % 2 == 1); // F2
+            cell.AddRecurrentProduct(
+                h.SliceRows(before + slice.First, active),
+                gates.SliceRows(row + slice.First, active),
+                reversePanels: step % 2 == 1
+            ); // F2
             for (var b = slice.First; b < slice.End; b++)
             {
                 if (t < lengths[b])
@@ -112,30 +175,50 @@ internal sealed class RecurrentLayer<R>(Cell<R>[] cells) where R : unmanaged, IB
                 }
             }
         }
-        for (var b = slice.First; b < slice.End; b++) history.Row(end + b).CopyTo(states.Row(d * B + b));
+        for (var b = slice.First; b < slice.End; b++)
+            history.Row(end + b).CopyTo(states.Row(d * B + b));
     }
 
-    private void StepBackward(in RecurrentTape tape, Batch<R> dy, MatrixView<R> dStates, Memory<R> sums, Slice slice)
+    private void StepBackward(
+        in RecurrentTape tape,
+        Batch<TReal> dy,
+        MatrixView<TReal> dStates,
+        Memory<TReal> sums,
+        Slice slice
+    )
     {
-        int T = tape.X.T, B = tape.X.B, d = slice.Direction;
+        int T = tape.X.T,
+            B = tape.X.B,
+            d = slice.Direction;
         ReadOnlySpan<int> lengths = tape.X.Lengths.Span;
         var cell = cells[d];
-        MatrixView<R> gates = View(tape.Gates, d, T * B, tapeSize), gateSums = View(sums, d, B, tapeSize);
-        MatrixView<R> history = History(tape, d), dState = dStates.SliceRows(d * B, B), dh = dState.SliceColumns(0, hidden);
+        MatrixView<TReal> gates = View(tape.Gates, d, T * B, tapeSize),
+            gateSums = View(sums, d, B, tapeSize);
+        MatrixView<TReal> history = History(tape, d),
+            dState = dStates.SliceRows(d * B, B),
+            dh = dState.SliceColumns(0, hidden);
         for (var step = T - 1; step >= 0; step--)
         {
             var t = d == 0 ? step : T - 1 - step;
-            int row = t * B, before = row + d * B, after = row + B - d * B;
+            int row = t * B,
+                before = row + d * B,
+                after = row + B - d * B;
             for (var b = slice.First; b < slice.End; b++)
             {
                 if (t < lengths[b])
                 {
-                    cell.GatesBackward(gates.Row(row + b), history.Row(before + b), history.Row(after + b),
-                        dy.Row(t, b).Slice(d * hidden, hidden), dState.Row(b)); // B1
+                    cell.GatesBackward(
+                        gates.Row(row + b),
+                        history.Row(before + b),
+                        history.Row(after + b),
+                        dy.Row(t, b).Slice(d * hidden, hidden),
+                        dState.Row(b)
+                    ); // B1
                     // B5 here, as long as the row is in the cache: for each utterance, so that the order does not depend on slices.
                     TensorPrimitives.Add(gateSums.Row(b), gates.Row(row + b), gateSums.Row(b));
                 }
-                else gates.Row(row + b).Clear();
+                else
+                    gates.Row(row + b).Clear();
             }
             var active = slice.Active(lengths, t);
             cell.AddStateGradient(gates.SliceRows(row + slice.First, active), dh.SliceRows(slice.First, active)); // B2
@@ -143,32 +226,34 @@ internal sealed class RecurrentLayer<R>(Cell<R>[] cells) where R : unmanaged, IB
     }
 
     /// <summary>The part of direction <paramref name="d"/> in memory that holds [rows, columns] for each direction.</summary>
-    private static MatrixView<R> View(Memory<R> memory, int d, int rows, int columns) =>
+    private static MatrixView<TReal> View(Memory<TReal> memory, int d, int rows, int columns) =>
         new(memory.Slice(d * rows * columns, rows * columns), rows, columns);
 
     /// <summary>The columns that belong to W_ih x, [T B, G H].</summary>
-    private MatrixView<R> InputPart(in RecurrentTape tape, int d) => View(tape.Gates, d, tape.X.Rows, tapeSize).SliceColumns(0, gateSize);
+    private MatrixView<TReal> InputPart(in RecurrentTape tape, int d) =>
+        View(tape.Gates, d, tape.X.Rows, tapeSize).SliceColumns(0, gateSize);
 
     /// <summary>The states between frames in order of time: before frame 0, after it, ..., after the last.</summary>
-    private MatrixView<R> History(in RecurrentTape tape, int d) => View(tape.History, d, tape.X.Rows + tape.X.B, stateSize);
+    private MatrixView<TReal> History(in RecurrentTape tape, int d) =>
+        View(tape.History, d, tape.X.Rows + tape.X.B, stateSize);
 
     /// <summary>What the backward pass needs, for each direction d.</summary>
     private struct RecurrentTape
     {
         /// <summary>[T, B, I]: B3.</summary>
-        public Batch<R> X;
+        public Batch<TReal> X;
 
         /// <summary>[T, B, D H], the output.</summary>
-        public Batch<R> Y;
+        public Batch<TReal> Y;
 
         /// <summary>[D, T, B, G H] or, for the GRU, [.., 4H], what the gates left: B1, which leaves the gradients for B2 to B6 in their place.</summary>
-        public Memory<R> Gates;
+        public Memory<TReal> Gates;
 
         /// <summary>[D, T + 1, B, H] or [.., 2H], the states between the frames: B1, B4.</summary>
-        public Memory<R> History;
+        public Memory<TReal> History;
 
         /// <summary>[D, G H], what the gates add: F3.</summary>
-        public Memory<R> Bias;
+        public Memory<TReal> Bias;
     }
 
     /// <summary>Utterances <c>First..End</c> in one direction: what one thread takes through time.</summary>
@@ -178,7 +263,8 @@ internal sealed class RecurrentLayer<R>(Cell<R>[] cells) where R : unmanaged, IB
         public int Active(ReadOnlySpan<int> lengths, int t)
         {
             var end = End;
-            while (end > First && lengths[end - 1] <= t) end--;
+            while (end > First && lengths[end - 1] <= t)
+                end--;
             return end - First;
         }
     }
@@ -188,7 +274,9 @@ internal sealed class RecurrentLayer<R>(Cell<R>[] cells) where R : unmanaged, IB
     {
         private const int SmallestSlice = 4;
 
-        private readonly int batch, directions, rows;
+        private readonly int batch,
+            directions,
+            rows;
 
         public Slices(int batch, int directions, ThreadTeam team)
         {

@@ -3,11 +3,12 @@ using System.Numerics;
 namespace Hybrid.Core;
 
 /// <summary>Some rows of W_hh, and which columns of what a frame leaves their product with h goes to.</summary>
-/// <typeparam name="R">Float or double.</typeparam>
-internal sealed class RecurrentPart<R>(Parameter<R> weight, int row, int rows, int column, bool adds)
-    where R : unmanaged, IBinaryFloatingPointIeee754<R>
+/// <typeparam name="TReal">Float or double.</typeparam>
+internal sealed class RecurrentWeightBlock<TReal>(Parameter<TReal> weight, int row, int rows, int column, bool adds)
+    where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
 {
-    private readonly PackedCopy<R> packedRows = new(), packedColumns = new();
+    private readonly PackedCopy<TReal> packedRows = new(),
+        packedColumns = new();
 
     /// <summary>The first row of W_hh, and of W_ih for the same gates.</summary>
     public int Row => row;
@@ -22,11 +23,12 @@ internal sealed class RecurrentPart<R>(Parameter<R> weight, int row, int rows, i
     public bool Adds => adds;
 
     /// <summary>The right factor W of dgates W.</summary>
-    public PackedMatrix<R> PackedRows => weight.Pack(packedRows, weight.Matrix.SliceRows(row, rows));
+    public PackedMatrix<TReal> PackedRows => weight.Pack(packedRows, weight.Matrix.SliceRows(row, rows));
 
     /// <summary>The right factor transposed of h W^T.</summary>
-    public PackedMatrix<R> PackedColumns => weight.Pack(packedColumns, weight.Matrix.SliceRows(row, rows).Transposed);
+    public PackedMatrix<TReal> PackedColumns =>
+        weight.Pack(packedColumns, weight.Matrix.SliceRows(row, rows).Transposed);
 
     /// <summary>The columns that the product goes to.</summary>
-    public MatrixView<R> Of(MatrixView<R> gates) => gates.SliceColumns(column, rows);
+    public MatrixView<TReal> Of(MatrixView<TReal> gates) => gates.SliceColumns(column, rows);
 }

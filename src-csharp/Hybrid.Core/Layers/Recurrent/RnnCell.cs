@@ -4,7 +4,7 @@ using System.Runtime.Intrinsics;
 
 namespace Hybrid.Core;
 
-/// <summary>The nonlinear function of an <see cref="RnnCell{R}"/>.</summary>
+/// <summary>The nonlinear function of an <see cref="RnnCell{TReal}"/>.</summary>
 public enum RnnNonlinearity
 {
     /// <summary>The hyperbolic tangent.</summary>
@@ -18,8 +18,9 @@ public enum RnnNonlinearity
 /// The simple recurrent cell (Elman 1990): h = f(W_ih x + b_ih + W_hh h' + b_hh), as PyTorch's RNNCell. Derivation:
 /// RnnCell.md.
 /// </summary>
-/// <typeparam name="R">Float or double.</typeparam>
-public sealed class RnnCell<R> : Cell<R> where R : unmanaged, IBinaryFloatingPointIeee754<R>
+/// <typeparam name="TReal">Float or double.</typeparam>
+public sealed class RnnCell<TReal> : Cell<TReal>
+    where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
 {
     private readonly RnnNonlinearity nonlinearity;
 
@@ -31,52 +32,83 @@ public sealed class RnnCell<R> : Cell<R> where R : unmanaged, IBinaryFloatingPoi
     public RnnCell(int inputs, int hidden, RnnNonlinearity nonlinearity = RnnNonlinearity.Tanh, string suffix = "")
         : base(inputs, hidden, gates: 1, states: 1, suffix)
     {
-        if (!Enum.IsDefined(nonlinearity)) throw new ArgumentOutOfRangeException(nameof(nonlinearity), nonlinearity, "no such nonlinearity");
+        if (!Enum.IsDefined(nonlinearity))
+            throw new ArgumentOutOfRangeException(nameof(nonlinearity), nonlinearity, "no such nonlinearity");
         this.nonlinearity = nonlinearity;
     }
 
     /// <inheritdoc/>
-    internal override unsafe void Gates(Span<R> gates, ReadOnlySpan<R> bias, ReadOnlySpan<R> before, Span<R> after)
+    internal override unsafe void Gates(
+        Span<TReal> gates,
+        ReadOnlySpan<TReal> bias,
+        ReadOnlySpan<TReal> before,
+        Span<TReal> after
+    )
     {
-        int H = after.Length, j = 0;
-        fixed (R* pa = gates, pb = bias, ph = after)
+        int H = after.Length,
+            j = 0;
+        fixed (
+            TReal* pa = gates,
+                pb = bias,
+                ph = after
+        )
         {
-            for (; j + Vector512<R>.Count <= H; j += Vector512<R>.Count) Gates<Whole>(pa + j, pb + j, ph + j, 0);
-            if (j < H) Gates<Rest>(pa + j, pb + j, ph + j, H - j);
+            for (; j + Vector512<TReal>.Count <= H; j += Vector512<TReal>.Count)
+                Gates<FullVector>(pa + j, pb + j, ph + j, 0);
+            if (j < H)
+                Gates<PartialVector>(pa + j, pb + j, ph + j, H - j);
         }
     }
 
     /// <inheritdoc/>
-    internal override unsafe void GatesBackward(Span<R> gates, ReadOnlySpan<R> before, ReadOnlySpan<R> after, ReadOnlySpan<R> dy, Span<R> dState)
+    internal override unsafe void GatesBackward(
+        Span<TReal> gates,
+        ReadOnlySpan<TReal> before,
+        ReadOnlySpan<TReal> after,
+        ReadOnlySpan<TReal> dy,
+        Span<TReal> dState
+    )
     {
-        int H = after.Length, j = 0;
-        fixed (R* pda = gates, ph = after, pdy = dy, pdh = dState)
+        int H = after.Length,
+            j = 0;
+        fixed (
+            TReal* pda = gates,
+                ph = after,
+                pdy = dy,
+                pdh = dState
+        )
         {
-            for (; j + Vector512<R>.Count <= H; j += Vector512<R>.Count) GatesBackward<Whole>(pda + j, ph + j, pdy + j, pdh + j, 0);
-            if (j < H) GatesBackward<Rest>(pda + j, ph + j, pdy + j, pdh + j, H - j);
+            for (; j + Vector512<TReal>.Count <= H; j += Vector512<TReal>.Count)
+                GatesBackward<FullVector>(pda + j, ph + j, pdy + j, pdh + j, 0);
+            if (j < H)
+                GatesBackward<PartialVector>(pda + j, ph + j, pdy + j, pdh + j, H - j);
         }
     }
 
     /// <summary>One register's worth of units.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private unsafe void Gates<TExtent>(R* pa, R* pb, R* ph, int left) where TExtent : struct, IExtent
+    private unsafe void Gates<TAccess>(TReal* pa, TReal* pb, TReal* ph, int left)
+        where TAccess : struct, IVectorAccess
     {
-        var a = TExtent.Load(pa, left) + TExtent.Load(pb, left);
-        var h = nonlinearity == RnnNonlinearity.Tanh
-            ? VectorMath.Tanh(a) // F1
-            : VectorMath.Relu(a); // F2
-        TExtent.Store(h, ph, left);
+        var a = TAccess.Load(pa, left) + TAccess.Load(pb, left);
+        var h =
+            nonlinearity == RnnNonlinearity.Tanh
+                ? VectorMath.Tanh(a) // F1
+                : VectorMath.Relu(a); // F2
+        TAccess.Store(h, ph, left);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private unsafe void GatesBackward<TExtent>(R* pda, R* ph, R* pdy, R* pdh, int left) where TExtent : struct, IExtent
+    private unsafe void GatesBackward<TAccess>(TReal* pda, TReal* ph, TReal* pdy, TReal* pdh, int left)
+        where TAccess : struct, IVectorAccess
     {
-        var h = TExtent.Load(ph, left);
-        var dh = TExtent.Load(pdy, left) + TExtent.Load(pdh, left); // B1
-        var da = nonlinearity == RnnNonlinearity.Tanh
-            ? dh * (Vector512<R>.One - h * h) // B2
-            : dh & Vector512.GreaterThan(h, Vector512<R>.Zero); // B3
-        TExtent.Store(da, pda, left);
-        TExtent.Store(Vector512<R>.Zero, pdh, left);
+        var h = TAccess.Load(ph, left);
+        var dh = TAccess.Load(pdy, left) + TAccess.Load(pdh, left); // B1
+        var da =
+            nonlinearity == RnnNonlinearity.Tanh
+                ? dh * (Vector512<TReal>.One - h * h) // B2
+                : dh & Vector512.GreaterThan(h, Vector512<TReal>.Zero); // B3
+        TAccess.Store(da, pda, left);
+        TAccess.Store(Vector512<TReal>.Zero, pdh, left);
     }
 }

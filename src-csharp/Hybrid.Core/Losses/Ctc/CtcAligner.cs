@@ -23,7 +23,9 @@ public sealed class CtcAligner(int blank = 0)
     /// large, not with their product.
     /// </summary>
     public static long MemoryNeeded(int frames, int labels) =>
-        CtcViterbi.Space(frames, labels) * sizeof(double) + CtcViterbi.DecisionSpace(frames, labels) + frames * (long)sizeof(int);
+        CtcViterbi.WorkspaceSize(frames, labels) * sizeof(double)
+        + CtcViterbi.DecisionSize(frames, labels)
+        + frames * (long)sizeof(int);
 
     /// <summary>The best alignment; one without labels and of log probability -infinity where every alignment meets a probability of 0.</summary>
     /// <param name="logProbs">[T, V].</param>
@@ -35,32 +37,44 @@ public sealed class CtcAligner(int blank = 0)
     {
         CtcLabels.Check(labels, logProbs.V, blank);
         var repeats = CtcFeasibility.Repeats(labels);
-        if (labels.Length + repeats > logProbs.T) throw new InfeasibleTargetException(name, logProbs.T, labels.Length, repeats);
-        if (logProbs.T == 0) return new CtcAlignment([], 0);
+        if (labels.Length + repeats > logProbs.T)
+            throw new InfeasibleTargetException(name, logProbs.T, labels.Length, repeats);
+        if (logProbs.T == 0)
+            return new CtcAlignment([], 0);
 
-        var numbers = new double[checked((int)CtcViterbi.Space(logProbs.T, labels.Length))];
-        var decisions = new byte[checked((int)CtcViterbi.DecisionSpace(logProbs.T, labels.Length))];
+        var numbers = new double[checked((int)CtcViterbi.WorkspaceSize(logProbs.T, labels.Length))];
+        var decisions = new byte[checked((int)CtcViterbi.DecisionSize(logProbs.T, labels.Length))];
         var states = new int[logProbs.T];
         double best;
         fixed (double* memory = numbers)
         fixed (byte* made = decisions)
-        fixed (int* path = states, wanted = &MemoryMarshal.GetReference(labels.AsSpan()))
+        fixed (
+            int* path = states,
+                wanted = &MemoryMarshal.GetReference(labels.AsSpan())
+        )
         fixed (float* scores = logProbs.Data.Span)
-            best = new CtcViterbi(memory, made, wanted, labels.Length, logProbs.T, blank).Align(scores, logProbs.V, path);
-        if (double.IsNegativeInfinity(best)) return new CtcAlignment([], best);
+            best = new CtcViterbi(memory, made, wanted, labels.Length, logProbs.T, blank).Align(
+                scores,
+                logProbs.V,
+                path
+            );
+        if (double.IsNegativeInfinity(best))
+            return new CtcAlignment([], best);
         return new CtcAlignment(Spans(states, labels, logProbs), best);
     }
 
     private static List<LabelSpan> Spans(int[] states, int[] labels, LogProbs logProbs)
     {
         var spans = new List<LabelSpan>(labels.Length);
-        for (var t = 0; t < states.Length;)
+        for (var t = 0; t < states.Length; )
         {
             var (state, start, probability) = (states[t], t, 0.0);
             var label = (state & 1) == 1 ? labels[state >> 1] : -1;
             for (; t < states.Length && states[t] == state; t++)
-                if (label >= 0) probability += Math.Exp(logProbs[t][label]);
-            if (label >= 0) spans.Add(new LabelSpan(label, start, t, Math.Min(1, probability / (t - start))));
+                if (label >= 0)
+                    probability += Math.Exp(logProbs[t][label]);
+            if (label >= 0)
+                spans.Add(new LabelSpan(label, start, t, Math.Min(1, probability / (t - start))));
         }
         return spans;
     }

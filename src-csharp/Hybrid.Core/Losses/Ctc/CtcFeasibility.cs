@@ -21,14 +21,17 @@ public static class CtcFeasibility
     {
         var repeats = 0;
         for (var i = 1; i < labels.Length; i++)
-            if (labels[i] == labels[i - 1]) repeats++;
+            if (labels[i] == labels[i - 1])
+                repeats++;
         return repeats;
     }
 }
 
 /// <summary>An utterance has fewer frames than its labels need.</summary>
-public sealed class InfeasibleTargetException(string utterance, int frames, int labels, int repeats) : Exception(
-    $"utterance {utterance} needs {labels + repeats} frames, has {frames} ({labels} labels + {repeats} repeats): use less subsampling or a shorter text")
+public sealed class InfeasibleTargetException(string utterance, int frames, int labels, int repeats)
+    : Exception(
+        $"utterance {utterance} needs {labels + repeats} frames, has {frames} ({labels} labels + {repeats} repeats): use less subsampling or a shorter text"
+    )
 {
     /// <summary>The utterance's name.</summary>
     public string Utterance { get; } = utterance;

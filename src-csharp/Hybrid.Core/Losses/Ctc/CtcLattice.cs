@@ -7,7 +7,10 @@ namespace Hybrid.Core;
 /// </summary>
 public sealed class CtcLattice
 {
-    private readonly double[,] logAlpha, logBeta, gamma, logEmission;
+    private readonly double[,] logAlpha,
+        logBeta,
+        gamma,
+        logEmission;
 
     private CtcLattice(double[,] logEmission, int[] extended, bool[] skips)
     {
@@ -15,11 +18,19 @@ public sealed class CtcLattice
         (T, States) = (logEmission.GetLength(0), extended.Length);
         logAlpha = Forward();
         logBeta = Backward();
-        LogLikelihood = T == 0 ? (States == 1 ? 0 : double.NegativeInfinity) : LogAdd(logAlpha[T - 1, States - 1], States > 1 ? logAlpha[T - 1, States - 2] : double.NegativeInfinity);
+        LogLikelihood =
+            T == 0
+                ? (States == 1 ? 0 : double.NegativeInfinity)
+                : LogAdd(
+                    logAlpha[T - 1, States - 1],
+                    States > 1 ? logAlpha[T - 1, States - 2] : double.NegativeInfinity
+                );
         gamma = new double[T, States];
         for (var t = 0; t < T; t++)
-            for (var s = 0; s < States; s++)
-                gamma[t, s] = double.IsNegativeInfinity(LogLikelihood) ? 0 : Math.Exp(logAlpha[t, s] + logBeta[t, s] - LogLikelihood);
+        for (var s = 0; s < States; s++)
+            gamma[t, s] = double.IsNegativeInfinity(LogLikelihood)
+                ? 0
+                : Math.Exp(logAlpha[t, s] + logBeta[t, s] - LogLikelihood);
     }
 
     /// <summary>Frames.</summary>
@@ -47,8 +58,9 @@ public sealed class CtcLattice
         {
             var sum = 0.0;
             for (var t = 0; t < T; t++)
-                for (var s = 0; s < States; s++)
-                    if (gamma[t, s] > 0) sum -= gamma[t, s] * logEmission[t, s];
+            for (var s = 0; s < States; s++)
+                if (gamma[t, s] > 0)
+                    sum -= gamma[t, s] * logEmission[t, s];
             return sum;
         }
     }
@@ -72,7 +84,11 @@ public sealed class CtcLattice
     public static CtcLattice OfScores(double[,] scores, int[] labels, int blank = 0)
     {
         foreach (var score in scores)
-            if (!(score >= 0)) throw new ArgumentException($"a score is {score.ToString(System.Globalization.CultureInfo.InvariantCulture)}, must not be negative", nameof(scores));
+            if (!(score >= 0))
+                throw new ArgumentException(
+                    $"a score is {score.ToString(System.Globalization.CultureInfo.InvariantCulture)}, must not be negative",
+                    nameof(scores)
+                );
         return Of(scores.GetLength(0), scores.GetLength(1), (t, v) => Math.Log(scores[t, v]), labels, blank);
     }
 
@@ -89,7 +105,8 @@ public sealed class CtcLattice
         }
         var emission = new double[frames, extended.Length];
         for (var t = 0; t < frames; t++)
-            for (var s = 0; s < extended.Length; s++) emission[t, s] = logEmission(t, extended[s]);
+        for (var s = 0; s < extended.Length; s++)
+            emission[t, s] = logEmission(t, extended[s]);
         return new CtcLattice(emission, extended, skips);
     }
 
@@ -106,13 +123,15 @@ public sealed class CtcLattice
     {
         var alpha = new double[T, States];
         for (var t = 0; t < T; t++)
-            for (var s = 0; s < States; s++)
-            {
-                var sum = t == 0 ? (s < 2 ? 0 : double.NegativeInfinity) : alpha[t - 1, s];
-                if (t > 0 && s > 0) sum = LogAdd(sum, alpha[t - 1, s - 1]);
-                if (t > 0 && Skips[s]) sum = LogAdd(sum, alpha[t - 1, s - 2]);
-                alpha[t, s] = sum + logEmission[t, s];
-            }
+        for (var s = 0; s < States; s++)
+        {
+            var sum = t == 0 ? (s < 2 ? 0 : double.NegativeInfinity) : alpha[t - 1, s];
+            if (t > 0 && s > 0)
+                sum = LogAdd(sum, alpha[t - 1, s - 1]);
+            if (t > 0 && Skips[s])
+                sum = LogAdd(sum, alpha[t - 1, s - 2]);
+            alpha[t, s] = sum + logEmission[t, s];
+        }
         return alpha;
     }
 
@@ -120,18 +139,20 @@ public sealed class CtcLattice
     {
         var beta = new double[T, States];
         for (var t = T - 1; t >= 0; t--)
-            for (var s = 0; s < States; s++)
+        for (var s = 0; s < States; s++)
+        {
+            if (t == T - 1)
             {
-                if (t == T - 1)
-                {
-                    beta[t, s] = s >= States - 2 ? 0 : double.NegativeInfinity;
-                    continue;
-                }
-                var sum = beta[t + 1, s] + logEmission[t + 1, s];
-                if (s + 1 < States) sum = LogAdd(sum, beta[t + 1, s + 1] + logEmission[t + 1, s + 1]);
-                if (s + 2 < States && Skips[s + 2]) sum = LogAdd(sum, beta[t + 1, s + 2] + logEmission[t + 1, s + 2]);
-                beta[t, s] = sum;
+                beta[t, s] = s >= States - 2 ? 0 : double.NegativeInfinity;
+                continue;
             }
+            var sum = beta[t + 1, s] + logEmission[t + 1, s];
+            if (s + 1 < States)
+                sum = LogAdd(sum, beta[t + 1, s + 1] + logEmission[t + 1, s + 1]);
+            if (s + 2 < States && Skips[s + 2])
+                sum = LogAdd(sum, beta[t + 1, s + 2] + logEmission[t + 1, s + 2]);
+            beta[t, s] = sum;
+        }
         return beta;
     }
 

@@ -22,10 +22,13 @@ internal readonly unsafe ref struct CtcRecursion
 
     private readonly double* mantissa;
     private readonly long* exponent;
-    private readonly int S, V, width, frames;
+    private readonly int S,
+        V,
+        width,
+        frames;
     private readonly int* labels;
 
-    /// <param name="mantissa">At least <see cref="Space"/> numbers.</param>
+    /// <param name="mantissa">At least <see cref="WorkspaceSize"/> numbers.</param>
     /// <param name="exponent">As many.</param>
     /// <param name="labels">[S], none of them the blank.</param>
     /// <param name="S">Labels.</param>
@@ -43,7 +46,8 @@ internal readonly unsafe ref struct CtcRecursion
     /// Numbers needed: a row of alpha for each frame and the one before the first, two rows for beta, the emissions of one
     /// frame (symbols, then labels), the skip rule.
     /// </summary>
-    public static long Space(int frames, int S, int V) => (frames + 1L + 2) * 2 * RowWidth(S) + RoundUp(V) + 2L * RowWidth(S);
+    public static long WorkspaceSize(int frames, int S, int V) =>
+        (frames + 1L + 2) * 2 * RowWidth(S) + RoundUp(V) + 2L * RowWidth(S);
 
     private static int RoundUp(int value) => (value + Lanes - 1) / Lanes * Lanes;
 
@@ -66,17 +70,23 @@ internal readonly unsafe ref struct CtcRecursion
     /// times <paramref name="scale"/>. NaN where a logit is NaN or +infinity, or all of a frame are -infinity; infinity where
     /// logits of -infinity leave no alignment. Finite logits count as at most 1e6 below the largest of their frame.
     /// </summary>
-    public double Run<R>(R* logits, long frameStride, int blank, R* gradient, double scale) where R : unmanaged, IBinaryFloatingPointIeee754<R>
+    public double Run<TReal>(TReal* logits, long frameStride, int blank, TReal* gradient, double scale)
+        where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
     {
         Prepare();
         for (var t = 0; t < frames; t++)
         {
-            if (!Emit(logits + t * frameStride)) return double.NaN;
+            if (!Emit(logits + t * frameStride))
+                return double.NaN;
             Forward(t, blank);
         }
         var last = Alpha(frames - 1);
-        var (total, totalExponent) = Add((mantissa[last + S], exponent[last + S]), (mantissa[last + width + S], exponent[last + width + S])); // F5
-        if (totalExponent < ZeroExponent / 2) return double.PositiveInfinity;
+        var (total, totalExponent) = Add(
+            (mantissa[last + S], exponent[last + S]),
+            (mantissa[last + width + S], exponent[last + width + S])
+        ); // F5
+        if (totalExponent < ZeroExponent / 2)
+            return double.PositiveInfinity;
         if (gradient is not null)
         {
             for (var t = frames - 1; t >= 0; t--)
@@ -94,12 +104,14 @@ internal readonly unsafe ref struct CtcRecursion
         FillZero(Beta(0), 2 * width * 2);
         FillZero(Emissions, width);
         FillZero(Skips, width);
-        for (var t = 0; t < frames; t++) FillZero(Alpha(t) + width, 1);
+        for (var t = 0; t < frames; t++)
+            FillZero(Alpha(t) + width, 1);
         // Before the first frame stands the first blank; after the last frame, the last one (F2, B1).
         (mantissa[Alpha(-1)], exponent[Alpha(-1)]) = (1, 0);
         (mantissa[Beta(frames & 1) + S], exponent[Beta(frames & 1) + S]) = (1, 0);
         for (var i = 1; i < S; i++)
-            if (labels[i] != labels[i - 1]) exponent[Skips + i] = 0;
+            if (labels[i] != labels[i - 1])
+                exponent[Skips + i] = 0;
     }
 
     private void FillZero(long start, int count)
@@ -109,15 +121,20 @@ internal readonly unsafe ref struct CtcRecursion
     }
 
     /// <summary>Softmax of one frame: of every symbol, then of the label of each label state. False if it is not finite.</summary>
-    private bool Emit<R>(R* logits) where R : unmanaged, IBinaryFloatingPointIeee754<R>
+    private bool Emit<TReal>(TReal* logits)
+        where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
     {
         // Pointers of its own in each method: through the fields, every store would have them read anew.
-        double* symbols = mantissa + Symbols, emissions = mantissa + Emissions;
-        long* symbolExponents = exponent + Symbols, emissionExponents = exponent + Emissions;
+        double* symbols = mantissa + Symbols,
+            emissions = mantissa + Emissions;
+        long* symbolExponents = exponent + Symbols,
+            emissionExponents = exponent + Emissions;
         int* wanted = labels;
         var (symbolCount, padded, states) = (V, RoundUp(V), S);
-        for (var v = 0; v < symbolCount; v++) symbols[v] = double.CreateTruncating(logits[v]);
-        for (var v = symbolCount; v < padded; v++) symbols[v] = double.NegativeInfinity;
+        for (var v = 0; v < symbolCount; v++)
+            symbols[v] = double.CreateTruncating(logits[v]);
+        for (var v = symbolCount; v < padded; v++)
+            symbols[v] = double.NegativeInfinity;
 
         var (infinity, below) = (Vector512.Create(double.PositiveInfinity), Vector512.Create(double.NegativeInfinity));
         var (largest, isNumber) = (below, Vector512<double>.AllBitsSet);
@@ -128,8 +145,10 @@ internal readonly unsafe ref struct CtcRecursion
             isNumber &= Vector512.LessThan(x, infinity);
         }
         var offset = double.NegativeInfinity;
-        for (var i = 0; i < Lanes; i++) offset = Math.Max(offset, largest[i]);
-        if (isNumber.AsInt64() != Vector512<long>.AllBitsSet || double.IsNegativeInfinity(offset)) return false;
+        for (var i = 0; i < Lanes; i++)
+            offset = Math.Max(offset, largest[i]);
+        if (isNumber.AsInt64() != Vector512<long>.AllBitsSet || double.IsNegativeInfinity(offset))
+            return false;
 
         var sums = Vector512<double>.Zero;
         var magic = VectorMath.RoundingShift<double>();
@@ -144,7 +163,8 @@ internal readonly unsafe ref struct CtcRecursion
             Vector512.ConditionalSelect(Vector512.Equals(x, below).AsInt64(), zero, e).Store(symbolExponents + v);
         }
         var inverse = Vector512.Create(1 / SumOfLanes(sums));
-        for (var v = 0; v < padded; v += Lanes) (Vector512.Load(symbols + v) * inverse).Store(symbols + v); // F1
+        for (var v = 0; v < padded; v += Lanes)
+            (Vector512.Load(symbols + v) * inverse).Store(symbols + v); // F1
         for (var i = 0; i < states; i++)
         {
             var label = wanted[i];
@@ -156,14 +176,23 @@ internal readonly unsafe ref struct CtcRecursion
 
     private void Forward(int t, int blank)
     {
-        Row before = At(Alpha(t - 1)), now = At(Alpha(t)), labelsBefore = At(Alpha(t - 1) + width), labelsNow = At(Alpha(t) + width + 1), emissions = At(Emissions);
+        Row before = At(Alpha(t - 1)),
+            now = At(Alpha(t)),
+            labelsBefore = At(Alpha(t - 1) + width),
+            labelsNow = At(Alpha(t) + width + 1),
+            emissions = At(Emissions);
         var skips = exponent + Skips;
-        var (blankMantissa, blankExponent) = (Vector512.Create(mantissa[Symbols + blank]), Vector512.Create(exponent[Symbols + blank]));
+        var (blankMantissa, blankExponent) = (
+            Vector512.Create(mantissa[Symbols + blank]),
+            Vector512.Create(exponent[Symbols + blank])
+        );
         var count = RoundUp(S + 1);
         for (var i = 0; i < count; i += Lanes)
         {
             // Place i of the labels is label i - 1: the one before blank i.
-            Number b = before.Load(i), l = labelsBefore.Load(i + 1), lBefore = labelsBefore.Load(i);
+            Number b = before.Load(i),
+                l = labelsBefore.Load(i + 1),
+                lBefore = labelsBefore.Load(i);
             now.Store(i, Times(Sum(b, lBefore), blankMantissa, blankExponent)); // F3
             var skip = new Number(lBefore.Mantissa, lBefore.Exponent + Vector512.Load(skips + i));
             var emission = emissions.Load(i);
@@ -171,23 +200,35 @@ internal readonly unsafe ref struct CtcRecursion
         }
     }
 
-    private void Backward<R>(int t, int blank, double total, long totalExponent, R* gradient, double scale) where R : unmanaged, IBinaryFloatingPointIeee754<R>
+    private void Backward<TReal>(int t, int blank, double total, long totalExponent, TReal* gradient, double scale)
+        where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
     {
         // later holds beta of t + 1 times the emission there; now gets the same of t.
-        Row later = At(Beta((t + 1) & 1)), laterLabels = At(Beta((t + 1) & 1) + width + 1), now = At(Beta(t & 1)), nowLabels = At(Beta(t & 1) + width + 1);
-        Row alpha = At(Alpha(t)), alphaLabels = At(Alpha(t) + width + 1), emissions = At(Emissions), symbols = At(Symbols);
+        Row later = At(Beta((t + 1) & 1)),
+            laterLabels = At(Beta((t + 1) & 1) + width + 1),
+            now = At(Beta(t & 1)),
+            nowLabels = At(Beta(t & 1) + width + 1);
+        Row alpha = At(Alpha(t)),
+            alphaLabels = At(Alpha(t) + width + 1),
+            emissions = At(Emissions),
+            symbols = At(Symbols);
         long* skips = exponent + Skips;
         int* wanted = labels;
         var (states, symbolCount) = (S, V);
-        var (blankMantissa, blankExponent) = (Vector512.Create(symbols.Mantissa[blank]), Vector512.Create(symbols.Exponent[blank]));
+        var (blankMantissa, blankExponent) = (
+            Vector512.Create(symbols.Mantissa[blank]),
+            Vector512.Create(symbols.Exponent[blank])
+        );
         var inverseTotal = Vector512.Create(1 / total);
         var totalExponents = Vector512.Create(totalExponent);
         var blankOccupancy = Vector512<double>.Zero;
         var count = RoundUp(states + 1);
         for (var i = 0; i < count; i += Lanes)
         {
-            Number b = later.Load(i), l = laterLabels.Load(i);
-            Number bNext = later.Load(i + 1), lNext = laterLabels.Load(i + 1);
+            Number b = later.Load(i),
+                l = laterLabels.Load(i);
+            Number bNext = later.Load(i + 1),
+                lNext = laterLabels.Load(i + 1);
             var betaBlank = Sum(b, l); // B2
             var skip = new Number(lNext.Mantissa, lNext.Exponent + Vector512.Load(skips + i + 1));
             var betaLabel = Sum(Sum(l, bNext), skip); // B3
@@ -202,11 +243,14 @@ internal readonly unsafe ref struct CtcRecursion
         }
         // B5: softmax minus occupancy. From here on the symbols' places hold plain numbers.
         var occupancy = symbols.Mantissa;
-        for (var v = 0; v < symbolCount; v += Lanes) (Vector512.Load(occupancy + v) * PowerOfTwo(Vector512.Load(symbols.Exponent + v))).Store(occupancy + v);
+        for (var v = 0; v < symbolCount; v += Lanes)
+            (Vector512.Load(occupancy + v) * PowerOfTwo(Vector512.Load(symbols.Exponent + v))).Store(occupancy + v);
         occupancy[blank] -= SumOfLanes(blankOccupancy);
         var occupied = alphaLabels.Mantissa;
-        for (var i = 0; i < states; i++) occupancy[wanted[i]] -= occupied[i];
-        for (var v = 0; v < symbolCount; v++) gradient[v] = R.CreateTruncating(scale * occupancy[v]);
+        for (var i = 0; i < states; i++)
+            occupancy[wanted[i]] -= occupied[i];
+        for (var v = 0; v < symbolCount; v++)
+            gradient[v] = TReal.CreateTruncating(scale * occupancy[v]);
     }
 
     private Row At(long start) => new(mantissa + start, exponent + start);
@@ -238,7 +282,10 @@ internal readonly unsafe ref struct CtcRecursion
     private static Number Sum(Number x, Number y)
     {
         var largest = Vector512.Max(x.Exponent, y.Exponent);
-        return new(x.Mantissa * PowerOfTwo(x.Exponent - largest) + y.Mantissa * PowerOfTwo(y.Exponent - largest), largest);
+        return new(
+            x.Mantissa * PowerOfTwo(x.Exponent - largest) + y.Mantissa * PowerOfTwo(y.Exponent - largest),
+            largest
+        );
     }
 
     /// <summary>The product, its mantissa brought back to [1, 2).</summary>
@@ -251,18 +298,28 @@ internal readonly unsafe ref struct CtcRecursion
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<double> Occupancy(Number alpha, Number beta, Vector512<double> inverseTotal, Vector512<long> totalExponent) =>
-        alpha.Mantissa * beta.Mantissa * inverseTotal * PowerOfTwo(alpha.Exponent + beta.Exponent - totalExponent);
+    private static Vector512<double> Occupancy(
+        Number alpha,
+        Number beta,
+        Vector512<double> inverseTotal,
+        Vector512<long> totalExponent
+    ) => alpha.Mantissa * beta.Mantissa * inverseTotal * PowerOfTwo(alpha.Exponent + beta.Exponent - totalExponent);
 
     /// <summary>2^n for n up to 1023; what is below the normal numbers becomes the smallest of them, which is next to nothing.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<double> PowerOfTwo(Vector512<long> n) =>
         ((Vector512.Max(n, Vector512.Create(-1022L)) + Vector512.Create(1023L)) << 52).AsDouble();
 
-    internal static (double Mantissa, long Exponent) Add((double Mantissa, long Exponent) x, (double Mantissa, long Exponent) y)
+    internal static (double Mantissa, long Exponent) Add(
+        (double Mantissa, long Exponent) x,
+        (double Mantissa, long Exponent) y
+    )
     {
         var (large, small) = x.Exponent >= y.Exponent ? (x, y) : (y, x);
-        return (large.Mantissa + Math.ScaleB(small.Mantissa, (int)Math.Max(small.Exponent - large.Exponent, -2000)), large.Exponent);
+        return (
+            large.Mantissa + Math.ScaleB(small.Mantissa, (int)Math.Max(small.Exponent - large.Exponent, -2000)),
+            large.Exponent
+        );
     }
 
     /// <summary>In an order that is the same for every register width.</summary>

@@ -12,23 +12,26 @@ namespace Hybrid.Core;
 /// <see cref="CtcRecursion"/>, blanks and labels are kept apart and eight neighbouring states fill a register; a decision takes
 /// one bit for a blank and two for a label. Of equal scores the one wins that stays in its state, then the one that comes from
 /// the state before, then the one that skips a blank; at the end, the blank. Where the decisions of all frames would exceed
-/// <see cref="DecisionBudget"/>, scores are kept only at the beginning of each stretch of frames, and on the way back the
-/// decisions of one stretch after the other are made again.
+/// <see cref="DecisionBudget"/>, scores are kept only at the beginning of each segment of frames, and on the way back the
+/// decisions of one segment after the other are made again.
 /// </remarks>
 internal readonly unsafe ref struct CtcViterbi
 {
     /// <summary>Bytes of decisions that are kept at once.</summary>
     public const long DecisionBudget = 64 << 20;
 
-    private const int Lanes = 8, DecisionsPerGroup = 3;
+    private const int Lanes = 8,
+        DecisionsPerGroup = 3;
 
     private readonly double* memory;
     private readonly byte* decisions;
     private readonly int* labels;
-    private readonly int S, frames, blank;
+    private readonly int S,
+        frames,
+        blank;
 
-    /// <param name="memory">At least <see cref="Space"/> numbers.</param>
-    /// <param name="decisions">At least <see cref="DecisionSpace"/> bytes.</param>
+    /// <param name="memory">At least <see cref="WorkspaceSize"/> numbers.</param>
+    /// <param name="decisions">At least <see cref="DecisionSize"/> bytes.</param>
     /// <param name="labels">[S], checked.</param>
     /// <param name="S">Labels.</param>
     /// <param name="frames">At least as many as the labels need, and at least one.</param>
@@ -41,48 +44,54 @@ internal readonly unsafe ref struct CtcViterbi
         (this.S, this.frames, this.blank) = (S, frames, blank);
     }
 
-    /// <summary>Numbers needed: a row of scores before each stretch, two to work with, emissions and skip rule of the labels.</summary>
-    public static long Space(int frames, int S) => (Stretches(frames, S) + 2L + 1) * 2 * Width(S);
+    /// <summary>Numbers needed: a row of scores before each segment, two to work with, emissions and skip rule of the labels.</summary>
+    public static long WorkspaceSize(int frames, int S) => (Segments(frames, S) + 2L + 1) * 2 * Width(S);
 
-    /// <summary>Bytes needed for the decisions of a stretch.</summary>
-    public static long DecisionSpace(int frames, int S) => (long)Stretch(frames, S) * DecisionBytes(S);
+    /// <summary>Bytes needed for the decisions of a segment.</summary>
+    public static long DecisionSize(int frames, int S) => (long)FramesPerSegment(frames, S) * DecisionBytes(S);
 
-    private int StretchLength => Stretch(frames, S);
+    private int SegmentLength => FramesPerSegment(frames, S);
 
-    private double* Kept(int stretch) => memory + (long)stretch * 2 * Width(S);
+    private double* Checkpoint(int segment) => memory + (long)segment * 2 * Width(S);
 
-    private double* Emissions => Kept(Stretches(frames, S) + 2);
+    private double* Emissions => Checkpoint(Segments(frames, S) + 2);
 
     private double* Skips => Emissions + Width(S);
 
-    private byte* Decisions(int t) => decisions + (long)(t % StretchLength) * DecisionBytes(S);
+    private byte* Decisions(int t) => decisions + (long)(t % SegmentLength) * DecisionBytes(S);
 
     /// <summary>Finds the best alignment.</summary>
     /// <param name="scores">[frames, V] at a distance of <paramref name="frameStride"/>.</param>
     /// <param name="frameStride">Elements from one frame to the next.</param>
     /// <param name="states">[frames], out: 2 i for the blank before label i, 2 i + 1 for label i.</param>
     /// <returns>The sum of the scores along the alignment; negative infinity where every alignment meets one.</returns>
-    public double Align<R>(R* scores, long frameStride, int* states) where R : unmanaged, IBinaryFloatingPointIeee754<R>
+    public double Align<TReal>(TReal* scores, long frameStride, int* states)
+        where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
     {
-        new Span<double>(memory, checked((int)Space(frames, S))).Fill(double.NegativeInfinity);
-        Kept(0)[0] = 0; // before the first frame stands the first blank
+        new Span<double>(memory, checked((int)WorkspaceSize(frames, S))).Fill(double.NegativeInfinity);
+        Checkpoint(0)[0] = 0; // before the first frame stands the first blank
         for (var i = 1; i < S; i++)
-            if (labels[i] != labels[i - 1]) Skips[i] = 0;
+            if (labels[i] != labels[i - 1])
+                Skips[i] = 0;
 
-        int width = Width(S), stretches = Stretches(frames, S);
-        var end = Kept(0);
-        for (var stretch = 0; stretch < stretches; stretch++)
+        int width = Width(S),
+            segments = Segments(frames, S);
+        var end = Checkpoint(0);
+        for (var segment = 0; segment < segments; segment++)
         {
-            end = Run(stretch, scores, frameStride);
-            if (stretch + 1 < stretches) Copy(end, Kept(stretch + 1));
+            end = Run(segment, scores, frameStride);
+            if (segment + 1 < segments)
+                Copy(end, Checkpoint(segment + 1));
         }
         // Place i of the labels holds label i - 1.
-        double endBlank = end[S], endLabel = S > 0 ? end[width + S] : double.NegativeInfinity;
+        double endBlank = end[S],
+            endLabel = S > 0 ? end[width + S] : double.NegativeInfinity;
         var state = endLabel > endBlank ? 2 * S - 1 : 2 * S; // F3
-        for (var stretch = stretches - 1; stretch >= 0; stretch--)
+        for (var segment = segments - 1; segment >= 0; segment--)
         {
-            if (stretch < stretches - 1) Run(stretch, scores, frameStride); // the last one's decisions are still there
-            for (var t = Math.Min(frames, (stretch + 1) * StretchLength) - 1; t >= stretch * StretchLength; t--)
+            if (segment < segments - 1)
+                Run(segment, scores, frameStride); // the last one's decisions are still there
+            for (var t = Math.Min(frames, (segment + 1) * SegmentLength) - 1; t >= segment * SegmentLength; t--)
             {
                 states[t] = state;
                 state -= StepsBack(Decisions(t), state); // F4
@@ -97,23 +106,30 @@ internal readonly unsafe ref struct CtcViterbi
 
     private static int DecisionBytes(int S) => Groups(S) * DecisionsPerGroup;
 
-    private static int Stretch(int frames, int S) => (int)Math.Clamp(DecisionBudget / DecisionBytes(S), 1, Math.Max(1, frames));
+    private static int FramesPerSegment(int frames, int S) =>
+        (int)Math.Clamp(DecisionBudget / DecisionBytes(S), 1, Math.Max(1, frames));
 
-    private static int Stretches(int frames, int S) => (frames + Stretch(frames, S) - 1) / Stretch(frames, S);
+    private static int Segments(int frames, int S) =>
+        (frames + FramesPerSegment(frames, S) - 1) / FramesPerSegment(frames, S);
 
-    private void Copy(double* from, double* to) => new ReadOnlySpan<double>(from, 2 * Width(S)).CopyTo(new Span<double>(to, 2 * Width(S)));
+    private void Copy(double* from, double* to) =>
+        new ReadOnlySpan<double>(from, 2 * Width(S)).CopyTo(new Span<double>(to, 2 * Width(S)));
 
-    /// <summary>Goes through one stretch of frames; returns the scores after it.</summary>
-    private double* Run<R>(int stretch, R* scores, long frameStride) where R : unmanaged, IBinaryFloatingPointIeee754<R>
+    /// <summary>Goes through one segment of frames; returns the scores after it.</summary>
+    private double* Run<TReal>(int segment, TReal* scores, long frameStride)
+        where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
     {
-        double* before = Kept(Stretches(frames, S)), now = Kept(Stretches(frames, S) + 1), emissions = Emissions;
+        double* before = Checkpoint(Segments(frames, S)),
+            now = Checkpoint(Segments(frames, S) + 1),
+            emissions = Emissions;
         var wanted = new ReadOnlySpan<int>(labels, S);
-        var end = Math.Min(frames, (stretch + 1) * StretchLength);
-        Copy(Kept(stretch), before);
-        for (var t = stretch * StretchLength; t < end; t++)
+        var end = Math.Min(frames, (segment + 1) * SegmentLength);
+        Copy(Checkpoint(segment), before);
+        for (var t = segment * SegmentLength; t < end; t++)
         {
             var frame = scores + t * frameStride;
-            for (var i = 0; i < wanted.Length; i++) emissions[i] = double.CreateTruncating(frame[wanted[i]]);
+            for (var i = 0; i < wanted.Length; i++)
+                emissions[i] = double.CreateTruncating(frame[wanted[i]]);
             Step(before, now, double.CreateTruncating(frame[blank]), Decisions(t));
             var swap = before;
             before = now;
@@ -125,12 +141,15 @@ internal readonly unsafe ref struct CtcViterbi
     private void Step(double* before, double* now, double blankScore, byte* made)
     {
         var width = Width(S);
-        double* emissions = Emissions, skips = Skips;
+        double* emissions = Emissions,
+            skips = Skips;
         var blankEmission = Vector512.Create(blankScore);
         for (int group = Groups(S), i = 0; group > 0; group--, i += Lanes, made += DecisionsPerGroup)
         {
             // Place i of the labels is label i - 1: the one before blank i.
-            Vector512<double> b = Vector512.Load(before + i), l = Vector512.Load(before + width + i + 1), lBefore = Vector512.Load(before + width + i);
+            Vector512<double> b = Vector512.Load(before + i),
+                l = Vector512.Load(before + width + i + 1),
+                lBefore = Vector512.Load(before + width + i);
             var fromLabel = Vector512.GreaterThan(lBefore, b);
             (Vector512.ConditionalSelect(fromLabel, lBefore, b) + blankEmission).Store(now + i); // F1
             made[0] = (byte)fromLabel.ExtractMostSignificantBits();
@@ -139,7 +158,9 @@ internal readonly unsafe ref struct CtcViterbi
             var best = Vector512.ConditionalSelect(fromBlank, b, l);
             var skipping = lBefore + Vector512.Load(skips + i);
             var fromSkip = Vector512.GreaterThan(skipping, best);
-            (Vector512.ConditionalSelect(fromSkip, skipping, best) + Vector512.Load(emissions + i)).Store(now + width + i + 1); // F2
+            (Vector512.ConditionalSelect(fromSkip, skipping, best) + Vector512.Load(emissions + i)).Store(
+                now + width + i + 1
+            ); // F2
             made[1] = (byte)fromBlank.ExtractMostSignificantBits();
             made[2] = (byte)fromSkip.ExtractMostSignificantBits();
         }
@@ -150,7 +171,8 @@ internal readonly unsafe ref struct CtcViterbi
     {
         var (group, lane) = Math.DivRem(state >> 1, Lanes);
         made += group * DecisionsPerGroup;
-        if ((state & 1) == 0) return made[0] >> lane & 1;
+        if ((state & 1) == 0)
+            return made[0] >> lane & 1;
         return (made[2] >> lane & 1) != 0 ? 2 : made[1] >> lane & 1;
     }
 }

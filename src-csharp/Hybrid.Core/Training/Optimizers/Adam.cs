@@ -8,13 +8,21 @@ namespace Hybrid.Core;
 /// <param name="Beta1">Memory of the mean gradient.</param>
 /// <param name="Beta2">Memory of the mean squared gradient.</param>
 /// <param name="Epsilon">Added to the root of the mean squared gradient.</param>
-public sealed record AdamSpec(double LearningRate = 1e-3, double WeightDecay = 0, double Beta1 = 0.9, double Beta2 = 0.999, double Epsilon = 1e-8) : OptimizerSpec(LearningRate)
+public sealed record AdamSpec(
+    double LearningRate = 1e-3,
+    double WeightDecay = 0,
+    double Beta1 = 0.9,
+    double Beta2 = 0.999,
+    double Epsilon = 1e-8
+) : OptimizerSpec(LearningRate)
 {
     /// <inheritdoc/>
-    public override IEnumerable<string> Problems() => base.Problems().Concat(Adam.Problems(WeightDecay, Beta1, Beta2, Epsilon));
+    public override IEnumerable<string> Problems() =>
+        base.Problems().Concat(Adam.Problems(WeightDecay, Beta1, Beta2, Epsilon));
 
     /// <inheritdoc/>
-    public override Optimizer Build(IEnumerable<Parameter<float>> parameters) => new Adam(parameters, WeightDecay, Beta1, Beta2, Epsilon, decoupled: false);
+    public override Optimizer Build(IEnumerable<Parameter<float>> parameters) =>
+        new Adam(parameters, WeightDecay, Beta1, Beta2, Epsilon, decoupled: false);
 }
 
 /// <summary>Adam with decoupled weight decay (Loshchilov and Hutter 2019), as PyTorch's AdamW.</summary>
@@ -23,23 +31,50 @@ public sealed record AdamSpec(double LearningRate = 1e-3, double WeightDecay = 0
 /// <param name="Beta1">Memory of the mean gradient.</param>
 /// <param name="Beta2">Memory of the mean squared gradient.</param>
 /// <param name="Epsilon">Added to the root of the mean squared gradient.</param>
-public sealed record AdamWSpec(double LearningRate = 1e-3, double WeightDecay = 1e-2, double Beta1 = 0.9, double Beta2 = 0.999, double Epsilon = 1e-8) : OptimizerSpec(LearningRate)
+public sealed record AdamWSpec(
+    double LearningRate = 1e-3,
+    double WeightDecay = 1e-2,
+    double Beta1 = 0.9,
+    double Beta2 = 0.999,
+    double Epsilon = 1e-8
+) : OptimizerSpec(LearningRate)
 {
     /// <inheritdoc/>
-    public override IEnumerable<string> Problems() => base.Problems().Concat(Adam.Problems(WeightDecay, Beta1, Beta2, Epsilon));
+    public override IEnumerable<string> Problems() =>
+        base.Problems().Concat(Adam.Problems(WeightDecay, Beta1, Beta2, Epsilon));
 
     /// <inheritdoc/>
-    public override Optimizer Build(IEnumerable<Parameter<float>> parameters) => new Adam(parameters, WeightDecay, Beta1, Beta2, Epsilon, decoupled: true);
+    public override Optimizer Build(IEnumerable<Parameter<float>> parameters) =>
+        new Adam(parameters, WeightDecay, Beta1, Beta2, Epsilon, decoupled: true);
 }
 
 /// <summary>Adam, with weight decay as part of the gradient or decoupled from it. Derivation: Optimizer.md.</summary>
-internal sealed class Adam(IEnumerable<Parameter<float>> parameters, double weightDecay, double beta1, double beta2, double epsilon, bool decoupled)
-    : Optimizer(parameters, "mean", "square")
+internal sealed class Adam(
+    IEnumerable<Parameter<float>> parameters,
+    double weightDecay,
+    double beta1,
+    double beta2,
+    double epsilon,
+    bool decoupled
+) : Optimizer(parameters, "mean", "square")
 {
-    private float decay1, new1, decay2, new2, scale, penalty, keep, step, squareCorrection, small;
+    private float decay1,
+        new1,
+        decay2,
+        new2,
+        scale,
+        penalty,
+        keep,
+        step,
+        squareCorrection,
+        small;
 
     public static IEnumerable<string> Problems(double weightDecay, double beta1, double beta2, double epsilon) =>
-        Clause.NotNegative(weightDecay, "weight decay").Concat(Clause.BelowOne(beta1, "beta1")).Concat(Clause.BelowOne(beta2, "beta2")).Concat(Clause.Positive(epsilon, "epsilon"));
+        NumberProblems
+            .NotNegative(weightDecay, "weight decay")
+            .Concat(NumberProblems.BelowOne(beta1, "beta1"))
+            .Concat(NumberProblems.BelowOne(beta2, "beta2"))
+            .Concat(NumberProblems.Positive(epsilon, "epsilon"));
 
     private protected override void Prepare(double learningRate, double gradientScale)
     {
@@ -51,7 +86,12 @@ internal sealed class Adam(IEnumerable<Parameter<float>> parameters, double weig
         squareCorrection = (float)(1 / Math.Sqrt(1 - Math.Pow(beta2, Steps)));
     }
 
-    private protected override void Apply(Span<float> value, ReadOnlySpan<float> gradient, Span<float> mean, Span<float> square)
+    private protected override void Apply(
+        Span<float> value,
+        ReadOnlySpan<float> gradient,
+        Span<float> mean,
+        Span<float> square
+    )
     {
         var width = Vector512<float>.Count;
         var i = 0;
@@ -60,8 +100,16 @@ internal sealed class Adam(IEnumerable<Parameter<float>> parameters, double weig
             var w = Vector512.Create<float>(value[i..]);
             var g = VectorMath.MultiplyAdd(w, Vector512.Create(penalty), Vector512.Create(gradient[i..]) * scale); // F1
             var m = VectorMath.MultiplyAdd(Vector512.Create<float>(mean[i..]), Vector512.Create(decay1), g * new1); // F2
-            var s = VectorMath.MultiplyAdd(Vector512.Create<float>(square[i..]), Vector512.Create(decay2), g * g * new2); // F3
-            var root = VectorMath.MultiplyAdd(Vector512.Sqrt(s), Vector512.Create(squareCorrection), Vector512.Create(small)); // F4
+            var s = VectorMath.MultiplyAdd(
+                Vector512.Create<float>(square[i..]),
+                Vector512.Create(decay2),
+                g * g * new2
+            ); // F3
+            var root = VectorMath.MultiplyAdd(
+                Vector512.Sqrt(s),
+                Vector512.Create(squareCorrection),
+                Vector512.Create(small)
+            ); // F4
             m.CopyTo(mean[i..]);
             s.CopyTo(square[i..]);
             (w * keep - m * step / root).CopyTo(value[i..]); // F5
@@ -71,7 +119,9 @@ internal sealed class Adam(IEnumerable<Parameter<float>> parameters, double weig
             var g = MathF.FusedMultiplyAdd(value[i], penalty, gradient[i] * scale);
             mean[i] = MathF.FusedMultiplyAdd(mean[i], decay1, g * new1);
             square[i] = MathF.FusedMultiplyAdd(square[i], decay2, g * g * new2);
-            value[i] = value[i] * keep - mean[i] * step / MathF.FusedMultiplyAdd(MathF.Sqrt(square[i]), squareCorrection, small);
+            value[i] =
+                value[i] * keep
+                - mean[i] * step / MathF.FusedMultiplyAdd(MathF.Sqrt(square[i]), squareCorrection, small);
         }
     }
 }

@@ -11,7 +11,8 @@ public static class GradientNorm
     {
         var sum = 0.0;
         for (var i = 0; i < parameters.Count; i++)
-            if (parameters[i] is { IsTrainable: true, IsFrozen: false }) sum += SumOfSquares(parameters[i].Gradient);
+            if (parameters[i] is { IsTrainable: true, IsFrozen: false })
+                sum += SumOfSquares(parameters[i].Gradient);
         return Math.Sqrt(sum);
     }
 
@@ -20,7 +21,8 @@ public static class GradientNorm
 
     private static double SumOfSquares(ReadOnlySpan<float> values)
     {
-        Vector512<double> low = Vector512<double>.Zero, high = low;
+        Vector512<double> low = Vector512<double>.Zero,
+            high = low;
         var registers = MemoryMarshal.Cast<float, Vector512<float>>(values);
         foreach (var register in registers)
         {
@@ -29,8 +31,10 @@ public static class GradientNorm
             high = VectorMath.MultiplyAdd(b, b, high);
         }
         var sum = 0.0;
-        for (var lane = 0; lane < Vector512<double>.Count; lane++) sum += low[lane] + high[lane];
-        foreach (var value in values[(registers.Length * Vector512<float>.Count)..]) sum += (double)value * value;
+        for (var lane = 0; lane < Vector512<double>.Count; lane++)
+            sum += low[lane] + high[lane];
+        foreach (var value in values[(registers.Length * Vector512<float>.Count)..])
+            sum += (double)value * value;
         return sum;
     }
 }

@@ -11,7 +11,7 @@ namespace Hybrid.Core;
 public abstract record OptimizerSpec(double LearningRate)
 {
     /// <summary>What is wrong with the settings; each a clause naming the value.</summary>
-    public virtual IEnumerable<string> Problems() => Clause.Positive(LearningRate, "learning rate");
+    public virtual IEnumerable<string> Problems() => NumberProblems.Positive(LearningRate, "learning rate");
 
     /// <summary>An optimiser of the trainable ones among <paramref name="parameters"/>, at its beginning.</summary>
     public abstract Optimizer Build(IEnumerable<Parameter<float>> parameters);
@@ -35,8 +35,19 @@ public abstract class Optimizer
     private protected Optimizer(IEnumerable<Parameter<float>> parameters, params string[] memories)
     {
         this.memories = memories;
-        slots = [.. parameters.Where(p => p.IsTrainable).Select(p => new Slot(p, [.. memories.Select(_ => new float[p.Length])]))];
-        pieces = [.. slots.SelectMany((slot, i) => Enumerable.Range(0, (slot.Parameter.Length + Piece - 1) / Piece).Select(piece => (i, piece * Piece)))];
+        slots =
+        [
+            .. parameters
+                .Where(p => p.IsTrainable)
+                .Select(p => new Slot(p, [.. memories.Select(_ => new float[p.Length])])),
+        ];
+        pieces =
+        [
+            .. slots.SelectMany(
+                (slot, i) =>
+                    Enumerable.Range(0, (slot.Parameter.Length + Piece - 1) / Piece).Select(piece => (i, piece * Piece))
+            ),
+        ];
     }
 
     /// <summary>Steps taken so far.</summary>
@@ -52,20 +63,27 @@ public abstract class Optimizer
         Prepare(learningRate, gradientScale);
         team.For(pieces.Length, new Work(this), static (in Work work, int i) => work.Optimizer.Move(i));
         foreach (var slot in slots)
-            if (!slot.Parameter.IsFrozen) slot.Parameter.MarkChanged();
+            if (!slot.Parameter.IsFrozen)
+                slot.Parameter.Invalidate();
     }
 
     /// <summary>Computes what is the same for all elements of the step number <see cref="Steps"/>.</summary>
     private protected abstract void Prepare(double learningRate, double gradientScale);
 
     /// <summary>Moves elements; of <paramref name="first"/> and <paramref name="second"/> as many are empty as nothing is remembered in.</summary>
-    private protected abstract void Apply(Span<float> value, ReadOnlySpan<float> gradient, Span<float> first, Span<float> second);
+    private protected abstract void Apply(
+        Span<float> value,
+        ReadOnlySpan<float> gradient,
+        Span<float> first,
+        Span<float> second
+    );
 
     private void Move(int piece)
     {
         var (index, start) = pieces[piece];
         var (parameter, memory) = slots[index];
-        if (parameter.IsFrozen) return;
+        if (parameter.IsFrozen)
+            return;
         var length = Math.Min(Piece, parameter.Length - start);
         Apply(parameter.Value.AsSpan(start, length), parameter.Gradient.AsSpan(start, length), Part(0), Part(1));
 
@@ -83,7 +101,8 @@ public abstract class Optimizer
     public void Load(IReadOnlyDictionary<string, StoredTensor> tensors, long steps)
     {
         foreach (var slot in slots)
-            foreach (var (memory, values) in memories.Zip(slot.Memory)) tensors.CopyTo(Name(memory, slot), values);
+        foreach (var (memory, values) in memories.Zip(slot.Memory))
+            tensors.CopyTo(Name(memory, slot), values);
         Steps = steps;
     }
 
@@ -104,9 +123,11 @@ internal static class StoredTensors
     /// <exception cref="FormatException">The tensor is missing or has another size.</exception>
     public static void CopyTo(this IReadOnlyDictionary<string, StoredTensor> tensors, string name, float[] target)
     {
-        if (!tensors.TryGetValue(name, out var stored)) throw new FormatException($"tensor {name} is missing");
+        if (!tensors.TryGetValue(name, out var stored))
+            throw new FormatException($"tensor {name} is missing");
         var values = stored.ToSingles();
-        if (values.Length != target.Length) throw new FormatException($"tensor {name} has {values.Length} elements instead of {target.Length}");
+        if (values.Length != target.Length)
+            throw new FormatException($"tensor {name} has {values.Length} elements instead of {target.Length}");
         values.CopyTo(target, 0);
     }
 }

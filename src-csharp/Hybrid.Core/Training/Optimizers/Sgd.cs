@@ -7,13 +7,24 @@ namespace Hybrid.Core;
 /// <param name="Momentum">What stays of the velocity from one step to the next.</param>
 /// <param name="Nesterov">Whether the velocity is applied in advance.</param>
 /// <param name="WeightDecay">What of a weight is added to its gradient.</param>
-public sealed record SgdSpec(double LearningRate = 1e-2, double Momentum = 0, bool Nesterov = false, double WeightDecay = 0) : OptimizerSpec(LearningRate)
+public sealed record SgdSpec(
+    double LearningRate = 1e-2,
+    double Momentum = 0,
+    bool Nesterov = false,
+    double WeightDecay = 0
+) : OptimizerSpec(LearningRate)
 {
     /// <inheritdoc/>
     public override IEnumerable<string> Problems()
     {
-        foreach (var problem in base.Problems().Concat(Clause.BelowOne(Momentum, "momentum")).Concat(Clause.NotNegative(WeightDecay, "weight decay"))) yield return problem;
-        if (Nesterov && Momentum == 0) yield return "nesterov needs a velocity, but momentum is 0: give a momentum such as 0.9";
+        foreach (
+            var problem in base.Problems()
+                .Concat(NumberProblems.BelowOne(Momentum, "momentum"))
+                .Concat(NumberProblems.NotNegative(WeightDecay, "weight decay"))
+        )
+            yield return problem;
+        if (Nesterov && Momentum == 0)
+            yield return "nesterov needs a velocity, but momentum is 0: give a momentum such as 0.9";
     }
 
     /// <inheritdoc/>
@@ -21,14 +32,23 @@ public sealed record SgdSpec(double LearningRate = 1e-2, double Momentum = 0, bo
 }
 
 /// <summary>Stochastic gradient descent; nothing is remembered where there is no momentum. Derivation: Optimizer.md.</summary>
-internal sealed class Sgd(SgdSpec spec, IEnumerable<Parameter<float>> parameters) : Optimizer(parameters, spec.Momentum > 0 ? ["velocity"] : [])
+internal sealed class Sgd(SgdSpec spec, IEnumerable<Parameter<float>> parameters)
+    : Optimizer(parameters, spec.Momentum > 0 ? ["velocity"] : [])
 {
-    private readonly float momentum = (float)spec.Momentum, penalty = (float)spec.WeightDecay;
-    private float scale, step;
+    private readonly float momentum = (float)spec.Momentum,
+        penalty = (float)spec.WeightDecay;
+    private float scale,
+        step;
 
-    private protected override void Prepare(double learningRate, double gradientScale) => (scale, step) = ((float)gradientScale, (float)learningRate);
+    private protected override void Prepare(double learningRate, double gradientScale) =>
+        (scale, step) = ((float)gradientScale, (float)learningRate);
 
-    private protected override void Apply(Span<float> value, ReadOnlySpan<float> gradient, Span<float> velocity, Span<float> unused)
+    private protected override void Apply(
+        Span<float> value,
+        ReadOnlySpan<float> gradient,
+        Span<float> velocity,
+        Span<float> unused
+    )
     {
         var width = Vector512<float>.Count;
         var i = 0;

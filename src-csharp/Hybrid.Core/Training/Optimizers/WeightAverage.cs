@@ -10,7 +10,7 @@ namespace Hybrid.Core;
 public sealed record AveragingSpec(double Decay = 0.999)
 {
     /// <summary>What is wrong with the settings; each a clause naming the value.</summary>
-    public IEnumerable<string> Problems() => Clause.BelowOne(Decay, "decay of the average");
+    public IEnumerable<string> Problems() => NumberProblems.BelowOne(Decay, "decay of the average");
 }
 
 /// <summary>The moving average of a network's weights. Derivation: WeightAverage.md.</summary>
@@ -37,7 +37,11 @@ public sealed class WeightAverage
     {
         // F2: in the beginning the average must not be held back by the weights that were drawn at random.
         var decay = Math.Min(spec.Decay, updates / (9.0 + updates));
-        team.For(slots.Length, (slots, (float)decay, (float)(1 - decay)), static (in (Slot[] Slots, float Keep, float New) s, int i) => s.Slots[i].Mix(s.Keep, s.New));
+        team.For(
+            slots.Length,
+            (slots, (float)decay, (float)(1 - decay)),
+            static (in (Slot[] Slots, float Keep, float New) s, int i) => s.Slots[i].Mix(s.Keep, s.New)
+        );
     }
 
     /// <summary>Puts the average into the network and keeps the network's own weights in its place; a second call takes it back.</summary>
@@ -46,22 +50,28 @@ public sealed class WeightAverage
         foreach (var (parameter, average) in slots)
         {
             var value = parameter.Value;
-            for (var i = 0; i < value.Length; i++) (value[i], average[i]) = (average[i], value[i]);
-            parameter.MarkChanged();
+            for (var i = 0; i < value.Length; i++)
+                (value[i], average[i]) = (average[i], value[i]);
+            parameter.Invalidate();
         }
     }
 
     /// <summary>The average as the weights of a network.</summary>
-    public IEnumerable<StoredTensor> Weights() => slots.Select(slot => StoredTensor.FromSingles(slot.Parameter.Name, slot.Average, slot.Parameter.Shape));
+    public IEnumerable<StoredTensor> Weights() =>
+        slots.Select(slot => StoredTensor.FromSingles(slot.Parameter.Name, slot.Average, slot.Parameter.Shape));
 
     /// <summary>The average, for a checkpoint.</summary>
-    public IEnumerable<StoredTensor> Save() => slots.Select(slot => StoredTensor.FromSingles(Prefix + slot.Parameter.Name, slot.Average, slot.Parameter.Shape));
+    public IEnumerable<StoredTensor> Save() =>
+        slots.Select(slot =>
+            StoredTensor.FromSingles(Prefix + slot.Parameter.Name, slot.Average, slot.Parameter.Shape)
+        );
 
     /// <summary>Takes up what <see cref="Save"/> gave.</summary>
     /// <exception cref="FormatException">A tensor is missing or has another size.</exception>
     public void Load(IReadOnlyDictionary<string, StoredTensor> tensors)
     {
-        foreach (var (parameter, average) in slots) tensors.CopyTo(Prefix + parameter.Name, average);
+        foreach (var (parameter, average) in slots)
+            tensors.CopyTo(Prefix + parameter.Name, average);
     }
 
     /// <summary>How the names of all tensors begin that <see cref="Save"/> gives.</summary>
@@ -84,10 +94,17 @@ public sealed class WeightAverage
             for (; i <= value.Length - width; i += width)
             {
                 var (old, now) = (Vector512.Create<float>(average[i..]), Vector512.Create(value[i..]));
-                Vector512.ConditionalSelect(Vector512.Equals(old, now), old, VectorMath.MultiplyAdd(old, Vector512.Create(keep), now * fresh)).CopyTo(average[i..]); // F1
+                Vector512
+                    .ConditionalSelect(
+                        Vector512.Equals(old, now),
+                        old,
+                        VectorMath.MultiplyAdd(old, Vector512.Create(keep), now * fresh)
+                    )
+                    .CopyTo(average[i..]); // F1
             }
             for (; i < value.Length; i++)
-                if (average[i] != value[i]) average[i] = MathF.FusedMultiplyAdd(average[i], keep, value[i] * fresh);
+                if (average[i] != value[i])
+                    average[i] = MathF.FusedMultiplyAdd(average[i], keep, value[i] * fresh);
         }
     }
 }

@@ -24,8 +24,11 @@ public sealed class FeatureCache(string folder)
     private const int KeyLength = 2 * SHA256.HashSizeInBytes;
 
     // A file is a header of the key, the seconds, frames and width, and the CRC-32C of the features; then the features.
-    private const int SecondsAt = KeyLength, FramesAt = SecondsAt + sizeof(double), WidthAt = FramesAt + sizeof(int);
-    private const int CheckAt = WidthAt + sizeof(int), HeaderLength = CheckAt + sizeof(uint);
+    private const int SecondsAt = KeyLength,
+        FramesAt = SecondsAt + sizeof(double),
+        WidthAt = FramesAt + sizeof(int);
+    private const int CheckAt = WidthAt + sizeof(int),
+        HeaderLength = CheckAt + sizeof(uint);
 
     private volatile string? problem;
 
@@ -46,8 +49,12 @@ public sealed class FeatureCache(string folder)
     internal static string Key(Utterance utterance, FeaturePreset preset)
     {
         var file = new FileInfo(utterance.SourcePath);
-        var text = string.Create(CultureInfo.InvariantCulture, $"{Form}{file.FullName}\n{file.Length}\n{file.LastWriteTimeUtc.Ticks}\n{preset.ToJson()}");
-        if (utterance.Speed != 1) text = string.Create(CultureInfo.InvariantCulture, $"{text}\n{utterance.Speed} times as fast");
+        var text = string.Create(
+            CultureInfo.InvariantCulture,
+            $"{Form}{file.FullName}\n{file.Length}\n{file.LastWriteTimeUtc.Ticks}\n{preset.ToJson()}"
+        );
+        if (utterance.Speed != 1)
+            text = string.Create(CultureInfo.InvariantCulture, $"{text}\n{utterance.Speed} times as fast");
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
     }
 
@@ -65,15 +72,22 @@ public sealed class FeatureCache(string folder)
     {
         Span<byte> header = stackalloc byte[HeaderLength];
         using var file = Open(key);
-        if (file is null || ReadHeader(file, header, key, width) is not { } info || (long)info.Frames * width != destination.Length) return false;
+        if (
+            file is null
+            || ReadHeader(file, header, key, width) is not { } info
+            || (long)info.Frames * width != destination.Length
+        )
+            return false;
         var bytes = MemoryMarshal.AsBytes(destination);
-        return ReadFully(file, bytes, HeaderLength) && Check(bytes) == BinaryPrimitives.ReadUInt32LittleEndian(header[CheckAt..]);
+        return ReadFully(file, bytes, HeaderLength)
+            && Check(bytes) == BinaryPrimitives.ReadUInt32LittleEndian(header[CheckAt..]);
     }
 
     /// <summary>Keeps features, or notes the <see cref="Problem"/>.</summary>
     internal void Write(string key, int width, ReadOnlySpan<float> features, double durationSeconds)
     {
-        if (problem is not null) return;
+        if (problem is not null)
+            return;
         var bytes = MemoryMarshal.AsBytes(features);
         Span<byte> header = stackalloc byte[HeaderLength];
         Encoding.ASCII.GetBytes(key, header);
@@ -87,7 +101,14 @@ public sealed class FeatureCache(string folder)
             var path = PathOf(key);
             var beside = $"{path}.{Path.GetRandomFileName()}.tmp";
             Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-            using (var file = File.OpenHandle(beside, FileMode.CreateNew, FileAccess.Write, preallocationSize: HeaderLength + bytes.Length))
+            using (
+                var file = File.OpenHandle(
+                    beside,
+                    FileMode.CreateNew,
+                    FileAccess.Write,
+                    preallocationSize: HeaderLength + bytes.Length
+                )
+            )
             {
                 RandomAccess.Write(file, header, 0);
                 RandomAccess.Write(file, bytes, HeaderLength);
@@ -96,15 +117,18 @@ public sealed class FeatureCache(string folder)
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            problem = $"features cannot be kept in {folder} and are computed each time ({error.Message}); make room there, or name another folder with {Variable}";
+            problem =
+                $"features cannot be kept in {folder} and are computed each time ({error.Message}); make room there, or name another folder with {Variable}";
         }
     }
 
     private static string HybridFolder()
     {
-        if (Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } own) return own;
+        if (Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } own)
+            return own;
         var home = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);
-        var caches = OperatingSystem.IsWindows() ? Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData)
+        var caches =
+            OperatingSystem.IsWindows() ? Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData)
             : OperatingSystem.IsMacOS() ? Path.Combine(home, "Library", "Caches")
             // The XDG base directory specification has relative paths ignored.
             : Environment.GetEnvironmentVariable("XDG_CACHE_HOME") is { } named && Path.IsPathRooted(named) ? named
@@ -128,10 +152,14 @@ public sealed class FeatureCache(string folder)
 
     private static FeatureInfo? ReadHeader(SafeFileHandle file, Span<byte> header, string key, int width)
     {
-        if (!ReadFully(file, header, 0) || !Ascii.Equals(header[..KeyLength], key)) return null;
+        if (!ReadFully(file, header, 0) || !Ascii.Equals(header[..KeyLength], key))
+            return null;
         var frames = BinaryPrimitives.ReadInt32LittleEndian(header[FramesAt..]);
         var bytes = (long)frames * width * sizeof(float);
-        return BinaryPrimitives.ReadInt32LittleEndian(header[WidthAt..]) == width && bytes is >= 0 and <= int.MaxValue && RandomAccess.GetLength(file) == HeaderLength + bytes
+        return
+            BinaryPrimitives.ReadInt32LittleEndian(header[WidthAt..]) == width
+            && bytes is >= 0 and <= int.MaxValue
+            && RandomAccess.GetLength(file) == HeaderLength + bytes
             ? new FeatureInfo(frames, BinaryPrimitives.ReadDoubleLittleEndian(header[SecondsAt..]))
             : null;
     }
@@ -141,7 +169,8 @@ public sealed class FeatureCache(string folder)
         while (destination.Length > 0)
         {
             var read = RandomAccess.Read(file, destination, from);
-            if (read == 0) return false;
+            if (read == 0)
+                return false;
             destination = destination[read..];
             from += read;
         }
@@ -152,8 +181,10 @@ public sealed class FeatureCache(string folder)
     {
         var words = MemoryMarshal.Cast<byte, ulong>(bytes);
         var check = uint.MaxValue;
-        foreach (var word in words) check = BitOperations.Crc32C(check, word);
-        foreach (var rest in bytes[(words.Length * sizeof(ulong))..]) check = BitOperations.Crc32C(check, rest);
+        foreach (var word in words)
+            check = BitOperations.Crc32C(check, word);
+        foreach (var rest in bytes[(words.Length * sizeof(ulong))..])
+            check = BitOperations.Crc32C(check, rest);
         return check;
     }
 }

@@ -15,8 +15,14 @@ internal sealed class FeatureStore(FeatureExtractor extractor, FeatureCache? cac
         var key = cache is null ? "" : FeatureCache.Key(utterance, extractor.Preset);
         if (cache?.Find(key, width) is { } info)
         {
-            var stored = new StoredFeatures(utterance, key, info, MayHold(info) ? new float[info.Frames * width] : null);
-            if (stored.Features is not null) Read(stored, stored.Features);
+            var stored = new StoredFeatures(
+                utterance,
+                key,
+                info,
+                MayHold(info) ? new float[info.Frames * width] : null
+            );
+            if (stored.Features is not null)
+                Read(stored, stored.Features);
             return stored;
         }
         var (features, duration) = Compute(utterance, key);
@@ -28,15 +34,20 @@ internal sealed class FeatureStore(FeatureExtractor extractor, FeatureCache? cac
     /// <exception cref="IOException">They are no longer kept, and their source has changed or is gone.</exception>
     public void Copy(StoredFeatures stored, Span<float> destination)
     {
-        if (stored.Features is { } features) features.CopyTo(destination);
-        else Read(stored, destination);
+        if (stored.Features is { } features)
+            features.CopyTo(destination);
+        else
+            Read(stored, destination);
     }
 
     private void Read(StoredFeatures stored, Span<float> destination)
     {
-        if (cache!.TryRead(stored.Key, width, destination)) return;
+        if (cache!.TryRead(stored.Key, width, destination))
+            return;
         if (FeatureCache.Key(stored.Utterance, extractor.Preset) != stored.Key)
-            throw new IOException($"{stored.Utterance.SourcePath} has changed since the data were loaded: load them again");
+            throw new IOException(
+                $"{stored.Utterance.SourcePath} has changed since the data were loaded: load them again"
+            );
         Compute(stored.Utterance, stored.Key).Features.CopyTo(destination);
     }
 
@@ -50,7 +61,8 @@ internal sealed class FeatureStore(FeatureExtractor extractor, FeatureCache? cac
     private bool MayHold(FeatureInfo info)
     {
         var bytes = (long)info.Frames * width * sizeof(float);
-        if (cache is null || Interlocked.Add(ref held, bytes) <= cache.MemoryBytes) return true;
+        if (cache is null || Interlocked.Add(ref held, bytes) <= cache.MemoryBytes)
+            return true;
         Interlocked.Add(ref held, -bytes);
         return false;
     }

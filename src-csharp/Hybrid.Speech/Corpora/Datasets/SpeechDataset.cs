@@ -8,8 +8,13 @@ public sealed class SpeechDataset : IVariedDataset
     private readonly Item[] items;
     private readonly FeatureStore store;
 
-    private SpeechDataset(int features, Item[] items, FeatureStore store, IReadOnlyList<LeftOut> leftOut, IReadOnlyList<double> speeds) =>
-        (Features, this.items, this.store, LeftOut, Speeds) = (features, items, store, leftOut, speeds);
+    private SpeechDataset(
+        int features,
+        Item[] items,
+        FeatureStore store,
+        IReadOnlyList<SkippedUtterance> skipped,
+        IReadOnlyList<double> speeds
+    ) => (Features, this.items, this.store, Skipped, Speeds) = (features, items, store, skipped, speeds);
 
     /// <inheritdoc/>
     public int Count => items.Length;
@@ -18,7 +23,7 @@ public sealed class SpeechDataset : IVariedDataset
     public int Features { get; }
 
     /// <summary>Utterances that could not be used, in the order of the corpus.</summary>
-    public IReadOnlyList<LeftOut> LeftOut { get; }
+    public IReadOnlyList<SkippedUtterance> Skipped { get; }
 
     /// <summary>The speeds that <see cref="Drawn"/> draws from; none where there is but the recorded one.</summary>
     public IReadOnlyList<double> Speeds { get; }
@@ -34,7 +39,15 @@ public sealed class SpeechDataset : IVariedDataset
     /// <param name="cancellation">Stops between utterances.</param>
     /// <param name="cache">Keeps features for the next time, and those that do not fit into its share of the memory; null to hold all in memory.</param>
     /// <param name="speeds">At which speeds utterances are wanted beside the recorded one; none where null.</param>
-    public static SpeechDataset Load(IReadOnlyList<Utterance> utterances, FeatureExtractor extractor, PhoneInventory inventory, Pronouncer pronouncer, CancellationToken cancellation = default, FeatureCache? cache = null, IReadOnlyList<double>? speeds = null)
+    public static SpeechDataset Load(
+        IReadOnlyList<Utterance> utterances,
+        FeatureExtractor extractor,
+        PhoneInventory inventory,
+        Pronouncer pronouncer,
+        CancellationToken cancellation = default,
+        FeatureCache? cache = null,
+        IReadOnlyList<double>? speeds = null
+    )
     {
         speeds ??= [];
         var store = new FeatureStore(extractor, cache);
@@ -47,26 +60,54 @@ public sealed class SpeechDataset : IVariedDataset
             {
                 var labels = inventory.Labels(Transcribe(utterances[i], pronouncer));
                 var recorded = store.Take(utterances[i]);
-                items[i] = new Item(labels, recorded, [.. speeds.Select(speed => speed == 1 ? recorded : store.Take(utterances[i] with { Speed = speed }))]);
+                items[i] = new Item(
+                    labels,
+                    recorded,
+                    [
+                        .. speeds.Select(speed =>
+                            speed == 1 ? recorded : store.Take(utterances[i] with { Speed = speed })
+                        ),
+                    ]
+                );
             }
-            catch (Exception error) when (LeavesOut(error))
+            catch (Exception error) when (IsSkippable(error))
             {
                 reasons[i] = error.Message;
             }
         });
-        var leftOut = utterances.Select((u, i) => (u.Id, Reason: reasons[i])).Where(u => u.Reason is not null).Select(u => new LeftOut(u.Id, u.Reason!));
-        return new SpeechDataset(extractor.Preset.Width, [.. items.OfType<Item>()], store, [.. leftOut], speeds);
+        var skipped = utterances
+            .Select((u, i) => (u.Id, Reason: reasons[i]))
+            .Where(u => u.Reason is not null)
+            .Select(u => new SkippedUtterance(u.Id, u.Reason!));
+        return new SpeechDataset(extractor.Preset.Width, [.. items.OfType<Item>()], store, [.. skipped], speeds);
     }
 
     /// <summary>The utterances whose names fulfil a condition.</summary>
-    public SpeechDataset Where(Func<string, bool> condition) => new(Features, [.. items.Where(item => condition(item.Stored.Utterance.Id))], store, [], Speeds);
+    public SpeechDataset Where(Func<string, bool> condition) =>
+        new(Features, [.. items.Where(item => condition(item.Stored.Utterance.Id))], store, [], Speeds);
 
     /// <summary>The first utterances, at most so many.</summary>
     public SpeechDataset Take(int count) => new(Features, [.. items.Take(count)], store, [], Speeds);
 
     /// <inheritdoc/>
-    public IDataset Drawn(CounterRandom random) => Speeds.Count == 0 ? this
-        : new SpeechDataset(Features, [.. items.Select((item, i) => item with { Stored = item.Versions[random.Fork((ulong)i).Stream().Below(Speeds.Count)] })], store, LeftOut, Speeds);
+    public IDataset Drawn(CounterRandom random) =>
+        Speeds.Count == 0
+            ? this
+            : new SpeechDataset(
+                Features,
+                [
+                    .. items.Select(
+                        (item, i) =>
+                            item with
+                            {
+                                Stored = item.Versions[random.Fork((ulong)i).Stream().Below(Speeds.Count)],
+                            }
+                    ),
+                ],
+                store,
+                Skipped,
+                Speeds
+            );
 
     /// <inheritdoc/>
     public string Id(int index) => items[index].Stored.Utterance.Id;
@@ -85,17 +126,26 @@ public sealed class SpeechDataset : IVariedDataset
     /// <exception cref="FormatException">It has no transcript, or words have no pronunciation; the message names all of these.</exception>
     public static IReadOnlyList<string> Transcribe(Utterance utterance, Pronouncer pronouncer)
     {
-        if (utterance.Phones is not null) return utterance.Phones;
-        if (utterance.Text is null) throw new FormatException("it has no transcript");
+        if (utterance.Phones is not null)
+            return utterance.Phones;
+        if (utterance.Text is null)
+            throw new FormatException("it has no transcript");
         var (words, missing) = pronouncer.Pronounce(utterance.Text);
         if (missing.Count > 0)
-            throw new FormatException($"no pronunciation of {string.Join(", ", missing)}: give a lexicon that has {(missing.Count > 1 ? "them" : "it")}");
+            throw new FormatException(
+                $"no pronunciation of {string.Join(", ", missing)}: give a lexicon that has {(missing.Count > 1 ? "them" : "it")}"
+            );
         return [.. words.SelectMany(word => word.Phones)];
     }
 
     /// <summary>Whether a failure leaves its utterance out instead of stopping all.</summary>
-    internal static bool LeavesOut(Exception error) =>
-        error is IOException or FormatException or AudioFormatException or ArgumentException or UnauthorizedAccessException;
+    internal static bool IsSkippable(Exception error) =>
+        error
+            is IOException
+                or FormatException
+                or AudioFormatException
+                or ArgumentException
+                or UnauthorizedAccessException;
 
     private sealed record Item(int[] Labels, StoredFeatures Stored, StoredFeatures[] Versions);
 }

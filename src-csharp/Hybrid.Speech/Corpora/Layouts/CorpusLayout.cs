@@ -16,16 +16,18 @@ internal interface ICorpusLayout
 internal sealed class CorpusBuilder(string path)
 {
     private readonly List<Utterance> utterances = [];
-    private readonly List<LeftOut> leftOut = [];
+    private readonly List<SkippedUtterance> skipped = [];
     private readonly HashSet<string> ids = [];
 
     /// <summary>Whether nothing was found, not even what has to be left out.</summary>
-    public bool IsEmpty => utterances.Count == 0 && leftOut.Count == 0;
+    public bool IsEmpty => utterances.Count == 0 && skipped.Count == 0;
 
     public void Add(Utterance utterance)
     {
-        if (ids.Add(utterance.Id)) utterances.Add(utterance);
-        else LeaveOut(utterance.Id, $"the id occurs a second time, at {utterance.SourcePath}");
+        if (ids.Add(utterance.Id))
+            utterances.Add(utterance);
+        else
+            Skip(utterance.Id, $"the id occurs a second time, at {utterance.SourcePath}");
     }
 
     /// <summary>Takes a step for an utterance, which is left out if its files cannot be used.</summary>
@@ -37,13 +39,16 @@ internal sealed class CorpusBuilder(string path)
         }
         catch (Exception error) when (error is FormatException or IOException or UnauthorizedAccessException)
         {
-            LeaveOut(id, error.Message);
+            Skip(id, error.Message);
         }
     }
 
-    public void LeaveOut(string id, string reason) => leftOut.Add(new LeftOut(id, reason));
+    public void Skip(string id, string reason) => skipped.Add(new SkippedUtterance(id, reason));
 
-    public Corpus Build() => utterances.Count > 0
-        ? new Corpus(utterances) { LeftOut = leftOut }
-        : throw new FormatException($"{path}: nothing in the corpus can be used{string.Concat(leftOut.Take(3).Select(left => $"; {left}"))}");
+    public Corpus Build() =>
+        utterances.Count > 0
+            ? new Corpus(utterances) { Skipped = skipped }
+            : throw new FormatException(
+                $"{path}: nothing in the corpus can be used{string.Concat(skipped.Take(3).Select(left => $"; {left}"))}"
+            );
 }

@@ -7,23 +7,27 @@ namespace Hybrid.Speech;
 /// </summary>
 internal sealed class FolderLayout : ICorpusLayout
 {
-    private const string Words = ".txt", Label = ".lab";
+    private const string Words = ".txt",
+        Label = ".lab";
 
     private static readonly string[] Splits = ["train", "dev", "test"];
 
     /// <inheritdoc/>
-    public string Description => $"folders with sound files ({string.Join(", ", AudioClip.Extensions)}) and a {Words} or {Label} beside each";
+    public string Description =>
+        $"folders with sound files ({string.Join(", ", AudioClip.Extensions)}) and a {Words} or {Label} beside each";
 
     /// <inheritdoc/>
     public Corpus? TryRead(string path)
     {
-        if (!Directory.Exists(path)) return null;
+        if (!Directory.Exists(path))
+            return null;
         var builder = new CorpusBuilder(path);
         foreach (var folder in CorpusFiles.Tree(path))
         {
             var sounds = CorpusFiles.Sounds(folder, builder);
             var place = Path.GetRelativePath(path, folder).Split(Path.DirectorySeparatorChar);
-            if (place is ["."]) place = [];
+            if (place is ["."])
+                place = [];
             var split = place is [var first, ..] && Splits.Contains(first) ? first : "";
             var speaker = place.Skip(split.Length > 0 ? 1 : 0).LastOrDefault("");
             foreach (var (name, sound) in sounds)
@@ -35,7 +39,8 @@ internal sealed class FolderLayout : ICorpusLayout
                     builder.Add(new Utterance(id, sound, speaker, split, text, phones));
                 });
             }
-            if (sounds.Count > 0) LeaveOutTranscriptsAlone(folder, sounds, builder);
+            if (sounds.Count > 0)
+                LeaveOutTranscriptsAlone(folder, sounds, builder);
         }
         return builder.IsEmpty ? null : builder.Build();
     }
@@ -46,24 +51,38 @@ internal sealed class FolderLayout : ICorpusLayout
     public static (string? Text, IReadOnlyList<string>? Phones) Transcript(string stem)
     {
         var text = Tokens(stem + Words) is { } words ? string.Join(' ', words) : null;
-        if (Tokens(stem + Label) is not { } label) return (text, null);
+        if (Tokens(stem + Label) is not { } label)
+            return (text, null);
         var phones = label.Select(PhoneInventory.WithoutStress).ToList();
-        return phones.All(phone => PhoneInventory.Arpabet.TryGetIndex(phone, out _)) ? (text, phones) : (text ?? string.Join(' ', label), null);
+        return phones.All(phone => PhoneInventory.Arpabet.TryGetIndex(phone, out _))
+            ? (text, phones)
+            : (text ?? string.Join(' ', label), null);
     }
 
     private static List<string>? Tokens(string path)
     {
-        if (!File.Exists(path)) return null;
-        var tokens = CorpusFiles.Lines(path).SelectMany(line => line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)).ToList();
+        if (!File.Exists(path))
+            return null;
+        var tokens = CorpusFiles
+            .Lines(path)
+            .SelectMany(line => line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries))
+            .ToList();
         return tokens.Count > 0 ? tokens : throw new FormatException($"{path} is empty");
     }
 
     /// <summary>Where sounds have transcripts, one without sound is a loss; elsewhere text files may be anything.</summary>
-    private static void LeaveOutTranscriptsAlone(string folder, SortedDictionary<string, string> sounds, CorpusBuilder builder)
+    private static void LeaveOutTranscriptsAlone(
+        string folder,
+        SortedDictionary<string, string> sounds,
+        CorpusBuilder builder
+    )
     {
         foreach (var ending in new[] { Words, Label })
-            foreach (var file in CorpusFiles.Files(folder, ending))
-                if (!sounds.ContainsKey(Path.GetFileNameWithoutExtension(file)))
-                    builder.LeaveOut(Path.GetFileName(file), $"{file} has no sound file beside it, {string.Join(" or ", AudioClip.Extensions)}");
+        foreach (var file in CorpusFiles.Files(folder, ending))
+            if (!sounds.ContainsKey(Path.GetFileNameWithoutExtension(file)))
+                builder.Skip(
+                    Path.GetFileName(file),
+                    $"{file} has no sound file beside it, {string.Join(" or ", AudioClip.Extensions)}"
+                );
     }
 }

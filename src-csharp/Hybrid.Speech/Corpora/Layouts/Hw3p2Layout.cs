@@ -10,23 +10,28 @@ namespace Hybrid.Speech;
 internal sealed class Hw3p2Layout : ICorpusLayout
 {
     /// <summary>The names of the folders within a part.</summary>
-    public const string Features = "mfcc", Transcripts = "transcript";
+    public const string Features = "mfcc",
+        Transcripts = "transcript";
 
     /// <summary>What stands before and behind the phones of a transcript.</summary>
-    public const string Begin = "[SOS]", End = "[EOS]";
+    public const string Begin = "[SOS]",
+        End = "[EOS]";
 
     private const string Ending = ".npy";
 
     /// <inheritdoc/>
-    public string Description => $"CMU 11-785 HW3P2's folder with its parts, or a part ({Features}/*{Ending} and {Transcripts}/*{Ending})";
+    public string Description =>
+        $"CMU 11-785 HW3P2's folder with its parts, or a part ({Features}/*{Ending} and {Transcripts}/*{Ending})";
 
     /// <inheritdoc/>
     public Corpus? TryRead(string path)
     {
         var parts = CorpusFiles.Parts(path, part => Arrays(part, Features).Count > 0);
-        if (parts.Count == 0) return null;
+        if (parts.Count == 0)
+            return null;
         var builder = new CorpusBuilder(path);
-        foreach (var (part, split) in parts) ReadPart(part, split, builder);
+        foreach (var (part, split) in parts)
+            ReadPart(part, split, builder);
         return builder.Build();
     }
 
@@ -37,9 +42,15 @@ internal sealed class Hw3p2Layout : ICorpusLayout
             builder.Try(id, () =>
             {
                 var phones = transcripts.Remove(id, out var transcript) ? Phones(transcript) : null;
-                builder.Add(new Utterance(id, "", id.Contains('-') ? id[..id.IndexOf('-')] : "", split, null, phones) { FeaturesPath = features });
+                builder.Add(
+                    new Utterance(id, "", id.Contains('-') ? id[..id.IndexOf('-')] : "", split, null, phones)
+                    {
+                        FeaturesPath = features,
+                    }
+                );
             });
-        foreach (var (id, transcript) in transcripts) builder.LeaveOut(id, $"{transcript} has no features of its name in {Features}");
+        foreach (var (id, transcript) in transcripts)
+            builder.Skip(id, $"{transcript} has no features of its name in {Features}");
     }
 
     private static SortedDictionary<string, string> Arrays(string part, string folder)
@@ -47,15 +58,18 @@ internal sealed class Hw3p2Layout : ICorpusLayout
         var path = Path.Combine(part, folder);
         var arrays = new SortedDictionary<string, string>(StringComparer.Ordinal);
         if (Directory.Exists(path))
-            foreach (var file in CorpusFiles.Files(path, Ending)) arrays.TryAdd(Path.GetFileNameWithoutExtension(file), file);
+            foreach (var file in CorpusFiles.Files(path, Ending))
+                arrays.TryAdd(Path.GetFileNameWithoutExtension(file), file);
         return arrays;
     }
 
     private static List<string> Phones(string transcript)
     {
         var phones = NpyArray.Read(transcript).ToStrings().Select(PhoneInventory.WithoutStress).ToList();
-        if (phones is [Begin, ..]) phones.RemoveAt(0);
-        if (phones is [.., End]) phones.RemoveAt(phones.Count - 1);
+        if (phones is [Begin, ..])
+            phones.RemoveAt(0);
+        if (phones is [.., End])
+            phones.RemoveAt(phones.Count - 1);
         return phones;
     }
 }

@@ -16,7 +16,8 @@ internal sealed class ManifestLayout : ICorpusLayout
     public Corpus? TryRead(string path)
     {
         var manifest = Directory.Exists(path) ? Path.Combine(path, Corpus.ManifestName) : path;
-        if (!File.Exists(manifest)) return null;
+        if (!File.Exists(manifest))
+            return null;
         var folder = Path.GetDirectoryName(manifest)!;
         var utterances = new List<Utterance>();
         var ids = new HashSet<string>();
@@ -24,11 +25,13 @@ internal sealed class ManifestLayout : ICorpusLayout
         foreach (var line in File.ReadLines(manifest))
         {
             number++;
-            if (string.IsNullOrWhiteSpace(line)) continue;
+            if (string.IsNullOrWhiteSpace(line))
+                continue;
             try
             {
                 var utterance = Parse(line, folder);
-                if (!ids.Add(utterance.Id)) throw new FormatException($"the id {utterance.Id} occurs twice");
+                if (!ids.Add(utterance.Id))
+                    throw new FormatException($"the id {utterance.Id} occurs twice");
                 utterances.Add(utterance);
             }
             // Half a surrogate pair is an invalid operation to System.Text.Json.
@@ -37,30 +40,50 @@ internal sealed class ManifestLayout : ICorpusLayout
                 throw new FormatException($"{manifest}, line {number}: {Quoted.Message(error)}", error);
             }
         }
-        return utterances.Count > 0 ? new Corpus(utterances) : throw new FormatException($"{manifest}: the corpus is empty");
+        return utterances.Count > 0
+            ? new Corpus(utterances)
+            : throw new FormatException($"{manifest}: the corpus is empty");
     }
 
     private static Utterance Parse(string line, string folder)
     {
         using var document = JsonDocument.Parse(line);
         var root = document.RootElement;
-        if (root.ValueKind != JsonValueKind.Object) throw new FormatException("not a JSON object");
+        if (root.ValueKind != JsonValueKind.Object)
+            throw new FormatException("not a JSON object");
         var audio = Text(root, "audio") ?? throw new FormatException("\"audio\" is missing");
         var id = Text(root, "id") ?? Path.GetFileNameWithoutExtension(audio);
         var (text, phones) = (Text(root, "text"), Phones(root));
-        if (text is null && phones is null) throw new FormatException($"utterance {id} has neither \"text\" nor \"phones\"");
-        return new Utterance(id, Path.Combine(folder, audio), Text(root, "speaker") ?? "", Text(root, "split") ?? "", text, phones) { Corpus = Text(root, "corpus") ?? "" };
+        if (text is null && phones is null)
+            throw new FormatException($"utterance {id} has neither \"text\" nor \"phones\"");
+        return new Utterance(
+            id,
+            Path.Combine(folder, audio),
+            Text(root, "speaker") ?? "",
+            Text(root, "split") ?? "",
+            text,
+            phones
+        )
+        {
+            Corpus = Text(root, "corpus") ?? "",
+        };
     }
 
-    private static string? Text(JsonElement root, string name) => !root.TryGetProperty(name, out var value) || value.ValueKind == JsonValueKind.Null ? null
+    private static string? Text(JsonElement root, string name) =>
+        !root.TryGetProperty(name, out var value) || value.ValueKind == JsonValueKind.Null ? null
         : value.ValueKind == JsonValueKind.String ? value.GetString()
         : throw new FormatException($"\"{name}\" is no text");
 
     private static List<string>? Phones(JsonElement root)
     {
-        if (!root.TryGetProperty("phones", out var value) || value.ValueKind == JsonValueKind.Null) return null;
-        if (value.ValueKind == JsonValueKind.String) return [.. value.GetString()!.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)];
-        if (value.ValueKind != JsonValueKind.Array || value.EnumerateArray().Any(phone => phone.ValueKind != JsonValueKind.String))
+        if (!root.TryGetProperty("phones", out var value) || value.ValueKind == JsonValueKind.Null)
+            return null;
+        if (value.ValueKind == JsonValueKind.String)
+            return [.. value.GetString()!.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)];
+        if (
+            value.ValueKind != JsonValueKind.Array
+            || value.EnumerateArray().Any(phone => phone.ValueKind != JsonValueKind.String)
+        )
             throw new FormatException("\"phones\" is neither a list of names nor a text");
         return [.. value.EnumerateArray().Select(phone => phone.GetString()!)];
     }

@@ -4,10 +4,11 @@ using Hybrid.Core;
 
 namespace Hybrid.Speech;
 
-public sealed partial record CorpusCheck
+public sealed partial record CorpusValidation
 {
     // As OutlierRule says: read speech, cut to like lengths, is no reason to call a short sentence far.
-    private const double NearRatio = 8, NearDecibels = 15;
+    private const double NearRatio = 8,
+        NearDecibels = 15;
 
     /// <summary>
     /// Reads every file of a corpus once, on all processors, and looks up every word. Of an utterance only a few figures are
@@ -19,13 +20,27 @@ public sealed partial record CorpusCheck
     /// <param name="lexicons">Pronunciations, tried in order; those of the built-in words where none is given.</param>
     /// <param name="progress">Is told the fraction done.</param>
     /// <param name="cancellation">Stops between files.</param>
-    /// <exception cref="ArgumentException">The recipe's features have mistakes.</exception>
-    /// <exception cref="InvalidSpecException">The recipe's network has mistakes.</exception>
-    public static CorpusCheck Run(Corpus corpus, Recipe recipe, Corpus? dev = null, IReadOnlyList<Lexicon>? lexicons = null, IProgress<double>? progress = null, CancellationToken cancellation = default)
+    /// <exception cref="ArgumentException">The recipe's features have problems.</exception>
+    /// <exception cref="InvalidSpecException">The recipe's network has problems.</exception>
+    public static CorpusValidation Run(
+        Corpus corpus,
+        Recipe recipe,
+        Corpus? dev = null,
+        IReadOnlyList<Lexicon>? lexicons = null,
+        IProgress<double>? progress = null,
+        CancellationToken cancellation = default
+    )
     {
         (string Split, Utterance Utterance)[] all =
-            [.. corpus.Utterances.Select(u => (u.Split, u)), .. (dev?.Utterances ?? []).Select(u => (DevCorpus, u))];
-        var examiner = new Examiner(recipe.For(corpus), lexicons is { Count: > 0 } ? lexicons : [Lexicon.BuiltIn], ToBeRecognized(all));
+        [
+            .. corpus.Utterances.Select(u => (u.Split, u)),
+            .. (dev?.Utterances ?? []).Select(u => (DevCorpus, u)),
+        ];
+        var examiner = new Examiner(
+            recipe.For(corpus),
+            lexicons is { Count: > 0 } ? lexicons : [Lexicon.BuiltIn],
+            ToBeRecognized(all)
+        );
         var found = new Examined[all.Length];
         var done = 0;
         Parallel.For(0, all.Length, new ParallelOptions { CancellationToken = cancellation }, i =>
@@ -34,40 +49,96 @@ public sealed partial record CorpusCheck
             progress?.Report((double)Interlocked.Increment(ref done) / all.Length);
         });
 
-        LeftOut[] unread = [.. corpus.LeftOut, .. dev?.LeftOut ?? []];
-        return new CorpusCheck(
+        SkippedUtterance[] unread = [.. corpus.Skipped, .. dev?.Skipped ?? []];
+        return new CorpusValidation(
             Summarize(found),
-            unread.Length + found.Count(one => one.IsLeftOut),
-            [.. unread, .. found.Where(one => one.Reason is not null).Select(one => new LeftOut(one.Id, one.Reason!))],
+            unread.Length + found.Count(one => one.IsSkipped),
+            [
+                .. unread,
+                .. found.Where(one => one.Reason is not null).Select(one => new SkippedUtterance(one.Id, one.Reason!)),
+            ],
             Unknown(found, examiner.Lexicons, cancellation),
             [.. found.Where(one => one.TooShort is not null).Select(one => one.TooShort!)],
-            [.. found.Where(one => one.Seconds > 0).GroupBy(one => one.Content).Where(group => group.Count() > 1)
-                .Select(group => new SameSound([.. group.Select(one => one.Id)], [.. group.Select(one => one.Split).Distinct()]))],
-            [.. Far(found, OutlierKind.Length, one => Math.Log(one.Seconds), Math.Log(NearRatio), Math.Exp), .. Far(found, OutlierKind.Level, one => one.Decibels, NearDecibels, level => level)],
-            [.. found.Where(one => one.Speaker.Length > 0).GroupBy(one => one.Speaker, one => one.Split)
-                .Select(group => new SharedSpeaker(group.Key, [.. group.Distinct()])).Where(shared => shared.Splits.Count > 1)]);
+            [
+                .. found
+                    .Where(one => one.Seconds > 0)
+                    .GroupBy(one => one.Content)
+                    .Where(group => group.Count() > 1)
+                    .Select(group => new DuplicateAudio(
+                        [.. group.Select(one => one.Id)],
+                        [.. group.Select(one => one.Split).Distinct()]
+                    )),
+            ],
+            [
+                .. Far(found, OutlierKind.Length, one => Math.Log(one.Seconds), Math.Log(NearRatio), Math.Exp),
+                .. Far(found, OutlierKind.Level, one => one.Decibels, NearDecibels, level => level),
+            ],
+            [
+                .. found
+                    .Where(one => one.Speaker.Length > 0)
+                    .GroupBy(one => one.Speaker, one => one.Split)
+                    .Select(group => new SharedSpeaker(group.Key, [.. group.Distinct()]))
+                    .Where(shared => shared.Splits.Count > 1),
+            ]
+        );
     }
 
     /// <summary>Splits, other than those that are trained and judged on, in which nothing has a transcript: these are to be recognised, not learned.</summary>
     private static HashSet<string> ToBeRecognized(IEnumerable<(string Split, Utterance Utterance)> all) =>
-        [.. all.GroupBy(one => one.Split).Where(split => split.Key is not ("train" or "dev" or DevCorpus) && split.All(one => one.Utterance is { Text: null, Phones: null })).Select(split => split.Key)];
+        [
+            .. all.GroupBy(one => one.Split)
+                .Where(split =>
+                    split.Key is not ("train" or "dev" or DevCorpus)
+                    && split.All(one => one.Utterance is { Text: null, Phones: null })
+                )
+                .Select(split => split.Key),
+        ];
 
-    private static List<SplitSummary> Summarize(IEnumerable<Examined> found) => [.. found.GroupBy(one => one.Split).Select(split => new SplitSummary(
-        split.Key, split.Count(), split.Count(one => one.IsUsable), split.Select(one => one.Speaker).Distinct().Count(speaker => speaker.Length > 0),
-        split.Sum(one => double.IsNaN(one.Seconds) ? 0 : one.Seconds) / 3600))];
+    private static List<SplitSummary> Summarize(IEnumerable<Examined> found) =>
+        [
+            .. found
+                .GroupBy(one => one.Split)
+                .Select(split => new SplitSummary(
+                    split.Key,
+                    split.Count(),
+                    split.Count(one => one.IsUsable),
+                    split.Select(one => one.Speaker).Distinct().Count(speaker => speaker.Length > 0),
+                    split.Sum(one => double.IsNaN(one.Seconds) ? 0 : one.Seconds) / 3600
+                )),
+        ];
 
-    private static UnknownWord[] Unknown(IEnumerable<Examined> found, IEnumerable<Lexicon> lexicons, CancellationToken cancellation)
+    private static UnknownWord[] Unknown(
+        IEnumerable<Examined> found,
+        IEnumerable<Lexicon> lexicons,
+        CancellationToken cancellation
+    )
     {
-        var words = found.SelectMany(one => one.Missing, (one, word) => (one.Id, Word: word)).GroupBy(one => one.Word, one => one.Id)
-            .OrderByDescending(word => word.Count()).ThenBy(word => word.Key, StringComparer.Ordinal).ToList();
+        var words = found
+            .SelectMany(one => one.Missing, (one, word) => (one.Id, Word: word))
+            .GroupBy(one => one.Word, one => one.Id)
+            .OrderByDescending(word => word.Count())
+            .ThenBy(word => word.Key, StringComparer.Ordinal)
+            .ToList();
         var known = new NearestWord(lexicons);
         var result = new UnknownWord[words.Count];
         Parallel.For(0, words.Count, new ParallelOptions { CancellationToken = cancellation }, i =>
-            result[i] = new UnknownWord(words[i].Key, words[i].Count(), [.. words[i].Distinct()], known.Find(words[i].Key)));
+            result[i] = new UnknownWord(
+                words[i].Key,
+                words[i].Count(),
+                [.. words[i].Distinct()],
+                known.Find(words[i].Key)
+            )
+        );
         return result;
     }
 
-    private static IEnumerable<Outlier> Far(Examined[] found, OutlierKind kind, Func<Examined, double> value, double near, Func<double, double> shown)
+    private static IEnumerable<Outlier> Far(
+        Examined[] found,
+        OutlierKind kind,
+        Func<Examined, double> value,
+        double near,
+        Func<double, double> shown
+    )
     {
         var values = Array.ConvertAll(found, one => value(one));
         var (places, median) = OutlierScore.Find(values, near);
@@ -86,11 +157,21 @@ public sealed partial record CorpusCheck
     /// <param name="Missing">Its words that have no pronunciation.</param>
     /// <param name="TooShort">Set where its phones need more frames than it has.</param>
     private sealed record Examined(
-        string Split, string Id, string Speaker, bool IsToBeRecognized, double Seconds, double Decibels, UInt128 Content, string? Reason, IReadOnlyList<string> Missing, InfeasibleUtterance? TooShort)
+        string Split,
+        string Id,
+        string Speaker,
+        bool IsToBeRecognized,
+        double Seconds,
+        double Decibels,
+        UInt128 Content,
+        string? Reason,
+        IReadOnlyList<string> Missing,
+        InfeasibleUtterance? TooShort
+    )
     {
-        public bool IsLeftOut => Reason is not null || Missing.Count > 0 || TooShort is not null;
+        public bool IsSkipped => Reason is not null || Missing.Count > 0 || TooShort is not null;
 
-        public bool IsUsable => !IsLeftOut && !IsToBeRecognized;
+        public bool IsUsable => !IsSkipped && !IsToBeRecognized;
     }
 
     /// <summary>Looks at one utterance after another, by several threads at a time.</summary>
@@ -109,13 +190,28 @@ public sealed partial record CorpusCheck
             IReadOnlyList<string> missing = [];
             int[]? labels = null;
             Attempt(() => (frames, seconds, decibels, content) = Measure(utterance));
-            if (!toBeRecognized.Contains(split)) Attempt(() => (labels, missing) = Transcribe(utterance));
+            if (!toBeRecognized.Contains(split))
+                Attempt(() => (labels, missing) = Transcribe(utterance));
             var needed = labels is null ? 0 : CtcFeasibility.FramesNeeded(labels);
-            var tooShort = reasons.Count == 0 && labels is not null && network.OutputLength(frames) is var available && needed > available
-                ? new InfeasibleUtterance(utterance.Id, labels.Length, needed - labels.Length, available)
-                : null;
-            return new Examined(split, utterance.Id, utterance.Speaker, toBeRecognized.Contains(split), seconds, decibels, content,
-                reasons.Count > 0 ? string.Join("; ", reasons) : null, missing, tooShort);
+            var tooShort =
+                reasons.Count == 0
+                && labels is not null
+                && network.OutputLength(frames) is var available
+                && needed > available
+                    ? new InfeasibleUtterance(utterance.Id, labels.Length, needed - labels.Length, available)
+                    : null;
+            return new Examined(
+                split,
+                utterance.Id,
+                utterance.Speaker,
+                toBeRecognized.Contains(split),
+                seconds,
+                decibels,
+                content,
+                reasons.Count > 0 ? string.Join("; ", reasons) : null,
+                missing,
+                tooShort
+            );
 
             void Attempt(Action look)
             {
@@ -123,7 +219,7 @@ public sealed partial record CorpusCheck
                 {
                     look();
                 }
-                catch (Exception error) when (SpeechDataset.LeavesOut(error))
+                catch (Exception error) when (SpeechDataset.IsSkippable(error))
                 {
                     reasons.Add(error.Message);
                 }
@@ -132,21 +228,30 @@ public sealed partial record CorpusCheck
 
         private (int Frames, double Seconds, double Decibels, UInt128 Content) Measure(Utterance utterance)
         {
-            if (extractor.Preset.Kind == FeatureKind.Given || utterance.AudioPath.Length == 0)
+            if (extractor.Preset.Kind == FeatureKind.Precomputed || utterance.AudioPath.Length == 0)
             {
                 var (features, duration) = extractor.Extract(utterance);
                 return (features.Length / extractor.Preset.Width, duration, double.NaN, ContentOf(features, 0));
             }
             var clip = AudioClip.Read(utterance.AudioPath);
             var squares = 0.0;
-            foreach (var sample in clip.Samples) squares += (double)sample * sample;
-            return (extractor.Preset.FrameCount(clip.At(extractor.Preset.SampleRate).Samples.Length), clip.DurationSeconds,
-                10 * Math.Log10(squares / Math.Max(1, clip.Samples.Length)), ContentOf(clip.Samples, clip.SampleRate));
+            foreach (var sample in clip.Samples)
+                squares += (double)sample * sample;
+            return (
+                extractor.Preset.FrameCount(clip.Resample(extractor.Preset.SampleRate).Samples.Length),
+                clip.DurationSeconds,
+                10 * Math.Log10(squares / Math.Max(1, clip.Samples.Length)),
+                ContentOf(clip.Samples, clip.SampleRate)
+            );
         }
 
         private (int[]? Labels, IReadOnlyList<string> Missing) Transcribe(Utterance utterance)
         {
-            if (utterance is { Phones: null, Text: { } text } && pronouncer.Pronounce(text).Missing is { Count: > 0 } missing) return (null, missing);
+            if (
+                utterance is { Phones: null, Text: { } text }
+                && pronouncer.Pronounce(text).Missing is { Count: > 0 } missing
+            )
+                return (null, missing);
             return (PhoneInventory.Arpabet.Labels(SpeechDataset.Transcribe(utterance, pronouncer)), []);
         }
 

@@ -31,13 +31,14 @@ public sealed record InfeasibleUtterance(string Id, int Phones, int Repeats, int
     public int FramesNeeded => Phones + Repeats;
 
     /// <summary>Needed and available frames.</summary>
-    public override string ToString() => $"{Id}: needs {FramesNeeded} frames, has {FramesAvailable} ({Phones} phones + {Repeats} repeats)";
+    public override string ToString() =>
+        $"{Id}: needs {FramesNeeded} frames, has {FramesAvailable} ({Phones} phones + {Repeats} repeats)";
 }
 
 /// <summary>Utterances with the same sound, sample by sample, whatever the format of their files.</summary>
 /// <param name="Ids">The utterances, in the order of the corpus.</param>
 /// <param name="Splits">Where they are; more than one means that what is judged was learned.</param>
-public sealed record SameSound(IReadOnlyList<string> Ids, IReadOnlyList<string> Splits);
+public sealed record DuplicateAudio(IReadOnlyList<string> Ids, IReadOnlyList<string> Splits);
 
 /// <summary>In what an utterance is unlike the others.</summary>
 public enum OutlierKind
@@ -49,7 +50,7 @@ public enum OutlierKind
     Level,
 }
 
-/// <summary>An utterance that is unlike the others; <see cref="CorpusCheck.OutlierRule"/> says when.</summary>
+/// <summary>An utterance that is unlike the others; <see cref="CorpusValidation.OutlierRule"/> says when.</summary>
 /// <param name="Id">The utterance.</param>
 /// <param name="Kind">What is compared.</param>
 /// <param name="Value">Its own: seconds or dB; minus infinity for silence.</param>
@@ -63,22 +64,23 @@ public sealed record SharedSpeaker(string Speaker, IReadOnlyList<string> Splits)
 
 /// <summary>Everything in a corpus that would hurt a training, before one begins. <see cref="Run"/> makes it.</summary>
 /// <param name="Splits">What there is, in the order of the corpus.</param>
-/// <param name="LeftOut">How many utterances a training leaves out.</param>
+/// <param name="Skipped">How many utterances a training leaves out.</param>
 /// <param name="Unusable">Files that cannot be read, and transcripts that cannot be used for another reason than a word.</param>
 /// <param name="UnknownWords">Words without pronunciation, the most frequent first.</param>
 /// <param name="Infeasible">Utterances with too few frames for their phones.</param>
 /// <param name="Duplicates">Utterances with the same sound.</param>
 /// <param name="Outliers">Utterances that are unlike the others.</param>
 /// <param name="SharedSpeakers">Speakers of several splits.</param>
-public sealed partial record CorpusCheck(
+public sealed partial record CorpusValidation(
     IReadOnlyList<SplitSummary> Splits,
-    int LeftOut,
-    IReadOnlyList<LeftOut> Unusable,
+    int Skipped,
+    IReadOnlyList<SkippedUtterance> Unusable,
     IReadOnlyList<UnknownWord> UnknownWords,
     IReadOnlyList<InfeasibleUtterance> Infeasible,
-    IReadOnlyList<SameSound> Duplicates,
+    IReadOnlyList<DuplicateAudio> Duplicates,
     IReadOnlyList<Outlier> Outliers,
-    IReadOnlyList<SharedSpeaker> SharedSpeakers)
+    IReadOnlyList<SharedSpeaker> SharedSpeakers
+)
 {
     /// <summary>The split of all utterances of a corpus that is given to judge by.</summary>
     public const string DevCorpus = "dev corpus";

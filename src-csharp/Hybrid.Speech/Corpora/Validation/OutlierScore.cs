@@ -16,8 +16,18 @@ internal static class OutlierScore
     public static (IReadOnlyList<int> Places, double Median) Find(IReadOnlyList<double> values, double near)
     {
         var median = Median(values.Where(double.IsFinite));
-        var far = Math.Max(near, Limit * Median(values.Where(double.IsFinite).Select(value => Math.Abs(value - median))));
-        return ([.. Enumerable.Range(0, values.Count).Where(i => double.IsNegativeInfinity(values[i]) || Math.Abs(values[i] - median) > far)], median);
+        var far = Math.Max(
+            near,
+            Limit * Median(values.Where(double.IsFinite).Select(value => Math.Abs(value - median)))
+        );
+        return (
+            [
+                .. Enumerable
+                    .Range(0, values.Count)
+                    .Where(i => double.IsNegativeInfinity(values[i]) || Math.Abs(values[i] - median) > far),
+            ],
+            median
+        );
     }
 
     private static double Median(IEnumerable<double> values)

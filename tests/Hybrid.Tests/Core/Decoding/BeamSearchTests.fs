@@ -5,7 +5,7 @@ open System.IO
 open Expecto
 open Hybrid.Core
 open Hybrid.Tests.BruteForce
-open Hybrid.Tests.Tier
+open Hybrid.Tests.TestSettings
 
 let private prefixBeam width best = PrefixBeamSearchDecoder(PrefixBeamOptions(Width = width, Best = best))
 let private labelsOf (h: Hypothesis) = List.ofArray h.Symbols

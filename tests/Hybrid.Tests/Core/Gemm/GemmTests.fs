@@ -177,7 +177,7 @@ let private twoProducts p =
 
             for threads in [ 1; 2; 3 ] do
                 let c, d = copy beforeC, copy beforeD
-                Gemm.AddTwo(a, b, c, e, d, ThreadTeam threads)
+                Gemm.MultiplyWithSharedA(a, b, c, e, d, ThreadTeam threads)
                 let name = $"{shared} rows shared, {threads} threads"
                 Expect.isTrue (c.Data.Span.SequenceEqual(Span.op_Implicit expectedC.Data.Span)) $"C, {name}"
                 Expect.isTrue (d.Data.Span.SequenceEqual(Span.op_Implicit expectedD.Data.Span)) $"D, {name}"
@@ -259,7 +259,7 @@ let gemm =
             refused "must be contiguous" (fun () -> Gemm.Multiply(view 2 3, view 3 5, (view 5 2).Transposed))
 
             refused "products of 2 and 3 rows are not what 6 rows give" (fun () ->
-                Gemm.AddTwo(view 6 3, view 3 5, view 2 5, view 3 4, view 3 4, null))
+                Gemm.MultiplyWithSharedA(view 6 3, view 3 5, view 2 5, view 3 4, view 3 4, null))
 
             refused "a 5 x 3 matrix does not fit a packed one of 3 x 5" (fun () -> packed.Pack(view 5 3))
         }

@@ -32,7 +32,7 @@ let tests =
                     Expect.equal (List.ofSeq results.Keys) (List.ofSeq expected.Keys) "names of results"
 
                     for KeyValue(name, tensor) in expected do
-                        let note = Ledger.note Ledger.DiffSharp case.Name
+                        let note = GradientErrorTable.note GradientErrorTable.DiffSharp case.Name
 
                         Golden.expectWithin
                             Golden.share

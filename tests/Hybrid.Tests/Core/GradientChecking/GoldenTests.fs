@@ -12,7 +12,8 @@ open Hybrid.Tests.Golden
 let private tolerance = 1e-10
 
 /// A case in double whose errors go into the table of gradients.
-let private noted name (case: Case) = Recorded<float>(case, tolerance, Ledger.note Ledger.PyTorch name)
+let private noted name (case: Case) =
+    Recorded<float>(case, tolerance, GradientErrorTable.note GradientErrorTable.PyTorch name)
 
 let private build (case: Case) : Layer<float> =
     let s = case.Ints "settings"
@@ -31,7 +32,7 @@ let private build (case: Case) : Layer<float> =
     | "squeezeexcite" -> SqueezeExcite<float>(s[0], s[1])
     | "residual" -> (Layers.residual (s[1], kernel = s[2], squeezeExcite = s[3])).Build<float>(s[0])
     | "lstm"
-    | "blstm" -> Recurrent<float>(CellKind.Lstm, s[0], s[1], s[2] = 1)
+    | "blstm" -> RecurrentStack<float>(CellKind.Lstm, s[0], s[1], s[2] = 1)
     | "logsoftmax" -> LogSoftmax<float>(s[0])
     | other -> failtest $"no layer for the recorded case {other}"
 
@@ -120,7 +121,7 @@ let recurrent =
         for case in cases "recurrent" ->
             test case.Name {
                 let s, recorded = case.Ints "settings", noted case.Name case
-                let layer = Recurrent<float>(kindOf case, s[0], s[1], (s[2] = 1), s[3])
+                let layer = RecurrentStack<float>(kindOf case, s[0], s[1], (s[2] = 1), s[3])
                 recorded.Load layer.Parameters
                 let pass = Pass(Workspace(ThreadTeam 1), true)
                 let result = layer.Forward(recorded.Batch("x", "lengths"), states case recorded "initial {0}", pass)
@@ -264,14 +265,14 @@ let training =
             }
         test "moving average of weights and running statistics" {
             let case = case "training" "average"
-            let network = Network<float32>(ModelSpec(19, 19, [| BatchNormSpec() |], [| LinearSpec 19 |]))
+            let network = Network<float32>(NetworkSpec(19, 19, [| BatchNormSpec() |], [| LinearSpec 19 |]))
             let named name = network.Parameters |> Seq.find (fun p -> p.Name = $"encoder.0.{name}")
 
             let take update =
                 for name in case.Names $"value/{update}" do
                     let p = named name
                     case.Tensor($"value/{update}/{name}").ToSingles().CopyTo(p.Value, 0)
-                    p.MarkChanged()
+                    p.Invalidate()
 
                 (named "num_batches_tracked").Value[ 0 ] <- float32 update
 
@@ -328,7 +329,7 @@ let training =
         test "learning rate: plateau" {
             let recorded = case "training" "schedule"
             let errors = recorded.Doubles "errors"
-            let judged = [| for i, error in Seq.indexed errors -> Judgement(float (i + 1), error) |]
+            let judged = [| for i, error in Seq.indexed errors -> ValidationPoint(float (i + 1), error) |]
             let schedule = ReduceOnPlateau(0.3, 2, 1e-4, 1, 1e-4)
             let rows = recorded.Doubles "plateau" |> Array.chunkBySize 2
 
@@ -346,11 +347,11 @@ let private spec =
         BatchNormSpec()
         ActivationSpec ActivationFunction.Gelu
         LstmSpec(4, true)
-        PyramidSpec 2
+        FrameStackingSpec 2
         LstmSpec(3, true)
     ]
 
-    ModelSpec(5, 6, List.toArray layers, [| LinearSpec 6 |])
+    NetworkSpec(5, 6, List.toArray layers, [| LinearSpec 6 |])
 
 let private trainOnce (network: Network<_>) (recorded: Recorded<_>) tolerance =
     let case = case "network" "network"
@@ -409,7 +410,7 @@ let tiny =
 
         for i, p in List.indexed weights do
             (noise p.Length (i + 1) |> Array.map ((*) 0.3)).CopyTo(p.Value, 0)
-            p.MarkChanged()
+            p.Invalidate()
 
         let pass = Pass(Workspace(ThreadTeam 2), true)
         let logits = network.Forward(recorded.Batch("x", "lengths"), pass)

@@ -6,7 +6,7 @@ open System.IO
 open Expecto
 open Hybrid.Core
 open Hybrid.Tests.Refusal
-open Hybrid.Tests.Tier
+open Hybrid.Tests.TestSettings
 
 let private write path (text: string) = AtomicFile.Write(path, _.Write(ReadOnlySpan(Text.Encoding.UTF8.GetBytes text)))
 

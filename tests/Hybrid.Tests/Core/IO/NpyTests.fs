@@ -5,7 +5,7 @@ open System.IO
 open System.Text.Json
 open Expecto
 open Hybrid.Core
-open Hybrid.Tests.Tier
+open Hybrid.Tests.TestSettings
 
 /// What NumPy wrote: recorded by tests/golden/make_npy.py.
 let golden =

@@ -5,7 +5,7 @@ open System.IO
 open System.IO.Compression
 open Expecto
 open Hybrid.Core
-open Hybrid.Tests.Tier
+open Hybrid.Tests.TestSettings
 open Hybrid.Tests.NpyTests
 
 let private features: float32[] = Array.init 6 float32

@@ -7,7 +7,7 @@ open System.Text
 open Expecto
 open Hybrid.Core
 open Hybrid.Tests.Refusal
-open Hybrid.Tests.Tier
+open Hybrid.Tests.TestSettings
 
 /// A file made by hand.
 let private file (header: byte[]) (data: byte[]) =

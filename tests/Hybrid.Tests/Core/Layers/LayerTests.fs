@@ -33,9 +33,9 @@ let gradients =
         gradient "ReLU" (fun () -> Activation<float>(ActivationFunction.Relu, 5)) 5
         gradient "GELU" (fun () -> Activation<float>(ActivationFunction.Gelu, 5)) 5
         gradient "Dropout" (fun () -> Dropout<float>(6, 0.4)) 6
-        gradient "Masking" (fun () -> Masking<float>(6, 3, 2)) 6
-        gradient "Pyramid 2" (fun () -> Pyramid<float>(3, 2)) 3
-        gradient "Pyramid 3" (fun () -> Pyramid<float>(2, 3)) 2
+        gradient "Masking" (fun () -> SpecAugment<float>(6, 3, 2)) 6
+        gradient "Pyramid 2" (fun () -> FrameStacking<float>(3, 2)) 3
+        gradient "Pyramid 3" (fun () -> FrameStacking<float>(2, 3)) 2
         gradient "LogSoftmax" (fun () -> LogSoftmax<float>(5)) 5
         gradient "Conv1d dilation 2" (fun () -> Conv1d<float>(3, 5, 7, dilation = 2)) 3
         gradient "Conv1d stride 2, dilation 3" (fun () -> Conv1d<float>(3, 5, 6, 2, dilation = 3)) 3
@@ -53,10 +53,10 @@ let gradients =
             "Residual of dropout alone, without function"
             (fun () -> ResidualSpec([| DropoutSpec 0.3 |]).Build<float> 3)
             3
-        gradient "LSTM" (fun () -> Recurrent<float>(CellKind.Lstm, 3, 5)) 3
-        gradient "BiLSTM" (fun () -> Recurrent<float>(CellKind.Lstm, 3, 5, true)) 3
-        gradient "BiLSTM wider than a register" (fun () -> Recurrent<float>(CellKind.Lstm, 2, 9, true)) 2
-        gradient "BiGRU wider than a register" (fun () -> Recurrent<float>(CellKind.Gru, 2, 9, true)) 2
+        gradient "LSTM" (fun () -> RecurrentStack<float>(CellKind.Lstm, 3, 5)) 3
+        gradient "BiLSTM" (fun () -> RecurrentStack<float>(CellKind.Lstm, 3, 5, true)) 3
+        gradient "BiLSTM wider than a register" (fun () -> RecurrentStack<float>(CellKind.Lstm, 2, 9, true)) 2
+        gradient "BiGRU wider than a register" (fun () -> RecurrentStack<float>(CellKind.Gru, 2, 9, true)) 2
     ]
 
 [<Tests>]
@@ -149,7 +149,9 @@ let structure =
         }
 
         test "sizes and multiply-adds are those of all parts" {
-            let network = Network<float>(ModelSpec(4, 7, [| Networks.block 6; PyramidSpec 2 |], [| LinearSpec 7 |]))
+            let network =
+                Network<float>(NetworkSpec(4, 7, [| Networks.block 6; FrameStackingSpec 2 |], [| LinearSpec 7 |]))
+
             Expect.equal (network.OutputLength 9) 4 "length"
             Expect.equal (network.Centers.ToTuple()) (2, 0.5) "centers"
             let residual = 4 * 6 * 3 + 6 * 6 * 3 + 4 * 6

@@ -1,5 +1,5 @@
 /// Networks as data: what is refused, and what a file holds.
-module Hybrid.Tests.ModelSpecTests
+module Hybrid.Tests.NetworkSpecTests
 
 open System
 open Expecto
@@ -21,7 +21,7 @@ let private faults: (LayerSpec * string) list = [
     Conv1dSpec(4, 3, Dilation = 400000), "dilation is 400000, must be at most 349525"
     LinearSpec Int32.MaxValue, "number of outputs is 2147483647, must be at most 1048576"
     LstmSpec(4, Layers = 101), "number of layers is 101, must be at most 100"
-    PyramidSpec 200000, "factor is 200000, must be at most 174762"
+    FrameStackingSpec 200000, "factor is 200000, must be at most 174762"
     Conv1dSpec(4, 3, Dilation = 0), "dilation is 0, must be at least 1"
     Conv1dSpec(4, 3, Groups = 0), "groups is 0, must be at least 1"
     Conv1dSpec(4, 3, Groups = 4), "groups is 4, must divide the 6 features of the input"
@@ -31,9 +31,9 @@ let private faults: (LayerSpec * string) list = [
     ActivationSpec(enum 99), "activation function 99 does not exist"
     DropoutSpec 1.0, "probability is 1, must be in [0, 1)"
     DropoutSpec(nan, true), "probability is NaN, must be in [0, 1)"
-    MaskingSpec(-1, 0), "time is -1, must be at least 0"
-    MaskingSpec(0, 7), "frequency is 7, there are only 6 features"
-    PyramidSpec 1, "factor is 1, must be at least 2"
+    SpecAugmentSpec(-1, 0), "time is -1, must be at least 0"
+    SpecAugmentSpec(0, 7), "frequency is 7, there are only 6 features"
+    FrameStackingSpec 1, "factor is 1, must be at least 2"
     LstmSpec 0, "number of hidden units is 0, must be at least 1"
     GruSpec(4, Layers = 0), "number of layers is 0, must be at least 1"
     GruSpec(4, true, Layers = 2, Dropout = 1.5), "dropout is 1.5, must be in [0, 1)"
@@ -42,7 +42,7 @@ let private faults: (LayerSpec * string) list = [
     RnnSpec(4, Nonlinearity = enum 9), "nonlinearity 9 does not exist"
     ResidualSpec([| dropout |], enum<ActivationFunction> 99), "activation function 99 does not exist"
     ResidualSpec [| dropout; Conv1dSpec(4, 0) |], "body.1: conv1d 4, kernel 0: kernel is 0, must be at least 1"
-    ResidualSpec [| PyramidSpec 2 |],
+    ResidualSpec [| FrameStackingSpec 2 |],
     "body.0: pyramid 2 moves or joins frames, must have stride 1 and keep the number of frames"
     ResidualSpec [| Conv1dSpec(4, 4) |],
     "body.0: conv1d 4, kernel 4 moves or joins frames, must have stride 1 and keep the number of frames"
@@ -60,14 +60,14 @@ let private layers: LayerSpec list = [
     LayerNormSpec()
     ActivationSpec ActivationFunction.Tanh
     DropoutSpec(0.25, true)
-    MaskingSpec(5, 3, 2, 2)
+    SpecAugmentSpec(5, 3, 2, 2)
     RnnSpec(4, true, Nonlinearity = RnnNonlinearity.Relu)
     GruSpec(4, true, Layers = 2, Dropout = 0.5, Locked = true, LayerNorm = true)
     LstmSpec(4, LayerNorm = true)
-    PyramidSpec 3
+    FrameStackingSpec 3
 ]
 
-let private spec = ModelSpec(7, 5, List.toArray layers, [| LinearSpec 5 |])
+let private spec = NetworkSpec(7, 5, List.toArray layers, [| LinearSpec 5 |])
 
 [<Tests>]
 let tests =
@@ -77,7 +77,12 @@ let tests =
 
         test "everything that is wrong is reported, below the path of its layer" {
             let faulty =
-                ModelSpec(6, 5, [| LinearSpec 0; ResidualSpec [| LinearSpec 0; PyramidSpec 1 |] |], [| LinearSpec 5 |])
+                NetworkSpec(
+                    6,
+                    5,
+                    [| LinearSpec 0; ResidualSpec [| LinearSpec 0; FrameStackingSpec 1 |] |],
+                    [| LinearSpec 5 |]
+                )
 
             let found = [ for problem in faulty.Validate() -> problem.Path, problem.Message.Split(": ")[1] ]
 
@@ -92,7 +97,7 @@ let tests =
         }
 
         test "a parameter of more elements than an array has is refused before memory is taken" {
-            let large = ModelSpec(6, 5, [| LinearSpec 1000000; LinearSpec 1000000 |], [| LinearSpec 5 |])
+            let large = NetworkSpec(6, 5, [| LinearSpec 1000000; LinearSpec 1000000 |], [| LinearSpec 5 |])
 
             Refusal.expectRefusal<ArgumentException, _> "weight [1000000, 1000000] would have more than" (fun () ->
                 Network<float>(large))
@@ -100,23 +105,23 @@ let tests =
 
         test "a network survives its JSON" {
             Expect.isEmpty (spec.Validate()) "problems"
-            let back = ModelSpec.FromJson(spec.ToJson())
+            let back = NetworkSpec.FromJson(spec.ToJson())
             Expect.equal (back.ToJson()) (spec.ToJson()) "JSON"
-            let describe (spec: ModelSpec) = [ for struct (path, layer) in spec.Layers -> path, layer.Describe() ]
+            let describe (spec: NetworkSpec) = [ for struct (path, layer) in spec.Layers -> path, layer.Describe() ]
             Expect.equal (describe back) (describe spec) "layers"
-            let parameters (spec: ModelSpec) = [ for p in Network<float>(spec).Parameters -> string p ]
+            let parameters (spec: NetworkSpec) = [ for p in Network<float>(spec).Parameters -> string p ]
             Expect.equal (parameters back) (parameters spec) "parameters"
         }
 
         test "JSON holds every layer once; what earlier versions wrote beside them is passed over" {
             Expect.isFalse (spec.ToJson().Contains "{}") (spec.ToJson())
             let earlier = spec.ToJson().TrimEnd().TrimEnd('}') + ",\"layers\": [{}, {}]}"
-            Expect.equal (ModelSpec.FromJson(earlier).ToJson()) (spec.ToJson()) "network"
+            Expect.equal (NetworkSpec.FromJson(earlier).ToJson()) (spec.ToJson()) "network"
         }
 
         test "a network of more layers than any has is refused before they are built" {
             let many =
-                ModelSpec(6, 5, [| for _ in 1..11 -> LstmSpec(4, Layers = 100) :> LayerSpec |], [| LinearSpec 5 |])
+                NetworkSpec(6, 5, [| for _ in 1..11 -> LstmSpec(4, Layers = 100) :> LayerSpec |], [| LinearSpec 5 |])
 
             Expect.equal
                 [ for problem in many.Validate() -> string problem ]
@@ -124,7 +129,7 @@ let tests =
                 "problems"
 
             let nested =
-                ModelSpec(6, 5, [| ResidualSpec [| for _ in 1..1000 -> dropout :> LayerSpec |] |], [| LinearSpec 5 |])
+                NetworkSpec(6, 5, [| ResidualSpec [| for _ in 1..1000 -> dropout :> LayerSpec |] |], [| LinearSpec 5 |])
 
             Expect.equal
                 [ for problem in nested.Validate() -> string problem ]
@@ -137,7 +142,7 @@ let tests =
                 """{"inputs": 3, "symbols": 5, "encoder": [{"layer": "lstm", "hidden": 4, "bidirectional": true}, {"layer": "dropout", "probability": 0.5}], "decoder": [{"layer": "linear", "outputs": 5}]}"""
 
             Expect.equal
-                (ModelSpec.FromJson(json).Encoder |> List.ofSeq)
+                (NetworkSpec.FromJson(json).Encoder |> List.ofSeq)
                 [ LstmSpec(4, true); DropoutSpec 0.5 ]
                 "layers"
         }
@@ -153,11 +158,11 @@ let tests =
             ] do
             test $"JSON with {what} is a FormatException" {
                 let json = $"""{{"inputs": 3, "symbols": 5, "encoder": {encoder}, "decoder": []}}"""
-                Refusal.messageOf<FormatException, _>(fun () -> ModelSpec.FromJson json) |> ignore
+                Refusal.messageOf<FormatException, _>(fun () -> NetworkSpec.FromJson json) |> ignore
             }
     ]
 
-let private small = ModelSpec(3, 4, [| LstmSpec 2 |], [| LinearSpec 4 |])
+let private small = NetworkSpec(3, 4, [| LstmSpec 2 |], [| LinearSpec 4 |])
 
 /// The tensors of a small network, some renamed, some without their last row.
 let private stored change = [

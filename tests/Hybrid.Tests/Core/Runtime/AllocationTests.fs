@@ -50,7 +50,7 @@ let tests =
                             ConstantRate(),
                             5.0,
                             [| phase |],
-                            MaskingSpec(2, 1),
+                            SpecAugmentSpec(2, 1),
                             AveragingSpec()
                         )
 

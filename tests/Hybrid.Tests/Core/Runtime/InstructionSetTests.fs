@@ -8,7 +8,7 @@ open System.Security.Cryptography
 open Expecto
 open Hybrid.Core
 open Hybrid.Tests
-open Hybrid.Tests.Tier
+open Hybrid.Tests.TestSettings
 
 let private networks =
     dict [ "everything", Networks.everything; "homework", Networks.homework; "wide", Networks.wide ]

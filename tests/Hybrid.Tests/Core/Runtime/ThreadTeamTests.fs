@@ -63,12 +63,12 @@ let threadTeam =
         test "several callers share a team" {
             for threads in teams do
                 let team = ThreadTeam threads
-                let mistakes = Array.zeroCreate<int> 4
+                let problems = Array.zeroCreate<int> 4
 
                 let call caller () =
                     for _ in 1..50 do
                         if visits team 25 |> Array.exists ((<>) 1) then
-                            mistakes[caller] <- mistakes[caller] + 1
+                            problems[caller] <- problems[caller] + 1
 
                 let callers = [ for caller in 0..3 -> Thread(call caller) ]
 
@@ -78,7 +78,7 @@ let threadTeam =
                 for caller in callers do
                     caller.Join()
 
-                Expect.all mistakes ((=) 0) $"{threads} threads: loops of each caller that missed an index"
+                Expect.all problems ((=) 0) $"{threads} threads: loops of each caller that missed an index"
         }
         test "an exception arrives as it is, whatever the number of threads, and the team works on" {
             for threads in teams do

@@ -113,13 +113,13 @@ let editDistance =
         }
 
         test "the confusion table counts pairs, deletions and insertions" {
-            let table = ConfusionTable()
+            let table = ConfusionMatrix()
 
             for reference, hypothesis in [ "kitten", "sitting"; "kit", "sit"; "ab", "b" ] do
                 let r, h = letters reference, letters hypothesis
                 table.Add(r, h, align r h)
 
-            let none = ConfusionTable.None
+            let none = ConfusionMatrix.None
 
             Expect.equal
                 [ for struct (r, h, n) in table.Errors -> r, h, n ]

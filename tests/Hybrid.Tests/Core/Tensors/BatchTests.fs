@@ -6,7 +6,7 @@ open Expecto
 open FsCheck.FSharp
 open Hybrid.Core
 open Hybrid.Tests
-open Hybrid.Tests.Tier
+open Hybrid.Tests.TestSettings
 
 /// The frames of an utterance: random numbers that follow from its key, as many as its length says.
 let private frames (key: uint64) count =
@@ -58,7 +58,7 @@ let private someUtterances =
 
     Arb.fromGenShrink (Gen.resize 9 lengths, shrink)
 
-let private independent name (spec: ModelSpec) training =
+let private independent name (spec: NetworkSpec) training =
     property
         $"{name}: neighbours, order and padding change no bit of an utterance's outputs"
         20

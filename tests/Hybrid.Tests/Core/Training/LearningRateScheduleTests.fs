@@ -145,7 +145,7 @@ let schedules' =
         test "parts of a sequence see their own time, and their own judgements" {
             let plateau = ReduceOnPlateau(0.5, 0)
             let schedule = SequenceRate([| RatePart(3.0, plateau); RatePart(4.0, CosineRate()) |], plateau)
-            let judged = [| for epoch in 1..10 -> Judgement(float epoch, 50.0) |]
+            let judged = [| for epoch in 1..10 -> ValidationPoint(float epoch, 50.0) |]
             let at epoch = schedule.At(rate, epoch, 10.0, ReadOnlySpan(judged, 0, int epoch))
             // The first judgement of each part sets the mark, every further one is a step.
             close (at 1.5) rate "first judgement"

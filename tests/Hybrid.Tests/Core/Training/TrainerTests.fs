@@ -53,7 +53,7 @@ let private varied count =
     at (fun _ -> 1f)
 
 let private spec =
-    ModelSpec(
+    NetworkSpec(
         5,
         5,
         [|
@@ -126,7 +126,7 @@ let tests =
         }
 
         test "continues from a checkpoint to the same weights as without interruption" {
-            Tier.withFolder (fun folder ->
+            TestSettings.withFolder (fun folder ->
                 let whole = trainer 2 4
                 whole.Run() |> ignore
 
@@ -158,7 +158,7 @@ let tests =
         }
 
         test "what was stopped between the end of its time and its judging is judged when it continues" {
-            Tier.withFolder (fun folder ->
+            TestSettings.withFolder (fun folder ->
                 let limit = TimeSpan.FromSeconds 0.2
                 let first = trainer 1 4
                 use stop = new CancellationTokenSource()
@@ -189,11 +189,11 @@ let tests =
 
         test
             "phases of every kind, masks, speeds, averaging and a plateau: the same weights with any threads, and when continued from a checkpoint" {
-            let masks = MaskingSpec(2, 1)
+            let masks = SpecAugmentSpec(2, 1)
 
             let phases = [|
                 PhaseSpec("hard", 1, TrainingLoss.Viterbi, WarmUp(0.5, ConstantRate()))
-                PhaseSpec("frozen", 2, TrainingLoss.Ctc, null, MaskingSpec(0, 0), [| "encoder.1"; "decoder" |])
+                PhaseSpec("frozen", 2, TrainingLoss.Ctc, null, SpecAugmentSpec(0, 0), [| "encoder.1"; "decoder" |])
                 PhaseSpec("rest", 3, TrainingLoss.Ctc)
             |]
 
@@ -215,7 +215,7 @@ let tests =
             let rich threads = Trainer(Network<float32>(spec, 7UL), rich, varied 20, Toy 6, ThreadTeam threads)
 
             let judged (trainer: Trainer) = [|
-                for tensor in trainer.JudgedWeights() do
+                for tensor in trainer.EvaluationWeights() do
                     yield! tensor.ToSingles()
             |]
 
@@ -237,7 +237,7 @@ let tests =
                 again.Run() |> ignore
                 Expect.equal (weights again) (weights whole) $"{threads} threads"
 
-            Tier.withFolder (fun folder ->
+            TestSettings.withFolder (fun folder ->
                 // In the middle of each phase, and at the end of the first.
                 for steps in [ 3L; 5L; 12L; 22L ] do
                     let first = rich 2
@@ -326,7 +326,7 @@ let tests =
         }
 
         test "masks of the schedule act in training, not where a phase is without" {
-            let train (masks: MaskingSpec | null) (phase: PhaseSpec | null) =
+            let train (masks: SpecAugmentSpec | null) (phase: PhaseSpec | null) =
                 let trainer =
                     Trainer(
                         Network<float32>(spec, 7UL),
@@ -338,7 +338,7 @@ let tests =
                 (trainer.Step(LabelledBatch.Read(Toy 20, [| 0..3 |], ThreadTeam 1), 1e-2, phase)).Loss
 
             let phase masks = PhaseSpec("", 1, TrainingLoss.Ctc, Augmentation = masks)
-            let masks, none = MaskingSpec(6, 3), MaskingSpec(0, 0)
+            let masks, none = SpecAugmentSpec(6, 3), SpecAugmentSpec(0, 0)
             Expect.notEqual (train masks null) (train null null) "masked"
             Expect.equal (train masks (phase none)) (train null null) "masked, but not in the phase"
             Expect.equal (train null (phase masks)) (train masks null) "masked in the phase"
@@ -359,7 +359,7 @@ let tests =
 
             let plain, averaged = run null, run (AveragingSpec 0.9)
             Expect.equal (weights averaged) (weights plain) "training does not know of the average"
-            let kept = Network<float32>(spec, averaged.JudgedWeights())
+            let kept = Network<float32>(spec, averaged.EvaluationWeights())
             let greedy = GreedyDecoder()
 
             let judge network =
@@ -400,7 +400,7 @@ let tests =
                     "late",
                     1,
                     TrainingLoss.Ctc,
-                    Augmentation = MaskingSpec(2, 9),
+                    Augmentation = SpecAugmentSpec(2, 9),
                     Frozen = [| "encoder.1"; "encoder.11"; "dec" |]
                 )
             |]
@@ -465,7 +465,7 @@ let tests =
         }
 
         test "skips utterances that have too few frames" {
-            let short = ModelSpec(5, 5, [| PyramidSpec 5; LstmSpec(4, false) |], [| LinearSpec 5 |])
+            let short = NetworkSpec(5, 5, [| FrameStackingSpec 5; LstmSpec(4, false) |], [| LinearSpec 5 |])
             let network = Network<float32>(short, 1UL)
             let data: IDataset = Toy 20
 

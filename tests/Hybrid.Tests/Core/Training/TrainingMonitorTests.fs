@@ -1,4 +1,4 @@
-module Hybrid.Tests.TrainingWatchTests
+module Hybrid.Tests.TrainingMonitorTests
 
 open Expecto
 open Hybrid.Core
@@ -8,7 +8,7 @@ let tests =
     testList "training watches" [
         test "padding and uneven batches are named above a third, each with its figure, and not below" {
             let advice batches =
-                let watch = WasteWatch()
+                let watch = PaddingMonitor()
 
                 for frames, padding in batches do
                     watch.Add(StepReport(0.0, 0.0, 0.0, 0.0, 0, frames, padding))
@@ -35,7 +35,7 @@ let tests =
             let step blank = StepReport(3.0, 1.0, blank, 0.0, 0, 100, 0.0)
 
             let advice (ratios: int64 -> float) =
-                let watch = PlateauWatch()
+                let watch = BlankPlateauMonitor()
 
                 [
                     for i in 1L .. 2000L do

@@ -8,7 +8,7 @@ open Hybrid.Core
 open Hybrid.Speech
 open Hybrid.Dsl
 open Hybrid.Tests.Refusal
-open Hybrid.Tests.Tier
+open Hybrid.Tests.TestSettings
 
 /// A network that has learned nothing: its alignments are poor, but they are alignments.
 let private model =
@@ -340,7 +340,7 @@ let models =
 
             let inventory = PhoneInventory.Arpabet
 
-            let struct (model, leftOut) =
+            let struct (model, skipped) =
                 LanguageModels.Estimate(
                     [|
                         utterance "a" "hair" null
@@ -353,7 +353,7 @@ let models =
                     2
                 )
 
-            Expect.equal [ for left in leftOut -> left.Id ] [ "c"; "d"; "e" ] "left out"
+            Expect.equal [ for left in skipped -> left.Id ] [ "c"; "d"; "e" ] "left out"
 
             let expected =
                 NGramModel.Estimate(
@@ -390,14 +390,14 @@ let models =
             let clip = noise 24000
             let recognize options = Recognizer(model.Value, ThreadTeam 1, Beam = options).Recognize(clip: AudioClip)
             let plain = recognize (PrefixBeamOptions(Best = 5))
-            Expect.equal plain.Readings.Count 5 "readings"
+            Expect.equal plain.Hypotheses.Count 5 "readings"
 
             Expect.equal
-                [ for r in plain.Readings -> r.Total ]
-                (List.sortDescending [ for r in plain.Readings -> r.Total ])
+                [ for r in plain.Hypotheses -> r.Total ]
+                (List.sortDescending [ for r in plain.Hypotheses -> r.Total ])
                 "sorted"
 
-            Expect.equal (Seq.distinct [ for r in plain.Readings -> string r ] |> Seq.length) 5 "distinct"
+            Expect.equal (Seq.distinct [ for r in plain.Hypotheses -> string r ] |> Seq.length) 5 "distinct"
 
             let always =
                 NGramModel.Estimate([ for _ in 1..50 -> PhoneInventory.Arpabet.Labels [ "HH"; "OW"; "P" ] ], 41, 3)

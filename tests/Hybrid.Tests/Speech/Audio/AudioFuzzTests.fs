@@ -89,7 +89,7 @@ let tests =
         test "silence that would fill the memory" { fuzz "FLAC silence" 0.005 bomb }
 
         test "recordings of LibriSpeech" {
-            let folder = Tier.shared "data/librispeech/train-clean-100"
+            let folder = TestSettings.shared "data/librispeech/train-clean-100"
             let files = DirectoryInfo(folder).GetFiles("*.flac", SearchOption.AllDirectories)
 
             let shortest =

@@ -6,7 +6,7 @@ open System.IO
 open Expecto
 open Hybrid.Core
 open Hybrid.Speech
-open Hybrid.Tests.Tier
+open Hybrid.Tests.TestSettings
 
 /// The same corpus with its sound as FLAC.
 let private asFlac (folder: string) (corpus: Corpus) =
@@ -35,7 +35,7 @@ let tests =
         test "trains to the same weights as WAV, bit for bit" {
             withFolder (fun folder ->
                 let wav = SyntheticCorpus.Write(Path.Combine(folder, "wav"), 12, 4)
-                let network = ModelSpec(28, 41, [| Conv1dSpec(8, 3, 2); LstmSpec(8, true) |], [| LinearSpec 41 |])
+                let network = NetworkSpec(28, 41, [| Conv1dSpec(8, 3, 2); LstmSpec(8, true) |], [| LinearSpec 41 |])
 
                 let recipe =
                     Recipe(
@@ -47,7 +47,7 @@ let tests =
 
                 let trained corpus =
                     let run = TrainingRun.Prepare(recipe, corpus)
-                    Expect.isEmpty run.Train.LeftOut "all are used"
+                    Expect.isEmpty run.Train.Skipped "all are used"
 
                     features run.Train,
                     [ for tensor in run.Run().Network.Save() -> tensor.Name, tensor.Bytes.ToArray() ]

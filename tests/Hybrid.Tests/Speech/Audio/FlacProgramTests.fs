@@ -6,7 +6,7 @@ open System.Diagnostics
 open System.IO
 open Expecto
 open Hybrid.Speech
-open Hybrid.Tests.Tier
+open Hybrid.Tests.TestSettings
 open Hybrid.Tests.FlacEncoder
 open Hybrid.Tests.FlacTests
 

@@ -25,7 +25,7 @@ let private sine (hertz: float) phase rate count =
 
 /// The middle half of a resampled sine, beyond the reach of both ends, and the time of its first sample.
 let private middle hertz phase from into =
-    let clip = AudioClip(sine hertz phase from (from / 5), from).At into
+    let clip = AudioClip(sine hertz phase from (from / 5), from).Resample into
     let skip = clip.Samples.Length / 4
     clip.Samples[skip .. 3 * skip], float skip / float into
 
@@ -91,7 +91,7 @@ let resampler =
             for from, into in [ 8000, 16000; 11025, 44100; 16000, 48000; 22050, 32000 ] do
                 let random = CounterRandom(uint64 from).Stream()
                 let samples = Array.init (8192 * from / into + 1200) (fun _ -> float32 (random.Normal()))
-                let resampled = AudioClip(samples, from).At(into).Samples[600 .. 600 + 4095]
+                let resampled = AudioClip(samples, from).Resample(into).Samples[600 .. 600 + 4095]
                 // A four-term Blackman-Harris window leaks less than -92 dB.
                 let term i k a = a * cos (2.0 * Math.PI * float k * float i / 4096.0)
                 let window i = [ 0.35875; -0.48829; 0.14128; -0.01168 ] |> Seq.mapi (term i) |> Seq.sum
@@ -109,7 +109,7 @@ let resampler =
                 // A second has a whole number of samples at both rates.
                 let samples = Array.zeroCreate<float32>(2 * from)
                 samples[from] <- 1f
-                let resampled = AudioClip(samples, from).At(into).Samples
+                let resampled = AudioClip(samples, from).Resample(into).Samples
                 let peak = Seq.findIndex ((=) (Array.max resampled)) resampled
                 Expect.equal peak into $"{from} to {into}"
 
@@ -122,7 +122,7 @@ let resampler =
 
         test "a constant stays as it is, away from the ends" {
             for from, into in pairs do
-                let resampled = AudioClip(Array.create (from / 4) 0.5f, from).At(into).Samples
+                let resampled = AudioClip(Array.create (from / 4) 0.5f, from).Resample(into).Samples
                 let middle = resampled[resampled.Length / 4 .. 3 * resampled.Length / 4]
 
                 for x in middle do
@@ -132,7 +132,7 @@ let resampler =
         test "the length is that of the input in time, rounded up" {
             for from, into in pairs do
                 for count in [ 0; 1; 2; 3; 100; 159; 160; 161; 441; 1000 ] do
-                    let clip = AudioClip(Array.create count 1f, from).At into
+                    let clip = AudioClip(Array.create count 1f, from).Resample into
                     let expected = (int64 count * int64 into + int64 from - 1L) / int64 from
                     Expect.equal (int64 clip.Samples.Length) expected $"{count} samples, {from} to {into}"
                     Expect.equal clip.SampleRate into "rate"
@@ -140,7 +140,7 @@ let resampler =
 
         test "the same rate is the same clip" {
             let clip = AudioClip([| 1f; -2f; 3f |], 96000)
-            Expect.isTrue (Object.ReferenceEquals(clip.At 96000, clip)) "any rate, when it is the clip's own"
+            Expect.isTrue (Object.ReferenceEquals(clip.Resample 96000, clip)) "any rate, when it is the clip's own"
         }
 
         test "there and back gives the signal back" {
@@ -150,7 +150,7 @@ let resampler =
                 let tones = Array.init 20 (fun _ -> random.Uniform(50.0, 3500.0), random.Uniform(0.0, 6.0))
                 let tone (hertz, phase) = sine hertz phase 16000 8000
                 let samples = tones |> Array.map tone |> Array.reduce (Array.map2 (+)) |> Array.map (fun x -> 0.1f * x)
-                let back = AudioClip(samples, 16000).At(other).At(16000).Samples
+                let back = AudioClip(samples, 16000).Resample(other).Resample(16000).Samples
 
                 for n in 1000..7000 do
                     Expect.isLessThan (abs (back[n] - samples[n])) 1e-3f $"16000 to {other} and back, sample {n}"
@@ -158,7 +158,7 @@ let resampler =
 
         test "rates that speech is not recorded at are refused in one sentence" {
             for from, into in [ 7999, 16000; 96000, 16000; 16000, 48001; 16000, 0; -1, 16000 ] do
-                Expect.throwsC (fun () -> AudioClip([| 0f |], from).At into |> ignore<AudioClip>) (fun error ->
+                Expect.throwsC (fun () -> AudioClip([| 0f |], from).Resample into |> ignore<AudioClip>) (fun error ->
                     Expect.equal (error.GetType()) typeof<ArgumentException> "type"
                     Expect.stringContains error.Message "8000 to 48000" "range"
                     Expect.isFalse (error.Message.Contains '\n' || error.Message.Contains "Parameter") "one sentence")
@@ -167,7 +167,7 @@ let resampler =
         test "features of a recording at another rate are those of its resampled self" {
             let extractor = FeatureExtractor(FeaturePreset())
             let clip = AudioClip(sine 440.0 0.0 44100 44100, 44100)
-            Expect.sequenceEqual (extractor.Extract clip) (extractor.Extract(clip.At 16000)) "features"
+            Expect.sequenceEqual (extractor.Extract clip) (extractor.Extract(clip.Resample 16000)) "features"
 
             Expect.throwsT<ArgumentException>
                 (fun () -> extractor.ExtractRaw clip |> ignore<float32[]>)
@@ -178,9 +178,9 @@ let resampler =
 /// A model with random weights that makes one frame of four.
 let private recognizer () =
     let inventory = PhoneInventory.Arpabet
-    let half: LayerSpec list = [ LstmSpec(8, true); PyramidSpec 2 ]
+    let half: LayerSpec list = [ LstmSpec(8, true); FrameStackingSpec 2 ]
     let encoder: LayerSpec list = [ Conv1dSpec(8, 5); BatchNormSpec(); yield! half; yield! half ]
-    let spec = ModelSpec(28, inventory.Count, List.toArray encoder, [| LinearSpec inventory.Count |])
+    let spec = NetworkSpec(28, inventory.Count, List.toArray encoder, [| LinearSpec inventory.Count |])
     Recognizer(SpeechModel.Create(spec, FeaturePreset(), inventory, 1UL), ThreadTeam 1)
 
 [<Tests>]
@@ -210,7 +210,7 @@ let recognition =
 
         test "played faster, a tone is higher and shorter by the same factor" {
             for rate, speed in [ 16000, 0.9; 16000, 1.1; 22050, 0.98; 44100, 1.05; 48000, 1.1; 8000, 0.9 ] do
-                let clip = (AudioClip(sine 440.0 0.0 rate rate, rate)).Faster speed
+                let clip = (AudioClip(sine 440.0 0.0 rate rate, rate)).PerturbSpeed speed
                 let expected = sine (440.0 * speed) 0.0 rate (int (float rate / speed))
                 Expect.equal clip.SampleRate rate "sample rate"
 
@@ -223,12 +223,12 @@ let recognition =
                         failtest $"{rate} Hz, speed {speed}, sample {i}: {clip.Samples[i]}, expected {expected[i]}"
 
             for speed in [ 0.1; 4.0; nan; infinity ] do
-                let error = Expect.throwsC (fun () -> AudioClip([| 0f |], 16000).Faster speed |> ignore) id
+                let error = Expect.throwsC (fun () -> AudioClip([| 0f |], 16000).PerturbSpeed speed |> ignore) id
                 Expect.isTrue (error :? ArgumentException) $"speed {speed}: {error.GetType()}"
         }
 
         test "a corpus may mix formats and sample rates; what cannot be used is left out in one sentence" {
-            Tier.withFolder (fun folder ->
+            TestSettings.withFolder (fun folder ->
                 let utterance name write =
                     let path = Path.Combine(folder, name)
                     write path
@@ -243,8 +243,8 @@ let recognition =
                 let data = SpeechDataset.Load(utterances, extractor, PhoneInventory.Arpabet, Pronouncer [||])
                 let loaded = [ for i in 0 .. data.Count - 1 -> data.Id i, data.Frames i ]
                 Expect.equal loaded [ for id in [ "8000"; "16000"; "44100"; "48000"; "flac" ] -> id, 98 ] "frames"
-                let leftOut = Seq.exactlyOne data.LeftOut
-                Expect.equal leftOut.Id "96000" "left out"
-                Expect.stringContains leftOut.Reason "96000 samples per second" "reason")
+                let skipped = Seq.exactlyOne data.Skipped
+                Expect.equal skipped.Id "96000" "left out"
+                Expect.stringContains skipped.Reason "96000 samples per second" "reason")
         }
     ]

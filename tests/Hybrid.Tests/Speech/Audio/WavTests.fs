@@ -191,7 +191,7 @@ let wav =
         }
 
         test "the message of a file names it" {
-            Tier.withFolder (fun folder ->
+            TestSettings.withFolder (fun folder ->
                 let path = Path.Combine(folder, "torn.wav")
                 File.WriteAllBytes(path, riff [ fmt ])
 

@@ -4,7 +4,7 @@ open System
 open System.IO
 open Expecto
 open Hybrid.Speech
-open Hybrid.Tests.Tier
+open Hybrid.Tests.TestSettings
 
 /// A short sound file; the folders on the way are made.
 let sound (folder: string) (name: string) =
@@ -27,8 +27,8 @@ let shown (utterance: Utterance) =
     $"{utterance.Id} {utterance.Split} {utterance.Speaker} {transcript}".TrimEnd()
 
 /// What was left out contains these texts, one each.
-let expectLeftOut (expected: string list) (leftOut: LeftOut seq) =
-    let reasons = leftOut |> Seq.map string |> List.ofSeq
+let expectSkipped (expected: string list) (skipped: SkippedUtterance seq) =
+    let reasons = skipped |> Seq.map string |> List.ofSeq
     Expect.equal reasons.Length expected.Length $"{reasons}"
 
     for part in expected do
@@ -77,7 +77,7 @@ let tests =
                         "relative to the manifest"
 
                     Expect.equal corpus.Utterances[1].AudioPath elsewhere "absolute"
-                    Expect.isEmpty corpus.LeftOut "left out")
+                    Expect.isEmpty corpus.Skipped "left out")
         }
 
         test "a synthetic corpus is the same in both layouts" {
@@ -102,7 +102,7 @@ let tests =
 
                     // Sound in the manifest is rounded to 16 bits; beyond that, features are the same.
                     let struct (computed, _) = FeatureExtractor(FeaturePreset()).Extract a
-                    let struct (given, _) = FeatureExtractor(FeaturePreset.Given 28).Extract b
+                    let struct (given, _) = FeatureExtractor(FeaturePreset.Precomputed 28).Extract b
                     Expect.equal given.Length computed.Length "frames"
                     let difference = Array.map2 (fun x y -> abs (x - y)) given computed
 

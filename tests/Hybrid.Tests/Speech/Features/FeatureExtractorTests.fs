@@ -5,9 +5,9 @@ open System.IO
 open Expecto
 open Hybrid.Core
 open Hybrid.Speech
-open Hybrid.Tests.Tier
+open Hybrid.Tests.TestSettings
 
-let private given = FeatureExtractor(FeaturePreset.Given 3)
+let private given = FeatureExtractor(FeaturePreset.Precomputed 3)
 
 let private utterance path = Utterance("a", "", "", "", null, null, FeaturesPath = path)
 
@@ -69,7 +69,7 @@ let tests =
 
                 Expect.stringContains
                     (refusal (fun () -> FeatureExtractor(FeaturePreset()).Extract features))
-                    "declare features (given 28)"
+                    "declare features (precomputed 28)"
                     "features"
 
                 let clip = AudioClip(Array.zeroCreate 1600, 16000)
@@ -82,14 +82,20 @@ let tests =
         }
 
         test "presets are kept as JSON, and those written before there were kinds are read" {
-            for preset in [ FeaturePreset(); FeaturePreset.Mfcc 13; FeaturePreset.Given 28; FeaturePreset.Given 80 ] do
+            for preset in
+                [
+                    FeaturePreset()
+                    FeaturePreset.Mfcc 13
+                    FeaturePreset.Precomputed 28
+                    FeaturePreset.Precomputed 80
+                ] do
                 Expect.equal (FeaturePreset.FromJson(preset.ToJson())) preset "preset"
-                Expect.isEmpty (preset.Validate()) "no mistakes"
+                Expect.isEmpty (preset.Validate()) "no problems"
 
             let old =
                 """{"name":"kaldi","sampleRate":16000,"windowMilliseconds":25,"hopMilliseconds":10,"preEmphasis":0.97,"melBins":40,"lowHertz":20,"coefficients":28,"lifter":22,"normalizeVariance":true}"""
 
             Expect.equal (FeaturePreset.FromJson old) (FeaturePreset()) "a preset of before"
-            Expect.isNonEmpty (FeaturePreset.Given(0).Validate()) "given features need a number"
+            Expect.isNonEmpty (FeaturePreset.Precomputed(0).Validate()) "given features need a number"
         }
     ]

@@ -7,7 +7,7 @@ open Hybrid.Core
 open Hybrid.Speech
 
 let private network (layers: LayerSpec list) =
-    Network<float32>(ModelSpec(4, 3, List.toArray layers, [| LinearSpec 3 |]))
+    Network<float32>(NetworkSpec(4, 3, List.toArray layers, [| LinearSpec 3 |]))
 
 let private convolution kernel stride (padding: int option) : LayerSpec =
     Conv1dSpec(4, kernel, stride, Option.toNullable padding)
@@ -38,14 +38,14 @@ let private centers = [
     // Taps -1, 0, 1, 2 around output 0.
     [ convolution 4 1 None ], 1, 0.5
     [ convolution 5 2 None ], 2, 0.0
-    [ PyramidSpec 2 ], 2, 0.5
-    [ PyramidSpec 3 ], 3, 1.0
+    [ FrameStackingSpec 2 ], 2, 0.5
+    [ FrameStackingSpec 3 ], 3, 1.0
     // Output k joins frames 2k and 2k + 1 of the convolution, which are centred on 4k and 4k + 2: 4k + 1.
-    [ convolution 3 2 None; PyramidSpec 2 ], 4, 1.0
+    [ convolution 3 2 None; FrameStackingSpec 2 ], 4, 1.0
     // And again: frames 2k and 2k + 1 of that, centred on 8k + 1 and 8k + 5: 8k + 3.
-    [ convolution 3 2 None; PyramidSpec 2; PyramidSpec 2 ], 8, 3.0
+    [ convolution 3 2 None; FrameStackingSpec 2; FrameStackingSpec 2 ], 8, 3.0
     // Pairs centred on 2k + 1/2; three of them around 2 (2k + 1) + 1/2.
-    [ PyramidSpec 2; convolution 3 2 (Some 0) ], 4, 2.5
+    [ FrameStackingSpec 2; convolution 3 2 (Some 0) ], 4, 2.5
 ]
 
 let private times = FrameTimes(4, 1.0, 0.01, 0.025)
@@ -77,7 +77,7 @@ let frameTimes =
                 BatchNormSpec()
                 ActivationSpec ActivationFunction.Gelu
                 DropoutSpec 0.1
-                MaskingSpec(3, 2)
+                SpecAugmentSpec(3, 2)
                 LstmSpec(4, true)
                 LinearSpec 4
             ]
@@ -85,7 +85,7 @@ let frameTimes =
             Expect.equal (network layers).Centers (struct (1, 0.0)) "stride and offset"
         }
         test "lengths behind strided convolution and pyramid" {
-            let network = network [ convolution 3 2 None; PyramidSpec 2 ]
+            let network = network [ convolution 3 2 None; FrameStackingSpec 2 ]
             // ceil (T / 2), then floor by 2.
             for frames, expected in [ 0, 0; 1, 0; 2, 0; 3, 1; 4, 1; 6, 1; 7, 2; 8, 2; 100, 25; 101, 25; 103, 26 ] do
                 Expect.equal (network.OutputLength frames) expected $"{frames} frames"
@@ -106,7 +106,7 @@ let frameTimes =
             Expect.equal (times.Span(5, 9, 0.1)) (struct (0.1, 0.1)) "wholly behind the end"
         }
         test "a model's times follow from its network and its features" {
-            let spec = ModelSpec(28, 41, [| convolution 3 2 None; PyramidSpec 2 |], [| LinearSpec 41 |])
+            let spec = NetworkSpec(28, 41, [| convolution 3 2 None; FrameStackingSpec 2 |], [| LinearSpec 41 |])
             let model = SpeechModel.Create(spec, FeaturePreset.Mfcc 28, PhoneInventory.Arpabet, 1UL)
             Expect.equal model.Times times "times"
         }

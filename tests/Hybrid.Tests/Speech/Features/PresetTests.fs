@@ -66,12 +66,12 @@ let private everyPreset = [
     FeaturePreset.LogMel(80, deltas = 1)
     FeaturePreset.Torchaudio 40
     FeaturePreset.Librosa 20
-    FeaturePreset.Given 28
+    FeaturePreset.Precomputed 28
 ]
 
 let private times (preset: FeaturePreset) =
     SpeechModel
-        .Create(ModelSpec(preset.Coefficients, 41, [||], [| LinearSpec 41 |]), preset, PhoneInventory.Arpabet, 1UL)
+        .Create(NetworkSpec(preset.Coefficients, 41, [||], [| LinearSpec 41 |]), preset, PhoneInventory.Arpabet, 1UL)
         .Times
 
 [<Tests>]
@@ -148,7 +148,7 @@ let tests =
                     FeaturePreset(Deltas = 3), "deltas is 3, must be 0, 1 or 2"
                     FeaturePreset.Mfcc(13, deltas = -1), "deltas is -1"
                     FeaturePreset(Kind = FeatureKind.LogMel), "number of coefficients is 28, must be 40"
-                    FeaturePreset.Given(Int32.MaxValue, 2), "must be 1 to 1048576"
+                    FeaturePreset.Precomputed(Int32.MaxValue, 2), "must be 1 to 1048576"
                 ] do
                 expectRefusal<ArgumentException, _> problem (fun () -> FeatureExtractor preset)
         }
@@ -188,7 +188,7 @@ let tests =
         }
 
         test "a model refuses other features and lists every field in which they differ" {
-            let spec = ModelSpec(28, 41, [||], [| LinearSpec 41 |])
+            let spec = NetworkSpec(28, 41, [||], [| LinearSpec 41 |])
 
             let recognizer =
                 Recognizer(SpeechModel.Create(spec, FeaturePreset.Mfcc 28, PhoneInventory.Arpabet, 1UL))
@@ -212,7 +212,7 @@ let tests =
             expectRefusal<ArgumentException, _> "28 features" (fun () ->
                 recognizer.Recognize(features[..54], FeaturePreset(), 1.0))
 
-            Expect.isEmpty (FeaturePreset().Differences(FeaturePreset(Name = "mine"))) "a name is no difference"
+            Expect.isEmpty (FeaturePreset().DiffersFrom(FeaturePreset(Name = "mine"))) "a name is no difference"
             let clip = AudioClip(Array.init 16000 (fun i -> float32 (sin (float i))), 16000)
 
             let given =

@@ -10,7 +10,7 @@ open Hybrid.Speech
 open Hybrid.Tests
 open Hybrid.Tests.Golden
 
-let private path = Path.Combine(Tier.root, "tests", "golden", "exchange_hybrid.safetensors")
+let private path = Path.Combine(TestSettings.root, "tests", "golden", "exchange_hybrid.safetensors")
 
 /// A small network with everything that has a counterpart in PyTorch, after some steps that moved its running statistics.
 let private write () =
@@ -37,7 +37,7 @@ let private write () =
             linear 5
         }
 
-    let spec = ModelSpec(4, 5, layers encoder, layers decoder)
+    let spec = NetworkSpec(4, 5, layers encoder, layers decoder)
     let model = SpeechModel.Create(spec, FeaturePreset.Mfcc 4, PhoneInventory [ "A"; "B"; "C"; "D" ], 11UL)
     let random = CounterRandom(12UL).Stream()
 

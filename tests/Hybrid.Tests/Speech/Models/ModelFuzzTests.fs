@@ -17,15 +17,15 @@ let private network =
     let body: LayerSpec[] = [| Conv1dSpec(3, 3); BatchNormSpec(); SqueezeExciteSpec 1 |]
 
     let encoder: LayerSpec[] = [|
-        MaskingSpec(2, 1)
+        SpecAugmentSpec(2, 1)
         Conv1dSpec(3, 3, 2, 0)
         ResidualSpec(body, ActivationFunction.Relu)
         GruSpec(2, true, Layers = 2, Dropout = 0.1, LayerNorm = true)
-        PyramidSpec 2
+        FrameStackingSpec 2
         LstmSpec 2
     |]
 
-    ModelSpec(28, 41, encoder, [| DropoutSpec 0.1; LinearSpec 41 |])
+    NetworkSpec(28, 41, encoder, [| DropoutSpec 0.1; LinearSpec 41 |])
 
 let private training =
     TrainingSpec(
@@ -55,7 +55,7 @@ let private data = {
 let private trainer () = Trainer(Network<float32> network, training, data, data, ThreadTeam 1)
 
 let private written (write: string -> unit) =
-    Tier.withFolder (fun folder ->
+    TestSettings.withFolder (fun folder ->
         let path = Path.Combine(folder, "file")
         write path
         File.ReadAllBytes path)
@@ -159,7 +159,7 @@ let private reader name (read: string -> unit) = {
     Name = name
     Read =
         fun bytes ->
-            Tier.withFolder (fun folder ->
+            TestSettings.withFolder (fun folder ->
                 let path = Path.Combine(folder, "file")
                 File.WriteAllBytes(path, bytes)
                 read path)
@@ -295,5 +295,5 @@ let tests =
         test "lexicons" {
             run (reader "lexicons" readLexicon) 0.1 (fun random -> mutate random (Encoding.UTF8.GetBytes lexicon))
         }
-        test "kept features" { Tier.withFolder keptFeatures }
+        test "kept features" { TestSettings.withFolder keptFeatures }
     ]

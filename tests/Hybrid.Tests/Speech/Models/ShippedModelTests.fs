@@ -8,7 +8,7 @@ open Hybrid.Core
 open Hybrid.Speech
 open Hybrid.Tests
 open Hybrid.Tests.Refusal
-open Hybrid.Tests.Tier
+open Hybrid.Tests.TestSettings
 
 /// The number that 16 bits stand for, by the definition of IEEE 754: sign, five bits of exponent, ten of fraction.
 let private valueOf (bits: int) =
@@ -111,7 +111,7 @@ let tests =
 
         test "a model stored in halves has half the size and its weights rounded" {
             withFolder (fun folder ->
-                let spec = ModelSpec(28, 41, [| LstmSpec(32, true) |], [| LinearSpec 41 |])
+                let spec = NetworkSpec(28, 41, [| LstmSpec(32, true) |], [| LinearSpec 41 |])
                 let model = SpeechModel.Create(spec, FeaturePreset(), PhoneInventory.Arpabet, 5UL)
                 let path name = Path.Combine(folder, name)
                 model.Save(path "singles")
@@ -144,8 +144,8 @@ let tests =
                     Lexicon.Read(shared $"data/cmudict/{name}", PhoneInventory.Arpabet)
             |]
 
-            let struct (evaluation, leftOut) = Recognizer.Default.Evaluate(utterances, lexicons)
-            Expect.isEmpty leftOut "all have pronunciations"
+            let struct (evaluation, skipped) = Recognizer.Default.Evaluate(utterances, lexicons)
+            Expect.isEmpty skipped "all have pronunciations"
             // It has heard them in training; of speakers it has not heard a fifth of the phones is wrong.
             Expect.isBelow evaluation.Per 20.0 "phone error rate"
         }

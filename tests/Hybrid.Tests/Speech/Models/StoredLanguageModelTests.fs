@@ -8,9 +8,9 @@ open Hybrid.Core
 open Hybrid.Speech
 open Hybrid.Tests
 open Hybrid.Tests.Refusal
-open Hybrid.Tests.Tier
+open Hybrid.Tests.TestSettings
 
-let private network = ModelSpec(28, 41, [| LstmSpec(4, true) |], [| LinearSpec 41 |])
+let private network = NetworkSpec(28, 41, [| LstmSpec(4, true) |], [| LinearSpec 41 |])
 let private phones = PhoneInventory.Arpabet.Labels [ "HH"; "OW"; "P" ]
 
 let private withModel (language: WeightedLanguageModel | null) =
@@ -76,14 +76,14 @@ let tests =
                 )
 
             let searching = Recognizer(SpeechModel.Default, Beam = options)
-            let greedy = Recognizer(SpeechModel.Default, Beam = null, LeastConfidence = 0.0)
+            let greedy = Recognizer(SpeechModel.Default, Beam = null, MinConfidence = 0.0)
             let mutable differ = 0
 
             for clip in speech.Value do
                 let found = Recognizer.Default.Recognize(clip: AudioClip)
                 let expected = searching.Recognize clip
                 Expect.equal (List.ofSeq found.Phones) (List.ofSeq expected.Phones) "phones, times and confidences"
-                Expect.floatClose Accuracy.medium found.Readings[0].Total expected.Readings[0].Total "score"
+                Expect.floatClose Accuracy.medium found.Hypotheses[0].Total expected.Hypotheses[0].Total "score"
                 let best = GreedyDecoder().Decode(greedy.LogProbs clip)
                 let names = [ for label in best.Labels -> PhoneInventory.Arpabet.Symbols[label.Symbol] ]
                 Expect.equal [ for phone in (greedy.Recognize clip).Phones -> phone.Phone ] names "greedily"
@@ -118,7 +118,10 @@ let tests =
                 change description
                 expectRefusal<FormatException, _> part (fun () -> SpeechModel.Build(description, tensors))
 
-            refused "n-grams are tokens, children, log_probabilities and backoffs; one is missing" ignore (model.Network.Save())
+            refused
+                "n-grams are tokens, children, log_probabilities and backoffs; one is missing"
+                ignore
+                (model.Network.Save())
 
             refused
                 "lack hybrid.language-model.weight"

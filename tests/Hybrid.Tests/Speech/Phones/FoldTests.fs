@@ -7,7 +7,7 @@ open Expecto
 open Hybrid.Core
 open Hybrid.Speech
 open Hybrid.Tests.Refusal
-open Hybrid.Tests.Tier
+open Hybrid.Tests.TestSettings
 
 /// Reference, hypothesis; substitutions, deletions and insertions as they are, and without silence.
 let private scored = [
@@ -40,12 +40,12 @@ let private close = Expect.floatClose { absolute = 1e-9; relative = 0.0 }
 
 let private confusions (inventory: PhoneInventory) (e: Evaluation) =
     let name label =
-        if label = ConfusionTable.None then
+        if label = ConfusionMatrix.None then
             "-"
         else
             inventory.Symbols[label]
 
-    set [ for struct (r, h, n) in e.ConfusionTable().Errors -> name r, name h, n ]
+    set [ for struct (r, h, n) in e.ConfusionMatrix().Errors -> name r, name h, n ]
 
 [<Tests>]
 let tests =

@@ -6,7 +6,7 @@ open System.IO
 open Expecto
 open Hybrid.Speech
 open Hybrid.Tests.Refusal
-open Hybrid.Tests.Tier
+open Hybrid.Tests.TestSettings
 
 /// Reads a dictionary with the given lines.
 let read (lines: string list) =

@@ -6,7 +6,7 @@ open System.IO
 open Expecto
 open Hybrid.Core
 open Hybrid.Speech
-open Hybrid.Tests.Tier
+open Hybrid.Tests.TestSettings
 
 let private letters (word: string) = [| for c in word -> int c |]
 

@@ -1,5 +1,5 @@
-/// Long recordings in windows give what the whole gives.
-module Hybrid.Tests.WindowsTests
+/// Long recordings in chunking give what the whole gives.
+module Hybrid.Tests.ChunkingOptionsTests
 
 open System
 open Expecto
@@ -10,10 +10,10 @@ let private features frames =
     let random = CounterRandom(3UL).Stream()
     Array.init (frames * 28) (fun _ -> float32 (random.Normal()))
 
-let private forward (network: Network<float32>) (windows: Windows) frames =
-    windows.Forward(network, features frames, frames, Workspace(ThreadTeam 1))
+let private forward (network: Network<float32>) (chunking: ChunkingOptions) frames =
+    chunking.Forward(network, features frames, frames, Workspace(ThreadTeam 1))
 
-let private whole = Windows(Whole = Int32.MaxValue)
+let private whole = ChunkingOptions(MaxUnchunkedFrames = Int32.MaxValue)
 
 let private worst (a: float32[]) (b: float32[]) =
     Expect.equal a.Length b.Length "numbers"
@@ -24,39 +24,40 @@ let private networks: (string * LayerSpec list) list = [
     "a strided one", [ Conv1dSpec(6, 5, 2) ]
     "a strided one of even width", [ Conv1dSpec(6, 4, 2) ]
     "one without padding", [ Conv1dSpec(6, 5, 2, Nullable 0) ]
-    "a pyramid behind a stride", [ Conv1dSpec(6, 3, 2); PyramidSpec 2 ]
+    "a pyramid behind a stride", [ Conv1dSpec(6, 3, 2); FrameStackingSpec 2 ]
     "three taps over many channels", [ Conv1dSpec(48, 3); Conv1dSpec(50, 3) ]
-    "pyramids of 3 and 2", [ PyramidSpec 3; Conv1dSpec(6, 3); PyramidSpec 2 ]
+    "pyramids of 3 and 2", [ FrameStackingSpec 3; Conv1dSpec(6, 3); FrameStackingSpec 2 ]
 ]
 
 [<Tests>]
 let tests =
-    testList "windows" [
+    testList "chunking" [
         for name, layers in networks do
             test $"{name}: frame by frame what the whole gives" {
-                let network = Network<float32>(ModelSpec(28, 41, List.toArray layers, [| LinearSpec 41 |]), 1UL)
+                let network = Network<float32>(NetworkSpec(28, 41, List.toArray layers, [| LinearSpec 41 |]), 1UL)
 
                 for frames in [ 101..130 ] @ [ 240; 241; 242; 243; 367 ] do
-                    for windows in [ Windows(100, 40, 20); Windows(100, 37, 13); Windows(60, 60, 31) ] do
-                        let difference = worst (forward network whole frames) (forward network windows frames)
-                        Expect.isLessThan difference 1e-5 $"{frames} frames, {windows}"
+                    for chunking in
+                        [ ChunkingOptions(100, 40, 20); ChunkingOptions(100, 37, 13); ChunkingOptions(60, 60, 31) ] do
+                        let difference = worst (forward network whole frames) (forward network chunking frames)
+                        Expect.isLessThan difference 1e-5 $"{frames} frames, {chunking}"
             }
 
         test "recurrent layers lose what they would remember beyond the context, and no more" {
             let layers: LayerSpec list = [ Conv1dSpec(6, 5, 2); LstmSpec(8, true); LstmSpec(8, true) ]
-            let network = Network<float32>(ModelSpec(28, 41, List.toArray layers, [| LinearSpec 41 |]), 2UL)
+            let network = Network<float32>(NetworkSpec(28, 41, List.toArray layers, [| LinearSpec 41 |]), 2UL)
             let expected = forward network whole 1000
 
             Expect.isLessThan
-                (worst expected (forward network (Windows(500, 200, 150)) 1000))
+                (worst expected (forward network (ChunkingOptions(500, 200, 150)) 1000))
                 1e-4
                 "a context of 1.5 seconds"
 
-            Expect.isGreaterThan (worst expected (forward network (Windows(500, 200, 0)) 1000)) 1e-3 "none"
+            Expect.isGreaterThan (worst expected (forward network (ChunkingOptions(500, 200, 0)) 1000)) 1e-3 "none"
         }
 
         test "recordings of up to 160 seconds go through as a whole" {
-            let network = Network<float32>(ModelSpec(28, 41, [| LstmSpec(8, true) |], [| LinearSpec 41 |]), 2UL)
-            Expect.equal (forward network (Windows()) 16000) (forward network whole 16000) "bit for bit"
+            let network = Network<float32>(NetworkSpec(28, 41, [| LstmSpec(8, true) |], [| LinearSpec 41 |]), 2UL)
+            Expect.equal (forward network (ChunkingOptions()) 16000) (forward network whole 16000) "bit for bit"
         }
     ]

@@ -1,5 +1,5 @@
 /// What tells speech from other sound, on cases worked out by hand and against its definition on random ones.
-module Hybrid.Tests.SpeechGateTests
+module Hybrid.Tests.ConfidenceVadTests
 
 open System
 open System.IO
@@ -8,7 +8,7 @@ open Hybrid.Core
 open Hybrid.Speech
 open Hybrid.Tests
 open Hybrid.Tests.Refusal
-open Hybrid.Tests.Tier
+open Hybrid.Tests.TestSettings
 
 /// Frames in which one of three symbols has a probability of its own, and the others share the rest.
 let private frames (best: (int * float32) list) =
@@ -20,7 +20,7 @@ let private frames (best: (int * float32) list) =
     LogProbs.FromProbabilities(ReadOnlySpan rows, best.Length, 3)
 
 let private kept reach least (logProbs: LogProbs) (hypothesis: Hypothesis) =
-    SpeechGate(logProbs, reach, least).Apply(hypothesis).Labels |> List.ofSeq
+    ConfidenceVad(logProbs, reach, least).Apply(hypothesis).Labels |> List.ofSeq
 
 let private greedy (logProbs: LogProbs) = GreedyDecoder().Decode logProbs
 let private starts labels = labels |> List.map (fun (label: LabelSpan) -> label.Start)
@@ -39,11 +39,11 @@ let private isSpeech reach least (logProbs: LogProbs) (label: LabelSpan) =
 
     not certainties.IsEmpty && List.average certainties >= least
 
-let private spec = ModelSpec(28, 41, [| LstmSpec(4, true) |], [| LinearSpec 41 |])
+let private spec = NetworkSpec(28, 41, [| LstmSpec(4, true) |], [| LinearSpec 41 |])
 
 let private model least =
     let fresh = SpeechModel.Create(spec, FeaturePreset(), PhoneInventory.Arpabet, 5UL)
-    SpeechModel(fresh.Network, fresh.Inventory, fresh.Features, LeastConfidence = least)
+    SpeechModel(fresh.Network, fresh.Inventory, fresh.Features, MinConfidence = least)
 
 [<Tests>]
 let tests =
@@ -58,7 +58,7 @@ let tests =
         test "at 0 all stay, as they were" {
             let sound = frames [ 1, 0.4f; 0, 0.9f; 2, 0.35f ]
             let hypothesis = greedy sound
-            Expect.isTrue (obj.ReferenceEquals(SpeechGate(sound, 2, 0.0).Apply hypothesis, hypothesis)) "the same"
+            Expect.isTrue (obj.ReferenceEquals(ConfidenceVad(sound, 2, 0.0).Apply hypothesis, hypothesis)) "the same"
         }
 
         test "a phone amid blanks, which only a language model can have put there, goes" {
@@ -70,7 +70,7 @@ let tests =
 
         test "scores are those of all labels" {
             let hypothesis = Hypothesis([| LabelSpan(1, 0, 1, 0.5) |], -3.0, -2.0, 1.0)
-            let gated = SpeechGate(frames [ 1, 0.5f ], 2, 0.9).Apply hypothesis
+            let gated = ConfidenceVad(frames [ 1, 0.5f ], 2, 0.9).Apply hypothesis
             Expect.isEmpty gated.Labels "labels"
             Expect.equal (gated.Acoustic, gated.Total) (-3.0, -4.0) "scores"
         }
@@ -93,8 +93,8 @@ let tests =
             withFolder (fun folder ->
                 let path = Path.Combine(folder, "model")
                 (model 0.73).Save path
-                Expect.equal (SpeechModel.Load path).LeastConfidence 0.73 "read back"
-                Expect.equal (Recognizer.Load path).LeastConfidence 0.73 "the recogniser's"
+                Expect.equal (SpeechModel.Load path).MinConfidence 0.73 "read back"
+                Expect.equal (Recognizer.Load path).MinConfidence 0.73 "the recogniser's"
                 let keys = (model 0.0).Describe().Keys |> List.ofSeq
                 Expect.isFalse (keys |> List.exists _.Contains("confidence")) $"{keys}")
         }
@@ -113,7 +113,7 @@ let tests =
                 expectRefusal<ArgumentOutOfRangeException, _> "from 0 to 1" (fun () -> model least)
 
                 expectRefusal<ArgumentOutOfRangeException, _> "from 0 to 1" (fun () ->
-                    Recognizer(model 0.5, LeastConfidence = least))
+                    Recognizer(model 0.5, MinConfidence = least))
 
             let description = (model 0.5).Describe()
 

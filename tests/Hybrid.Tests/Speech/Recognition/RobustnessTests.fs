@@ -7,7 +7,7 @@ open Expecto
 open Hybrid.Core
 open Hybrid.Speech
 open Hybrid.Tests
-open Hybrid.Tests.Tier
+open Hybrid.Tests.TestSettings
 
 /// Phones of utterances as they are, what is done to the sound, and how many phones of it may then be others, in percent.
 type private Row = { Name: string; Change: AudioClip -> AudioClip; Synthetic: float; Recorded: float }
@@ -63,11 +63,11 @@ let private rows = [
         Recorded = recorded
     }
 
-    row "8 kHz" 40.0 15.0 _.At(8000)
-    row "11.025 kHz" 20.0 5.0 _.At(11025)
+    row "8 kHz" 40.0 15.0 _.Resample(8000)
+    row "11.025 kHz" 20.0 5.0 _.Resample(11025)
 
     for rate in [ 22050; 32000; 44100; 48000 ] do
-        row $"{float rate / 1000.0} kHz" 6.0 1.0 _.At(rate)
+        row $"{float rate / 1000.0} kHz" 6.0 1.0 _.Resample(rate)
 
     row "stereo, both channels the same" 0.0 0.0 (stereo 1.0)
     row "stereo, one channel silent" 1.0 1.0 (stereo 0.0)
@@ -82,7 +82,9 @@ let private rows = [
     row "noise 20 dB below the speech" 50.0 30.0 noisy
 ]
 
-let private labels (recognition: Recognition) = PhoneInventory.Arpabet.Labels(recognition.Phones |> Seq.map _.Phone)
+let private labels (recognition: RecognitionResult) =
+    PhoneInventory.Arpabet.Labels(recognition.Phones |> Seq.map _.Phone)
+
 let private recognize (clip: AudioClip) = labels (Recognizer.Default.Recognize clip)
 
 /// Phones that differ, in percent of those of the first.
@@ -118,7 +120,7 @@ let private tests' kind (speech: Lazy<AudioClip list * int[] list>) most =
             }
     ]
 
-let private confidence (recognition: Recognition) =
+let private confidence (recognition: RecognitionResult) =
     if recognition.Phones.Count = 0 then
         0.0
     else
@@ -184,7 +186,7 @@ let tests =
         }
 
         test "greedily and without the gate, phones of noise have low confidence" {
-            let ungated = Recognizer(SpeechModel.Default, Beam = null, LeastConfidence = 0.0)
+            let ungated = Recognizer(SpeechModel.Default, Beam = null, MinConfidence = 0.0)
             let clips, _ = synthetic.Value
             Expect.isGreaterThan (clips |> List.averageBy (ungated.Recognize >> confidence)) 0.78 "speech"
 
@@ -227,7 +229,10 @@ let tests =
             let clips, before = synthetic.Value
 
             let windowed =
-                Recognizer(SpeechModel.Default, Windows = Windows(Whole = 100, Window = 120, Context = 100))
+                Recognizer(
+                    SpeechModel.Default,
+                    Chunking = ChunkingOptions(MaxUnchunkedFrames = 100, ChunkFrames = 120, ContextFrames = 100)
+                )
 
             let changed = difference before (clips |> List.map (windowed.Recognize >> labels))
             Expect.isLessThanOrEqual changed 5.0 "percent of the phones that are others"

@@ -1,12 +1,12 @@
 /// The tables of where a model errs, against counts by hand.
-module Hybrid.Tests.BreakdownTests
+module Hybrid.Tests.ErrorAnalysisTests
 
 open System
 open System.IO
 open Expecto
 open Hybrid.Core
 open Hybrid.Speech
-open Hybrid.Tests.Tier
+open Hybrid.Tests.TestSettings
 
 let private labels (phones: string) =
     PhoneInventory.Arpabet.Labels(phones.Split(' ', StringSplitOptions.RemoveEmptyEntries))
@@ -32,7 +32,7 @@ let tests =
         let evaluation =
             Evaluation [| result "a" "HH AE N D" "HH AE M N T"; result "b" "Z AE N D L AE N D" "S AE N D L N D" |]
 
-        let lines = Breakdown.Markdown(evaluation, PhoneInventory.Arpabet, utterances).Split '\n'
+        let lines = ErrorAnalysis.Markdown(evaluation, PhoneInventory.Arpabet, utterances).Split '\n'
 
         for line in
             [

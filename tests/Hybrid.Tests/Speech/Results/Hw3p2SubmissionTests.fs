@@ -1,12 +1,15 @@
-module Hybrid.Tests.SubmissionTests
+module Hybrid.Tests.Hw3p2SubmissionTests
 
 open System.IO
 open Expecto
 open Hybrid.Speech
-open Hybrid.Tests.Tier
+open Hybrid.Tests.TestSettings
 
 let private recognized phones =
-    Recognition([| Reading([| for phone in phones -> RecognizedPhone(phone, 0.0, 0.1, 1.0) |], -1.0) |], 1.0)
+    RecognitionResult(
+        [| TimedHypothesis([| for phone in phones -> RecognizedPhone(phone, 0.0, 0.1, 1.0) |], -1.0) |],
+        1.0
+    )
 
 [<Tests>]
 let tests =
@@ -15,7 +18,7 @@ let tests =
             withFolder (fun folder ->
                 let path = Path.Combine(folder, "out.csv")
 
-                Submission.Write(
+                Hw3p2Submission.Write(
                     path,
                     PhoneInventory.Arpabet,
                     [ recognized [ "[SIL]"; "HH"; "AE"; "NG"; "AY" ]; recognized []; null; recognized [ "EY"; "EH" ] ]
@@ -30,7 +33,7 @@ let tests =
 
                 let error =
                     Expect.throwsC
-                        (fun () -> Submission.Write(path, PhoneInventory [ "QQ" ], [ recognized [ "QQ" ] ]))
+                        (fun () -> Hw3p2Submission.Write(path, PhoneInventory [ "QQ" ], [ recognized [ "QQ" ] ]))
                         id
 
                 Expect.stringContains error.Message "QQ has no letter" "message"

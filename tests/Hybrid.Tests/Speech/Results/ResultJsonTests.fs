@@ -9,7 +9,11 @@ open Hybrid.Tests.Refusal
 
 let private recognition =
     let phone name a b = RecognizedPhone(name, a, b, 0.75)
-    Recognition([| Reading([| phone "AA" 0.1 0.25 |], -0.5, -2.25, 0.5); Reading([||], -infinity) |], 1.0)
+
+    RecognitionResult(
+        [| TimedHypothesis([| phone "AA" 0.1 0.25 |], -0.5, -2.25, 0.5); TimedHypothesis([||], -infinity) |],
+        1.0
+    )
 
 let private evaluation =
     let result (id: string) reference hypothesis =
@@ -42,7 +46,7 @@ let tests =
                 ResultJson.Evaluation(
                     evaluation,
                     PhoneInventory.Arpabet,
-                    [| LeftOut("c", "why") |],
+                    [| SkippedUtterance("c", "why") |],
                     Fold.Find "arpabet-39"
                 )
 

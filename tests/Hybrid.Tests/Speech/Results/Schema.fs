@@ -4,7 +4,7 @@ module Hybrid.Tests.Schema
 open System.IO
 open System.Text.Json
 open Expecto
-open Hybrid.Tests.Tier
+open Hybrid.Tests.TestSettings
 
 let private schema =
     lazy (JsonDocument.Parse(File.ReadAllText(Path.Combine(root, "docs", "results.schema.json"))).RootElement)

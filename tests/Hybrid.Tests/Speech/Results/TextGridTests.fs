@@ -110,8 +110,11 @@ let textGrid =
 
             let grid =
                 TextGrid.Of(
-                    Recognition(
-                        [| Reading([| phone "S" 0.1 0.2 |], -1.0); Reading([| phone "Z" 0.1 0.3 |], -2.0) |],
+                    RecognitionResult(
+                        [|
+                            TimedHypothesis([| phone "S" 0.1 0.2 |], -1.0)
+                            TimedHypothesis([| phone "Z" 0.1 0.3 |], -2.0)
+                        |],
                         0.5
                     )
                 )

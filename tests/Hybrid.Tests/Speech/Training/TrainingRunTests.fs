@@ -8,11 +8,11 @@ open Hybrid.Core
 open Hybrid.Speech
 open Hybrid.Tests
 open Hybrid.Tests.Refusal
-open Hybrid.Tests.Tier
+open Hybrid.Tests.TestSettings
 
 let private recipe subsampling =
     let network =
-        ModelSpec(28, 41, [| Conv1dSpec(8, 3, subsampling); LstmSpec(8, true) |], [| LinearSpec 41 |])
+        NetworkSpec(28, 41, [| Conv1dSpec(8, 3, subsampling); LstmSpec(8, true) |], [| LinearSpec 41 |])
 
     Recipe("test", FeaturePreset(), network, TrainingSpec(1UL, 1, BatchSize(8, 8000), AdamWSpec(), ConstantRate()))
 
@@ -40,7 +40,7 @@ let tests =
                         | _ -> line)
 
                 let run = TrainingRun.Prepare(recipe 2, corpus)
-                let reasons = Map [ for left in run.Train.LeftOut -> left.Id, left.Reason ]
+                let reasons = Map [ for left in run.Train.Skipped -> left.Id, left.Reason ]
                 Expect.equal reasons.Count 3 $"{reasons}"
                 Expect.stringContains reasons["unknown"] "no pronunciation of XYZZY" ""
                 Expect.stringContains reasons["gone"] "none.wav" ""
@@ -66,7 +66,8 @@ let tests =
 
                 let recipe =
                     recipe 1
-                    |> fun r -> Recipe(r.Name, r.Features, ModelSpec(28, 41, layers, [| LinearSpec 41 |]), r.Training)
+                    |> fun r ->
+                        Recipe(r.Name, r.Features, NetworkSpec(28, 41, layers, [| LinearSpec 41 |]), r.Training)
 
                 let few = TrainingRun.Prepare(recipe, SyntheticCorpus.Write(folder, 9, 3)).Overfit(2, 1)
                 let words = few.Recipe.Network.Encoder |> Seq.map _.Describe() |> String.concat "; "
@@ -125,14 +126,14 @@ let tests =
             withFolder (fun folder ->
                 let recipe = recipe 2
                 let run = TrainingRun.Prepare(recipe, SyntheticCorpus.Write(folder, 9, 3))
-                let now = TrainingIdentity.Describe(recipe, run.Train, run.Dev, Nullable())
+                let now = TrainingFingerprint.Describe(recipe, run.Train, run.Dev, Nullable())
 
                 let differences (change: JsonNode -> unit) =
                     let older = Collections.Generic.Dictionary<string, string> now
                     let json = nonNull (JsonNode.Parse(recipe.ToJson()))
                     change (nonNull json["training"])
                     older["hybrid.training.recipe"] <- json.ToJsonString()
-                    TrainingIdentity.Differences(older, now) |> List.ofSeq
+                    TrainingFingerprint.DiffersFrom(older, now) |> List.ofSeq
 
                 Expect.equal
                     (differences (fun training -> training.AsObject().Remove "speeds" |> ignore))

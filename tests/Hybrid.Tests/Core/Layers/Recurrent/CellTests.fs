@@ -99,13 +99,13 @@ let steps =
 
             test $"{kind}: the steps of a cell are those of a sequence, bit for bit" {
                 let T, B, I, H = 5, 3, 4, 6
-                let cell, sequence = makeCell kind I H, Recurrent<float>(kind, I, H)
+                let cell, sequence = makeCell kind I H, RecurrentStack<float>(kind, I, H)
                 randomizeAll cell.Parameters
 
                 for p, q in Seq.zip cell.Parameters sequence.Parameters do
                     Expect.equal q.Name $"{p.Name}_l0" "name"
                     p.Value.CopyTo(q.Value, 0)
-                    q.MarkChanged()
+                    q.Invalidate()
 
                 let x = randomBatch 3UL I (Array.create B T)
                 let h, c = randomNumbers 11UL (B * H), randomNumbers 12UL (B * H)
@@ -125,13 +125,13 @@ let steps =
                 Expect.equal (flat current.C) (flat whole.State.C) "the final c"
             }
 
-            Tier.property
+            TestSettings.property
                 $"{kind}: a sequence cut in two, with the states handed on, is the same as in one piece, bit for bit"
                 10
                 (Arb.fromGen (Gen.two (Gen.choose (0, 9))))
                 (fun (first, second) ->
                     let B, I, H, layers = 3, 4, 6, 2
-                    let sequence = Recurrent<float>(kind, I, H, layers = layers)
+                    let sequence = RecurrentStack<float>(kind, I, H, layers = layers)
                     randomizeAll sequence.Parameters
                     let x = randomNumbers 3UL ((first + second) * B * I)
 
@@ -182,7 +182,7 @@ let steps =
 /// A sequence with states at both ends against central differences of everything that it depends on.
 let private expectStatesCorrect kind bidirectional layers dropout locked layerNorm =
     let lengths, I, H = [| 7; 3; 1; 4; 0 |], 6, 4
-    let layer = Recurrent<float>(kind, I, H, bidirectional, layers, dropout, locked, layerNorm)
+    let layer = RecurrentStack<float>(kind, I, H, bidirectional, layers, dropout, locked, layerNorm)
     randomizeAll layer.Parameters
     let x = randomBatch 4UL I lengths
     let rows = layers * (if bidirectional then 2 else 1) * lengths.Length
@@ -249,7 +249,7 @@ let sequences =
             let lengths = [| 9; 2; 14; 14; 1; 7; 11; 3; 5 |]
 
             for kind in kinds do
-                let layer = Recurrent<float>(kind, 3, 10, true, 2)
+                let layer = RecurrentStack<float>(kind, 3, 10, true, 2)
                 randomizeAll layer.Parameters
                 let x = randomBatch 6UL 3 lengths
 
@@ -299,17 +299,17 @@ let sequences =
                     $"bias_hh{suffix} [15]"
             ]
 
-            Expect.equal (described (Recurrent<float>(CellKind.Gru, 3, 5, true, 2))) expected "GRU"
+            Expect.equal (described (RecurrentStack<float>(CellKind.Gru, 3, 5, true, 2))) expected "GRU"
 
             let norms = [ "layer_norm_l0.weight [4]"; "layer_norm_l0.bias [4]" ]
-            let lstm = described (Recurrent<float>(CellKind.Lstm, 3, 4, layerNorm = true))
+            let lstm = described (RecurrentStack<float>(CellKind.Lstm, 3, 4, layerNorm = true))
             Expect.equal (List.skip 4 lstm) norms "layer normalisation"
         }
     ]
 
 /// The arrays of a reference case by name.
 let private conformance case =
-    let folder = DirectoryInfo(Tier.shared $"conformance/{case}")
+    let folder = DirectoryInfo(TestSettings.shared $"conformance/{case}")
 
     Map [
         for file in folder.GetFiles "*.npy" -> file.Name.Replace(".npy", ""), NpyArray.Read(file.FullName).ToDoubles()
@@ -325,7 +325,7 @@ let private load (data: Map<string, float[]>) (parameters: Parameter<float> seq)
     for p, name in Seq.zip parameters [ "W_ih"; "W_hh"; "b_ih"; "b_hh" ] do
         Expect.equal p.Value.Length data[name].Length name
         data[name].CopyTo(p.Value, 0)
-        p.MarkChanged()
+        p.Invalidate()
 
 [<Tests>]
 let reference =
@@ -336,7 +336,7 @@ let reference =
                 let H = data["b_ih"].Length
                 let I, B = data["W_ih"].Length / H, data["h0"].Length / H
                 let T = data["x"].Length / (B * I)
-                let layer = Recurrent<float>(CellKind.Rnn, I, H)
+                let layer = RecurrentStack<float>(CellKind.Rnn, I, H)
                 load data layer.Parameters
                 let x = Batch<float>(Memory data["x"], T, B, I)
                 let result = layer.Forward(x, CellState(matrix B data["h0"]), Pass(Workspace(ThreadTeam 1)))

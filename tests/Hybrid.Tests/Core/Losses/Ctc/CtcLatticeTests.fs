@@ -6,7 +6,7 @@ open Expecto
 open Hybrid.Core
 open Hybrid.Tests.GradientCheck
 open Hybrid.Tests.BruteForce
-open Hybrid.Tests.Tier
+open Hybrid.Tests.TestSettings
 
 let private relative = { absolute = 1e-9; relative = 1e-4 }
 

@@ -6,7 +6,7 @@ open System.IO
 open System.Text.RegularExpressions
 open Expecto
 open Hybrid.Core
-open Hybrid.Tests.Tier
+open Hybrid.Tests.TestSettings
 
 let private page = lazy (File.ReadAllText(Path.Combine(root, "docs", "ctc.md")))
 

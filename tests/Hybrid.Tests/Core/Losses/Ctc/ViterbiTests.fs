@@ -5,7 +5,7 @@ open Expecto
 open Hybrid.Core
 open Hybrid.Tests.GradientCheck
 open Hybrid.Tests.BruteForce
-open Hybrid.Tests.Tier
+open Hybrid.Tests.TestSettings
 
 let private compute (loss: SequenceLoss) (logits: Batch<float>) targets =
     loss.Compute(logits, targets, Workspace(ThreadTeam 1))

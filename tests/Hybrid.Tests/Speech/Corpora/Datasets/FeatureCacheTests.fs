@@ -5,7 +5,7 @@ open System.IO
 open Expecto
 open Hybrid.Core
 open Hybrid.Speech
-open Hybrid.Tests.Tier
+open Hybrid.Tests.TestSettings
 
 let private extractor = FeatureExtractor(FeaturePreset())
 
@@ -26,7 +26,7 @@ let private load utterances cache =
     let data =
         SpeechDataset.Load(utterances, extractor, PhoneInventory.Arpabet, Pronouncer [], cache = cache)
 
-    Expect.isEmpty data.LeftOut "all are used"
+    Expect.isEmpty data.Skipped "all are used"
     data
 
 let private featuresOf (data: SpeechDataset) i =
@@ -88,7 +88,7 @@ let tests =
                 let expected = [|
                     for utterance in utterances ->
                         let clip = AudioClip.Read utterance.AudioPath
-                        [| for speed in speeds -> extractor.Extract(clip.Faster speed) |]
+                        [| for speed in speeds -> extractor.Extract(clip.PerturbSpeed speed) |]
                 |]
 
                 let drawn (data: SpeechDataset) seed = data.Drawn(CounterRandom seed) :?> SpeechDataset

@@ -42,7 +42,7 @@ let private transcript =
 let private sidecar = "HH AH0 L OW1\n[SIL] \u00e9\n"
 
 let private fuzz name share file mayLeave (original: string) =
-    Tier.withFolder (fun folder ->
+    TestSettings.withFolder (fun folder ->
         for sound in [ "103-1240-0000"; "103-1240-0001" ] do
             CorpusTests.sound folder $"103/1240/{sound}.wav"
 

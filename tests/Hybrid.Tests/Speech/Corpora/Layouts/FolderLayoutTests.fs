@@ -4,7 +4,7 @@ open System
 open System.IO
 open Expecto
 open Hybrid.Speech
-open Hybrid.Tests.Tier
+open Hybrid.Tests.TestSettings
 open Hybrid.Tests.CorpusTests
 
 [<Tests>]
@@ -39,7 +39,7 @@ let tests =
                     "utterances"
 
                 Expect.equal corpus.Utterances[1].Text "hello" "words are kept beside phones"
-                Expect.isEmpty corpus.LeftOut "left out")
+                Expect.isEmpty corpus.Skipped "left out")
         }
 
         test "what cannot be used is named" {
@@ -55,8 +55,8 @@ let tests =
                 let corpus = Corpus.Read folder
                 Expect.sequenceEqual (corpus.Utterances |> Seq.map shown) [ "a   HELLO" ] "utterances"
 
-                corpus.LeftOut
-                |> expectLeftOut [
+                corpus.Skipped
+                |> expectSkipped [
                     "b.txt is empty"
                     "c.txt is larger than any transcript, 16 MiB"
                     "d.txt has no sound file beside it"

@@ -6,7 +6,7 @@ open Expecto
 open Hybrid.Core
 open Hybrid.Speech
 open Hybrid.Tests
-open Hybrid.Tests.Tier
+open Hybrid.Tests.TestSettings
 open Hybrid.Tests.CorpusTests
 
 let private write (folder: string) (name: string) (array: NpyArray) =
@@ -68,7 +68,7 @@ let tests =
                     ]
                     "utterances"
 
-                Expect.isEmpty corpus.LeftOut "left out"
+                Expect.isEmpty corpus.Skipped "left out"
 
                 for utterance in corpus.Utterances do
                     Expect.isTrue (File.Exists utterance.FeaturesPath) utterance.FeaturesPath
@@ -92,8 +92,8 @@ let tests =
                 features folder "train-clean-100/mfcc/84-1-0000"
                 let corpus = Corpus.Read folder
 
-                corpus.LeftOut
-                |> expectLeftOut [
+                corpus.Skipped
+                |> expectSkipped [
                     "84-1-0001.npy has no features of its name in mfcc"
                     "84-1-0003: the array holds <f4 where text is expected"
                     "84-1-0000: the id occurs a second time"
@@ -102,13 +102,13 @@ let tests =
                 let data =
                     SpeechDataset.Load(
                         corpus.Utterances,
-                        FeatureExtractor(FeaturePreset.Given 28),
+                        FeatureExtractor(FeaturePreset.Precomputed 28),
                         PhoneInventory.Arpabet,
                         Pronouncer []
                     )
 
-                data.LeftOut
-                |> expectLeftOut [ "84-1-0002: it has no transcript"; "61-70968-0000"; "61-70968-0001" ]
+                data.Skipped
+                |> expectSkipped [ "84-1-0002: it has no transcript"; "61-70968-0000"; "61-70968-0001" ]
 
                 Expect.equal data.Count 3 "what is left"
                 Expect.floatClose Accuracy.high (data.Hours * 3600.0) 0.06 "two frames each")
@@ -123,7 +123,7 @@ let tests =
                     |> List.find (fun case -> NpyTests.text "name" case = "objects")
 
                 File.WriteAllBytes(Path.Combine(folder, "dev-clean/transcript/84-1-0000.npy"), NpyTests.file objects)
-                Corpus.Read(folder).LeftOut |> expectLeftOut [ "pickled objects are never loaded" ])
+                Corpus.Read(folder).Skipped |> expectSkipped [ "pickled objects are never loaded" ])
         }
 
         test "speeds are of sound: given features have none" {
@@ -145,8 +145,8 @@ let tests =
                 let corpus = SyntheticCorpus.Write(folder, 9, 3, layout = SyntheticLayout.Hw3p2)
                 let recipe = Hybrid.Dsl.Recipes.tiny.With(epochs = Nullable 1)
                 let run = TrainingRun.Prepare(recipe, corpus)
-                Expect.equal run.Recipe.Features (FeaturePreset.Given 28) "features"
-                Expect.isEmpty run.Train.LeftOut "all are used"
+                Expect.equal run.Recipe.Features (FeaturePreset.Precomputed 28) "features"
+                Expect.isEmpty run.Train.Skipped "all are used"
                 let speech = SyntheticCorpus.Write(Path.Combine(folder, "speech"), 9, 3)
                 Expect.equal (recipe.For speech) recipe "a corpus of sound changes nothing")
         }

@@ -3,7 +3,7 @@ module Hybrid.Tests.LibriSpeechLayoutTests
 open System.IO
 open Expecto
 open Hybrid.Speech
-open Hybrid.Tests.Tier
+open Hybrid.Tests.TestSettings
 open Hybrid.Tests.CorpusTests
 
 /// Two parts as they are distributed, with what also lies about.
@@ -48,7 +48,7 @@ let tests =
                     ]
                     "utterances"
 
-                Expect.isEmpty corpus.LeftOut "left out"
+                Expect.isEmpty corpus.Skipped "left out"
                 Expect.isTrue (corpus.Utterances |> Seq.forall (fun u -> File.Exists u.AudioPath)) "sound files")
         }
 
@@ -73,8 +73,8 @@ let tests =
                 text folder "dev-clean/secret.wav" "not to be found"
                 let corpus = Corpus.Read folder
 
-                corpus.LeftOut
-                |> expectLeftOut [
+                corpus.Skipped
+                |> expectSkipped [
                     "84-1-0002.opus is not read"
                     "84-1-0001: "
                     "line 3 has no sound file beside it, .wav or .flac"
@@ -96,7 +96,7 @@ let tests =
                         Pronouncer [ Lexicon.BuiltIn ]
                     )
 
-                data.LeftOut |> expectLeftOut [ "84-1-0004: it has no transcript" ])
+                data.Skipped |> expectSkipped [ "84-1-0004: it has no transcript" ])
         }
 
         test "nothing but transcripts is refused with the reasons" {
@@ -124,7 +124,7 @@ let tests =
                     File.Copy(Path.Combine(data, row[1]), Path.Combine(folder, place, row[0] + ".flac"))
 
                 let corpus = Corpus.Read(Path.Combine(folder, "LibriSpeech"))
-                Expect.isEmpty corpus.LeftOut "left out"
+                Expect.isEmpty corpus.Skipped "left out"
 
                 Expect.sequenceEqual
                     (corpus.Utterances |> Seq.map shown |> Seq.sort)
@@ -139,7 +139,7 @@ let tests =
                         Pronouncer lexicons
                     )
 
-                Expect.isEmpty loaded.LeftOut "every recording is read"
+                Expect.isEmpty loaded.Skipped "every recording is read"
                 Expect.isGreaterThan loaded.Hours 0.05 "hours")
         }
     ]

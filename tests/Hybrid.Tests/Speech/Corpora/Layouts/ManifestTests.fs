@@ -6,7 +6,7 @@ open System.IO
 open Expecto
 open Hybrid.Speech
 open Hybrid.Tests.Refusal
-open Hybrid.Tests.Tier
+open Hybrid.Tests.TestSettings
 
 let private reading (lines: string list) check =
     withFolder (fun folder ->

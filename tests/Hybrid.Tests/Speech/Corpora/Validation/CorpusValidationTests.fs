@@ -1,5 +1,5 @@
 /// A corpus with one of every fault, and what is said of it.
-module Hybrid.Tests.CorpusCheckTests
+module Hybrid.Tests.CorpusValidationTests
 
 open System
 open System.IO
@@ -7,11 +7,11 @@ open System.Text.Json
 open Expecto
 open Hybrid.Core
 open Hybrid.Speech
-open Hybrid.Tests.Tier
+open Hybrid.Tests.TestSettings
 
 /// Frames of 10 ms, halved.
 let private recipe =
-    let network = ModelSpec(28, 41, [| Conv1dSpec(4, 3, 2) |], [| LinearSpec 41 |])
+    let network = NetworkSpec(28, 41, [| Conv1dSpec(4, 3, 2) |], [| LinearSpec 41 |])
     Recipe("halves", FeaturePreset(), network, TrainingSpec(1UL, 1, BatchSize(8, 8000), AdamWSpec(), ConstantRate()))
 
 /// Noise of its own for each seed.
@@ -49,10 +49,10 @@ let private lexicons folder =
 let private isFar clip =
     withFolder (fun folder ->
         write folder ({ usual 10 with Clip = clip } :: [ for i in 1..9 -> usual i ])
-        let check = CorpusCheck.Run(Corpus.Read folder, recipe, lexicons = lexicons folder)
+        let check = CorpusValidation.Run(Corpus.Read folder, recipe, lexicons = lexicons folder)
         not (Seq.isEmpty check.Outliers))
 
-let private check (folder: string) = CorpusCheck.Run(Corpus.Read folder, recipe, lexicons = lexicons folder)
+let private check (folder: string) = CorpusValidation.Run(Corpus.Read folder, recipe, lexicons = lexicons folder)
 
 let private faulty = [
     for i in 1..20 do
@@ -84,7 +84,7 @@ let private faulty = [
     { usual 34 with Split = "dev"; Speaker = "s3" }
 ]
 
-let private found (check: CorpusCheck) = [
+let private found (check: CorpusValidation) = [
     [ for left in check.Unusable -> left.Id ]
     [ for word in check.UnknownWords -> string word ]
     [ for one in check.Infeasible -> string one ]
@@ -123,7 +123,7 @@ let tests =
                     "findings"
 
                 Expect.equal
-                    check.LeftOut
+                    check.Skipped
                     7
                     "left out: three that are unusable, two for their words, two that are too short"
 
@@ -171,7 +171,7 @@ let tests =
                 write folder (List.init 12 usual)
                 let check = check folder
                 Expect.equal (found check) (List.replicate 6 []) "findings"
-                Expect.equal check.LeftOut 0 "left out")
+                Expect.equal check.Skipped 0 "left out")
         }
 
         test "what a training leaves out is what was said" {
@@ -180,11 +180,11 @@ let tests =
                 File.WriteAllText(Path.Combine(folder, "broken.wav"), "no sound")
                 let run = TrainingRun.Prepare(recipe, Corpus.Read folder, lexicons = lexicons folder)
 
-                let leftOut = [
-                    for data in [ run.Train; run.Dev ] -> data.LeftOut.Count + Seq.length (run.Infeasible data)
+                let skipped = [
+                    for data in [ run.Train; run.Dev ] -> data.Skipped.Count + Seq.length (run.Infeasible data)
                 ]
 
-                Expect.equal (List.sum leftOut) (check folder).LeftOut "left out")
+                Expect.equal (List.sum skipped) (check folder).Skipped "left out")
         }
 
         test "a corpus to judge by is a split of its own" {
@@ -192,7 +192,9 @@ let tests =
                 let place name = Path.Combine(folder, name)
                 write (place "a") [ for i in 1..5 -> usual i ]
                 write (place "b") [ usual 3; { usual 6 with Transcript = "\"text\":\"lamb\""; Speaker = "d" } ]
-                let check = CorpusCheck.Run(Corpus.Read(place "a"), recipe, Corpus.Read(place "b"), lexicons folder)
+
+                let check =
+                    CorpusValidation.Run(Corpus.Read(place "a"), recipe, Corpus.Read(place "b"), lexicons folder)
 
                 Expect.equal
                     [ for split in check.Splits -> split.Name, split.Usable ]
@@ -239,19 +241,19 @@ let tests =
                     "duplicates"
 
                 check.Unusable
-                |> CorpusTests.expectLeftOut [
+                |> CorpusTests.expectSkipped [
                     "103-1-0001: the id occurs a second time"
                     "103-1-0002: it has no transcript"
                 ]
 
-                Expect.equal check.LeftOut 2 "left out")
+                Expect.equal check.Skipped 2 "left out")
         }
 
         test "features are checked as they are given; a part to be recognised needs no transcripts" {
             withFolder (fun folder ->
                 let corpus = SyntheticCorpus.Write(folder, 12, 4, layout = SyntheticLayout.Hw3p2)
-                let check = CorpusCheck.Run(corpus, recipe)
-                Expect.equal check.LeftOut 0 $"{found check}"
+                let check = CorpusValidation.Run(corpus, recipe)
+                Expect.equal check.Skipped 0 $"{found check}"
 
                 Expect.equal
                     [ for split in check.Splits -> split.Name, split.Utterances, split.Usable ]
@@ -263,18 +265,18 @@ let tests =
                     Recipe(
                         "tenths",
                         recipe.Features,
-                        ModelSpec(28, 41, [| Conv1dSpec(4, 3, 30) |], [| LinearSpec 41 |]),
+                        NetworkSpec(28, 41, [| Conv1dSpec(4, 3, 30) |], [| LinearSpec 41 |]),
                         recipe.Training
                     )
 
-                Expect.equal (CorpusCheck.Run(corpus, narrow).Infeasible.Count) 9 "infeasible"
+                Expect.equal (CorpusValidation.Run(corpus, narrow).Infeasible.Count) 9 "infeasible"
 
                 // What is to be recognised has to be readable too.
                 let broken = Seq.head (corpus.Split "test")
                 File.WriteAllText(broken.FeaturesPath, "broken")
-                let check = CorpusCheck.Run(corpus, recipe)
-                check.Unusable |> CorpusTests.expectLeftOut [ $"{broken.Id}: {broken.FeaturesPath}: " ]
-                Expect.equal check.LeftOut 1 "left out")
+                let check = CorpusValidation.Run(corpus, recipe)
+                check.Unusable |> CorpusTests.expectSkipped [ $"{broken.Id}: {broken.FeaturesPath}: " ]
+                Expect.equal check.Skipped 1 "left out")
         }
 
         test "as JSON" {
@@ -330,7 +332,7 @@ let streaming =
 
                 let corpus, lexicons = Corpus.Read folder, lexicons folder
                 let before = GC.GetTotalMemory true
-                let check = CorpusCheck.Run(corpus, recipe, lexicons = lexicons, progress = progress)
+                let check = CorpusValidation.Run(corpus, recipe, lexicons = lexicons, progress = progress)
                 Expect.equal check.Duplicates[0].Ids.Count 100 "all are read"
                 Expect.isGreaterThan held 0L "measured"
                 Expect.isLessThan (held - before) 20_000_000L "bytes held after 90 of 64 MB")

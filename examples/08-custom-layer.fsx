@@ -1,6 +1,6 @@
 // A layer of one's own: an echo, which adds to every feature what it was some frames before. Forward and backward are written
 // by hand, held against central differences, and the layer then stands in a network like any other.
-// Run it with: dotnet fsi examples/08-own-layer.fsx
+// Run it with: dotnet fsi examples/08-custom-layer.fsx
 #load "Hybrid.fsx"
 
 open System
@@ -60,10 +60,10 @@ type Echo<'R
 
 /// Makes the layer for any number of features, and for both kinds of numbers.
 let echo delay =
-    own (
+    custom (
         $"echo {delay}",
         {
-            new IOwnLayer with
+            new ICustomLayer with
                 member _.Build features = Echo<_>(features, delay)
         }
     )
