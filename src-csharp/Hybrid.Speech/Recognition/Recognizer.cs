@@ -3,13 +3,6 @@ using Hybrid.Core;
 
 namespace Hybrid.Speech;
 
-/// <summary>A recognised phone.</summary>
-/// <param name="Phone">Its name.</param>
-/// <param name="StartSeconds">Where it begins.</param>
-/// <param name="EndSeconds">Where it ends.</param>
-/// <param name="Confidence">Mean probability of the phone over its frames, in [0, 1].</param>
-public readonly record struct RecognizedPhone(string Phone, double StartSeconds, double EndSeconds, double Confidence);
-
 /// <summary>One reading of an utterance. All scores are natural logarithms and add up to <see cref="Total"/>.</summary>
 /// <param name="Phones">The phones in order of time.</param>
 /// <param name="LogProbability">
@@ -18,7 +11,7 @@ public readonly record struct RecognizedPhone(string Phone, double StartSeconds,
 /// <param name="LanguageModel">Weighted log probability of the phones themselves; 0 without a language model.</param>
 /// <param name="LengthBonus">What the phones' number adds.</param>
 public sealed record TimedHypothesis(
-    IReadOnlyList<RecognizedPhone> Phones,
+    IReadOnlyList<Interval> Phones,
     double LogProbability,
     double LanguageModel = 0,
     double LengthBonus = 0
@@ -27,19 +20,8 @@ public sealed record TimedHypothesis(
     /// <summary>By which readings are compared.</summary>
     public double Total => LogProbability + LanguageModel + LengthBonus;
 
-    /// <summary>The phones as intervals, for files of results.</summary>
-    public IReadOnlyList<AlignedInterval> Intervals =>
-        [
-            .. Phones.Select(phone => new AlignedInterval(
-                phone.Phone,
-                phone.StartSeconds,
-                phone.EndSeconds,
-                phone.Confidence
-            )),
-        ];
-
     /// <summary>The names of the phones with spaces between.</summary>
-    public override string ToString() => string.Join(' ', Phones.Select(phone => phone.Phone));
+    public override string ToString() => string.Join(' ', Phones.Select(phone => phone.Label));
 }
 
 /// <summary>What was recognised in an utterance.</summary>
@@ -48,7 +30,7 @@ public sealed record TimedHypothesis(
 public sealed record RecognitionResult(IReadOnlyList<TimedHypothesis> Hypotheses, double DurationSeconds)
 {
     /// <summary>The phones of the best reading.</summary>
-    public IReadOnlyList<RecognizedPhone> Phones => Hypotheses[0].Phones;
+    public IReadOnlyList<Interval> Phones => Hypotheses[0].Phones;
 
     /// <summary>The best reading's <see cref="TimedHypothesis.LogProbability"/>.</summary>
     public double LogProbability => Hypotheses[0].LogProbability;
@@ -140,7 +122,7 @@ public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
     }
 
     /// <summary>Recognises an utterance of a corpus: its sound, or the features that are given; what is said in it is not looked at.</summary>
-    /// <inheritdoc cref="FeatureExtractor.Extract(Utterance)" path="/exception"/>
+    /// <inheritdoc cref="UtteranceFeatures.Extract(FeatureExtractor, Utterance)" path="/exception"/>
     public RecognitionResult Recognize(Utterance utterance)
     {
         var (logProbs, duration) = LogProbs(utterance);
@@ -203,7 +185,7 @@ public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
         LogProbs(extractor.Extract(clip), cancellation);
 
     /// <summary>The network's log probabilities for an utterance of a corpus, and its length in seconds.</summary>
-    /// <inheritdoc cref="FeatureExtractor.Extract(Utterance)" path="/exception"/>
+    /// <inheritdoc cref="UtteranceFeatures.Extract(FeatureExtractor, Utterance)" path="/exception"/>
     public (LogProbs LogProbs, double DurationSeconds) LogProbs(Utterance utterance)
     {
         var (features, duration) = extractor.Extract(utterance);
@@ -243,7 +225,7 @@ public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
                     .. hypothesis.Labels.Select(label =>
                     {
                         var (start, end) = times.Span(label.Start, label.End, durationSeconds);
-                        return new RecognizedPhone(model.Inventory.Symbols[label.Symbol], start, end, label.Confidence);
+                        return new Interval(model.Inventory.Symbols[label.Symbol], start, end, label.Confidence);
                     }),
                 ],
                 hypothesis.Acoustic,

@@ -21,7 +21,7 @@ let private noise samples =
     let random = CounterRandom(8UL).Stream()
     AudioClip(Array.init samples (fun _ -> float32 (0.1 * random.Normal())), 16000)
 
-let private labels (intervals: AlignedInterval seq) = [ for i in intervals -> i.Label ]
+let private labels (intervals: Interval seq) = [ for i in intervals -> i.Label ]
 
 let private expectSound (a: Alignment) =
     for intervals in [ a.Words; a.Phones ] do
@@ -264,8 +264,8 @@ let tests =
                         | AlignmentFormat.Json -> labels (ResultJson.ReadAlignment text).Phones
                         | _ -> [
                             for i in (TextGrid.Read text).Tiers[1].Intervals do
-                                if i.Text <> "" then
-                                    i.Text
+                                if i.Label <> "" then
+                                    i.Label
                           ]
 
                     Expect.equal phones (labels alignment.Phones) "phones")
