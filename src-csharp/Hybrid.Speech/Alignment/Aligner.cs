@@ -18,7 +18,7 @@ public readonly record struct AlignmentNeed(string Id, double DurationSeconds, i
 /// <param name="lexicons">Pronunciations, tried in order; those of the built-in words where none is given.</param>
 public sealed class Aligner(Recognizer recognizer, IReadOnlyList<Lexicon>? lexicons = null)
 {
-    private readonly Pronouncer pronouncer = new(lexicons is { Count: > 0 } ? lexicons : [Lexicon.BuiltIn]);
+    private readonly Pronouncer pronouncer = Pronouncer.Of(lexicons);
     private readonly CtcAligner aligner = new();
 
     /// <summary>
@@ -35,7 +35,7 @@ public sealed class Aligner(Recognizer recognizer, IReadOnlyList<Lexicon>? lexic
     public Alignment Align(Utterance utterance, IProgress<AlignmentNeed>? need = null)
     {
         if (utterance.FeaturesPath.Length == 0)
-            return Align(utterance, AudioClip.Read(utterance.AudioPath), need);
+            return Align(utterance, utterance.ReadAudio(), need);
         var phones = utterance.Transcribe(pronouncer);
         var (logProbs, duration) = recognizer.LogProbs(utterance);
         Report(need, utterance, duration, phones);

@@ -8,7 +8,7 @@ public readonly record struct SkippedUtterance(string Id, string Reason)
     /// <summary>Id and reason.</summary>
     public override string ToString() => $"{Id}: {Reason}";
 
-    /// <summary>Whether an exception concerns one input and work goes on with the next one.</summary>
+    /// <summary>Whether an exception concerns a single input, so that work continues with the next one.</summary>
     internal static bool CanSkip(Exception error) =>
         error
             is IOException

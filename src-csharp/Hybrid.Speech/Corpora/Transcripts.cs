@@ -9,8 +9,10 @@ public static class Transcripts
     /// <summary>Extension of a file with phones or words.</summary>
     internal const string Label = ".lab";
 
-    /// <summary>The phones of an utterance: those given, or those of its words.</summary>
-    /// <exception cref="FormatException">It has no transcript, or words have no pronunciation; the message names all of these.</exception>
+    /// <summary>The phones of an utterance: those of its transcript, or those of its words.</summary>
+    /// <exception cref="FormatException">
+    /// There is no transcript, or words have no pronunciation; the message has all of these words.
+    /// </exception>
     public static IReadOnlyList<string> Transcribe(this Utterance utterance, Pronouncer pronouncer)
     {
         if (utterance.Phones is not null)
@@ -20,18 +22,19 @@ public static class Transcripts
         var (words, missing) = pronouncer.Pronounce(utterance.Text);
         if (missing.Count > 0)
             throw new FormatException(
-                $"no pronunciation of {string.Join(", ", missing)}: give a lexicon that has {(missing.Count > 1 ? "them" : "it")}"
+                $"no pronunciation of {string.Join(", ", missing)}: "
+                    + $"give a lexicon that has {(missing.Count > 1 ? "them" : "it")}"
             );
         return [.. words.SelectMany(word => word.Phones)];
     }
 
-    /// <summary>Words and phones beside a sound file, null where there are none.</summary>
-    /// <param name="stem">The sound file's path without its ending.</param>
-    /// <exception cref="FormatException">A transcript is empty or too large for one.</exception>
+    /// <summary>Words and phones beside a sound file; null where there are none.</summary>
+    /// <param name="stem">The path of the sound file without its extension.</param>
+    /// <exception cref="FormatException">A transcript is empty or too large.</exception>
     internal static (string? Text, IReadOnlyList<string>? Phones) Beside(string stem)
     {
-        var text = Tokens(stem + Words) is { } words ? string.Join(' ', words) : null;
-        if (Tokens(stem + Label) is not { } label)
+        var text = Tokens(stem, Words) is { } words ? string.Join(' ', words) : null;
+        if (Tokens(stem, Label) is not { } label)
             return (text, null);
         var phones = label.Select(PhoneInventory.WithoutStress).ToList();
         return phones.All(phone => PhoneInventory.Arpabet.TryGetIndex(phone, out _))
@@ -39,9 +42,17 @@ public static class Transcripts
             : (text ?? string.Join(' ', label), null);
     }
 
-    private static List<string>? Tokens(string path)
+    /// <summary>The tokens of the file with an extension; null if there is none.</summary>
+    private static List<string>? Tokens(string stem, string extension)
     {
-        if (!File.Exists(path))
+        // Recorders and old disks write names in upper case, and most file systems distinguish the cases.
+        string[] spellings =
+        [
+            extension,
+            extension.ToUpperInvariant(),
+            $".{char.ToUpperInvariant(extension[1])}{extension[2..]}",
+        ];
+        if (spellings.Select(spelling => stem + spelling).FirstOrDefault(File.Exists) is not { } path)
             return null;
         var tokens = CorpusFiles
             .Lines(path)

@@ -19,7 +19,7 @@ public static class LanguageModels
         IReadOnlyList<Lexicon>? lexicons = null
     )
     {
-        var pronouncer = new Pronouncer(lexicons is { Count: > 0 } ? lexicons : [Lexicon.BuiltIn]);
+        var pronouncer = Pronouncer.Of(lexicons);
         var (sequences, skipped) = (new List<int[]>(), new List<SkippedUtterance>());
         foreach (var utterance in utterances)
         {

@@ -1,28 +1,24 @@
 namespace Hybrid.Speech;
 
-/// <summary>Finds the known word that is spelled most like an unknown one. Safe for use by several threads.</summary>
-/// <param name="lexicons">The words that are known.</param>
-public sealed class NearestWord(IEnumerable<Lexicon> lexicons)
+/// <summary>Finds the known word with the most similar spelling. Safe for use by several threads.</summary>
+/// <param name="words">The known words.</param>
+internal sealed class NearestWord(IEnumerable<string> words)
 {
     private readonly (int Length, string[] Words)[] byLength =
     [
-        .. lexicons
-            .SelectMany(lexicon => lexicon.Words)
-            .Distinct()
-            .GroupBy(word => word.Length)
-            .Select(group => (group.Key, group.ToArray())),
+        .. words.Distinct().GroupBy(word => word.Length).Select(group => (group.Key, group.ToArray())),
     ];
 
     /// <summary>
-    /// The word at the smallest Levenshtein distance, the first in ordinal order of several; null where every word differs in
-    /// more than half of the letters, and would be no help.
+    /// The word at the smallest Levenshtein distance, the first in ordinal order of several; null if every word differs
+    /// in more than half of the letters.
     /// </summary>
-    /// <param name="word">Spelled in upper case, as lexicons are.</param>
+    /// <param name="word">The unknown word, in the case of the known ones.</param>
     public string? Find(string word)
     {
         string? nearest = null;
         var distance = Math.Max(1, word.Length / 2);
-        // Words of other lengths are at least as far as the lengths are apart; so these come last, and most are never looked at.
+        // The difference of the lengths is a lower bound of the distance, so that most words are never compared.
         foreach (var (length, words) in byLength.OrderBy(group => Math.Abs(group.Length - word.Length)))
         {
             if (Math.Abs(length - word.Length) > distance)
@@ -38,7 +34,9 @@ public sealed class NearestWord(IEnumerable<Lexicon> lexicons)
         return nearest;
     }
 
-    /// <summary>The Levenshtein distance (Wagner and Fischer 1974), row by row; null as soon as it is more than the limit.</summary>
+    /// <summary>
+    /// The Levenshtein distance (Wagner and Fischer 1974), by rows; null as soon as it exceeds the limit.
+    /// </summary>
     private static int? DistanceUpTo(int limit, string a, string b)
     {
         Span<int> row = b.Length < 128 ? stackalloc int[b.Length + 1] : new int[b.Length + 1];

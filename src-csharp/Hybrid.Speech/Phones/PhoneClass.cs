@@ -5,10 +5,10 @@ namespace Hybrid.Speech;
 /// <summary>Manner of articulation of a phone.</summary>
 public enum PhoneClass
 {
-    /// <summary>A vowel of one quality.</summary>
+    /// <summary>A monophthong.</summary>
     Vowel,
 
-    /// <summary>A vowel that moves from one quality to another.</summary>
+    /// <summary>A diphthong.</summary>
     Diphthong,
 
     /// <summary>A glide or liquid.</summary>
@@ -26,7 +26,7 @@ public enum PhoneClass
     /// <summary>A fricative.</summary>
     Fricative,
 
-    /// <summary>The sound of h.</summary>
+    /// <summary>An aspirate, HH.</summary>
     Aspirate,
 
     /// <summary>Silence.</summary>

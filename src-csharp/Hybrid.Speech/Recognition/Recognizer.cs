@@ -162,7 +162,7 @@ public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
         FeatureCache? cache = null
     )
     {
-        var pronouncer = new Pronouncer(lexicons is { Count: > 0 } ? lexicons : [Lexicon.BuiltIn]);
+        var pronouncer = Pronouncer.Of(lexicons);
         var data = SpeechDataset.Load(utterances, extractor, model.Inventory, pronouncer, cancellation, cache);
         return (
             Evaluation.Run(

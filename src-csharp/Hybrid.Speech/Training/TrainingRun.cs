@@ -98,7 +98,7 @@ public sealed class TrainingRun
         var inventory = PhoneInventory.Arpabet;
         var (train, judge) = dev is null ? corpus.TrainAndDev(recipe.Training.Seed) : (corpus.Train(), dev.Utterances);
         var extractor = new FeatureExtractor(recipe.Features);
-        var pronouncer = new Pronouncer(lexicons is { Count: > 0 } ? lexicons : [Lexicon.BuiltIn]);
+        var pronouncer = Pronouncer.Of(lexicons);
         return new TrainingRun(
             recipe,
             inventory,

@@ -17,23 +17,32 @@ let private outlier (one: Outlier) =
     | _ when Double.IsNegativeInfinity one.Value -> $"{one.Id}: silent"
     | _ -> $"{one.Id}: level {one.Value:F1} dB, the median is {one.Median:F1} dB"
 
-/// A number, what it counts, and a line for each; what was not found is said too.
+/// The number of findings, their title, and a line for each; also if there are none.
 let private section (title: string) (describe: 'finding -> string) (findings: 'finding seq) =
     printfn "\n%d %s" (Seq.length findings) title
 
     for finding in findings do
         printfn "  %s" (describe finding)
 
+/// Whether there is an utterance to train or validate on.
+let private isUsable (check: CorpusValidation) = check.Splits |> Seq.exists (fun split -> split.Usable > 0)
+
 let private print (recipe: Hybrid.Speech.Recipe) (check: CorpusValidation) =
     for split in check.Splits do
-        printfn
-            $"{named [ split.Name ]}: {split.Utterances} utterances of {split.Speakers} speakers, {split.Hours:F2} hours, {split.Usable} usable"
+        let usable =
+            if split.IsToBeRecognized then
+                "to be recognised, without transcripts"
+            else
+                $"{split.Usable} usable"
+
+        printf $"{named [ split.Name ]}: {split.Utterances} utterances of {split.Speakers} speakers, "
+        printfn $"{split.Hours:F2} hours, {usable}"
 
     check.Unusable |> section "files or transcripts that cannot be used" string
     check.UnknownWords |> section "words without pronunciation" string
 
     check.Infeasible
-    |> section $"infeasible utterances, behind the subsampling of recipe {recipe.Name}" string
+    |> section $"infeasible utterances, after the subsampling of recipe {recipe.Name}" string
 
     check.Duplicates
     |> section "sounds that occur several times" (fun same ->
@@ -46,12 +55,11 @@ let private print (recipe: Hybrid.Speech.Recipe) (check: CorpusValidation) =
 
     printfn
         "\n%s"
-        (if check.Skipped = 0 then
-             "nothing is left out"
-         else
-             $"{check.Skipped} left out")
+        (if check.Skipped > 0 then $"{check.Skipped} left out"
+         elif isUsable check then "nothing is left out"
+         else "no utterance has a transcript to train or validate on")
 
-/// Does what `hybrid check-data` is asked for and tells how it ended.
+/// Runs `hybrid check-data`.
 let run (arguments: ParseResults<CheckDataArguments>) =
     let recipe = findRecipe (arguments.GetResult(CheckDataArguments.Recipe, "small"))
     let corpus = Corpus.Read(arguments.GetResult CheckDataArguments.Corpus)
@@ -67,7 +75,7 @@ let run (arguments: ParseResults<CheckDataArguments>) =
     else
         print recipe check
 
-    if check.Skipped > 0 then
+    if check.Skipped > 0 || not (isUsable check) then
         Outcome.PartlyFailed
     else
         Outcome.Done

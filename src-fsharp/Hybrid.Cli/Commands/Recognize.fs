@@ -8,23 +8,16 @@ open Hybrid.Speech
 open Hybrid.Cli.Arguments
 open Hybrid.Cli.Console
 
-/// The files that paths stand for, with the names of their results: themselves, or the sound files in a folder and those below it.
+/// The files of a path with the names of their results, and the files that cannot be used: the path itself, or the
+/// sound files in a folder and the folders below it.
 let private expand (path: string) =
-    let named (root: string) (file: string) =
-        file, string (Path.ChangeExtension(Path.GetRelativePath(root, file), null))
-
     if Directory.Exists path then
-        let sound (file: string) =
-            AudioClip.Extensions
-            |> Seq.exists (fun extension -> file.EndsWith(extension, StringComparison.OrdinalIgnoreCase))
+        let struct (files, skipped) = SoundFiles.Find path
 
-        Directory.EnumerateFiles(path, "*", SearchOption.AllDirectories)
-        |> Seq.filter sound
-        |> Seq.sortWith (fun a b -> String.CompareOrdinal(a, b))
-        |> Seq.map (named path)
-        |> List.ofSeq
+        [ for file in files -> file, string (Path.ChangeExtension(Path.GetRelativePath(path, file), null)) ],
+        List.ofSeq skipped
     else
-        [ path, string (Path.GetFileNameWithoutExtension path) ]
+        [ path, string (Path.GetFileNameWithoutExtension path) ], []
 
 /// A result, or nothing where a file could not be used, which is said.
 let private attempt (name: string) (recognize: unit -> 'result) =
@@ -79,7 +72,11 @@ let private write format (results: struct (string * RecognitionResult) seq) =
 
 /// The sound files of paths: into a folder, or to standard output, text as it comes and the rest when all is there.
 let private recognizeFiles (recognizer: Recognizer) format (folder: string option) (paths: string list) =
-    let files = paths |> List.collect expand
+    let expanded = List.map expand paths
+    let files, skipped = List.collect fst expanded, List.collect snd expanded
+
+    for one in skipped do
+        say one.Reason
 
     if files.IsEmpty then
         let kinds = String.concat ", " AudioClip.Extensions
@@ -108,7 +105,7 @@ let private recognizeFiles (recognizer: Recognizer) format (folder: string optio
     if folder.IsNone && format <> RecognizeFormat.Text then
         Console.Out.Write(snd (write format (List.choose id recognized)))
 
-    outcome recognized
+    outcome (recognized @ [ for _ in skipped -> None ])
 
 /// The utterances of corpora, as the CSV that CMU 11-785 HW3P2 takes.
 let private submit (recognizer: Recognizer) (csv: string) (paths: string list) =

@@ -378,7 +378,7 @@ let tests =
                 CorpusTests.sound folder "a.wav"
 
                 hybrid folder [ "recognize"; "--model"; model; "a.wav" ]
-                |> expectRefusal 1 [ "28 per frame, and no sound" ]
+                |> expectRefusal 1 [ "28 per frame, and no audio" ]
 
                 hybrid folder [ "evaluate"; "--model"; model; "--corpus"; "data/test-clean" ]
                 |> expectRefusal 1 [ "it has no transcript"; "nothing of the corpus can be evaluated" ])

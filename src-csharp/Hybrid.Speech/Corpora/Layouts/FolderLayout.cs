@@ -1,9 +1,9 @@
 namespace Hybrid.Speech;
 
 /// <summary>
-/// Folders of sound files with transcripts of the same name beside them: words in <c>.txt</c>, and <c>.lab</c> with phones where
-/// each of its tokens is a phone of CMUdict in upper case (a digit of stress may follow), else with words. Folders train, dev
-/// and test on top are splits; the speaker is the innermost folder below, if any.
+/// Folders of sound files with transcripts of the same name beside them: words in <c>.txt</c>, and phones in
+/// <c>.lab</c> if each of its tokens is a phone of CMUdict in upper case (with or without stress digit), else words.
+/// Top-level folders train, dev and test are splits; the speaker is the innermost other folder, if any.
 /// </summary>
 internal sealed class FolderLayout : ICorpusLayout
 {
@@ -11,7 +11,8 @@ internal sealed class FolderLayout : ICorpusLayout
 
     /// <inheritdoc/>
     public string Description =>
-        $"folders with sound files ({string.Join(", ", AudioClip.Extensions)}) and a {Transcripts.Words} or {Transcripts.Label} beside each";
+        $"folders with sound files ({string.Join(", ", AudioClip.Extensions)}) "
+        + $"and a {Transcripts.Words} or {Transcripts.Label} beside each";
 
     /// <inheritdoc/>
     public Corpus? TryRead(string path)
@@ -21,7 +22,7 @@ internal sealed class FolderLayout : ICorpusLayout
         var builder = new CorpusBuilder(path);
         foreach (var folder in CorpusFiles.Tree(path))
         {
-            var sounds = CorpusFiles.Sounds(folder, builder);
+            var sounds = CorpusFiles.Sounds(folder, builder.Skip);
             var place = Path.GetRelativePath(path, folder).Split(Path.DirectorySeparatorChar);
             if (place is ["."])
                 place = [];
@@ -37,20 +38,22 @@ internal sealed class FolderLayout : ICorpusLayout
                 });
             }
             if (sounds.Count > 0)
-                LeaveOutTranscriptsAlone(folder, sounds, builder);
+                SkipTranscriptsWithoutSound(folder, sounds, builder);
         }
         return builder.IsEmpty ? null : builder.Build();
     }
 
-    /// <summary>Where sounds have transcripts, one without sound is a loss; elsewhere text files may be anything.</summary>
-    private static void LeaveOutTranscriptsAlone(
+    /// <summary>
+    /// Skips transcripts without a sound file. In folders without sound files, text files may be anything.
+    /// </summary>
+    private static void SkipTranscriptsWithoutSound(
         string folder,
         SortedDictionary<string, string> sounds,
         CorpusBuilder builder
     )
     {
-        foreach (var ending in new[] { Transcripts.Words, Transcripts.Label })
-        foreach (var file in CorpusFiles.Files(folder, ending))
+        foreach (var extension in new[] { Transcripts.Words, Transcripts.Label })
+        foreach (var file in CorpusFiles.Files(folder, extension))
             if (!sounds.ContainsKey(Path.GetFileNameWithoutExtension(file)))
                 builder.Skip(
                     Path.GetFileName(file),

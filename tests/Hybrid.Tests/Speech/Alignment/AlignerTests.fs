@@ -171,7 +171,7 @@ let tests =
                     "a folder"
 
                 Directory.CreateDirectory(Path.Combine(folder, "empty")) |> ignore
-                Expect.stringContains (reason (input "empty" null)) "is no corpus" "an empty folder"
+                Expect.stringContains (reason (input "empty" null)) "is not a corpus" "an empty folder"
                 let corpus = SyntheticCorpus.Write(Path.Combine(folder, "speech"), 12, 3)
 
                 Expect.equal

@@ -231,7 +231,7 @@ let private readLexicon (path: string) =
         if not (fst (words.TryGet word)) then
             failtest word
 
-    NearestWord([ words ]).Find "HALLO" |> ignore
+    NearestWord(words.Words).Find "HALLO" |> ignore
 
 /// Kept features that are damaged are computed again: what is read is always right.
 let private keptFeatures (folder: string) =

@@ -92,12 +92,7 @@ let textGrid =
             let grid =
                 TextGrid(
                     2.3,
-                    [|
-                        TextGridTier(
-                            "Mary \"x\"",
-                            [| Interval("", 0.0, 1.5); Interval("1 hello", 1.5, 2.3) |]
-                        )
-                    |]
+                    [| TextGridTier("Mary \"x\"", [| Interval("", 0.0, 1.5); Interval("1 hello", 1.5, 2.3) |]) |]
                 )
 
             let trimmed (text: string) = [ for line in text.Split '\n' -> line.TrimEnd() ]
