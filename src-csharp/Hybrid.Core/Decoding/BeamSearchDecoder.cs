@@ -93,11 +93,7 @@ public sealed class BeamSearchDecoder
 
         public static double Times(double a, double b) => a + b;
 
-        public static double Plus(double a, double b)
-        {
-            var (large, small) = a >= b ? (a, b) : (b, a);
-            return double.IsNegativeInfinity(small) ? large : large + Math.Log(1 + Math.Exp(small - large));
-        }
+        public static double Plus(double a, double b) => LogMath.LogAdd(a, b);
     }
 
     private List<ScoredLabels> Search<TScale>(LogProbs logProbs)
