@@ -25,11 +25,7 @@ internal static class BlankStatistics
                     previous = s.Blank;
                 for (var t = 0; t < s.Logits.Lengths.Span[b]; t++)
                 {
-                    ReadOnlySpan<TReal> row = s.Logits.Row(t, b);
-                    var best = 0;
-                    for (var v = 1; v < row.Length; v++)
-                        if (row[v] > row[best])
-                            best = v;
+                    var best = RowReductions.ArgMax<TReal>(s.Logits.Row(t, b));
                     if (best == s.Blank)
                         blanks++;
                     else if (best != previous)

@@ -100,7 +100,7 @@ internal readonly unsafe ref struct CtcViterbi
         return Math.Max(endBlank, endLabel);
     }
 
-    private static int Groups(int S) => (S + 1 + Lanes - 1) / Lanes;
+    private static int Groups(int S) => IntMath.CeilDiv(S + 1, Lanes);
 
     private static int Width(int S) => (Groups(S) + 1) * Lanes;
 
@@ -109,8 +109,7 @@ internal readonly unsafe ref struct CtcViterbi
     private static int FramesPerSegment(int frames, int S) =>
         (int)Math.Clamp(DecisionBudget / DecisionBytes(S), 1, Math.Max(1, frames));
 
-    private static int Segments(int frames, int S) =>
-        (frames + FramesPerSegment(frames, S) - 1) / FramesPerSegment(frames, S);
+    private static int Segments(int frames, int S) => IntMath.CeilDiv(frames, FramesPerSegment(frames, S));
 
     private void Copy(double* from, double* to) =>
         new ReadOnlySpan<double>(from, 2 * Width(S)).CopyTo(new Span<double>(to, 2 * Width(S)));
