@@ -29,7 +29,7 @@ public sealed record ChunkingOptions(int MaxUnchunkedFrames = 16000, int ChunkFr
         CancellationToken cancellation = default
     )
     {
-        var (stride, F, V) = (network.Centers.Stride, features.Length / frames, network.Spec.Symbols);
+        var (stride, F, V) = (network.FrameMapping.Stride, features.Length / frames, network.Spec.Symbols);
         var logits = new float[network.OutputLength(frames) * V];
         // Windows begin where an output frame begins, so that theirs are those of the whole.
         var window = frames <= MaxUnchunkedFrames ? frames : Math.Max(1, ChunkFrames / stride) * stride;

@@ -125,7 +125,10 @@ public sealed class TrainingRun
                     .Select(layer =>
                         layer switch
                         {
-                            RecurrentSpec recurrent => recurrent with { Dropout = 0, Locked = false },
+                            RecurrentSpec recurrent => recurrent with
+                            {
+                                Settings = recurrent.Settings with { Dropout = 0, Locked = false },
+                            },
                             ResidualSpec residual => residual with { Body = Plain(residual.Body) },
                             _ => layer,
                         }
