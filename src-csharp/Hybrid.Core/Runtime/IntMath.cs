@@ -6,7 +6,9 @@ namespace Hybrid.Core;
 /// <summary>Integer division that rounds up, and powers of two made from the bits of their exponent.</summary>
 internal static class IntMath
 {
-    /// <summary>ceil(<paramref name="dividend"/> / <paramref name="divisor"/>) for a positive divisor, without overflow.</summary>
+    /// <summary>
+    /// ceil(<paramref name="dividend"/> / <paramref name="divisor"/>) for a positive divisor, without overflow.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int CeilDiv(int dividend, int divisor)
     {
@@ -22,7 +24,9 @@ internal static class IntMath
         return remainder > 0 ? quotient + 1 : quotient;
     }
 
-    /// <summary>The smallest multiple of <paramref name="multiple"/> that is at least <paramref name="value"/>.</summary>
+    /// <summary>
+    /// The smallest multiple of <paramref name="multiple"/> that is at least <paramref name="value"/>.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int RoundUp(int value, int multiple) => CeilDiv(value, multiple) * multiple;
 

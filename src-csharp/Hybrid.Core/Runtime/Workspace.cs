@@ -1,11 +1,12 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 
 namespace Hybrid.Core;
 
 /// <summary>
-/// The memory and the threads of one caller. Layers take from it what they produce and what they keep for the backward
-/// pass; <see cref="Reset"/> takes everything back at once. After the first step of a given size nothing is allocated any
-/// more. A workspace serves one forward or backward pass at a time; networks can be shared, workspaces cannot.
+/// Memory and threads of one caller. Layers rent their outputs and what they keep for the backward pass from it;
+/// <see cref="Reset"/> reclaims everything at once. After the first step of a given size nothing is allocated. A
+/// workspace serves one forward or backward pass at a time: networks can be shared between threads, workspaces cannot.
 /// </summary>
 public sealed class Workspace
 {
@@ -15,7 +16,7 @@ public sealed class Workspace
     private long scratchBytes;
 
     /// <summary>An empty workspace.</summary>
-    /// <param name="team">The threads that share the work of a pass; <see cref="ThreadTeam.Default"/> where left out.</param>
+    /// <param name="team">The threads that share the work of a pass; default <see cref="ThreadTeam.Default"/>.</param>
     public Workspace(ThreadTeam? team = null) => Team = team ?? ThreadTeam.Default;
 
     /// <summary>The threads that share the work of a pass.</summary>
@@ -33,20 +34,20 @@ public sealed class Workspace
         }
     }
 
-    /// <summary>Memory until the next <see cref="Reset"/>, beginning on a cache line. Its content is undefined.</summary>
+    /// <summary>
+    /// Memory that is valid until the next <see cref="Reset"/> and begins on a cache line; contents undefined.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="length"/> is negative.</exception>
     public Memory<TItem> Rent<TItem>(int length)
         where TItem : unmanaged
     {
-        ref var arena = ref System.Runtime.InteropServices.CollectionsMarshal.GetValueRefOrAddDefault(
-            arenas,
-            typeof(TItem),
-            out _
-        );
+        ref var arena = ref CollectionsMarshal.GetValueRefOrAddDefault(arenas, typeof(TItem), out _);
         arena ??= new Arena<TItem>();
         return ((Arena<TItem>)arena).Rent(length);
     }
 
-    /// <summary>Memory until the next <see cref="Reset"/>, filled with zeros.</summary>
+    /// <summary>Zeroed memory that is valid until the next <see cref="Reset"/> and begins on a cache line.</summary>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="length"/> is negative.</exception>
     public Memory<TItem> RentZeroed<TItem>(int length)
         where TItem : unmanaged
     {
@@ -56,8 +57,7 @@ public sealed class Workspace
     }
 
     /// <summary>
-    /// Memory to work in until somebody asks for such memory again, always the same as far as it is large enough: for what a layer needs
-    /// during a call alone. Its content is undefined.
+    /// Scratch memory, valid until the next Scratch call with the same item type. Contents undefined.
     /// </summary>
     internal Memory<TItem> Scratch<TItem>(int length)
         where TItem : unmanaged
@@ -71,7 +71,7 @@ public sealed class Workspace
         return memory[..length];
     }
 
-    /// <summary>Takes all memory back. Everything rented before is invalid from now on.</summary>
+    /// <summary>Reclaims all memory. Everything rented before is invalid from now on.</summary>
     public void Reset()
     {
         // Tapes refer to blocks; those that are about to be replaced must not live on in them.
@@ -86,7 +86,8 @@ public sealed class Workspace
     }
 
     /// <summary>
-    /// What a layer keeps between its forward and its backward pass; the same place at every call with the same layer.
+    /// The values that a layer keeps between its forward and its backward pass: one struct per layer, by reference, the
+    /// same one at every call.
     /// </summary>
     public ref TTape Tape<TTape>(object layer)
         where TTape : struct => ref ValueOf<TTape>(tapes, layer);
@@ -123,7 +124,9 @@ public sealed class Workspace
         void Reset();
     }
 
-    /// <summary>Hands out slices of one block; what did not fit is remembered, and the next block is large enough.</summary>
+    /// <summary>
+    /// Slices of one block. The total of a pass is counted, so that the block of the next pass is large enough.
+    /// </summary>
     private sealed class Arena<TItem> : IArena
         where TItem : unmanaged
     {

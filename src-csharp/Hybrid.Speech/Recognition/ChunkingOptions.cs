@@ -48,7 +48,7 @@ public sealed record ChunkingOptions(int MaxUnchunkedFrames = 16000, int ChunkFr
     {
         var (F, V) = (features.Length / frames, network.Spec.Symbols);
         var logits = new float[network.OutputLength(frames) * V];
-        foreach (var chunk in Chunks(network.Centers.Stride, frames, logits.Length / V))
+        foreach (var chunk in Chunks(network.FrameMapping.Stride, frames, logits.Length / V))
         {
             cancellation.ThrowIfCancellationRequested();
             workspace.Reset();

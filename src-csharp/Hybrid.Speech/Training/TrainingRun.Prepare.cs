@@ -81,7 +81,7 @@ public sealed partial class TrainingRun
                 .Select(layer =>
                     layer switch
                     {
-                        RecurrentSpec recurrent => recurrent with { Dropout = 0, Locked = false },
+                        RecurrentSpec recurrent => recurrent with { Settings = recurrent.Settings with { Dropout = 0, Locked = false } },
                         ResidualSpec residual => residual with { Body = WithoutDropout(residual.Body) },
                         _ => layer,
                     }

@@ -174,7 +174,7 @@ let run (arguments: ParseResults<BenchArguments>) =
     let results = [
         for count in threads do
             positive "threads" count
-            let team = ThreadTeam count
+            use team = new ThreadTeam(count)
             let machine = Machine.Measure team
 
             if not json then

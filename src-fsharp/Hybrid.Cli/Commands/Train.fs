@@ -138,7 +138,7 @@ let run (arguments: ParseResults<TrainArguments>) =
     reportSkipped "corpus" corpus.Skipped
     let dev = arguments.TryGetResult TrainArguments.Dev |> Option.map Corpus.Read |> Option.toObj
     let lexicons = readLexicons (arguments.GetResults TrainArguments.Lexicon |> List.concat)
-    let team = ThreadTeam threads
+    use team = new ThreadTeam(threads)
     let cache = FeatureCache.Default
     let run = TrainingRun.Prepare(recipe, corpus, dev, lexicons, team, interruption.Value, cache)
     Option.iter say (Option.ofObj cache.Problem)

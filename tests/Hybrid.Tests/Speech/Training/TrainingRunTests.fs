@@ -70,8 +70,8 @@ let tests =
                 let layers: LayerSpec array = [|
                     Conv1dSpec(8, 3)
                     DropoutSpec 0.5
-                    ResidualSpec [| Conv1dSpec(8, 3); DropoutSpec 0.5; LstmSpec(8, false, 2, 0.5, true) |]
-                    LstmSpec(8, true, 2, 0.5, true)
+                    ResidualSpec [| Conv1dSpec(8, 3); DropoutSpec 0.5; LstmSpec(RecurrentSettings(8, false, 2, 0.5, true)) |]
+                    LstmSpec(RecurrentSettings(8, true, 2, 0.5, true))
                 |]
 
                 let recipe =
