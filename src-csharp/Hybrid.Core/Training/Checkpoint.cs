@@ -6,7 +6,9 @@ using System.Text.Json.Serialization;
 
 namespace Hybrid.Core;
 
-/// <summary>A training on disk: weights, the optimiser's memory, the average of weights, and where the training is.</summary>
+/// <summary>
+/// A training on disk: weights, the optimiser's memory, the average of weights, and where the training is.
+/// </summary>
 /// <param name="Metadata">What the writer said of network and data.</param>
 /// <param name="State">Where the training is.</param>
 /// <param name="Tensors">Everything that has numbers.</param>
@@ -20,7 +22,9 @@ public sealed record Checkpoint(
         StepsKey = "hybrid.training.optimizerSteps",
         HashKey = "hybrid.training.sha256";
 
-    /// <summary>Writes a trainer's state as a whole or not at all; the file that stood there becomes the previous one.</summary>
+    /// <summary>
+    /// Writes a trainer's state as a whole or not at all; the file that stood there becomes the previous one.
+    /// </summary>
     /// <param name="path">The file.</param>
     /// <param name="trainer">What to keep.</param>
     /// <param name="description">Metadata to store beside it.</param>
@@ -39,6 +43,7 @@ public sealed record Checkpoint(
             [StepsKey] = trainer.Optimizer.Steps.ToString(CultureInfo.InvariantCulture),
         };
         metadata[HashKey] = Hash(metadata[StateKey], tensors);
+        AtomicFile.DeleteAbandoned(path);
         if (File.Exists(path))
             File.Move(path, Previous(path), overwrite: true);
         new SafeTensors(metadata, tensors).Write(path);
