@@ -6,20 +6,22 @@ namespace Hybrid.Core;
 public sealed record ScoredLabels(IReadOnlyList<int> Labels, double LogProbability);
 
 /// <summary>
-/// CTC beam search in the classic teaching formulation (CMU 11-785, "Connectionist temporal classification", after Graves
-/// 2012). Hypotheses ending in a blank and hypotheses ending in a symbol are separate beam entries; equal label sequences are
-/// merged after the last frame. <see cref="PrefixBeamSearchDecoder"/> merges during the search and is faster.
+/// CTC beam search in the classic teaching formulation (CMU 11-785, "Connectionist temporal classification", after
+/// Graves 2012). Hypotheses ending in a blank and hypotheses ending in a symbol are separate beam entries; equal label
+/// sequences are merged after the last frame. <see cref="PrefixBeamSearchDecoder"/> merges during the search and is
+/// faster.
 /// </summary>
 /// <remarks>
-/// In each frame every entry is extended by the blank and by every symbol. Before each further frame the beam is pruned to the
-/// <c>width</c> most probable entries of both kinds together. The extensions of the last frame are merged without pruning. Ties
-/// are broken by order of creation: entries ending in a blank before entries ending in a symbol, each kind in the order of
-/// their parents, then of their symbols. Inputs of up to 64 frames are searched with probabilities, as in textbooks, longer
-/// inputs with logarithms; both give the same result up to rounding.
+/// In each frame every entry is extended by the blank and by every symbol. Before each further frame the beam is pruned
+/// to the <c>width</c> most probable entries of both kinds together. The extensions of the last frame are merged
+/// without pruning. Ties are broken by order of creation: entries ending in a blank before entries ending in a symbol,
+/// each kind in the order of their parents, then of their symbols. Inputs of up to 64 frames are searched with
+/// probabilities, as in textbooks, longer inputs with logarithms; both give the same result up to rounding.
 /// </remarks>
 public sealed class BeamSearchDecoder
 {
-    // In 64 frames a product falls to 1e-308 only if the probabilities are below 1e-4 on average; longer inputs use logarithms.
+    // In 64 frames a product falls to 1e-308 only if the probabilities are below 1e-4 on average; longer inputs use
+    // logarithms.
     private const int LongestLinear = 64;
 
     private readonly int width,
@@ -44,8 +46,8 @@ public sealed class BeamSearchDecoder
     }
 
     /// <summary>
-    /// Decodes one utterance. Returns every label sequence among the extensions of the last frame, in descending order of
-    /// probability; ties are in order of creation.
+    /// Decodes one utterance. Returns every label sequence among the extensions of the last frame, in descending order
+    /// of probability; ties are in order of creation.
     /// </summary>
     /// <param name="logProbs">[T, V]. With no frames the result is the empty sequence with log probability 0.</param>
     /// <exception cref="ArgumentException">The blank is not one of the symbols.</exception>

@@ -50,6 +50,7 @@ public sealed record Checkpoint(
                 [.. trainer.Network.Save(), .. trainer.Optimizer.Save(), .. trainer.Average?.Save() ?? []]
             )
         );
+        AtomicFile.DeleteAbandoned(path);
         if (File.Exists(path))
             File.Move(path, Previous(path), overwrite: true);
         file.Write(path);

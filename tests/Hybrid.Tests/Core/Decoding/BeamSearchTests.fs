@@ -13,8 +13,8 @@ let private labelsOf (h: Hypothesis) = List.ofArray h.Symbols
 let private firstOf (hypotheses: Collections.Generic.IReadOnlyList<Hypothesis>) = labelsOf hypotheses[0]
 let private close a b message = Expect.floatClose { absolute = 1e-9; relative = 1e-9 } a b message
 
-/// Reference implementation of the teaching formulation, with lists and probabilities. Prunes before each further frame;
-/// returns the merged extensions of the last frame in order of creation.
+/// Reference implementation of the teaching formulation, with lists and probabilities. Prunes before each further
+/// frame; returns the merged extensions of the last frame in order of creation.
 let private textbook width (rows: float[][]) =
     let add entries (key, p) =
         match List.tryFindIndex (fst >> (=) key) entries with
