@@ -165,9 +165,12 @@ public static partial class Gemm
                 return;
             var strip = team is null
                 ? Columns
-                : RoundUp(Divide(Columns, 2 * team.Threads), MicroKernel<TReal, TVector>.Columns);
-            Share(team, Divide(Columns, strip), (this, strip), static (in (Block<TReal> Block, int Strip) s, int i) =>
-                s.Block.Pack<TVector>(i * s.Strip, s.Strip)
+                : IntMath.RoundUp(IntMath.CeilDiv(Columns, 2 * team.Threads), MicroKernel<TReal, TVector>.Columns);
+            Share(
+                team,
+                IntMath.CeilDiv(Columns, strip),
+                (this, strip),
+                static (in (Block<TReal> Block, int Strip) s, int i) => s.Block.Pack<TVector>(i * s.Strip, s.Strip)
             );
         }
 
@@ -215,7 +218,7 @@ public static partial class Gemm
             var parts = partsPerThread * threads;
             var own = rows < columns ? Math.Clamp(columns / OwnColumns, 1, threads) : 1;
             down = Math.Clamp(rows / FewestRows, 1, parts / own);
-            across = Math.Min(Divide(parts, down), Divide(columns, panelWidth));
+            across = Math.Min(IntMath.CeilDiv(parts, down), IntMath.CeilDiv(columns, panelWidth));
         }
 
         public int Count => down * across;
@@ -239,7 +242,7 @@ public static partial class Gemm
 
         // Rounded, so that neighbours, which are one thread's, are as even together as each by itself.
         private static int Begin(int part, int parts, int total, int unit) =>
-            Math.Min((int)((2L * Divide(total, unit) * part + parts) / (2 * parts)) * unit, total);
+            Math.Min((int)((2L * IntMath.CeilDiv(total, unit) * part + parts) / (2 * parts)) * unit, total);
     }
 
     /// <summary>Packing space of a thread.</summary>

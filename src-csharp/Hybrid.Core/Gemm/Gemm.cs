@@ -193,8 +193,7 @@ public static partial class Gemm
         : MicroKernel<TReal, ScalarVector<TReal>>.Columns;
 
     internal static int PanelCount<TReal>(int columns)
-        where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal> =>
-        (columns + PanelWidth<TReal>() - 1) / PanelWidth<TReal>();
+        where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal> => IntMath.CeilDiv(columns, PanelWidth<TReal>());
 
     private static void CheckSizes<TReal>(WindowView<TReal> a, int k, int n, MatrixView<TReal> c)
         where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
@@ -249,7 +248,7 @@ public static partial class Gemm
         }
         // Columns of B are packed, if at all, once for all threads, then each takes rows of A. Two products take turns with half of the columns each.
         var columnsAtOnce = second.N > 0 ? NC / 2 : NC;
-        var depth = Divide(product.K, Divide(product.K, KC));
+        var depth = IntMath.CeilDiv(product.K, IntMath.CeilDiv(product.K, KC));
         for (var k = 0; k < product.K; k += depth)
         {
             depth = Math.Min(depth, product.K - k);
@@ -294,10 +293,6 @@ public static partial class Gemm
                 work(state, i);
     }
 
-    private static int Divide(int total, int parts) => (total + parts - 1) / parts;
-
-    private static int RoundUp(int value, int multiple) => Divide(value, multiple) * multiple;
-
     /// <summary>A rectangle of C, by one thread, where B comes packed.</summary>
     private static unsafe void Compute<TReal, TVector>(in Product<TReal> product, Rectangle at)
         where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
@@ -341,7 +336,7 @@ public static partial class Gemm
             product.RowsA.IsEven
             && product.ColumnsA.Group >= DirectRun
             && (rows <= DirectRows || product.N <= DirectColumns);
-        var most = Divide(product.K, Divide(product.K, direct ? DirectK : KC));
+        var most = IntMath.CeilDiv(product.K, IntMath.CeilDiv(product.K, direct ? DirectK : KC));
         var group = direct ? product.ColumnsA.Group : int.MaxValue;
         if (group <= DirectGroupsK)
             most = DirectGroupsK / group * group;

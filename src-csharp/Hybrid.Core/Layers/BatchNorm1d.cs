@@ -129,7 +129,7 @@ public sealed class BatchNorm1d<TReal> : Layer<TReal>
         return dx;
     }
 
-    private static int Pieces(Batch<TReal> x) => (x.Rows + RowReductions.Piece - 1) / RowReductions.Piece;
+    private static int Pieces(Batch<TReal> x) => IntMath.CeilDiv(x.Rows, RowReductions.Piece);
 
     private static void Statistics(
         Batch<TReal> x,

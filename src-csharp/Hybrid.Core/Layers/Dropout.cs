@@ -60,7 +60,7 @@ public sealed class Dropout<TReal> : Layer<TReal>
             ) =>
             {
                 int F = s.X.F,
-                    drawsPerRow = (F + PerDraw - 1) / PerDraw;
+                    drawsPerRow = IntMath.CeilDiv(F, PerDraw);
                 var first = s.Locked ? 0 : (ulong)t * (ulong)drawsPerRow;
                 var dropBelow = (uint)(s.Probability * Resolution);
                 var scale = TReal.CreateTruncating((double)Resolution / (Resolution - dropBelow)); // by what is really dropped

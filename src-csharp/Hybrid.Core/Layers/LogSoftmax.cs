@@ -28,7 +28,7 @@ public sealed class LogSoftmax<TReal> : Layer<TReal>
                     continue;
                 Span<TReal> x = s.X.Row(t, b),
                     y = s.Y.Row(t, b);
-                var norm = LogSumExp(x);
+                var norm = LogMath.LogSumExp<TReal, TReal>(x);
                 for (var v = 0; v < x.Length; v++)
                     y[v] = x[v] - norm; // F1
             }
@@ -63,18 +63,6 @@ public sealed class LogSoftmax<TReal> : Layer<TReal>
             }
         );
         return dx;
-    }
-
-    /// <summary>log sum exp of the elements, in the scale of the largest; NaN where one is.</summary>
-    internal static TReal LogSumExp(ReadOnlySpan<TReal> x)
-    {
-        var largest = TReal.NegativeInfinity;
-        foreach (var value in x)
-            largest = TReal.Max(largest, value);
-        var sum = TReal.Zero;
-        foreach (var value in x)
-            sum += TReal.Exp(value - largest);
-        return largest + TReal.Log(sum);
     }
 
     /// <param name="Y">The log probabilities: B1.</param>

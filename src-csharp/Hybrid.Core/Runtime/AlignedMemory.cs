@@ -10,11 +10,7 @@ internal static class AlignedMemory
 
     /// <summary>The next multiple of as many elements as fill a cache line.</summary>
     public static long RoundUp<TItem>(long length)
-        where TItem : unmanaged
-    {
-        var granule = Alignment / Unsafe.SizeOf<TItem>();
-        return (length + granule - 1) / granule * granule;
-    }
+        where TItem : unmanaged => IntMath.RoundUp(length, Alignment / Unsafe.SizeOf<TItem>());
 
     /// <summary>Memory for <paramref name="length"/> elements; the content is undefined.</summary>
     public static unsafe Memory<TItem> Allocate<TItem>(int length)

@@ -10,7 +10,9 @@ namespace Hybrid.Core;
 public sealed class Workspace
 {
     private readonly Dictionary<Type, IArena> arenas = [];
-    private readonly Dictionary<object, object> tapes = new(ReferenceEqualityComparer.Instance);
+    private readonly Dictionary<object, ISlot> tapes = new(ReferenceEqualityComparer.Instance);
+    private readonly Dictionary<object, ISlot> scratch = new(ReferenceEqualityComparer.Instance);
+    private long scratchBytes;
 
     /// <summary>An empty workspace.</summary>
     /// <param name="team">The threads that share the work of a pass; <see cref="ThreadTeam.Default"/> where left out.</param>
@@ -18,6 +20,18 @@ public sealed class Workspace
 
     /// <summary>The threads that share the work of a pass.</summary>
     public ThreadTeam Team { get; }
+
+    /// <summary>Bytes of memory that the workspace holds for passes like the latest ones.</summary>
+    public long Bytes
+    {
+        get
+        {
+            var bytes = scratchBytes;
+            foreach (var arena in arenas.Values)
+                bytes += arena.Bytes;
+            return bytes;
+        }
+    }
 
     /// <summary>Memory until the next <see cref="Reset"/>, beginning on a cache line. Its content is undefined.</summary>
     public Memory<TItem> Rent<TItem>(int length)
@@ -48,15 +62,25 @@ public sealed class Workspace
     internal Memory<TItem> Scratch<TItem>(int length)
         where TItem : unmanaged
     {
-        ref var memory = ref Tape<Memory<TItem>>(typeof(TItem));
+        ref var memory = ref ValueOf<Memory<TItem>>(scratch, typeof(TItem));
         if (memory.Length < length)
+        {
+            scratchBytes += (long)(length - memory.Length) * Unsafe.SizeOf<TItem>();
             memory = AlignedMemory.Allocate<TItem>(length);
+        }
         return memory[..length];
     }
 
     /// <summary>Takes all memory back. Everything rented before is invalid from now on.</summary>
     public void Reset()
     {
+        // Tapes refer to blocks; those that are about to be replaced must not live on in them.
+        var replaces = false;
+        foreach (var arena in arenas.Values)
+            replaces |= arena.IsFragmented;
+        if (replaces)
+            foreach (var tape in tapes.Values)
+                tape.Clear();
         foreach (var arena in arenas.Values)
             arena.Reset();
     }
@@ -65,15 +89,37 @@ public sealed class Workspace
     /// What a layer keeps between its forward and its backward pass; the same place at every call with the same layer.
     /// </summary>
     public ref TTape Tape<TTape>(object layer)
-        where TTape : struct
+        where TTape : struct => ref ValueOf<TTape>(tapes, layer);
+
+    private static ref TValue ValueOf<TValue>(Dictionary<object, ISlot> slots, object key)
+        where TValue : struct
     {
-        if (!tapes.TryGetValue(layer, out var slot))
-            tapes[layer] = slot = new StrongBox<TTape>();
-        return ref ((StrongBox<TTape>)slot).Value;
+        if (!slots.TryGetValue(key, out var slot))
+            slots[key] = slot = new Slot<TValue>();
+        return ref ((Slot<TValue>)slot).Value;
+    }
+
+    private interface ISlot
+    {
+        void Clear();
+    }
+
+    private sealed class Slot<TValue> : ISlot
+        where TValue : struct
+    {
+        public TValue Value;
+
+        public void Clear() => Value = default;
     }
 
     private interface IArena
     {
+        /// <summary>Bytes of the block and of earlier blocks in use since the last reset.</summary>
+        long Bytes { get; }
+
+        /// <summary>Whether the next reset replaces the block by a larger one.</summary>
+        bool IsFragmented { get; }
+
         void Reset();
     }
 
@@ -84,7 +130,12 @@ public sealed class Workspace
         private readonly int granule = AlignedMemory.Alignment / Unsafe.SizeOf<TItem>();
         private Memory<TItem> block;
         private int used;
-        private long wanted;
+        private long wanted,
+            held;
+
+        public long Bytes => held * Unsafe.SizeOf<TItem>();
+
+        public bool IsFragmented => wanted > block.Length && wanted <= Array.MaxLength - granule;
 
         public Memory<TItem> Rent(int length)
         {
@@ -93,11 +144,13 @@ public sealed class Workspace
             wanted += rounded;
             if (rounded > block.Length - used)
             {
-                // Doubling keeps the number of blocks small during the first pass; earlier blocks live on in the hands of their users.
+                // Growth by a quarter keeps both the number of blocks and the excess of the first pass small; earlier blocks
+                // live on with their users.
                 block = AlignedMemory.Allocate<TItem>(
-                    (int)Math.Min(Array.MaxLength - granule, Math.Max(rounded, Math.Max(4096, wanted)))
+                    (int)Math.Min(Array.MaxLength - granule, Math.Max(rounded, Math.Max(4096, wanted / 4)))
                 );
                 used = 0;
+                held += block.Length;
             }
             var memory = block.Slice(used, length);
             used += rounded;
@@ -106,9 +159,9 @@ public sealed class Workspace
 
         public void Reset()
         {
-            if (wanted > block.Length && wanted <= Array.MaxLength - granule)
+            if (IsFragmented)
                 block = AlignedMemory.Allocate<TItem>((int)wanted);
-            (used, wanted) = (0, 0);
+            (used, wanted, held) = (0, 0, block.Length);
         }
     }
 }

@@ -44,7 +44,7 @@ internal static class Elementwise
         if (x.Length != destination.Length || y.Length != destination.Length)
             throw new ArgumentException($"lengths {x.Length}, {y.Length} and {destination.Length} differ");
         team.For(
-            (destination.Length + Piece - 1) / Piece,
+            IntMath.CeilDiv(destination.Length, Piece),
             (x, y, destination),
             static (in (ReadOnlyMemory<TReal> X, ReadOnlyMemory<TReal> Y, Memory<TReal> Destination) s, int piece) =>
             {

@@ -64,7 +64,7 @@ internal static class RowReductions
     )
         where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
     {
-        var pieces = (rows + Piece - 1) / Piece;
+        var pieces = IntMath.CeilDiv(rows, Piece);
         var partial = new MatrixView<TReal>(workspace.RentZeroed<TReal>(pieces * width), pieces, width);
         workspace.Team.For(
             pieces,
@@ -115,6 +115,17 @@ internal static class RowReductions
             sum,
             left
         );
+
+    /// <summary>The index of the largest element, the first of several equal ones.</summary>
+    public static int ArgMax<TReal>(ReadOnlySpan<TReal> row)
+        where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
+    {
+        var best = 0;
+        for (var i = 1; i < row.Length; i++)
+            if (row[i] > row[best])
+                best = i;
+        return best;
+    }
 
     /// <summary>sum[j] += sum over pieces, in order.</summary>
     public static void Merge<TReal>(MatrixView<TReal> partial, Span<TReal> sum)

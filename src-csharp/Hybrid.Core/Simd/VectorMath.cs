@@ -141,8 +141,8 @@ internal static class VectorMath
     private static Vector512<TReal> PowerOf2<TReal>(Vector512<TReal> shifted)
         where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal> =>
         typeof(TReal) == typeof(float)
-            ? ((shifted.AsInt32() + Vector512.Create(127)) << 23).As<int, TReal>()
-            : ((shifted.AsInt64() + Vector512.Create(1023L)) << 52).As<long, TReal>();
+            ? IntMath.PowerOfTwo(shifted.AsInt32()).As<float, TReal>()
+            : IntMath.PowerOfTwo(shifted.AsInt64()).As<double, TReal>();
 
     /// <summary>1.5 * 2^(bits of the mantissa): adding it rounds to an integer and leaves that in the low bits.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

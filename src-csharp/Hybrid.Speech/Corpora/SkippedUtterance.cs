@@ -1,8 +1,19 @@
 namespace Hybrid.Speech;
 
-/// <summary>An utterance that could not be used, and why.</summary>
+/// <summary>An utterance that cannot be used.</summary>
+/// <param name="Id">The utterance's id, or a file name.</param>
+/// <param name="Reason">Why it cannot be used, in one sentence.</param>
 public readonly record struct SkippedUtterance(string Id, string Reason)
 {
     /// <summary>Id and reason.</summary>
     public override string ToString() => $"{Id}: {Reason}";
+
+    /// <summary>Whether an exception concerns one input and work goes on with the next one.</summary>
+    internal static bool CanSkip(Exception error) =>
+        error
+            is IOException
+                or FormatException
+                or AudioFormatException
+                or ArgumentException
+                or UnauthorizedAccessException;
 }

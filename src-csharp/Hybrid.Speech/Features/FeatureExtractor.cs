@@ -26,30 +26,19 @@ public sealed class FeatureExtractor
     /// <summary>What the features are.</summary>
     public FeaturePreset Preset { get; }
 
-    /// <summary>Features of an utterance, [frames, width of the preset], normalised over the utterance, and its length in seconds.</summary>
-    /// <exception cref="FormatException">It has sound where features are given, or the reverse; or its features are not those of the preset.</exception>
-    /// <exception cref="AudioFormatException">The sound file is torn or unknown.</exception>
-    /// <exception cref="ArgumentException">The sound's sample rate is outside 8000 to 48000.</exception>
+    /// <summary>Precomputed features of a <c>.npy</c> file, [frames, coefficients], normalised over the utterance.</summary>
+    /// <returns>Features, [frames, width of the preset], and the length in seconds.</returns>
+    /// <exception cref="FormatException">The file does not have the features of the preset; the message names it.</exception>
+    /// <exception cref="InvalidOperationException">The preset computes features from sound.</exception>
     /// <exception cref="IOException">The file is missing or cannot be read.</exception>
-    public (float[] Features, double DurationSeconds) Extract(Utterance utterance)
+    public (float[] Features, double DurationSeconds) ExtractPrecomputed(string path)
     {
-        if (mfcc is null)
-        {
-            if (utterance.FeaturesPath.Length == 0)
-                throw new FormatException(
-                    $"it has sound, and the features are to be given: declare features (mfcc {Preset.Coefficients})"
-                );
-            var given = ReadGiven(utterance.FeaturesPath);
-            return (Normalized(given), given.Length / Preset.Coefficients * Preset.HopSeconds);
-        }
-        if (utterance.AudioPath.Length == 0)
-            throw new FormatException(
-                $"its features are given, and they are to be computed from sound: declare features (precomputed {Preset.Coefficients})"
+        if (mfcc is not null)
+            throw new InvalidOperationException(
+                "the preset computes features from sound and takes no precomputed ones"
             );
-        var clip = AudioClip.Read(utterance.AudioPath);
-        if (utterance.Speed != 1)
-            clip = clip.Resample(Preset.SampleRate).PerturbSpeed(utterance.Speed);
-        return (Extract(clip), clip.DurationSeconds);
+        var coefficients = ReadPrecomputed(path);
+        return (Normalized(coefficients), coefficients.Length / Preset.Coefficients * Preset.HopSeconds);
     }
 
     /// <summary>
@@ -67,7 +56,7 @@ public sealed class FeatureExtractor
         clip.SampleRate == Preset.SampleRate
             ? Deltas.Append(Computed.Compute(clip.Samples), Preset)
             : throw new ArgumentException(
-                $"the audio has {clip.SampleRate} samples per second, the features take {Preset.SampleRate}: resample it with At({Preset.SampleRate})",
+                $"the audio has {clip.SampleRate} samples per second, the features take {Preset.SampleRate}: resample it with Resample({Preset.SampleRate})",
                 nameof(clip)
             );
 
@@ -77,7 +66,7 @@ public sealed class FeatureExtractor
             $"the model takes features that come with a corpus, {Preset.Coefficients} per frame, and no sound; for sound, train one with features (mfcc {Preset.Coefficients}) on recordings"
         );
 
-    private float[] ReadGiven(string path)
+    private float[] ReadPrecomputed(string path)
     {
         var array = NpyArray.Read(path);
         if (array.Type.Kind != NpyKind.Float || array.Shape.Count != 2 || array.Shape[1] != Preset.Coefficients)

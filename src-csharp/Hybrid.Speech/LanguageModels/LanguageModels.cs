@@ -25,7 +25,7 @@ public static class LanguageModels
         {
             try
             {
-                sequences.Add(inventory.Labels(SpeechDataset.Transcribe(utterance, pronouncer)));
+                sequences.Add(inventory.Labels(utterance.Transcribe(pronouncer)));
             }
             catch (FormatException error)
             {

@@ -7,7 +7,7 @@ namespace Hybrid.Speech;
 /// <param name="Recording">The recording's name.</param>
 /// <param name="Channel">Its channel.</param>
 /// <param name="Interval">Label and times.</param>
-public readonly record struct CtmLine(string Recording, string Channel, AlignedInterval Interval);
+public readonly record struct CtmLine(string Recording, string Channel, Interval Interval);
 
 /// <summary>
 /// Time-marked conversation files (NIST sclite): <c>recording channel start duration label confidence</c>, a line for each
@@ -16,7 +16,7 @@ public readonly record struct CtmLine(string Recording, string Channel, AlignedI
 public static class Ctm
 {
     /// <summary>The lines of labels of a recording.</summary>
-    public static string Write(string recording, IEnumerable<AlignedInterval> labels)
+    public static string Write(string recording, IEnumerable<Interval> labels)
     {
         var text = new StringBuilder();
         var name = NoSpaces(recording);
@@ -59,7 +59,7 @@ public static class Ctm
                 new CtmLine(
                     fields[0],
                     fields[1],
-                    new AlignedInterval(fields[4], start, start + duration, fields.Length == 6 ? Number(5, 1) : 1)
+                    new Interval(fields[4], start, start + duration, fields.Length == 6 ? Number(5, 1) : 1)
                 )
             );
         }

@@ -153,13 +153,7 @@ public static class ErrorAnalysis
     {
         public double Per => 100.0 * (Substituted + Missed + PutIn) / Reference;
 
-        public string Kind =>
-            PhoneTargets.Find(Name) switch
-            {
-                null => "other",
-                { Manner: Manner.Vowel } target when target.Onset != target.Offset => "diphthong",
-                var target => target.Manner.ToString().ToLowerInvariant(),
-            };
+        public string Kind => PhoneClasses.Of(Name).ToString().ToLowerInvariant();
 
         public PhoneFigures Plus(PhoneFigures other) =>
             this with

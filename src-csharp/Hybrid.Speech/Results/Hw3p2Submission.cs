@@ -17,7 +17,7 @@ public static class Hw3p2Submission
     public static void Write(string path, PhoneInventory inventory, IEnumerable<RecognitionResult?> results)
     {
         var labels = results.Select(result =>
-            string.Concat(inventory.Labels(result?.Phones.Select(phone => phone.Phone) ?? []).Select(inventory.Letter))
+            string.Concat(inventory.Labels(result?.Phones.Select(phone => phone.Label) ?? []).Select(inventory.Letter))
         );
         AtomicFile.Write(path, stream =>
         {

@@ -32,7 +32,7 @@ public static class ResultJson
                     WriteNumber(json, "languageModel", reading.LanguageModel);
                     WriteNumber(json, "lengthBonus", reading.LengthBonus);
                     WriteNumber(json, "total", reading.Total);
-                    WriteIntervals(json, "phones", "phone", reading.Intervals);
+                    WriteIntervals(json, "phones", "phone", reading.Phones);
                 });
             }));
 
@@ -209,7 +209,7 @@ public static class ResultJson
         Utf8JsonWriter json,
         string name,
         string label,
-        IEnumerable<AlignedInterval> intervals
+        IEnumerable<Interval> intervals
     ) => WriteArray(json, name, intervals, interval =>
         {
             json.WriteString(label, interval.Label);
@@ -218,12 +218,12 @@ public static class ResultJson
             json.WriteNumber("confidence", Rounded(interval.Confidence));
         });
 
-    private static AlignedInterval[] Intervals(JsonElement root, string name, string label, double duration)
+    private static Interval[] Intervals(JsonElement root, string name, string label, double duration)
     {
-        var (intervals, before) = (new List<AlignedInterval>(), 0.0);
+        var (intervals, before) = (new List<Interval>(), 0.0);
         foreach (var element in root.GetProperty(name).EnumerateArray())
         {
-            var interval = new AlignedInterval(
+            var interval = new Interval(
                 Text(element, label),
                 Time(element, "startSeconds", duration),
                 Time(element, "endSeconds", duration),

@@ -3,11 +3,8 @@ using System.Text;
 
 namespace Hybrid.Speech;
 
-/// <summary>An interval of a tier; the text is empty in a pause.</summary>
-public readonly record struct TextGridInterval(double StartSeconds, double EndSeconds, string Text);
-
-/// <summary>A named sequence of intervals without gaps.</summary>
-public sealed record TextGridTier(string Name, IReadOnlyList<TextGridInterval> Intervals);
+/// <summary>A named sequence of contiguous intervals; a pause has an empty label.</summary>
+public sealed record TextGridTier(string Name, IReadOnlyList<Interval> Intervals);
 
 /// <summary>
 /// Annotations as Praat reads and writes them (Boersma and Weenink, TextGrid file formats): interval tiers that fill the whole
@@ -33,10 +30,10 @@ public sealed record TextGrid(double EndSeconds, IReadOnlyList<TextGridTier> Tie
             recognition.DurationSeconds,
             [
                 .. recognition.Hypotheses.Select(
-                    (reading, i) =>
+                    (hypothesis, i) =>
                         Tier(
                             i == 0 ? "phones" : string.Create(CultureInfo.InvariantCulture, $"phones {i + 1}"),
-                            reading.Intervals,
+                            hypothesis.Phones,
                             recognition.DurationSeconds
                         )
                 ),
@@ -71,7 +68,7 @@ public sealed record TextGrid(double EndSeconds, IReadOnlyList<TextGridTier> Tie
                     text.Append(CultureInfo.InvariantCulture, $"        intervals [{i + 1}]:\n");
                 Line(12, "xmin = ", Number(interval.StartSeconds));
                 Line(12, "xmax = ", Number(interval.EndSeconds));
-                Line(12, "text = ", Quoted(interval.Text));
+                Line(12, "text = ", Quoted(interval.Label));
             }
         }
         return text.ToString();
@@ -81,19 +78,19 @@ public sealed record TextGrid(double EndSeconds, IReadOnlyList<TextGridTier> Tie
     /// <exception cref="FormatException">The text is no TextGrid; the message says what was expected and where.</exception>
     public static TextGrid Read(string text) => new TextGridReader(text).Read();
 
-    private static TextGridTier Tier(string name, IReadOnlyList<AlignedInterval> intervals, double duration)
+    private static TextGridTier Tier(string name, IReadOnlyList<Interval> intervals, double duration)
     {
-        var filled = new List<TextGridInterval>();
+        var filled = new List<Interval>();
         var end = 0.0;
         foreach (var interval in intervals)
         {
             if (interval.StartSeconds > end)
-                filled.Add(new TextGridInterval(end, interval.StartSeconds, ""));
-            filled.Add(new TextGridInterval(interval.StartSeconds, interval.EndSeconds, interval.Label));
+                filled.Add(new Interval("", end, interval.StartSeconds));
+            filled.Add(interval with { Confidence = 1 });
             end = interval.EndSeconds;
         }
         if (duration > end || filled.Count == 0)
-            filled.Add(new TextGridInterval(end, duration, ""));
+            filled.Add(new Interval("", end, duration));
         return new TextGridTier(name, filled);
     }
 
@@ -127,7 +124,7 @@ public sealed record TextGrid(double EndSeconds, IReadOnlyList<TextGridTier> Tie
                 var name = Text("the name of a tier");
                 Value("xmin of a tier");
                 Value("xmax of a tier");
-                var intervals = new TextGridInterval[Count("the number of intervals")];
+                var intervals = new Interval[Count("the number of intervals")];
                 for (var i = 0; i < intervals.Length; i++)
                 {
                     var (from, to) = (Value("xmin of an interval"), Value("xmax of an interval"));
@@ -135,7 +132,7 @@ public sealed record TextGrid(double EndSeconds, IReadOnlyList<TextGridTier> Tie
                         to >= from,
                         string.Create(CultureInfo.InvariantCulture, $"an interval runs from {from} to {to}")
                     );
-                    intervals[i] = new TextGridInterval(from, to, Text("the text of an interval"));
+                    intervals[i] = new Interval(Text("the text of an interval"), from, to);
                 }
                 tiers[t] = new TextGridTier(name, intervals);
             }

@@ -40,7 +40,7 @@ public static class Synthesizer
         return new SpokenUtterance(
             string.Join(' ', sentence.Select(word => word.Spelling)),
             [.. sentence.SelectMany(word => word.Phones)],
-            [.. phones.Select(phone => new PhoneSegment(phone.Target.Phone, Seconds(phone.Start), Seconds(phone.End)))],
+            [.. phones.Select(phone => new Interval(phone.Target.Phone, Seconds(phone.Start), Seconds(phone.End)))],
             AtLevel(speech, voice.LevelDecibels)
         );
     }

@@ -113,7 +113,7 @@ public static class SyntheticCorpus
     private static void WriteArrays(string folder, string id, string split, SpokenUtterance spoken)
     {
         var features = HomeworkFeatures.ExtractRaw(new AudioClip(spoken.Samples, SpokenUtterance.SampleRate));
-        string[] phones = [Hw3p2Layout.Begin, .. spoken.Segments.Select(segment => segment.Phone), Hw3p2Layout.End];
+        string[] phones = [Hw3p2Layout.Begin, .. spoken.Segments.Select(segment => segment.Label), Hw3p2Layout.End];
         var coefficients = HomeworkFeatures.Preset.Coefficients;
         Write(Hw3p2Layout.Features, NpyArray.FromSingles(features, features.Length / coefficients, coefficients));
         if (split != "test")
@@ -143,7 +143,7 @@ public static class SyntheticCorpus
             foreach (var segment in spoken.Segments)
             {
                 json.WriteStartObject();
-                json.WriteString("phone", segment.Phone);
+                json.WriteString("phone", segment.Label);
                 json.WriteNumber("startSeconds", segment.StartSeconds);
                 json.WriteNumber("endSeconds", segment.EndSeconds);
                 json.WriteEndObject();

@@ -60,7 +60,7 @@ let run (arguments: ParseResults<CheckDataArguments>) =
 
     let check =
         withProgress "checking" (fun progress ->
-            CorpusValidation.Run(corpus, recipe, dev, lexicons, fractionOf progress, interruption.Value))
+            recipe.ValidateCorpus(corpus, dev, lexicons, fractionOf progress, interruption.Value))
 
     if arguments.Contains CheckDataArguments.Json then
         printfn "%s" (ResultJson.Check check)

@@ -74,7 +74,7 @@ let private write format (results: struct (string * RecognitionResult) seq) =
     | RecognizeFormat.Ctm ->
         ".ctm",
         each (fun file result ->
-            Hybrid.Speech.Ctm.Write(string (Path.GetFileNameWithoutExtension file), result.Hypotheses[0].Intervals))
+            Hybrid.Speech.Ctm.Write(string (Path.GetFileNameWithoutExtension file), result.Hypotheses[0].Phones))
     | RecognizeFormat.Textgrid -> ".TextGrid", each (fun _ result -> TextGrid.Of(result).Write())
 
 /// The sound files of paths: into a folder, or to standard output, text as it comes and the rest when all is there.

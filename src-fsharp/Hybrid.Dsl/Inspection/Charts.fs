@@ -103,7 +103,7 @@ module Charts =
         ]
 
     /// A spectrogram with the recognised phones over it, each from its beginning to its end.
-    let spectrogram (clip: AudioClip) (phones: IReadOnlyList<RecognizedPhone>) =
+    let spectrogram (clip: AudioClip) (phones: IReadOnlyList<Interval>) =
         let picture = Spectrogram.Of clip
 
         let heat =
@@ -121,7 +121,7 @@ module Charts =
                 x = [ for phone in phones -> (phone.StartSeconds + phone.EndSeconds) / 2.0 ],
                 y = [ for i in 0 .. phones.Count - 1 -> if i % 2 = 0 then 7600.0 else 7100.0 ],
                 mode = StyleParam.Mode.Text,
-                MultiText = [ for phone in phones -> phone.Phone ],
+                MultiText = [ for phone in phones -> phone.Label ],
                 ShowLegend = false
             )
 

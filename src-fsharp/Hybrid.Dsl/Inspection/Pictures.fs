@@ -30,7 +30,7 @@ module Pictures =
     let aligned (model: SpeechModel) (path: string) (text: string) : GenericChart =
         let phones = [|
             for phone in (align model path text).Phones ->
-                RecognizedPhone(phone.Label, phone.StartSeconds, phone.EndSeconds, phone.Confidence)
+                Interval(phone.Label, phone.StartSeconds, phone.EndSeconds, phone.Confidence)
         |]
 
         Charts.spectrogram (AudioClip.Read path) phones

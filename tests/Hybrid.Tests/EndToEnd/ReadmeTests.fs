@@ -137,7 +137,7 @@ let tests =
 
                 Expect.equal
                     [ for line in lines -> (line.Split ' ')[2] ]
-                    [ for phone in phones -> phone.Phone ]
+                    [ for phone in phones -> phone.Label ]
                     "phones")
         }
 

@@ -328,7 +328,7 @@ public sealed class Conv1d<TReal> : Layer<TReal>
     /// <param name="workspace">Memory for copies.</param>
     private Parts PartsOf(Batch<TReal> source, int front, int step, int frames, Workspace workspace)
     {
-        var inside = Math.Clamp((front + step - 1) / step, 0, frames);
+        var inside = Math.Clamp(IntMath.CeilDiv(front, step), 0, frames);
         var room = source.T - 1 - Reach + front;
         var behind = room < 0 ? inside : Math.Clamp(room / step + 1, inside, frames);
         Part Copied(int first, int end)

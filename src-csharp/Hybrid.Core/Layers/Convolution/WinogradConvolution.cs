@@ -47,7 +47,7 @@ internal sealed class WinogradConvolution<TReal>
         (this.weight, outputs, inputs, this.padding) = (weight, weight.Shape[0], weight.Shape[1], padding);
 
     /// <summary>Multiply-adds for so many output frames of an utterance.</summary>
-    public long MultiplyAdds(int frames) => (long)Divide(frames, 2) * TransformedLength;
+    public long MultiplyAdds(int frames) => (long)IntMath.CeilDiv(frames, 2) * TransformedLength;
 
     /// <summary>Whether so many channels are worth the while.</summary>
     public static bool Pays(int inputs, int outputs) => Math.Min(inputs, outputs) >= FewestChannels;
@@ -95,8 +95,10 @@ internal sealed class WinogradConvolution<TReal>
         workspace.Team.For(GradientPieces * job.Shares, job, static (in GradientJob job, int index) =>
             job.Run(index / job.Shares, index % job.Shares)
         );
-        workspace.Team.For(Divide(outputs, Vector512<TReal>.Count), job, static (in GradientJob job, int part) =>
-            job.Merge(part)
+        workspace.Team.For(
+            IntMath.CeilDiv(outputs, Vector512<TReal>.Count),
+            job,
+            static (in GradientJob job, int part) => job.Merge(part)
         );
     }
 
@@ -106,8 +108,6 @@ internal sealed class WinogradConvolution<TReal>
     private static ReadOnlySpan<int> OutputFrames => [0b01, 0b11, 0b11, 0b10];
 
     private static PackedCopy<TReal>[] NewCopies() => [new(), new(), new(), new()];
-
-    private static int Divide(int total, int parts) => (total + parts - 1) / parts;
 
     /// <summary>Numbers of U, and of dU.</summary>
     private int TransformedLength => Products * inputs * outputs;
@@ -166,15 +166,15 @@ internal sealed class WinogradConvolution<TReal>
     /// <summary>The pairs of output frames in blocks, at least so many if there are enough.</summary>
     private readonly struct Blocks(Batch<TReal> y, int fewest = 1)
     {
-        private readonly int all = Divide(y.T, 2),
+        private readonly int all = IntMath.CeilDiv(y.T, 2),
             utterances = y.B;
         private readonly int pairs = Math.Clamp(
-            Divide(Divide(y.T, 2), fewest),
+            IntMath.CeilDiv(IntMath.CeilDiv(y.T, 2), fewest),
             1,
             Math.Max(1, RowsAtOnce / Math.Max(1, y.B))
         );
 
-        public int Count => Divide(all, pairs);
+        public int Count => IntMath.CeilDiv(all, pairs);
 
         /// <summary>Rows of a whole block, a pair of frames of an utterance each.</summary>
         public int Rows => pairs * utterances;

@@ -282,10 +282,10 @@ internal sealed class RecurrentLayer<TReal>(Cell<TReal>[] cells)
         {
             var perDirection = Math.Max(1, team.Threads / directions);
             (this.batch, this.directions) = (batch, directions);
-            rows = Math.Max(SmallestSlice, (batch + perDirection - 1) / perDirection);
+            rows = Math.Max(SmallestSlice, IntMath.CeilDiv(batch, perDirection));
         }
 
-        private int PerDirection => (batch + rows - 1) / rows;
+        private int PerDirection => IntMath.CeilDiv(batch, rows);
 
         public int Count => directions * PerDirection;
 

@@ -9,7 +9,7 @@ internal sealed class FeatureStore(FeatureExtractor extractor, FeatureCache? cac
     private long held;
 
     /// <summary>Finds or computes the features of an utterance.</summary>
-    /// <inheritdoc cref="FeatureExtractor.Extract(Utterance)" path="/exception"/>
+    /// <inheritdoc cref="UtteranceFeatures.Extract(FeatureExtractor, Utterance)" path="/exception"/>
     public StoredFeatures Take(Utterance utterance)
     {
         var key = cache is null ? "" : FeatureCache.Key(utterance, extractor.Preset);

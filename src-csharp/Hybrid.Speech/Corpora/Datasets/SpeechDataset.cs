@@ -58,7 +58,7 @@ public sealed class SpeechDataset : IVariedDataset
         {
             try
             {
-                var labels = inventory.Labels(Transcribe(utterances[i], pronouncer));
+                var labels = inventory.Labels(utterances[i].Transcribe(pronouncer));
                 var recorded = store.Take(utterances[i]);
                 items[i] = new Item(
                     labels,
@@ -70,7 +70,7 @@ public sealed class SpeechDataset : IVariedDataset
                     ]
                 );
             }
-            catch (Exception error) when (IsSkippable(error))
+            catch (Exception error) when (SkippedUtterance.CanSkip(error))
             {
                 reasons[i] = error.Message;
             }
@@ -121,31 +121,6 @@ public sealed class SpeechDataset : IVariedDataset
     /// <inheritdoc/>
     /// <exception cref="IOException">The features were on disk, are no longer, and their source has changed or is gone.</exception>
     public void CopyFeatures(int index, Span<float> destination) => store.Copy(items[index].Stored, destination);
-
-    /// <summary>The phones of an utterance: those given, or those of its words.</summary>
-    /// <exception cref="FormatException">It has no transcript, or words have no pronunciation; the message names all of these.</exception>
-    public static IReadOnlyList<string> Transcribe(Utterance utterance, Pronouncer pronouncer)
-    {
-        if (utterance.Phones is not null)
-            return utterance.Phones;
-        if (utterance.Text is null)
-            throw new FormatException("it has no transcript");
-        var (words, missing) = pronouncer.Pronounce(utterance.Text);
-        if (missing.Count > 0)
-            throw new FormatException(
-                $"no pronunciation of {string.Join(", ", missing)}: give a lexicon that has {(missing.Count > 1 ? "them" : "it")}"
-            );
-        return [.. words.SelectMany(word => word.Phones)];
-    }
-
-    /// <summary>Whether a failure leaves its utterance out instead of stopping all.</summary>
-    internal static bool IsSkippable(Exception error) =>
-        error
-            is IOException
-                or FormatException
-                or AudioFormatException
-                or ArgumentException
-                or UnauthorizedAccessException;
 
     private sealed record Item(int[] Labels, StoredFeatures Stored, StoredFeatures[] Versions);
 }

@@ -7,14 +7,11 @@ namespace Hybrid.Speech;
 /// </summary>
 internal sealed class FolderLayout : ICorpusLayout
 {
-    private const string Words = ".txt",
-        Label = ".lab";
-
     private static readonly string[] Splits = ["train", "dev", "test"];
 
     /// <inheritdoc/>
     public string Description =>
-        $"folders with sound files ({string.Join(", ", AudioClip.Extensions)}) and a {Words} or {Label} beside each";
+        $"folders with sound files ({string.Join(", ", AudioClip.Extensions)}) and a {Transcripts.Words} or {Transcripts.Label} beside each";
 
     /// <inheritdoc/>
     public Corpus? TryRead(string path)
@@ -35,7 +32,7 @@ internal sealed class FolderLayout : ICorpusLayout
                 var id = string.Join('/', [.. place, name]);
                 builder.Try(id, () =>
                 {
-                    var (text, phones) = Transcript(Path.Combine(folder, name));
+                    var (text, phones) = Transcripts.Beside(Path.Combine(folder, name));
                     builder.Add(new Utterance(id, sound, speaker, split, text, phones));
                 });
             }
@@ -45,31 +42,6 @@ internal sealed class FolderLayout : ICorpusLayout
         return builder.IsEmpty ? null : builder.Build();
     }
 
-    /// <summary>Words and phones beside a sound file, null where there are none.</summary>
-    /// <param name="stem">The sound file's path without its ending.</param>
-    /// <exception cref="FormatException">A transcript is empty or too large for one.</exception>
-    public static (string? Text, IReadOnlyList<string>? Phones) Transcript(string stem)
-    {
-        var text = Tokens(stem + Words) is { } words ? string.Join(' ', words) : null;
-        if (Tokens(stem + Label) is not { } label)
-            return (text, null);
-        var phones = label.Select(PhoneInventory.WithoutStress).ToList();
-        return phones.All(phone => PhoneInventory.Arpabet.TryGetIndex(phone, out _))
-            ? (text, phones)
-            : (text ?? string.Join(' ', label), null);
-    }
-
-    private static List<string>? Tokens(string path)
-    {
-        if (!File.Exists(path))
-            return null;
-        var tokens = CorpusFiles
-            .Lines(path)
-            .SelectMany(line => line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries))
-            .ToList();
-        return tokens.Count > 0 ? tokens : throw new FormatException($"{path} is empty");
-    }
-
     /// <summary>Where sounds have transcripts, one without sound is a loss; elsewhere text files may be anything.</summary>
     private static void LeaveOutTranscriptsAlone(
         string folder,
@@ -77,7 +49,7 @@ internal sealed class FolderLayout : ICorpusLayout
         CorpusBuilder builder
     )
     {
-        foreach (var ending in new[] { Words, Label })
+        foreach (var ending in new[] { Transcripts.Words, Transcripts.Label })
         foreach (var file in CorpusFiles.Files(folder, ending))
             if (!sounds.ContainsKey(Path.GetFileNameWithoutExtension(file)))
                 builder.Skip(

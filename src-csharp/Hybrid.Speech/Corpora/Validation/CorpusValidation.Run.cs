@@ -15,16 +15,18 @@ public sealed partial record CorpusValidation
     /// kept, so that the corpus need not fit into memory.
     /// </summary>
     /// <param name="corpus">Recordings with transcripts.</param>
-    /// <param name="recipe">What is to be trained: its network decides how many frames there are.</param>
+    /// <param name="network">The network to be trained: its subsampling decides how many frames there are.</param>
+    /// <param name="features">The features that the network takes.</param>
     /// <param name="dev">Another corpus to judge by, all of it; null where the corpus has its own split.</param>
     /// <param name="lexicons">Pronunciations, tried in order; those of the built-in words where none is given.</param>
     /// <param name="progress">Is told the fraction done.</param>
     /// <param name="cancellation">Stops between files.</param>
-    /// <exception cref="ArgumentException">The recipe's features have problems.</exception>
-    /// <exception cref="InvalidSpecException">The recipe's network has problems.</exception>
+    /// <exception cref="ArgumentException">The features have problems.</exception>
+    /// <exception cref="InvalidSpecException">The network has problems.</exception>
     public static CorpusValidation Run(
         Corpus corpus,
-        Recipe recipe,
+        NetworkSpec network,
+        FeaturePreset features,
         Corpus? dev = null,
         IReadOnlyList<Lexicon>? lexicons = null,
         IProgress<double>? progress = null,
@@ -37,7 +39,8 @@ public sealed partial record CorpusValidation
             .. (dev?.Utterances ?? []).Select(u => (DevCorpus, u)),
         ];
         var examiner = new Examiner(
-            recipe.For(corpus),
+            network,
+            features,
             lexicons is { Count: > 0 } ? lexicons : [Lexicon.BuiltIn],
             ToBeRecognized(all)
         );
@@ -175,10 +178,15 @@ public sealed partial record CorpusValidation
     }
 
     /// <summary>Looks at one utterance after another, by several threads at a time.</summary>
-    private sealed class Examiner(Recipe recipe, IReadOnlyList<Lexicon> lexicons, HashSet<string> toBeRecognized)
+    private sealed class Examiner(
+        NetworkSpec spec,
+        FeaturePreset features,
+        IReadOnlyList<Lexicon> lexicons,
+        HashSet<string> toBeRecognized
+    )
     {
-        private readonly FeatureExtractor extractor = new(recipe.Features);
-        private readonly Network<float> network = new(recipe.Network);
+        private readonly FeatureExtractor extractor = new(features);
+        private readonly Network<float> network = new(spec);
         private readonly Pronouncer pronouncer = new(lexicons);
 
         public IReadOnlyList<Lexicon> Lexicons => lexicons;
@@ -219,7 +227,7 @@ public sealed partial record CorpusValidation
                 {
                     look();
                 }
-                catch (Exception error) when (SpeechDataset.IsSkippable(error))
+                catch (Exception error) when (SkippedUtterance.CanSkip(error))
                 {
                     reasons.Add(error.Message);
                 }
@@ -252,7 +260,7 @@ public sealed partial record CorpusValidation
                 && pronouncer.Pronounce(text).Missing is { Count: > 0 } missing
             )
                 return (null, missing);
-            return (PhoneInventory.Arpabet.Labels(SpeechDataset.Transcribe(utterance, pronouncer)), []);
+            return (PhoneInventory.Arpabet.Labels(utterance.Transcribe(pronouncer)), []);
         }
 
         private static UInt128 ContentOf(float[] values, int rate)

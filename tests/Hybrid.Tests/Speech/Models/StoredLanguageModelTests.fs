@@ -86,7 +86,7 @@ let tests =
                 Expect.floatClose Accuracy.medium found.Hypotheses[0].Total expected.Hypotheses[0].Total "score"
                 let best = GreedyDecoder().Decode(greedy.LogProbs clip)
                 let names = [ for label in best.Labels -> PhoneInventory.Arpabet.Symbols[label.Symbol] ]
-                Expect.equal [ for phone in (greedy.Recognize clip).Phones -> phone.Phone ] names "greedily"
+                Expect.equal [ for phone in (greedy.Recognize clip).Phones -> phone.Label ] names "greedily"
 
                 if string found <> String.concat " " names then
                     differ <- differ + 1

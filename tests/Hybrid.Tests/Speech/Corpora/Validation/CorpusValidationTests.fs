@@ -49,10 +49,10 @@ let private lexicons folder =
 let private isFar clip =
     withFolder (fun folder ->
         write folder ({ usual 10 with Clip = clip } :: [ for i in 1..9 -> usual i ])
-        let check = CorpusValidation.Run(Corpus.Read folder, recipe, lexicons = lexicons folder)
+        let check = recipe.ValidateCorpus(Corpus.Read folder, lexicons = lexicons folder)
         not (Seq.isEmpty check.Outliers))
 
-let private check (folder: string) = CorpusValidation.Run(Corpus.Read folder, recipe, lexicons = lexicons folder)
+let private check (folder: string) = recipe.ValidateCorpus(Corpus.Read folder, lexicons = lexicons folder)
 
 let private faulty = [
     for i in 1..20 do
@@ -194,7 +194,7 @@ let tests =
                 write (place "b") [ usual 3; { usual 6 with Transcript = "\"text\":\"lamb\""; Speaker = "d" } ]
 
                 let check =
-                    CorpusValidation.Run(Corpus.Read(place "a"), recipe, Corpus.Read(place "b"), lexicons folder)
+                    recipe.ValidateCorpus(Corpus.Read(place "a"), Corpus.Read(place "b"), lexicons folder)
 
                 Expect.equal
                     [ for split in check.Splits -> split.Name, split.Usable ]
@@ -252,7 +252,7 @@ let tests =
         test "features are checked as they are given; a part to be recognised needs no transcripts" {
             withFolder (fun folder ->
                 let corpus = SyntheticCorpus.Write(folder, 12, 4, layout = SyntheticLayout.Hw3p2)
-                let check = CorpusValidation.Run(corpus, recipe)
+                let check = recipe.ValidateCorpus(corpus)
                 Expect.equal check.Skipped 0 $"{found check}"
 
                 Expect.equal
@@ -269,12 +269,12 @@ let tests =
                         recipe.Training
                     )
 
-                Expect.equal (CorpusValidation.Run(corpus, narrow).Infeasible.Count) 9 "infeasible"
+                Expect.equal (narrow.ValidateCorpus(corpus).Infeasible.Count) 9 "infeasible"
 
                 // What is to be recognised has to be readable too.
                 let broken = Seq.head (corpus.Split "test")
                 File.WriteAllText(broken.FeaturesPath, "broken")
-                let check = CorpusValidation.Run(corpus, recipe)
+                let check = recipe.ValidateCorpus(corpus)
                 check.Unusable |> CorpusTests.expectSkipped [ $"{broken.Id}: {broken.FeaturesPath}: " ]
                 Expect.equal check.Skipped 1 "left out")
         }
@@ -332,7 +332,7 @@ let streaming =
 
                 let corpus, lexicons = Corpus.Read folder, lexicons folder
                 let before = GC.GetTotalMemory true
-                let check = CorpusValidation.Run(corpus, recipe, lexicons = lexicons, progress = progress)
+                let check = recipe.ValidateCorpus(corpus, lexicons = lexicons, progress = progress)
                 Expect.equal check.Duplicates[0].Ids.Count 100 "all are read"
                 Expect.isGreaterThan held 0L "measured"
                 Expect.isLessThan (held - before) 20_000_000L "bytes held after 90 of 64 MB")
