@@ -279,6 +279,7 @@ type BenchArguments =
     | [<Unique>] Seconds of time: float
     | [<Unique>] Anchors of folder: string
     | [<Unique>] Json
+    | [<Unique>] Record
     | [<MainCommand>] Groups of group: string list
 
     interface IArgParserTemplate with
@@ -288,6 +289,7 @@ type BenchArguments =
             | Seconds _ -> "about how long to time each case (default: 1)"
             | Anchors _ -> "reference data of beam searches, to decode these and compare the labels"
             | Json -> "print a JSON array"
+            | Record -> "append the results to benchmarks/history.csv, with commit, date and machine"
             | Groups _ ->
                 "what to time (default: all but growth); layers shows how a training step divides among them, a wrong name lists the groups"
 

@@ -4,6 +4,7 @@ module Hybrid.Cli.Console
 open System
 open System.Diagnostics
 open System.IO
+open System.Runtime.InteropServices
 open System.Threading
 open Spectre.Console
 open Hybrid.Core
@@ -40,15 +41,21 @@ let private isTerminal = not Console.IsErrorRedirected
 let private errorConsole =
     lazy AnsiConsole.Create(AnsiConsoleSettings(Out = AnsiConsoleOutput(Console.Error)))
 
-/// Cancelled by Ctrl+C; a second Ctrl+C ends the process at once.
+let private registrations = ResizeArray<PosixSignalRegistration>()
+
+/// Cancelled by SIGINT (Ctrl+C), SIGTERM or SIGHUP; a second signal ends the process at once.
 let interruption =
     lazy
         (let source = new CancellationTokenSource()
 
-         Console.CancelKeyPress.Add(fun press ->
+         let interrupt (context: PosixSignalContext) =
              if not source.IsCancellationRequested then
-                 press.Cancel <- true
-                 source.Cancel())
+                 context.Cancel <- true
+                 source.Cancel()
+
+         // The registrations end with their objects, which the process keeps.
+         for signal in [ PosixSignal.SIGINT; PosixSignal.SIGTERM; PosixSignal.SIGHUP ] do
+             registrations.Add(PosixSignalRegistration.Create(signal, interrupt))
 
          source.Token)
 

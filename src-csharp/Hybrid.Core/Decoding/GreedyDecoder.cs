@@ -20,9 +20,9 @@ public sealed class GreedyDecoder(int blank = 0)
         var score = 0.0;
         for (var t = 0; t < logProbs.T; )
         {
-            var symbol = Best(logProbs[t]);
+            var symbol = RowReductions.ArgMax(logProbs[t]);
             var (start, probability) = (t, 0.0);
-            for (; t < logProbs.T && Best(logProbs[t]) == symbol; t++)
+            for (; t < logProbs.T && RowReductions.ArgMax(logProbs[t]) == symbol; t++)
             {
                 score += logProbs[t][symbol];
                 probability += Math.Exp(logProbs[t][symbol]);
@@ -46,14 +46,5 @@ public sealed class GreedyDecoder(int blank = 0)
                 s.Results[b] = s.Decoder.Decode(s.Batch[b])
         );
         return results;
-    }
-
-    private static int Best(ReadOnlySpan<float> row)
-    {
-        var best = 0;
-        for (var v = 1; v < row.Length; v++)
-            if (row[v] > row[best])
-                best = v;
-        return best;
     }
 }

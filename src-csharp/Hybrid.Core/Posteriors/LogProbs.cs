@@ -45,7 +45,7 @@ public sealed class LogProbs
                     throw new ArgumentException(
                         string.Create(CultureInfo.InvariantCulture, $"logits: frame {t} holds {x}")
                     );
-            var norm = LogSumExp(row);
+            var norm = LogMath.LogSumExp<float, double>(row);
             for (var v = 0; v < symbols; v++)
                 row[v] = (float)Math.Min(0, row[v] - norm);
         }
@@ -142,16 +142,5 @@ public sealed class LogProbs
                     )
                 );
         }
-    }
-
-    private static double LogSumExp(ReadOnlySpan<float> row)
-    {
-        double largest = float.NegativeInfinity,
-            sum = 0;
-        foreach (var x in row)
-            largest = Math.Max(largest, x);
-        foreach (var x in row)
-            sum += Math.Exp(x - largest);
-        return largest + Math.Log(sum);
     }
 }

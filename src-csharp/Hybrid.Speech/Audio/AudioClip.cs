@@ -1,3 +1,5 @@
+using Hybrid.Core;
+
 namespace Hybrid.Speech;
 
 /// <summary>Audio: one channel of samples.</summary>
@@ -63,7 +65,7 @@ public sealed record AudioClip(float[] Samples, int SampleRate)
     /// <summary>Reads a piece of a file.</summary>
     internal static AudioClip Read(string path, AudioPiece piece)
     {
-        RequireNoFolder(path);
+        InputFile.RejectFolder(path);
         using var file = File.OpenRead(path);
         try
         {
@@ -73,7 +75,7 @@ public sealed record AudioClip(float[] Samples, int SampleRate)
         }
         catch (AudioFormatException error)
         {
-            throw new AudioFormatException($"{path}: {error.Message}", error);
+            throw new AudioFormatException(InputFile.Message(path, error), error);
         }
     }
 
@@ -82,7 +84,7 @@ public sealed record AudioClip(float[] Samples, int SampleRate)
     /// <exception cref="OperationCanceledException">The operation was cancelled.</exception>
     public static async Task<AudioClip> ReadAsync(string path, CancellationToken cancellation = default)
     {
-        RequireNoFolder(path);
+        InputFile.RejectFolder(path);
         // A pipe has no length; a file that does not fit into an array is read in parts.
         if (new FileInfo(path).Length is 0 or > LargestPipe)
             return await Task.Run(() => Read(path), cancellation).ConfigureAwait(false);
@@ -93,7 +95,7 @@ public sealed record AudioClip(float[] Samples, int SampleRate)
         }
         catch (AudioFormatException error)
         {
-            throw new AudioFormatException($"{path}: {error.Message}", error);
+            throw new AudioFormatException(InputFile.Message(path, error), error);
         }
     }
 
@@ -115,12 +117,6 @@ public sealed record AudioClip(float[] Samples, int SampleRate)
     }
 
     private const int HeadLength = 12;
-
-    private static void RequireNoFolder(string path)
-    {
-        if (Directory.Exists(path))
-            throw new IOException($"{path} is a folder, not a sound file");
-    }
 
     /// <summary>The content of a pipe. What is not audio is refused before more than its head is read.</summary>
     private static MemoryStream Buffered(Stream pipe)
@@ -191,5 +187,5 @@ public sealed record AudioClip(float[] Samples, int SampleRate)
     /// <summary>Writes the clip as 16-bit PCM WAV; samples beyond [-1, 1] are clipped.</summary>
     /// <exception cref="ArgumentException">The clip has more than 2^31 samples, the limit of a WAV file.</exception>
     /// <exception cref="IOException">The disk is full or the path is not writable.</exception>
-    public void WriteWav(string path) => Core.AtomicFile.Write(path, stream => WavFile.Write(stream, this));
+    public void WriteWav(string path) => AtomicFile.Write(path, stream => WavFile.Write(stream, this));
 }

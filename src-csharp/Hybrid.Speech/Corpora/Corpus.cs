@@ -34,11 +34,11 @@ public sealed record Corpus(IReadOnlyList<Utterance> Utterances)
     public static Corpus Read(string path)
     {
         if (!Path.Exists(path))
-            throw new FileNotFoundException($"{path}: there is no such file or folder; {Known}");
+            throw new FileNotFoundException($"{Quoted.Path(path)}: there is no such file or folder; {Known}");
         foreach (var layout in Layouts)
             if (layout.TryRead(Path.GetFullPath(path)) is { } corpus)
                 return corpus;
-        throw new FormatException($"{path} is not a corpus; {Known}");
+        throw new FormatException($"{Quoted.Path(path)} is not a corpus; {Known}");
     }
 
     private static string Known => $"a corpus is {string.Join("; or ", Layouts.Select(layout => layout.Description))}";
@@ -75,6 +75,6 @@ public sealed record Corpus(IReadOnlyList<Utterance> Utterances)
         Split("train") is { Count: > 0 } named ? named
         : Split("") is { Count: > 0 } rest ? rest
         : throw new FormatException(
-            $"the corpus has no split train, only {string.Join(", ", Splits)}: name one, or leave \"split\" out"
+            $"the corpus has no split train, only {Quoted.List(Splits)}: name one, or leave \"split\" out"
         );
 }

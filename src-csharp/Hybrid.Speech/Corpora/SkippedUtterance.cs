@@ -1,3 +1,5 @@
+using Hybrid.Core;
+
 namespace Hybrid.Speech;
 
 /// <summary>An utterance that cannot be used.</summary>
@@ -5,8 +7,8 @@ namespace Hybrid.Speech;
 /// <param name="Reason">Why it cannot be used, in one sentence.</param>
 public readonly record struct SkippedUtterance(string Id, string Reason)
 {
-    /// <summary>Id and reason.</summary>
-    public override string ToString() => $"{Id}: {Reason}";
+    /// <summary>Id and reason, on one line of bounded length.</summary>
+    public override string ToString() => Quoted.Line($"{Quoted.Unless(Id)}: {Reason}");
 
     /// <summary>Whether an exception concerns a single input, so that work continues with the next one.</summary>
     internal static bool CanSkip(Exception error) =>

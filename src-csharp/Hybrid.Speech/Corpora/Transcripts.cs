@@ -1,3 +1,5 @@
+using Hybrid.Core;
+
 namespace Hybrid.Speech;
 
 /// <summary>Transcripts of utterances: files beside a recording, and the phones of a text.</summary>
@@ -22,7 +24,7 @@ public static class Transcripts
         var (words, missing) = pronouncer.Pronounce(utterance.Text);
         if (missing.Count > 0)
             throw new FormatException(
-                $"no pronunciation of {string.Join(", ", missing)}: "
+                $"no pronunciation of {Quoted.List(missing)}: "
                     + $"give a lexicon that has {(missing.Count > 1 ? "them" : "it")}"
             );
         return [.. words.SelectMany(word => word.Phones)];
@@ -58,6 +60,6 @@ public static class Transcripts
             .Lines(path)
             .SelectMany(line => line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries))
             .ToList();
-        return tokens.Count > 0 ? tokens : throw new FormatException($"{path} is empty");
+        return tokens.Count > 0 ? tokens : throw new FormatException($"{Quoted.Path(path)} is empty");
     }
 }

@@ -85,19 +85,17 @@ public sealed class FeatureExtractor
         return Deltas.Append(computation.Compute(clip.Samples), Preset);
     }
 
-    /// <summary>Checks that features are finite.</summary>
+    /// <summary>
+    /// Names the first feature that is not finite, with frame, coefficient and value; null if all are.
+    /// </summary>
     /// <param name="features">[frames, <paramref name="width"/>]</param>
     /// <param name="width">Length of a feature vector.</param>
-    /// <exception cref="FormatException">One is not; the message has frame and coefficient.</exception>
-    internal static void CheckFinite(ReadOnlySpan<float> features, int width)
-    {
-        if (IndexOfNotFinite(features) is var index and >= 0)
-            throw new FormatException(
-                FormattableString.Invariant(
-                    $"coefficient {index % width} of frame {index / width} is {features[index]}, must be finite"
-                )
-            );
-    }
+    internal static string? FirstNotFinite(ReadOnlySpan<float> features, int width) =>
+        IndexOfNotFinite(features) is var index and >= 0
+            ? FormattableString.Invariant(
+                $"coefficient {index % width} of frame {index / width} is {features[index]}, must be finite"
+            )
+            : null;
 
     private static void CheckFinite(AudioClip clip)
     {
@@ -131,18 +129,12 @@ public sealed class FeatureExtractor
         var array = NpyArray.Read(path);
         if (array.Type.Kind != NpyKind.Float || array.Shape.Count != 2 || array.Shape[1] != Preset.Coefficients)
             throw new FormatException(
-                $"{path}: {array.Type} of shape ({string.Join(", ", array.Shape)}), must be floats of shape "
+                $"{Quoted.Path(path)}: {array.Type} of shape ({Quoted.List(array.Shape)}), must be floats of shape "
                     + $"(frames, {Preset.Coefficients})"
             );
         var features = array.ToSingles();
-        try
-        {
-            CheckFinite(features, Preset.Coefficients);
-        }
-        catch (FormatException error)
-        {
-            throw new FormatException($"{path}: {error.Message}", error);
-        }
+        if (FirstNotFinite(features, Preset.Coefficients) is { } problem)
+            throw new FormatException($"{Quoted.Path(path)}: {problem}");
         return features;
     }
 

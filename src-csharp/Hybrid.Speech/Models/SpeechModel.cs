@@ -68,7 +68,7 @@ public sealed record SpeechModel(Network<float> Network, PhoneInventory Inventor
     {
         get
         {
-            var (stride, offset) = Network.Centers;
+            var (stride, offset) = Network.FrameMapping;
             return new FrameTimes(stride, offset, Features.HopSeconds, 2 * Features.FirstCenterSeconds);
         }
     }

@@ -43,17 +43,13 @@ public sealed class Fold
         }
         if (!File.Exists(nameOrFile))
             throw new FileNotFoundException(
-                $"there is no fold and no file named {nameOrFile}; folds are {string.Join(", ", BuiltIn)}"
+                $"there is no fold and no file named {Quoted.Path(nameOrFile)}; folds are {string.Join(", ", BuiltIn)}"
             );
-        using var file = File.OpenText(nameOrFile);
-        try
+        return InputFile.Read(nameOrFile, file =>
         {
-            return Read(Path.GetFileNameWithoutExtension(nameOrFile), file);
-        }
-        catch (FormatException error)
-        {
-            throw new FormatException($"{nameOrFile}, {error.Message}", error);
-        }
+            using var text = new StreamReader(file);
+            return Read(Path.GetFileNameWithoutExtension(nameOrFile), text);
+        });
     }
 
     /// <summary>
@@ -88,7 +84,7 @@ public sealed class Fold
         var unknown = phones.Where(phone => !targets.ContainsKey(phone)).Distinct().ToList();
         if (unknown.Count > 0)
             throw new FormatException(
-                $"the fold {Name} has no {string.Join(", ", unknown.Select(Quoted.Unless))}: "
+                $"the fold {Name} has no {Quoted.List(unknown)}: "
                     + "add a line for each, without a class if it is not scored"
             );
         return [.. phones.Select(phone => targets[phone]).OfType<string>()];

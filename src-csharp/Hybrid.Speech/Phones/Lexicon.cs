@@ -40,17 +40,19 @@ public sealed class Lexicon
             var (word, phones) = Split(line);
             if (phones.Length == 0)
                 throw new FormatException(
-                    $"{path}, line {number}: {Quoted.Text(line)} has no pronunciation; "
+                    $"{Quoted.Path(path)}, line {number}: {Quoted.Text(line)} has no pronunciation; "
                         + "a line is WORD PH PH or WORD,PH PH"
                 );
             if (phones.FirstOrDefault(phone => !inventory.TryGetIndex(phone, out _)) is { } unknown)
                 throw new FormatException(
-                    $"{path}, line {number}: unknown phone {Quoted.Unless(unknown)}; "
-                        + $"known are {string.Join(" ", inventory.Symbols.Skip(1))}"
+                    $"{Quoted.Path(path)}, line {number}: unknown phone {Quoted.Unless(unknown)}; "
+                        + $"known are {Quoted.List([.. inventory.Symbols.Skip(1)], " ")}"
                 );
             words.TryAdd(word, phones);
         }
-        return words.Count > 0 ? new Lexicon(words) : throw new FormatException($"{path}: no pronunciations");
+        return words.Count > 0
+            ? new Lexicon(words)
+            : throw new FormatException($"{Quoted.Path(path)}: no pronunciations");
     }
 
     /// <summary>Looks up the first pronunciation of a word.</summary>

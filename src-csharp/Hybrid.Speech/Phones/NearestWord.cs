@@ -1,3 +1,5 @@
+using Hybrid.Core;
+
 namespace Hybrid.Speech;
 
 /// <summary>Finds the known word with the most similar spelling. Safe for use by several threads.</summary>
@@ -25,35 +27,12 @@ internal sealed class NearestWord(IEnumerable<string> words)
                 break;
             foreach (var candidate in words)
             {
-                if (DistanceUpTo(distance, word, candidate) is not { } own)
+                if (EditDistance.DistanceUpTo<char>(distance, word, candidate) is not { } candidateDistance)
                     continue;
-                if (own < distance || nearest is null || string.CompareOrdinal(candidate, nearest) < 0)
-                    (nearest, distance) = (candidate, own);
+                if (candidateDistance < distance || nearest is null || string.CompareOrdinal(candidate, nearest) < 0)
+                    (nearest, distance) = (candidate, candidateDistance);
             }
         }
         return nearest;
-    }
-
-    /// <summary>
-    /// The Levenshtein distance (Wagner and Fischer 1974), by rows; null as soon as it exceeds the limit.
-    /// </summary>
-    private static int? DistanceUpTo(int limit, string a, string b)
-    {
-        Span<int> row = b.Length < 128 ? stackalloc int[b.Length + 1] : new int[b.Length + 1];
-        for (var j = 0; j <= b.Length; j++)
-            row[j] = j;
-        for (var i = 1; i <= a.Length; i++)
-        {
-            var (diagonal, smallest) = (row[0], row[0] = i);
-            for (var j = 1; j <= b.Length; j++)
-            {
-                var cost = Math.Min(diagonal + (a[i - 1] == b[j - 1] ? 0 : 1), 1 + Math.Min(row[j], row[j - 1]));
-                (diagonal, row[j]) = (row[j], cost);
-                smallest = Math.Min(smallest, cost);
-            }
-            if (smallest > limit)
-                return null;
-        }
-        return row[b.Length] <= limit ? row[b.Length] : null;
     }
 }

@@ -120,8 +120,8 @@ public sealed class PhoneInventory
         var unknown = list.Where(phone => !TryGetIndex(phone, out _)).Distinct().ToList();
         if (unknown.Count > 0)
             throw new FormatException(
-                $"unknown phone{(unknown.Count > 1 ? "s" : "")} {string.Join(", ", unknown.Select(Quoted.Unless))}; "
-                    + $"known are {string.Join(" ", Symbols.Skip(1))}"
+                $"unknown phone{(unknown.Count > 1 ? "s" : "")} {Quoted.List(unknown)}; "
+                    + $"known are {Quoted.List([.. Symbols.Skip(1)], " ")}"
             );
         return [.. list.Select(phone => indices[phone])];
     }

@@ -1,4 +1,5 @@
 using System.Text;
+using Hybrid.Core;
 
 namespace Hybrid.Speech;
 
@@ -15,10 +16,9 @@ internal static class TextLines
     /// <exception cref="IOException">The file is missing, is a folder, or cannot be read.</exception>
     public static IEnumerable<string> Read(string path)
     {
-        if (Directory.Exists(path))
-            throw new IOException($"{path} is a folder, not a file");
+        InputFile.RejectFolder(path);
         using var text = File.OpenText(path);
-        foreach (var line in Read(text, $"{path}, "))
+        foreach (var line in Read(text, $"{Quoted.Path(path)}, "))
             yield return line;
     }
 

@@ -10,8 +10,8 @@ namespace Hybrid.Speech;
 public readonly record struct CtmLine(string Recording, string Channel, Interval Interval);
 
 /// <summary>
-/// Time-marked conversation files (NIST sclite): <c>recording channel start duration label confidence</c>, a line for each
-/// label, times in seconds.
+/// Time-marked conversation files (NIST sclite): <c>recording channel start duration label confidence</c>, a line for
+/// each label, times in seconds.
 /// </summary>
 public static class Ctm
 {
@@ -52,7 +52,7 @@ public static class Ctm
                 && value <= most
                     ? value
                     : throw new FormatException(
-                        $"line {number}: {fields[i]} is not a {(most == 1 ? "confidence in 0..1" : "time in seconds")}"
+                        $"line {number}: {Core.Quoted.Unless(fields[i])} is not a {(most == 1 ? "confidence in 0..1" : "time in seconds")}"
                     );
             var (start, duration) = (Number(2, 1e9), Number(3, 1e9));
             lines.Add(

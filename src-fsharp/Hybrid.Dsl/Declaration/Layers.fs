@@ -113,12 +113,14 @@ type Layers =
             ?bidirectional: bool
         ) : LayerSpec =
         RnnSpec(
-            hidden,
-            defaultArg bidirectional false,
-            ?Layers = layers,
-            ?Dropout = dropout,
-            ?Locked = locked,
-            ?LayerNorm = layerNorm,
+            RecurrentSettings(
+                hidden,
+                ?Bidirectional = bidirectional,
+                ?Layers = layers,
+                ?Dropout = dropout,
+                ?Locked = locked,
+                ?LayerNorm = layerNorm
+            ),
             ?Nonlinearity = nonlinearity
         )
 
@@ -155,12 +157,14 @@ type Layers =
             ?bidirectional: bool
         ) : LayerSpec =
         GruSpec(
-            hidden,
-            defaultArg bidirectional false,
-            ?Layers = layers,
-            ?Dropout = dropout,
-            ?Locked = locked,
-            ?LayerNorm = layerNorm
+            RecurrentSettings(
+                hidden,
+                ?Bidirectional = bidirectional,
+                ?Layers = layers,
+                ?Dropout = dropout,
+                ?Locked = locked,
+                ?LayerNorm = layerNorm
+            )
         )
 
     /// Gated recurrent units in both directions, `hidden` of them in each.
@@ -194,12 +198,14 @@ type Layers =
             ?bidirectional: bool
         ) : LayerSpec =
         LstmSpec(
-            hidden,
-            defaultArg bidirectional false,
-            ?Layers = layers,
-            ?Dropout = dropout,
-            ?Locked = locked,
-            ?LayerNorm = layerNorm
+            RecurrentSettings(
+                hidden,
+                ?Bidirectional = bidirectional,
+                ?Layers = layers,
+                ?Dropout = dropout,
+                ?Locked = locked,
+                ?LayerNorm = layerNorm
+            )
         )
 
     /// Two LSTMs side by side, one forwards and one backwards in time, with `hidden` units each.

@@ -44,20 +44,18 @@ type Architecture = {
 
 /// A training that has ended.
 type TrainingResult = {
-    /// The model that was best on the dev data.
+    /// The model of the best epoch.
     Model: SpeechModel
-    /// What every epoch brought.
+    /// Reports of all epochs.
     History: IReadOnlyList<EpochReport>
+    /// Figure that decides which epoch is the best.
+    SelectBy: SelectionMetric
+    /// The reason why the training ended.
+    StopReason: StopReason
 } with
 
-    /// The pass after which the model was best on the dev data.
-    member result.Best =
-        result.History
-        |> Seq.minBy (fun report ->
-            if Double.IsNaN report.DevPer then
-                infinity
-            else
-                report.DevPer)
+    /// The epoch of the model.
+    member result.Best = nonNull (EpochSelection.Best(result.History, result.SelectBy))
 
 /// Something wrong in a declaration: where, and what to do.
 type DeclarationProblem = {

@@ -36,19 +36,31 @@ type Run =
 
         let limit = minutes |> Option.map TimeSpan.FromMinutes |> Option.toNullable
 
-        let tell (listener: IProgress<'report> option) : Action<'report> | null =
-            match listener with
-            | Some listener -> Action<'report> listener.Report
-            | None -> null
+        let notices (listener: IProgress<string>) = {
+            new IProgress<TrainingNotice> with
+                member _.Report notice =
+                    match notice.Kind with
+                    | TrainingNoticeKind.InefficientBatches -> listener.Report(notice.Message + ": batchFrames")
+                    | _ -> listener.Report notice.Message
+        }
 
         let model =
             run.Run(
                 TrainingOptions(Option.toObj folder, limit, defaultArg resume false),
-                TrainingObserver(tell progress, tell epochEnded, tell noticed),
+                TrainingObserver(
+                    Option.toObj progress,
+                    Option.toObj epochEnded,
+                    noticed |> Option.map notices |> Option.toObj
+                ),
                 cancellation
             )
 
-        { Model = model; History = run.History }
+        {
+            Model = model
+            History = run.History
+            SelectBy = schedule.SelectBy
+            StopReason = run.StopReason.Value
+        }
 
     /// Compares what a model recognises with the transcripts; words are looked up in `lexicons`, in order.
     static member evaluateWith

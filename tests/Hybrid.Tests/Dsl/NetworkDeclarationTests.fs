@@ -1,4 +1,4 @@
-module Hybrid.Tests.ArchitectureTests
+module Hybrid.Tests.NetworkDeclarationTests
 
 open Expecto
 open FsCheck

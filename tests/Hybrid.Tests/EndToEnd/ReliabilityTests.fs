@@ -46,7 +46,8 @@ let private killAfterTwoCheckpoints (path: string) (running: Process) =
 
     running.Kill true
 
-/// Whether this program was started with interrupts ignored, as shells start background jobs; its children then ignore them too.
+/// Whether this program was started with interrupts ignored, as shells start background jobs; its children then ignore
+/// them too.
 let private ignoresInterrupts () =
     let status = "/proc/self/status"
     let mask = "SigIgn:"
@@ -143,12 +144,15 @@ let private killSeries (kills: int) =
         while killed < kills do
             let moment = duration * random.NextDouble()
 
-            let beingWritten = Path.Combine(folder, "broken", "checkpoint.safetensors.tmp")
+            let run = Path.Combine(folder, "broken")
+
+            let isBeingWritten () =
+                Directory.Exists run && Directory.GetFiles(run, "checkpoint.safetensors.*.tmp").Length > 0
 
             let kill (running: Process) =
                 if not (running.WaitForExit moment) then
                     // Every other kill waits for a checkpoint that is being written.
-                    while killed % 2 = 1 && not (File.Exists beingWritten) && not running.HasExited do
+                    while killed % 2 = 1 && not (isBeingWritten ()) && not running.HasExited do
                         Thread.SpinWait 1000
 
                     running.Kill true
@@ -158,7 +162,7 @@ let private killSeries (kills: int) =
             if code <> 0 then
                 killed <- killed + 1
 
-            if File.Exists beingWritten then
+            if isBeingWritten () then
                 torn <- torn + 1
 
             if code = 0 && killed < kills then
@@ -166,6 +170,10 @@ let private killSeries (kills: int) =
 
         let code, errors = shell folder (train "broken") ignore
         Expect.equal code 0 $"seed {seed}: {errors}"
+
+        Expect.isEmpty
+            (Directory.GetFiles(Path.Combine(folder, "broken"), "checkpoint.safetensors.*.tmp"))
+            $"seed {seed}: temporary files of killed runs"
 
         Expect.equal
             (weights "broken")

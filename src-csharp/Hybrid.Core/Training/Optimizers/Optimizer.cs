@@ -45,7 +45,9 @@ public abstract class Optimizer
         [
             .. slots.SelectMany(
                 (slot, i) =>
-                    Enumerable.Range(0, (slot.Parameter.Length + Piece - 1) / Piece).Select(piece => (i, piece * Piece))
+                    Enumerable
+                        .Range(0, IntMath.CeilDiv(slot.Parameter.Length, Piece))
+                        .Select(piece => (i, piece * Piece))
             ),
         ];
     }

@@ -1,10 +1,12 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace Hybrid.Core;
 
 /// <summary>
-/// An exponential moving average (EMA) of the weights (Polyak and Juditsky 1992; in this form Tarvainen and Valpola 2017), as
-/// data. The averaged weights are what is judged on the dev set and kept as the best model; training itself goes on with its own.
+/// An exponential moving average (EMA) of the weights (Polyak and Juditsky 1992; in this form Tarvainen and Valpola
+/// 2017), as data. The averaged weights are what is judged on the dev set and kept as the best model; training itself
+/// goes on with its own.
 /// </summary>
 /// <param name="Decay">What stays of the average from one update to the next, in [0, 1).</param>
 public sealed record AveragingSpec(double Decay = 0.999)
@@ -15,8 +17,8 @@ public sealed record AveragingSpec(double Decay = 0.999)
 
 /// <summary>The moving average of a network's weights. Derivation: WeightAverage.md.</summary>
 /// <remarks>
-/// Running statistics of batch normalisation are averaged as weights are, so that they belong to the averaged weights; their
-/// count of batches is taken over as it is.
+/// Running statistics of batch normalisation are averaged as weights are, so that they belong to the averaged weights;
+/// their count of batches is taken over as it is.
 /// </remarks>
 public sealed class WeightAverage
 {
@@ -37,14 +39,12 @@ public sealed class WeightAverage
     {
         // F2: in the beginning the average must not be held back by the weights that were drawn at random.
         var decay = Math.Min(spec.Decay, updates / (9.0 + updates));
-        team.For(
-            slots.Length,
-            (slots, (float)decay, (float)(1 - decay)),
-            static (in (Slot[] Slots, float Keep, float New) s, int i) => s.Slots[i].Mix(s.Keep, s.New)
-        );
+        team.For(slots.Length, new MixJob(slots, (float)decay, (float)(1 - decay)));
     }
 
-    /// <summary>Puts the average into the network and keeps the network's own weights in its place; a second call takes it back.</summary>
+    /// <summary>
+    /// Puts the average into the network and keeps the network's own weights in its place; a second call takes it back.
+    /// </summary>
     public void Exchange()
     {
         foreach (var (parameter, average) in slots)
@@ -79,32 +79,37 @@ public sealed class WeightAverage
 
     private readonly record struct Slot(Parameter<float> Parameter, float[] Average)
     {
-        public void Mix(float keep, float fresh)
+        public unsafe void Mix(float keep, float fresh)
         {
-            Span<float> average = Average;
-            ReadOnlySpan<float> value = Parameter.Value;
             if (!Parameter.IsTrainable && Parameter.Shape.Count == 0)
             {
-                value.CopyTo(average);
+                Parameter.Value.CopyTo(Average, 0);
                 return;
             }
-            // What is equal stays as it is, where rounding might move it: a frozen layer.
-            var width = Vector512<float>.Count;
-            var i = 0;
-            for (; i <= value.Length - width; i += width)
-            {
-                var (old, now) = (Vector512.Create<float>(average[i..]), Vector512.Create(value[i..]));
-                Vector512
-                    .ConditionalSelect(
-                        Vector512.Equals(old, now),
-                        old,
-                        VectorMath.MultiplyAdd(old, Vector512.Create(keep), now * fresh)
-                    )
-                    .CopyTo(average[i..]); // F1
-            }
-            for (; i < value.Length; i++)
-                if (average[i] != value[i])
-                    average[i] = MathF.FusedMultiplyAdd(average[i], keep, value[i] * fresh);
+            fixed (
+                float* average = Average,
+                    value = Parameter.Value
+            )
+                VectorLoop.Run<float, MixKernel>(Average.Length, new(average, value, keep, fresh));
+        }
+    }
+
+    /// <summary>One parameter per index.</summary>
+    private readonly record struct MixJob(Slot[] Slots, float Keep, float New) : ITeamJob
+    {
+        public void Run(int index) => Slots[index].Mix(Keep, New);
+    }
+
+    /// <summary>F1; equal values stay unchanged, which rounding might not guarantee: those of a frozen layer.</summary>
+    private readonly unsafe struct MixKernel(float* average, float* value, float keep, float fresh) : IVectorKernel
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public void Run<TAccess>(int i, int left)
+            where TAccess : struct, IVectorAccess
+        {
+            var (old, now) = (TAccess.Load(average + i, left), TAccess.Load(value + i, left));
+            var mixed = VectorMath.MultiplyAdd(old, Vector512.Create(keep), now * fresh); // F1
+            TAccess.Store(Vector512.ConditionalSelect(Vector512.Equals(old, now), old, mixed), average + i, left);
         }
     }
 }

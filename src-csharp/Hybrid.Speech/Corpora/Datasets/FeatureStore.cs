@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Hybrid.Core;
 
 namespace Hybrid.Speech;
 
@@ -56,7 +57,7 @@ internal sealed class FeatureStore(FeatureExtractor extractor, FeatureCache? cac
             return;
         var path = stored.Utterance.SourcePath;
         if (FeatureCache.Key(stored.Utterance, extractor.Preset, FeatureCache.ContentHash(path)) != stored.Key)
-            throw new IOException($"{path} has changed since the data were loaded: load them again");
+            throw new IOException($"{Quoted.Path(path)} has changed since the data were loaded: load them again");
         Compute(stored.Utterance, stored.Key).Features.CopyTo(destination);
     }
 

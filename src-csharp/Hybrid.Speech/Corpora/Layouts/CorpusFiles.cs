@@ -1,3 +1,5 @@
+using Hybrid.Core;
+
 namespace Hybrid.Speech;
 
 /// <summary>
@@ -76,7 +78,7 @@ internal static class CorpusFiles
             if (!sounds.ContainsKey(Path.GetFileNameWithoutExtension(file)))
                 skip(
                     Path.GetFileNameWithoutExtension(file),
-                    $"{file} is not read, only {string.Join(" and ", AudioClip.Extensions)}: "
+                    $"{Quoted.Path(file)} is not read, only {string.Join(" and ", AudioClip.Extensions)}: "
                         + "convert it, for instance with ffmpeg"
                 );
         return sounds;
@@ -89,7 +91,7 @@ internal static class CorpusFiles
         {
             null or 0 => [],
             > LargestTranscript => throw new FormatException(
-                $"{transcript} is larger than the limit for transcripts, {LargestTranscript >> 20} MiB"
+                $"{Quoted.Path(transcript)} is larger than the limit for transcripts, {LargestTranscript >> 20} MiB"
             ),
             _ => TextLines.Read(transcript),
         };
@@ -109,9 +111,9 @@ internal static class CorpusFiles
     private static string? Problem(string path) =>
         Length(path) switch
         {
-            null when Directory.Exists(path) => $"{path} is a folder, not a file",
-            null => $"{path}: there is no such file",
-            0 => $"{path} is empty, or not a regular file (a pipe or a device)",
+            null when Directory.Exists(path) => $"{Quoted.Path(path)} is a folder; give a file",
+            null => $"{Quoted.Path(path)}: there is no such file",
+            0 => $"{Quoted.Path(path)} is empty, or a device or pipe; give a regular file",
             _ => null,
         };
 

@@ -1,3 +1,5 @@
+using Hybrid.Core;
+
 namespace Hybrid.Speech;
 
 /// <summary>A directory layout of corpora.</summary>
@@ -34,10 +36,10 @@ internal sealed class CorpusBuilder(string path)
         if (sources.TryGetValue(source, out var first))
         {
             if (utterance.Text != first.Text || !(utterance.Phones ?? []).SequenceEqual(first.Phones ?? []))
-                Skip(utterance.Id, $"it is the same file as {first.Id}, with another transcript");
+                Skip(utterance.Id, $"it is the same file as {Quoted.Unless(first.Id)}, with another transcript");
         }
         else if (!ids.Add(utterance.Id))
-            Skip(utterance.Id, $"the id is a duplicate, at {utterance.SourcePath}");
+            Skip(utterance.Id, $"the id is a duplicate, at {Quoted.Path(utterance.SourcePath)}");
         else
         {
             utterances.Add(utterance);
@@ -67,6 +69,6 @@ internal sealed class CorpusBuilder(string path)
         utterances.Count > 0
             ? new Corpus(utterances) { Skipped = skipped }
             : throw new FormatException(
-                $"{path}: nothing in the corpus can be used{string.Concat(skipped.Take(3).Select(one => $"; {one}"))}"
+                $"{Quoted.Path(path)}: nothing in the corpus can be used{string.Concat(skipped.Take(3).Select(one => $"; {one}"))}"
             );
 }

@@ -1,3 +1,5 @@
+using Hybrid.Core;
+
 namespace Hybrid.Speech;
 
 /// <summary>
@@ -57,7 +59,7 @@ internal sealed class FolderLayout : ICorpusLayout
             if (!sounds.ContainsKey(Path.GetFileNameWithoutExtension(file)))
                 builder.Skip(
                     Path.GetFileName(file),
-                    $"{file} has no sound file beside it, {string.Join(" or ", AudioClip.Extensions)}"
+                    $"{Quoted.Path(file)} has no sound file beside it, {string.Join(" or ", AudioClip.Extensions)}"
                 );
     }
 }

@@ -51,7 +51,7 @@ internal sealed class Hw3p2Layout : ICorpusLayout
                 );
             });
         foreach (var (id, transcript) in transcripts)
-            builder.Skip(id, $"{transcript} has no features of the same name in {Features}");
+            builder.Skip(id, $"{Quoted.Path(transcript)} has no features of the same name in {Features}");
     }
 
     private static SortedDictionary<string, string> Arrays(string part, string folder)

@@ -1,3 +1,5 @@
+using Hybrid.Core;
+
 namespace Hybrid.Speech;
 
 /// <summary>
@@ -62,11 +64,11 @@ internal sealed class LibriSpeechLayout : ICorpusLayout
             if (!sounds.ContainsKey(id))
                 builder.Skip(
                     id,
-                    $"{transcript}, line {number} has no sound file beside it, "
+                    $"{Quoted.Path(transcript)}, line {number} has no sound file beside it, "
                         + string.Join(" or ", AudioClip.Extensions)
                 );
             else if (words is [var text] && !texts.TryAdd(id, text))
-                builder.Skip(id, $"{transcript}, line {number} is a second transcript of it");
+                builder.Skip(id, $"{Quoted.Path(transcript)}, line {number} is a second transcript of it");
         }
     }
 }

@@ -58,12 +58,12 @@ internal sealed class ManifestLayout : ICorpusLayout
             // System.Text.Json reports an unpaired surrogate as an invalid operation.
             catch (Exception error) when (error is JsonException or FormatException or InvalidOperationException)
             {
-                throw new FormatException($"{manifest}, line {number}: {Quoted.Message(error)}", error);
+                throw new FormatException($"{Quoted.Path(manifest)}, line {number}: {Quoted.Message(error)}", error);
             }
         }
         return utterances.Count > 0
             ? new Corpus(utterances)
-            : throw new FormatException($"{manifest}: the corpus is empty");
+            : throw new FormatException($"{Quoted.Path(manifest)}: the corpus is empty");
     }
 
     private static Utterance Parse(string line, string folder)

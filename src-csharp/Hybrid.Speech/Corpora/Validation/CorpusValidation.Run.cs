@@ -86,8 +86,8 @@ public sealed partial record CorpusValidation
     }
 
     /// <summary>
-    /// The splits without any transcript that are not for training or validation: these are to be recognised. Utterances
-    /// without a split are for training if no split is named train.
+    /// The splits without any transcript that are not for training or validation: these are to be recognised.
+    /// Utterances without a split are for training if no split is named train.
     /// </summary>
     private static HashSet<string> ToBeRecognized(IReadOnlyCollection<(string Split, Utterance Utterance)> all) =>
         [

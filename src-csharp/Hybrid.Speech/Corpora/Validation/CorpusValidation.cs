@@ -1,3 +1,5 @@
+using Hybrid.Core;
+
 namespace Hybrid.Speech;
 
 /// <summary>The size of a split.</summary>
@@ -23,7 +25,7 @@ public sealed record UnknownWord(string Word, int Occurrences, IReadOnlyList<str
 {
     /// <summary>Word, count, first utterance and nearest word.</summary>
     public override string ToString() =>
-        $"{Word} (x{Occurrences}, first in {Utterances[0]}): "
+        $"{Quoted.Unless(Word)} (x{Occurrences}, first in {Quoted.Unless(Utterances[0])}): "
         + (Nearest is null ? "no known word is similar" : $"the nearest known word is {Nearest}");
 }
 
@@ -39,7 +41,7 @@ public sealed record InfeasibleUtterance(string Id, int Phones, int Repeats, int
 
     /// <summary>Id, needed and available frames.</summary>
     public override string ToString() =>
-        $"{Id}: needs {FramesNeeded} frames, has {FramesAvailable} ({Phones} phones + {Repeats} repeats)";
+        $"{Quoted.Unless(Id)}: needs {FramesNeeded} frames, has {FramesAvailable} ({Phones} phones + {Repeats} repeats)";
 }
 
 /// <summary>Utterances with identical samples, in files of any format.</summary>

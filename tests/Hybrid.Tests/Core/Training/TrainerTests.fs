@@ -4,6 +4,9 @@ open System
 open System.Threading
 open Expecto
 open Hybrid.Core
+open Hybrid.Tests
+open Hybrid.Tests.Refusal
+open Hybrid.Tests.TestSettings
 
 /// Utterances whose labels can be read off their features: each label lights one feature for three frames.
 type private Toy(count: int, ?spoil: int) =
@@ -78,6 +81,70 @@ let private weights (trainer: Trainer) =
     |]
     |> Array.map BitConverter.SingleToInt32Bits
 
+/// Utterances with features of another width.
+let private wide = {
+    new IDataset with
+        member _.Count = 1
+        member _.Features = 28
+        member _.Id _ = "wide"
+        member _.Frames _ = 10
+        member _.Labels _ = [| 1 |]
+        member _.CopyFeatures(_, destination) = destination.Clear()
+}
+
+/// Numbers of epochs of which a fraction such as 1 / 49 * 49 comes out below a whole number, and all small ones.
+let private quickLengths = [ 1..24 ] @ [ 49; 98; 103; 107 ]
+
+/// Trains a network of four weights for every one of these lengths and looks at the rate of every update.
+let private exactEpochs lengths =
+    let data = {
+        new IDataset with
+            member _.Count = 3
+            member _.Features = 1
+            member _.Id i = $"{i}"
+            member _.Frames _ = 1
+            member _.Labels _ = [| 1 |]
+            member _.CopyFeatures(_, destination) = destination.Clear()
+    }
+
+    let team = ThreadTeam 1
+
+    for epochs in lengths do
+        let rates (schedule: LearningRateSchedule) phases =
+            let spec = TrainingSpec(1UL, epochs, BatchSize(1, 1), SgdSpec 1e-3, schedule, Phases = phases)
+            let network = Network<float32>(NetworkSpec(1, 2, [||], [| LinearSpec 2 |]), 1UL)
+            let found = ResizeArray<float>()
+            let steps = Progress.call (fun (progress: TrainingProgress) -> found.Add(progress.LearningRate / 1e-3))
+            Trainer(network, spec, data, data, team).Run(steps = steps) |> ignore
+            List.ofSeq found
+
+        let perEpoch rate = [
+            for epoch in 0 .. epochs - 1 do
+                for _ in 1..3 -> rate epoch
+        ]
+
+        Expect.equal
+            (rates (StepRate(1.0, 0.5)) null)
+            (perEpoch (fun epoch -> Math.Pow(0.5, float epoch)))
+            $"{epochs}: steps"
+
+        let restarts = rates (CosineWarmRestarts 1.0) null |> List.chunkBySize 3 |> List.map List.head
+        Expect.all restarts ((=) 1.0) $"{epochs}: restarts"
+
+        if epochs > 1 then
+            let phases = [|
+                PhaseSpec("first", 1, TrainingLoss.Viterbi, ConstantRate())
+                PhaseSpec("rest", epochs - 1, TrainingLoss.Ctc, ScaledRate(0.25, StepRate(1.0, 0.5)))
+            |]
+
+            let expected epoch =
+                if epoch = 0 then
+                    1.0
+                else
+                    0.25 * Math.Pow(0.5, float (epoch - 1))
+
+            Expect.equal (rates (ConstantRate()) phases) (perEpoch expected) $"{epochs}: phases"
+
 [<Tests>]
 let tests =
     testList "trainer" [
@@ -140,7 +207,7 @@ let tests =
                         stop.Cancel()
 
                 Expect.throwsT<OperationCanceledException>
-                    (fun () -> first.Run(stepped = stepped, cancellation = stop.Token) |> ignore)
+                    (fun () -> first.Run(steps = Progress.call stepped, cancellation = stop.Token) |> ignore)
                     "stopped"
 
                 Checkpoint.Write(path, first, Collections.Generic.Dictionary())
@@ -171,7 +238,7 @@ let tests =
                         stop.Cancel()
 
                 Expect.throwsT<OperationCanceledException>
-                    (fun () -> first.Run(limit, stepped, cancellation = stop.Token) |> ignore)
+                    (fun () -> first.Run(limit, Progress.call stepped, cancellation = stop.Token) |> ignore)
                     "stopped"
 
                 Checkpoint.Write(path, first, Collections.Generic.Dictionary())
@@ -249,7 +316,7 @@ let tests =
                             stop.Cancel()
 
                     Expect.throwsT<OperationCanceledException>
-                        (fun () -> first.Run(stepped = stepped, cancellation = stop.Token) |> ignore)
+                        (fun () -> first.Run(steps = Progress.call stepped, cancellation = stop.Token) |> ignore)
                         "stopped"
 
                     Checkpoint.Write(path, first, Collections.Generic.Dictionary())
@@ -295,7 +362,7 @@ let tests =
                 "once a pass, each time from another generator"
 
             let error = Expect.throwsC (fun () -> train [| 0.9 |] (Toy 20) |> ignore) id
-            Expect.stringContains error.Message "the data cannot be had at several" ""
+            Expect.stringContains error.Message "the schedule has speeds, but the training data have only one" ""
         }
 
         test "a phase freezes layers: weights and running statistics stay, in momentum and decay too, all else moves" {
@@ -380,18 +447,70 @@ let tests =
                 "the average is another network"
         }
 
-        test "ends when nothing has become better for as many passes as its patience, also when continued" {
-            // A rate so small that no judgement differs from the first.
+        test "ends after as many epochs without improvement as its patience, also when continued" {
+            // A rate so small that no weight changes, and no running statistics: every validation equals the first.
+            let still = NetworkSpec(5, 5, [| LstmSpec(8, true) |], [| LinearSpec 5 |])
+
             let trainer =
                 Trainer(
-                    Network<float32>(spec, 7UL),
-                    TrainingSpec(7UL, 50, BatchSize(4, 200), AdamWSpec(1e-12), ConstantRate(), Patience = 3),
+                    Network<float32>(still, 7UL),
+                    TrainingSpec(7UL, 50, BatchSize(4, 200), SgdSpec 1e-12, ConstantRate(), Patience = 3),
                     Toy 20,
                     Toy 6
                 )
 
             Expect.equal (trainer.Run().Count) 4 "the best and three more"
+            Expect.equal trainer.StopReason (Nullable StopReason.NoImprovement) "reason"
             Expect.equal (trainer.Run().Count) 4 "no further"
+        }
+
+        test "says why it ended" {
+            let completed = trainer 2 2
+            Expect.equal completed.StopReason (Nullable()) "before"
+            completed.Run() |> ignore
+            Expect.equal completed.StopReason (Nullable StopReason.EpochsCompleted) "epochs"
+            let target = trainer 2 20
+            Expect.equal (target.Run(targetPer = 1e6)).Count 1 "one epoch"
+            Expect.equal target.StopReason (Nullable StopReason.TargetReached) "target"
+            let limited = trainer 2 1000
+            limited.Run(TimeSpan.FromSeconds 0.1) |> ignore
+            Expect.equal limited.StopReason (Nullable StopReason.TimeLimit) "time"
+            let stopped = trainer 2 2
+            use stop = new CancellationTokenSource()
+
+            Expect.throwsT<OperationCanceledException>
+                (fun () ->
+                    stopped.Run(steps = Progress.call (fun _ -> stop.Cancel()), cancellation = stop.Token) |> ignore)
+                "stopped"
+
+            Expect.equal stopped.StopReason (Nullable()) "interrupted"
+        }
+
+        test "a step of the rate, a restart and a phase at a whole epoch come with its first update" {
+            exactEpochs quickLengths
+        }
+        longTest "the same for every length up to 500 epochs" (fun () -> exactEpochs [ 1..500 ])
+
+        test "the report of an epoch says whether all dev output was blank" {
+            // Logits that are always highest for the blank, and never.
+            let run (bias: float32) =
+                let network = Network<float32>(NetworkSpec(5, 5, [||], [| LinearSpec 5 |]), 1UL)
+
+                for parameter in network.Parameters do
+                    Array.Clear parameter.Value
+
+                    if parameter.Name.EndsWith "bias" then
+                        parameter.Value[0] <- bias
+
+                    parameter.Invalidate()
+
+                Trainer(network, TrainingSpec(1UL, 1, BatchSize(4, 200), SgdSpec 1e-12, ConstantRate()), Toy 4, Toy 6)
+                    .Run()
+                |> Seq.exactlyOne
+
+            let silent = run 1f
+            Expect.equal (silent.DevPer, silent.DevAllBlank) (100.0, true) "blank"
+            Expect.isFalse (run -1f).DevAllBlank "not blank"
         }
 
         test "what does not fit the network is refused with what there is" {
@@ -418,12 +537,82 @@ let tests =
             Expect.stringContains error.Message "masks are up to 9 features wide, there are only 5" ""
         }
 
-        test "stops at a loss that is not finite and names the utterances and the first tensor" {
-            let data = Toy(8, spoil = 5)
-            let trainer = Trainer(Network<float32>(spec, 7UL), schedule 1, data, Toy 6)
-            let error = Expect.throwsC (fun () -> trainer.Run() |> ignore) id
-            Expect.stringContains error.Message "toy5" "the utterance"
-            Expect.stringContains error.Message "the features" "the tensor"
+        test "a feature that is NaN stops training and validation, with utterance and frame" {
+            let spoilt = Toy(8, spoil = 5)
+            let train data dev = Trainer(Network<float32>(spec, 7UL), schedule 1, data, dev)
+
+            for data, dev in [ spoilt, Toy 6; Toy 6, spoilt ] do
+                expectRefusal<IO.InvalidDataException, _>
+                    "utterance toy5: a feature of frame 1 (from 0) is NaN"
+                    (fun () -> (train data dev).Run())
+
+            // Of a batch that the caller has made.
+            let batch = LabelledBatch.Read(Toy 6, [| 0..3 |], ThreadTeam 1)
+            batch.Features.Row(2, 1)[3] <- infinityf
+
+            expectRefusal<IO.InvalidDataException, _>
+                $"utterance {batch.Ids[1]}: a feature of frame 2 (from 0) is Infinity"
+                (fun () -> (train (Toy 6) (Toy 6)).Step(batch, 1e-3))
+        }
+
+        test "a loss that is not finite stops training, with the utterances and the first tensor" {
+            let trainer = Trainer(Network<float32>(spec, 7UL), schedule 1, Toy 8, Toy 6)
+            let parameter = trainer.Network.Parameters |> Seq.find _.Name.StartsWith("encoder.4")
+            parameter.Value[0] <- nanf
+            parameter.Invalidate()
+            let message = messageOf<TrainingDivergedException, _>(fun () -> trainer.Run())
+            Expect.stringContains message "toy" "an utterance"
+            Expect.stringContains message $"parameter {parameter.Name}" "the tensor"
+        }
+
+        test "data without a feasible utterance are refused with the frames needed and available" {
+            // Three input frames per label, of which stacking leaves a tenth.
+            let short = NetworkSpec(5, 5, [| FrameStackingSpec 50 |], [| LinearSpec 5 |])
+            let train network data dev = Trainer(Network<float32>(network, 1UL), schedule 1, data, dev)
+            let needed = "of the training data has enough output frames for its labels; the first, toy0, needs "
+            expectRefusal<ArgumentException, _> needed (fun () -> train short (Toy 20) (Toy 6))
+
+            let long = {
+                new IDataset with
+                    member _.Count = 1
+                    member _.Features = 5
+                    member _.Id _ = "long"
+                    member _.Frames _ = 500
+                    member _.Labels _ = [| 1; 1; 2 |]
+                    member _.CopyFeatures(_, destination) = destination.Clear()
+            }
+
+            expectRefusal<ArgumentException, _> "of the dev data has enough output frames" (fun () ->
+                train short long (Toy 6))
+
+            expectRefusal<ArgumentException, _> "the training data have no utterances" (fun () ->
+                train spec (Toy 0) (Toy 6))
+
+            expectRefusal<ArgumentException, _> "the dev data have no utterances" (fun () -> train spec (Toy 6) (Toy 0))
+
+            expectRefusal<ArgumentException, _> "takes 5 features per frame, the dev data have 28" (fun () ->
+                train spec (Toy 6) wide)
+
+            train short long long |> ignore<Trainer>
+        }
+
+        test "a batch without a feasible utterance has no loss, and does not count in that of the epoch" {
+            let short = NetworkSpec(5, 5, [| FrameStackingSpec 5; LstmSpec(4, false) |], [| LinearSpec 5 |])
+            let data: IDataset = Toy 20
+            let network () = Network<float32>(short, 1UL)
+
+            let feasible i =
+                (network ()).OutputLength(data.Frames i) >= CtcFeasibility.FramesNeeded(ReadOnlySpan(data.Labels i))
+
+            // One utterance per batch.
+            let schedule = TrainingSpec(7UL, 1, BatchSize(1, 200), SgdSpec 1e-12, ConstantRate())
+            let losses = ResizeArray<float>()
+            let trainer = Trainer(network (), schedule, data, data)
+            let history = trainer.Run(steps = Progress.call (fun progress -> losses.Add progress.Step.Loss))
+            let counted = losses |> Seq.filter (Double.IsNaN >> not) |> List.ofSeq
+            Expect.equal counted.Length ([ 0..19 ] |> List.filter feasible |> List.length) "losses"
+            Expect.isTrue (counted.Length > 0 && counted.Length < 20) "the case has both kinds"
+            Expect.floatClose Accuracy.high history[0].TrainLoss (List.average counted) "loss of the epoch"
         }
 
         test "a step reports blanks, output lengths and padding as counted by hand" {

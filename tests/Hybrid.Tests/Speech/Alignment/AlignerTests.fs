@@ -158,7 +158,7 @@ let tests =
 
                 Expect.stringContains
                     (reason (input "in/silent.wav" null))
-                    "silent.wav has no transcript: give --text, or a .txt or .lab beside it"
+                    "silent.wav has no transcript: give its text, or a .txt or .lab file beside it"
                     "nothing beside it"
 
                 Expect.stringContains (reason (input "in/nowhere.wav" null)) "there is no such file" "no file"

@@ -374,7 +374,7 @@ let bounds =
                     with error ->
                         let error = error.GetBaseException()
                         Expect.isTrue (error :? IOException) $"{error}"
-                        Expect.equal error.Message $"{folder} is a folder, not a sound file" "message")
+                        Expect.equal error.Message $"{folder} is a folder; give a file" "message")
         }
 
         test "a device without end is refused at once" {

@@ -60,7 +60,7 @@ let frameTimes =
 
             test $"after [{name}] frame k is centred on {stride} k + {offset}" {
                 let network = network layers
-                Expect.equal network.Centers (struct (stride, offset)) "stride and offset"
+                Expect.equal network.FrameMapping (FrameMapping(stride, offset)) "stride and offset"
 
                 // A frame well inside is centred in the middle of the inputs that it depends on.
                 for k in [ 2; 3 ] do
@@ -82,7 +82,7 @@ let frameTimes =
                 LinearSpec 4
             ]
 
-            Expect.equal (network layers).Centers (struct (1, 0.0)) "stride and offset"
+            Expect.equal (network layers).FrameMapping FrameMapping.Identity "stride and offset"
         }
         test "lengths after strided convolution and frame stacking" {
             let network = network [ convolution 3 2 None; FrameStackingSpec 2 ]

@@ -4,7 +4,6 @@ module Hybrid.Tests.ModelFuzzTests
 open System
 open System.Collections.Generic
 open System.IO
-open System.Security.Cryptography
 open System.Text
 open System.Text.RegularExpressions
 open Expecto
@@ -109,16 +108,6 @@ let private mutateText (random: Random) (text: string) =
                     m.Value)
         )
 
-/// The check sum of a checkpoint: the state as text, then all elements.
-let private seal (metadata: Dictionary<string, string>) (tensors: StoredTensor seq) =
-    use hash = IncrementalHash.CreateHash HashAlgorithmName.SHA256
-    hash.AppendData(Encoding.UTF8.GetBytes metadata["hybrid.training.state"])
-
-    for tensor in tensors do
-        hash.AppendData tensor.Bytes.Span
-
-    metadata["hybrid.training.sha256"] <- Convert.ToHexString(hash.GetHashAndReset())
-
 /// The file of tensors with one text of its metadata damaged, or with a tensor of another name, type or shape; well-formed, and sealed like a checkpoint.
 let private forged (original: Lazy<byte[]>) (random: Random) =
     use stream = new MemoryStream(original.Value)
@@ -145,11 +134,14 @@ let private forged (original: Lazy<byte[]>) (random: Random) =
             | 1 -> StoredTensor(tensor.Name, TensorType.U8, [| int64 tensor.Bytes.Length |], tensor.Bytes)
             | _ -> StoredTensor(tensor.Name, tensor.Type, Seq.append tensor.Shape [ 1L ] |> Array.ofSeq, tensor.Bytes)
 
-    if metadata.ContainsKey "hybrid.training.state" then
-        seal metadata tensors
-
+    let forged = SafeTensors(metadata, tensors)
     use result = new MemoryStream()
-    SafeTensors(metadata, tensors).Write result
+
+    if metadata.ContainsKey "hybrid.training.state" then
+        (Checkpoint.Sealed forged).Write result
+    else
+        forged.Write result
+
     result.ToArray()
 
 let private refuses (error: exn) = error :? FormatException || error :? IOException

@@ -150,7 +150,7 @@ let tests =
             withFolder (fun folder ->
                 let path = Path.Combine(folder, "own.txt")
                 File.WriteAllText(path, "A B\nA C\n")
-                expectRefusal<FormatException, _> "own.txt, line 2" (fun () -> Fold.Find path)
+                expectRefusal<FormatException, _> "own.txt: line 2" (fun () -> Fold.Find path)
                 File.WriteAllText(path, "A B\nC B\n")
                 Expect.equal (Fold.Find path).Name "own" "name")
         }

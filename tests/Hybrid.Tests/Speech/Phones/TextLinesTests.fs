@@ -51,7 +51,7 @@ let tests =
                     ] do
                     expectRefusal<FormatException, _> $"{path}, line 2 has more than 16777216 characters" read
 
-                expectRefusal<FormatException, _> "sparse.txt, line 2 has more than" (fun () -> Fold.Find path)
+                expectRefusal<FormatException, _> "sparse.txt: line 2 has more than" (fun () -> Fold.Find path)
                 Expect.isLessThan (GC.GetAllocatedBytesForCurrentThread() - before) 500_000_000L "bytes allocated")
         }
 
@@ -62,6 +62,6 @@ let tests =
                         (fun () -> Lexicon.Read(folder, PhoneInventory.Arpabet) |> ignore)
                         (fun () -> Seq.length (TextLines.Read folder) |> ignore)
                     ] do
-                    expectRefusal<IOException, _> $"{folder} is a folder, not a file" read)
+                    expectRefusal<IOException, _> $"{folder} is a folder; give a file" read)
         }
     ]

@@ -81,9 +81,9 @@ let tests =
 
                 skipped
                 |> expectSkipped [
-                    "q: " + place folder "q.wav" + " is empty, or not a regular file"
-                    "empty.flac is empty, or not a regular file"
-                    "zero.wav is empty, or not a regular file"
+                    "q: " + place folder "q.wav" + " is empty, or a device or pipe"
+                    "empty.flac is empty, or a device or pipe"
+                    "zero.wav is empty, or a device or pipe"
                 ])
         }
 
@@ -99,7 +99,7 @@ let tests =
                 pipe (place folders "q.wav")
                 let corpus = Corpus.Read folders
                 Expect.sequenceEqual (Seq.map shown corpus.Utterances) [ "a   HAND" ] "utterances"
-                corpus.Skipped |> expectSkipped [ "b.txt is empty"; "q.wav is empty, or not a regular file" ]
+                corpus.Skipped |> expectSkipped [ "b.txt is empty"; "q.wav is empty, or a device or pipe" ]
 
                 let books = place folder "books"
                 sound books "1/2/1-2-0000.wav"
@@ -108,7 +108,7 @@ let tests =
                 pipe (place books "1/2/1-2-0001.flac")
                 let corpus = Corpus.Read books
                 Expect.sequenceEqual (Seq.map shown corpus.Utterances) [ "1-2-0000  1 HAND" ] "utterances"
-                corpus.Skipped |> expectSkipped [ "1-2-0001.flac is empty, or not a regular file" ]
+                corpus.Skipped |> expectSkipped [ "1-2-0001.flac is empty, or a device or pipe" ]
 
                 let arrays = SyntheticCorpus.Write(place folder "arrays", 9, 3, layout = SyntheticLayout.Hw3p2)
                 let first, second = arrays.Utterances[0], arrays.Utterances[1]
@@ -118,7 +118,7 @@ let tests =
                 File.Delete second.FeaturesPath
                 pipe second.FeaturesPath
                 let corpus = Corpus.Read(place folder "arrays")
-                corpus.Skipped |> expectSkipped [ $"{transcript first} is empty, or not a regular file" ]
+                corpus.Skipped |> expectSkipped [ $"{transcript first} is empty, or a device or pipe" ]
 
                 let data =
                     SpeechDataset.Load(
@@ -129,7 +129,7 @@ let tests =
                         cache = FeatureCache(place folder "cache")
                     )
 
-                data.Skipped |> expectSkipped [ $"{second.FeaturesPath} is empty, or not a regular file" ])
+                data.Skipped |> expectSkipped [ $"{second.FeaturesPath} is empty, or a device or pipe" ])
         }
 
         test "a manifest's sound must be a regular file; a pipe as manifest in a folder is not opened" {
@@ -151,8 +151,7 @@ let tests =
                             cache = cache
                         )
 
-                    data.Skipped
-                    |> expectSkipped [ "q.wav is empty, or not a regular file"; "is a folder, not a file" ]
+                    data.Skipped |> expectSkipped [ "q.wav is empty, or a device or pipe"; "is a folder; give a file" ]
 
                 File.Delete(place folder "manifest.jsonl")
                 pipe (place folder "manifest.jsonl")
