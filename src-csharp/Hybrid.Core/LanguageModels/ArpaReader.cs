@@ -170,7 +170,7 @@ internal sealed class ArpaReader(TextReader text, IReadOnlyList<string> symbols)
     private static double NaturalLog(double log10) =>
         log10 <= ZeroLog10 ? double.NegativeInfinity : log10 * Math.Log(10);
 
-    private FormatException Truncated() => new("the text ends before \\end\\: the file is truncated");
+    private static FormatException Truncated() => new("the text ends before \\end\\: the file is truncated");
 
     /// <summary>An error in the current line; if it is the last one, the text may be truncated within it.</summary>
     private FormatException Invalid(string problem) =>

@@ -54,7 +54,6 @@ public sealed record Checkpoint(
         if (File.Exists(path))
             File.Move(path, Previous(path), overwrite: true);
         file.Write(path);
-        FolderFlush.Flush(Path.GetDirectoryName(Path.GetFullPath(path))!);
     }
 
     /// <summary>Reads a file written by <see cref="Write"/>.</summary>
