@@ -6,8 +6,8 @@ namespace Hybrid.Core;
 internal static partial class FolderFlush
 {
     /// <summary>
-    /// Writes the entries of a folder to disk, so that files renamed in it survive a power failure. Best effort: some file
-    /// systems refuse; Windows journals entries by itself.
+    /// Writes the entries of a folder to disk, so that files renamed in it survive a power failure. Best effort: some
+    /// file systems refuse; Windows journals entries by itself.
     /// </summary>
     public static void Flush(string folder)
     {
