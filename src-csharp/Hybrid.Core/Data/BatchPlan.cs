@@ -2,7 +2,9 @@ namespace Hybrid.Core;
 
 /// <summary>Limits of a batch.</summary>
 /// <param name="Utterances">Maximum number of utterances.</param>
-/// <param name="Frames">Maximum number of frames, padding included; a longer utterance forms a batch of its own.</param>
+/// <param name="Frames">
+/// Maximum number of frames, padding included; a longer utterance forms a batch of its own.
+/// </param>
 public sealed record BatchSize(int Utterances, int Frames)
 {
     /// <summary>Invalid settings; each a phrase with the setting, its value and the bound.</summary>
@@ -20,8 +22,8 @@ public static class BatchPlan
 {
     /// <summary>The batches of one epoch in random order, determined by the generator.</summary>
     /// <remarks>
-    /// Utterances are sorted by length after a random change of up to 5 %: batches have little padding, and their members change from
-    /// epoch to epoch.
+    /// Utterances are sorted by length after a random change of up to 5 %: batches have little padding, and their
+    /// members change from epoch to epoch.
     /// </remarks>
     public static IReadOnlyList<int[]> Shuffled(IDataset data, BatchSize size, CounterRandom random)
     {

@@ -12,7 +12,9 @@ public sealed record LabelledBatch(Batch<float> Features, int[][] Labels, string
     /// <param name="data">The dataset.</param>
     /// <param name="utterances">Indices into it.</param>
     /// <param name="team">Threads that share the work.</param>
-    /// <exception cref="InvalidDataException">A feature is NaN or infinite; the message names utterance and frame.</exception>
+    /// <exception cref="InvalidDataException">
+    /// A feature is NaN or infinite; the message names utterance and frame.
+    /// </exception>
     public static LabelledBatch Read(IDataset data, int[] utterances, ThreadTeam team)
     {
         var lengths = Array.ConvertAll(utterances, data.Frames);
@@ -28,7 +30,9 @@ public sealed record LabelledBatch(Batch<float> Features, int[][] Labels, string
     }
 
     /// <summary>Refuses features that are not finite.</summary>
-    /// <exception cref="InvalidDataException">A feature is NaN or infinite; the message names utterance and frame.</exception>
+    /// <exception cref="InvalidDataException">
+    /// A feature is NaN or infinite; the message names utterance and frame.
+    /// </exception>
     internal void RequireFinite()
     {
         for (var b = 0; b < Features.B; b++)

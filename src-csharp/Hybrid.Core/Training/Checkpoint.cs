@@ -9,8 +9,8 @@ namespace Hybrid.Core;
 
 /// <summary>A training on disk: weights, optimiser state, average of the weights, and position.</summary>
 /// <remarks>
-/// A safetensors file. Its metadata hold a SHA-256 of the whole file - header, metadata and tensors - in which the 64 digits of the
-/// sum itself count as zeros.
+/// A safetensors file. Its metadata hold a SHA-256 of the whole file - header, metadata and tensors - in which the 64
+/// digits of the sum itself count as zeros.
 /// </remarks>
 /// <param name="Metadata">The writer's description of network and data.</param>
 /// <param name="State">Position of the training.</param>
@@ -57,7 +57,9 @@ public sealed record Checkpoint(
     }
 
     /// <summary>Reads a file written by <see cref="Write"/>.</summary>
-    /// <exception cref="FormatException">The file is torn, damaged or not a checkpoint; the message names it.</exception>
+    /// <exception cref="FormatException">
+    /// The file is torn, damaged or not a checkpoint; the message names it.
+    /// </exception>
     /// <exception cref="IOException">The file is missing or cannot be read.</exception>
     public static Checkpoint Read(string path)
     {
@@ -73,7 +75,9 @@ public sealed record Checkpoint(
         }
     }
 
-    /// <summary>Reads a checkpoint, or the previous one if it is missing or damaged; a damaged file is renamed.</summary>
+    /// <summary>
+    /// Reads a checkpoint, or the previous one if it is missing or damaged; a damaged file is renamed.
+    /// </summary>
     /// <param name="path">The file.</param>
     /// <param name="notice">The damage of the latest checkpoint; null if there is none.</param>
     /// <returns>Null if there is neither.</returns>
@@ -152,7 +156,9 @@ public sealed record Checkpoint(
         }
     }
 
-    /// <summary>Compares the sum in the header with the bytes of the file, before anything of the file is interpreted.</summary>
+    /// <summary>
+    /// Compares the sum in the header with the bytes of the file, before anything of the file is interpreted.
+    /// </summary>
     private static void CheckSum(FileStream stream)
     {
         var prefix = new byte[sizeof(ulong)];
@@ -168,7 +174,8 @@ public sealed record Checkpoint(
         start += SumKey.Length + 4;
         if (start < SumKey.Length + 4 || start + SumLength > header.Length)
             throw new FormatException(
-                "not a checkpoint, or one of Hybrid 0.1: there is no check sum of the whole file; start the training anew"
+                "not a checkpoint, or one of Hybrid 0.1: there is no check sum of the whole file; "
+                    + "start the training anew"
             );
         var digits = header.AsSpan(start, SumLength);
         var expected = Encoding.ASCII.GetString(digits);

@@ -37,8 +37,8 @@ public sealed record CosineRate(double Floor = 0) : LearningRateSchedule
 }
 
 /// <summary>
-/// Half cosines from the learning rate to a floor, each <paramref name="Factor"/> times as long as the previous one (Loshchilov
-/// and Hutter 2017).
+/// Half cosines from the learning rate to a floor, each <paramref name="Factor"/> times as long as the previous one
+/// (Loshchilov and Hutter 2017).
 /// </summary>
 /// <param name="Period">Length of the first one in epochs.</param>
 /// <param name="Factor">Growth of the length, at least 1.</param>
@@ -78,8 +78,8 @@ public sealed record CosineWarmRestarts(double Period, double Factor = 1, double
 }
 
 /// <summary>
-/// One cycle (Smith and Topin 2019) of two half cosines, as PyTorch's OneCycleLR: from a low rate up to the optimiser's, then
-/// down to nearly zero.
+/// One cycle (Smith and Topin 2019) of two half cosines, as PyTorch's OneCycleLR: from a low rate up to the
+/// optimiser's, then down to nearly zero.
 /// </summary>
 /// <param name="Rise">Fraction of the schedule until the maximum, in (0, 1].</param>
 /// <param name="StartDivisor">Optimiser's learning rate divided by the rate at the start.</param>
@@ -111,7 +111,9 @@ public sealed record OneCycle(double Rise = 0.3, double StartDivisor = 25, doubl
 /// <param name="Threshold">Share by which the figure must be below its best for an improvement, in [0, 1).</param>
 /// <param name="Cooldown">Epochs after a step that are not counted.</param>
 /// <param name="Floor">Lowest learning rate, at most the optimiser's.</param>
-/// <param name="SelectBy">The figure to compare; that of the training if null, <see cref="TrainingSpec.SelectBy"/>.</param>
+/// <param name="SelectBy">
+/// The figure to compare; that of the training if null, <see cref="TrainingSpec.SelectBy"/>.
+/// </param>
 public sealed record ReduceOnPlateau(
     double Factor = 0.1,
     int Patience = 10,

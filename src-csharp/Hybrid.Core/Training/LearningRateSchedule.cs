@@ -4,8 +4,8 @@ using System.Text.Json.Serialization;
 namespace Hybrid.Core;
 
 /// <summary>
-/// Learning rate as a function of training time. Time is counted in epochs, including fractions; a training limited by the
-/// clock stretches its epochs over the time it has.
+/// Learning rate as a function of training time. Time is counted in epochs, including fractions; a training limited by
+/// the clock stretches its epochs over the time it has.
 /// </summary>
 [JsonPolymorphic(TypeDiscriminatorPropertyName = "schedule")]
 [JsonDerivedType(typeof(ConstantRate), "constant")]
@@ -31,7 +31,9 @@ public abstract record LearningRateSchedule
     /// <param name="epoch">The time in epochs, in [0, <paramref name="epochs"/>].</param>
     /// <param name="epochs">Length of the schedule in epochs.</param>
     /// <param name="validations">Validation results since the start of the schedule, in order.</param>
-    /// <param name="metric">The figure by which <see cref="ReduceOnPlateau"/> compares them, unless it sets its own.</param>
+    /// <param name="metric">
+    /// The figure by which <see cref="ReduceOnPlateau"/> compares them, unless it sets its own.
+    /// </param>
     public double At(
         double rate,
         double epoch,
@@ -66,8 +68,8 @@ public abstract record LearningRateSchedule
 
 /// <summary>A time in a schedule, with everything that a learning rate may depend on.</summary>
 /// <remarks>
-/// Boundaries within a relative 1e-12 count as reached: settings such as 0.1 have no exact binary value, and sums of them must
-/// not delay a boundary at a whole epoch.
+/// Boundaries within a relative 1e-12 count as reached: settings such as 0.1 have no exact binary value, and sums of
+/// them must not delay a boundary at a whole epoch.
 /// </remarks>
 internal readonly ref struct ScheduleTime(
     double rate,

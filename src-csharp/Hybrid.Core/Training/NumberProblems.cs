@@ -2,7 +2,9 @@ using System.Globalization;
 
 namespace Hybrid.Core;
 
-/// <summary>Range checks of numeric settings; a problem is a phrase with the setting, its value and the bound.</summary>
+/// <summary>
+/// Range checks of numeric settings; a problem is a phrase with the setting, its value and the bound.
+/// </summary>
 internal static class NumberProblems
 {
     public static IEnumerable<string> Positive(double value, string what) =>

@@ -14,11 +14,13 @@ public enum TrainingLoss
 /// <param name="Name">Name for messages.</param>
 /// <param name="Epochs">Length; phases share the epochs of the training in proportion to it.</param>
 /// <param name="Loss">Training objective.</param>
-/// <param name="LearningRate">Schedule from the start to the end of the phase; the training's schedule continues if null.</param>
+/// <param name="LearningRate">
+/// Schedule from the start to the end of the phase; the training's schedule continues if null.
+/// </param>
 /// <param name="Augmentation">Masks of the phase; those of the training if null, none if their widths are 0.</param>
 /// <param name="Frozen">
-/// Paths of frozen layers, such as <c>encoder</c> or <c>decoder.2</c>: their weights and running statistics do not change, dropout
-/// and masks among them are inactive. None if null.
+/// Paths of frozen layers, such as <c>encoder</c> or <c>decoder.2</c>: their weights and running statistics do not
+/// change, dropout and masks among them are inactive. None if null.
 /// </param>
 public sealed record PhaseSpec(
     string Name,

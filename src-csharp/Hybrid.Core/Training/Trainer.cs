@@ -26,7 +26,8 @@ public sealed class Trainer
     /// <param name="dev">The dev set, for validation.</param>
     /// <param name="team">Threads that share the work; all processors if null.</param>
     /// <exception cref="ArgumentException">
-    /// The spec has problems, a dataset does not fit the network, or no utterance of one has enough output frames for its labels.
+    /// The spec has problems, a dataset does not fit the network, or no utterance of one has enough output frames for
+    /// its labels.
     /// </exception>
     public Trainer(Network<float> network, TrainingSpec spec, IDataset train, IDataset dev, ThreadTeam? team = null)
     {
@@ -59,7 +60,9 @@ public sealed class Trainer
     /// <summary>The average of the weights; null if the spec has none.</summary>
     public WeightAverage? Average { get; }
 
-    /// <summary>The weights that are validated and belong into a model: the average if there is one, else the network's.</summary>
+    /// <summary>
+    /// The weights that are validated and belong into a model: the average if there is one, else the network's.
+    /// </summary>
     public IEnumerable<StoredTensor> EvaluationWeights() => Average?.Weights() ?? Network.Save();
 
     /// <summary>Position of the training.</summary>
@@ -68,7 +71,9 @@ public sealed class Trainer
     /// <summary>The best epoch so far by the spec's metric; null before the first.</summary>
     public EpochReport? Best => State.Best(spec.SelectBy);
 
-    /// <summary>The reason why the latest <see cref="Run"/> ended; null before its end and after an exception.</summary>
+    /// <summary>
+    /// The reason why the latest <see cref="Run"/> ended; null before its end and after an exception.
+    /// </summary>
     public StopReason? StopReason { get; private set; }
 
     /// <summary>Continues from a checkpoint.</summary>
@@ -97,14 +102,19 @@ public sealed class Trainer
     /// <param name="limit">Time over which the schedule is stretched; null to run the epochs of the spec.</param>
     /// <param name="steps">Receives every update.</param>
     /// <param name="epochs">
-    /// Receives every epoch. Until its <c>Report</c> returns, <see cref="EvaluationWeights"/> are those of the validation.
+    /// Receives every epoch. Until its <c>Report</c> returns, <see cref="EvaluationWeights"/> are those of the
+    /// validation.
     /// </param>
-    /// <param name="targetPer">Phone error rate on the dev set, in percent, at which training ends; null for none.</param>
+    /// <param name="targetPer">
+    /// Phone error rate on the dev set, in percent, at which training ends; null for none.
+    /// </param>
     /// <param name="cancellation">Stops between updates.</param>
     /// <returns>Reports of all epochs, including those before a checkpoint.</returns>
     /// <exception cref="ArgumentOutOfRangeException">The time limit is not positive.</exception>
     /// <exception cref="TrainingDivergedException">The loss or the gradient is not finite.</exception>
-    /// <exception cref="InvalidDataException">A feature is NaN or infinite; the message names utterance and frame.</exception>
+    /// <exception cref="InvalidDataException">
+    /// A feature is NaN or infinite; the message names utterance and frame.
+    /// </exception>
     /// <exception cref="OperationCanceledException">Cancelled; the state is that after the latest update.</exception>
     public IReadOnlyList<EpochReport> Run(
         TimeSpan? limit = null,
@@ -123,7 +133,7 @@ public sealed class Trainer
             AddValidation(report, limit);
         while (true)
         {
-            // A checkpoint may lie between the last update of an epoch and its validation, which is then still due.
+            // A checkpoint may precede the validation of an epoch whose updates are complete.
             if (State.Batch == 0 && ReasonToStop(limit, targetPer) is { } reason)
             {
                 StopReason = reason;
@@ -181,7 +191,9 @@ public sealed class Trainer
     /// <param name="learningRate">Step size.</param>
     /// <param name="phase">The phase of the training; the spec's settings if null.</param>
     /// <exception cref="TrainingDivergedException">The loss or the gradient is not finite.</exception>
-    /// <exception cref="InvalidDataException">A feature is NaN or infinite; the message names utterance and frame.</exception>
+    /// <exception cref="InvalidDataException">
+    /// A feature is NaN or infinite; the message names utterance and frame.
+    /// </exception>
     public StepReport Step(LabelledBatch batch, double learningRate, PhaseSpec? phase = null)
     {
         if (!ReferenceEquals(phase, this.phase))
@@ -240,8 +252,8 @@ public sealed class Trainer
         var (_, needed, available) = infeasible[0];
         throw new ArgumentException(
             $"no utterance of the {name} data has enough output frames for its labels; the first, "
-                + $"{Quoted.Unless(data.Id(0))}, needs {needed} frames, has {available} of {data.Frames(0)} input frames: "
-                + "use less subsampling or longer utterances",
+                + $"{Quoted.Unless(data.Id(0))}, needs {needed} frames, has {available} of {data.Frames(0)} "
+                + "input frames: use less subsampling or longer utterances",
             parameter
         );
     }
@@ -289,8 +301,8 @@ public sealed class Trainer
         spec.LearningRateAt(position, CollectionsMarshal.AsSpan(validations));
 
     /// <summary>
-    /// Position in the schedule in epochs. Without a time limit it is exact at whole epochs, which a fraction of the training is not:
-    /// 1.0 / 49 * 49 is less than 1.
+    /// Position in the schedule in epochs. Without a time limit it is exact at whole epochs, which a fraction of the
+    /// training is not: 1.0 / 49 * 49 is less than 1.
     /// </summary>
     private double Position(TimeSpan? limit, int batches) =>
         limit is null

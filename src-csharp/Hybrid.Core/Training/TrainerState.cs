@@ -1,7 +1,8 @@
 namespace Hybrid.Core;
 
 /// <summary>
-/// Position of a training. Together with the weights and the optimiser's state it is all that an exact continuation needs.
+/// Position of a training. Together with the weights and the optimiser's state it is all that an exact continuation
+/// needs.
 /// </summary>
 public sealed class TrainerState
 {
@@ -40,7 +41,9 @@ public sealed class TrainerState
         && !History.Contains(null!)
         && History.Count == Epoch;
 
-    /// <summary>Whether at least <paramref name="patience"/> epochs have passed since the best; false if null.</summary>
+    /// <summary>
+    /// Whether at least <paramref name="patience"/> epochs have passed since the best; false if null.
+    /// </summary>
     internal bool IsStuck(int? patience, SelectionMetric metric) =>
         Best(metric) is { } best && Epoch - best.Epoch >= patience;
 }

@@ -3,14 +3,15 @@ using System.Globalization;
 namespace Hybrid.Core;
 
 /// <summary>
-/// The loss or the gradient is not finite. The message names the utterances of the batch and the first tensor with NaN or infinity.
+/// The loss or the gradient is not finite. The message names the utterances of the batch and the first tensor with NaN
+/// or infinity.
 /// </summary>
 public sealed class TrainingDivergedException(double loss, IReadOnlyList<string> utterances, string tensor)
     : Exception(
         string.Create(
             CultureInfo.InvariantCulture,
-            $"the loss is {loss} in a batch of {Named(utterances)}; the first numbers that are not finite are in {tensor}: "
-        ) + "try a lower learning rate or clipping, and check these utterances"
+            $"the loss is {loss} in a batch of {Named(utterances)}; the first numbers that are not finite are in "
+        ) + $"{tensor}: try a lower learning rate or clipping, and check these utterances"
     )
 {
     private const int MostNames = 4;

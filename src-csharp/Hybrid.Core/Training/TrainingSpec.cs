@@ -5,7 +5,9 @@ namespace Hybrid.Core;
 
 /// <summary>A training schedule, as data.</summary>
 /// <param name="Seed">Seed of the initial weights, the order of utterances, dropout, masks and speeds.</param>
-/// <param name="Epochs">Passes through the data; a training limited by the clock stretches them over the time it has.</param>
+/// <param name="Epochs">
+/// Passes through the data; a training limited by the clock stretches them over the time it has.
+/// </param>
 /// <param name="Batch">Limits of a batch.</param>
 /// <param name="Optimizer">Optimiser with its learning rate.</param>
 /// <param name="LearningRate">Learning-rate schedule.</param>
@@ -15,10 +17,12 @@ namespace Hybrid.Core;
 /// <param name="Averaging">Average of the weights for validation and the model; the weights themselves if null.</param>
 /// <param name="Patience">Epochs without improvement after which the training ends; never if null.</param>
 /// <param name="Decoding">Decoder of the validation; greedy if null.</param>
-/// <param name="CheckpointMinutes">Maximum time between two checkpoints in minutes; one minute if null. Without effect on the model.</param>
+/// <param name="CheckpointMinutes">
+/// Maximum time between two checkpoints in minutes; one minute if null. Without effect on the model.
+/// </param>
 /// <param name="Speeds">
-/// Speed perturbation factors (Ko et al. 2015): the audio is resampled, which changes tempo, pitch and formants; one factor is
-/// drawn for each utterance and epoch. No perturbation if null.
+/// Speed perturbation factors (Ko et al. 2015): the audio is resampled, which changes tempo, pitch and formants; one
+/// factor is drawn for each utterance and epoch. No perturbation if null.
 /// </param>
 /// <param name="SelectBy">Figure that decides which epoch is the best.</param>
 [method: JsonConstructor]
@@ -117,10 +121,10 @@ public sealed record TrainingSpec(
         void AddConflicts()
         {
             Add("learningRate", LearningRate.Conflicts(Optimizer.LearningRate, Epochs));
-            var start = 0.0;
+            var (start, sum) = (0.0, (Phases ?? []).Sum(phase => (double)phase.Epochs));
             foreach (var (i, phase) in (Phases ?? []).Index())
             {
-                var end = start + (double)phase.Epochs * Epochs / Phases!.Sum(other => (double)other.Epochs);
+                var end = start + (double)phase.Epochs * Epochs / sum;
                 var conflicts = phase.LearningRate?.Conflicts(Optimizer.LearningRate, end - start) ?? [];
                 Add($"phases.{i}", conflicts.Select(phase.Named));
                 start = end;

@@ -4,8 +4,7 @@ namespace Hybrid.Core;
 public enum SelectionMetric
 {
     /// <summary>
-    /// Phone error rate; the lower loss among equal rates. While every output is blank, the error rate says nothing and the
-    /// loss decides.
+    /// Phone error rate; the lower loss among equal rates. While every output is blank, the loss decides.
     /// </summary>
     DevPer,
 
@@ -38,7 +37,7 @@ public readonly record struct ValidationPoint(
         var (loss, bestLoss) = (OrInfinity(Loss), OrInfinity(best.Loss));
         if (metric == SelectionMetric.DevLoss)
             return loss == bestLoss ? IsLower(per, bestPer) : IsLower(loss, bestLoss);
-        // On the all-blank plateau every error rate is 100 %, while the outputs of untrained weights may score below it.
+        // All-blank output has an error rate of 100 %, and that of untrained weights may score below it.
         var decidesLoss =
             per == bestPer || (AllBlank && bestPer >= ChanceErrorRate) || (best.AllBlank && per >= best.ErrorRate);
         return decidesLoss ? IsLower(loss, bestLoss) : IsLower(per, bestPer);

@@ -4,8 +4,8 @@ using Hybrid.Core;
 namespace Hybrid.Speech;
 
 /// <summary>
-/// Detects inefficient batches in the first epoch: padding costs as much time as speech, and the largest batch determines the
-/// memory of all.
+/// Detects inefficient batches in the first epoch: padding costs as much time as speech, and the largest batch
+/// determines the memory of all.
 /// </summary>
 internal sealed class PaddingMonitor
 {
@@ -26,20 +26,17 @@ internal sealed class PaddingMonitor
     /// <summary>Advice about the batches so far; empty if less than a third of time and memory is wasted.</summary>
     public IEnumerable<string> Advise()
     {
-        var (padding, memory) = (1 - frames / padded, 1 - padded / batches / largest);
+        var (padding, idle) = (1 - frames / padded, 1 - padded / batches / largest);
         if (padding > Limit)
-            yield return string.Create(
-                CultureInfo.InvariantCulture,
-                $"{100 * padding:F0} % of the frames of an epoch are padding: utterances of very different lengths share "
-            ) + "batches; smaller batches, limited in frames, waste less";
-        if (memory > Limit)
-            yield return string.Create(
-                CultureInfo.InvariantCulture,
-                $"the largest batch has {largest:F0} frames, the mean one {padded / batches:F0}, so that "
-            )
-                + string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"{100 * memory:F0} % of the memory is idle for most of the time; a limit in frames makes batches of equal size"
-                );
+            yield return $"{Percent(padding)} of the frames of an epoch are padding: utterances of very different "
+                + "lengths share batches; smaller batches, limited in frames, waste less";
+        if (idle > Limit)
+            yield return $"the largest batch has {Whole(largest)} frames, the mean one {Whole(padded / batches)}, "
+                + $"so that {Percent(idle)} of the memory is idle for most of the time; a limit in frames makes batches of "
+                + "equal size";
+
+        static string Percent(double share) => $"{Whole(100 * share)} %";
+
+        static string Whole(double value) => value.ToString("F0", CultureInfo.InvariantCulture);
     }
 }

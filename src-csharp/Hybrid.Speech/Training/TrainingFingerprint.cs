@@ -26,7 +26,9 @@ internal static class TrainingFingerprint
                 : "none",
         };
 
-    /// <summary>Differences between a checkpoint and the training to be continued; each a phrase with both values.</summary>
+    /// <summary>
+    /// Differences between a checkpoint and the training to be continued; each a phrase with both values.
+    /// </summary>
     public static IReadOnlyList<string> DiffersFrom(
         IReadOnlyDictionary<string, string> checkpoint,
         IReadOnlyDictionary<string, string> now

@@ -6,7 +6,8 @@ using Hybrid.Core;
 namespace Hybrid.Speech;
 
 /// <summary>
-/// Files of a training: the best model, the last two checkpoints, and the metrics of every update and epoch, a JSON object per line.
+/// Files of a training: the best model, the last two checkpoints, and the metrics of every update and epoch, a JSON
+/// object per line.
 /// </summary>
 /// <param name="path">The folder; it is created when needed.</param>
 public sealed class TrainingFolder(string path)
@@ -31,7 +32,9 @@ public sealed class TrainingFolder(string path)
     /// <exception cref="IOException">The folder is in use, or not writable.</exception>
     internal TrainingLock Acquire() => TrainingLock.Acquire(path);
 
-    /// <summary>Moves the files of an earlier training to a new subfolder and returns its path; null if there are none.</summary>
+    /// <summary>
+    /// Moves the files of an earlier training to a new subfolder and returns its path; null if there are none.
+    /// </summary>
     public string? MoveEarlierAside()
     {
         var files = new[] { Model, Checkpoint, Core.Checkpoint.Previous(Checkpoint), Metrics }

@@ -1,4 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Text;
 using Hybrid.Core;
@@ -6,12 +5,12 @@ using Hybrid.Core;
 namespace Hybrid.Speech;
 
 /// <summary>
-/// Exclusive use of a training folder. The operating system releases the lock when its process ends, however it ends: a stale lock
-/// does not exist.
+/// Exclusive use of a training folder. The operating system releases the lock when its process ends, even by kill -9:
+/// there are no stale locks.
 /// </summary>
 /// <remarks>
-/// The lock is an open file; a locked file cannot be read, so a second file tells who holds it. The locked file is never deleted:
-/// a process that had already opened it would otherwise lock a file that is no longer in the folder.
+/// The lock is an open file; a locked file cannot be read, so a second file tells who holds it. The locked file is
+/// never deleted: a process that had already opened it would otherwise lock a file that is no longer in the folder.
 /// </remarks>
 internal sealed class TrainingLock : IDisposable
 {
@@ -32,7 +31,6 @@ internal sealed class TrainingLock : IDisposable
     /// <exception cref="IOException">
     /// The folder is in use, the message names process, host and time; or it is not writable.
     /// </exception>
-    [SuppressMessage("Reliability", "CA2000", Justification = "the lock disposes of the file")]
     public static TrainingLock Acquire(string folder)
     {
         Directory.CreateDirectory(folder);
@@ -51,10 +49,8 @@ internal sealed class TrainingLock : IDisposable
         }
         try
         {
-            var text = string.Create(
-                CultureInfo.InvariantCulture,
-                $"process {Environment.ProcessId} on {Environment.MachineName} since {DateTimeOffset.Now:yyyy-MM-dd HH:mm:ss zzz}"
-            );
+            var since = DateTimeOffset.Now.ToString("yyyy-MM-dd HH:mm:ss zzz", CultureInfo.InvariantCulture);
+            var text = $"process {Environment.ProcessId} on {Environment.MachineName} since {since}";
             AtomicFile.Write(owner, stream => stream.Write(Encoding.UTF8.GetBytes(text)));
             return new TrainingLock(file, owner);
         }
@@ -65,7 +61,7 @@ internal sealed class TrainingLock : IDisposable
         }
     }
 
-    /// <summary>Refuses a folder that is in use; others are left as they are.</summary>
+    /// <summary>Refuses a folder that is in use; creates nothing.</summary>
     /// <exception cref="IOException">The folder is in use; the message names process, host and time.</exception>
     public static void RequireFree(string folder)
     {
@@ -86,7 +82,7 @@ internal sealed class TrainingLock : IDisposable
         {
             return Quoted.Unless(File.ReadAllText(owner));
         }
-        catch (IOException)
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
             return "another training";
         }

@@ -41,7 +41,7 @@ public enum TrainingNoticeKind
     /// <summary>Files of an earlier training were moved.</summary>
     EarlierFilesMoved,
 
-    /// <summary>The network still puts out almost nothing but blanks.</summary>
+    /// <summary>Almost all output is still blank.</summary>
     BlankPlateau,
 
     /// <summary>Batches waste time or memory.</summary>

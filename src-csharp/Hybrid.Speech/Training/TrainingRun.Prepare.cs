@@ -8,12 +8,16 @@ public sealed partial class TrainingRun
     /// <summary>Prepares a training on a corpus: chooses the splits, reads the audio and looks up the words.</summary>
     /// <param name="recipe">Features, network and schedule.</param>
     /// <param name="corpus">Recordings with transcripts.</param>
-    /// <param name="dev">A corpus whose utterances all are dev data; if null, <paramref name="corpus"/> provides them.</param>
+    /// <param name="dev">
+    /// A corpus whose utterances all are dev data; if null, <paramref name="corpus"/> provides them.
+    /// </param>
     /// <param name="lexicons">Pronunciations, tried in order; the built-in ones if null or empty.</param>
     /// <param name="team">Threads that share the work; all processors if null.</param>
     /// <param name="cancellation">Stops between recordings.</param>
     /// <param name="cache">Cache of features on disk; null to keep all in memory.</param>
-    /// <exception cref="ArgumentException">The recipe has problems, or no utterance is usable; the message says why.</exception>
+    /// <exception cref="ArgumentException">
+    /// The recipe has problems, or no utterance is usable; the message says why.
+    /// </exception>
     /// <exception cref="FormatException">The corpus has no training or no dev data.</exception>
     public static TrainingRun Prepare(
         Recipe recipe,
@@ -28,8 +32,8 @@ public sealed partial class TrainingRun
         recipe = recipe.For(corpus);
         if (recipe.Training.Speeds is not null && recipe.Features.Kind == FeatureKind.Precomputed)
             throw new ArgumentException(
-                "the schedule has speeds, but this corpus has precomputed features instead of audio: leave speeds out of "
-                    + "the schedule"
+                "the schedule has speeds, but this corpus has precomputed features instead of audio: leave speeds out "
+                    + "of the schedule"
             );
         var inventory = PhoneInventory.Arpabet;
         var (train, held) = dev is null ? corpus.TrainAndDev(recipe.Training.Seed) : (corpus.Train(), dev.Utterances);
@@ -45,8 +49,9 @@ public sealed partial class TrainingRun
     }
 
     /// <summary>
-    /// Overfit sanity check: trains and validates on the same few feasible utterances, without masks, dropout, phases, averaging and
-    /// speeds, at a constant learning rate after a warm-up. A network that cannot overfit them cannot learn more.
+    /// Overfit sanity check: trains and validates on the same few feasible utterances, without masks, dropout, phases,
+    /// averaging and speeds, at a constant learning rate after a warm-up. A network that cannot overfit them cannot
+    /// learn more.
     /// </summary>
     /// <param name="utterances">Number of utterances, the first feasible ones of the training data.</param>
     /// <param name="epochs">Maximum number of epochs.</param>

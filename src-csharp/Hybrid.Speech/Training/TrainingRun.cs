@@ -17,7 +17,9 @@ public sealed partial class TrainingRun
     /// <param name="train">The training data.</param>
     /// <param name="dev">The dev data, which select the best model.</param>
     /// <param name="team">Threads that share the work; all processors if null.</param>
-    /// <exception cref="ArgumentException">The recipe has problems, or no utterance is usable; the message says why.</exception>
+    /// <exception cref="ArgumentException">
+    /// The recipe has problems, or no utterance is usable; the message says why.
+    /// </exception>
     /// <exception cref="InvalidSpecException">The network has problems.</exception>
     public TrainingRun(
         Recipe recipe,
@@ -60,7 +62,9 @@ public sealed partial class TrainingRun
     /// <summary>Completed updates.</summary>
     public long Steps => trainer.State.Steps;
 
-    /// <summary>The reason why the latest <see cref="Run"/> ended; null before its end and after an exception.</summary>
+    /// <summary>
+    /// The reason why the latest <see cref="Run"/> ended; null before its end and after an exception.
+    /// </summary>
     public StopReason? StopReason => trainer.StopReason;
 
     /// <summary>Utterances with fewer output frames than their phones need; training skips them.</summary>
@@ -77,11 +81,16 @@ public sealed partial class TrainingRun
     /// <param name="observer">Receivers of the progress.</param>
     /// <param name="cancellation">Stops between updates, after writing a checkpoint.</param>
     /// <exception cref="ArgumentOutOfRangeException">The time limit is not positive.</exception>
-    /// <exception cref="TrainingDivergedException">The loss or the gradient is not finite; files written so far stay usable.</exception>
-    /// <exception cref="InvalidDataException">A feature is NaN or infinite; the message names utterance and frame.</exception>
+    /// <exception cref="TrainingDivergedException">
+    /// The loss or the gradient is not finite; files written so far stay usable.
+    /// </exception>
+    /// <exception cref="InvalidDataException">
+    /// A feature is NaN or infinite; the message names utterance and frame.
+    /// </exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
     /// <exception cref="FormatException">
-    /// The checkpoint to continue from is not usable, or belongs to another training; the message lists the differences.
+    /// The checkpoint to continue from is not usable, or belongs to another training; the message lists the
+    /// differences.
     /// </exception>
     /// <exception cref="IOException">
     /// The folder is in use by another training, or a file cannot be written; files written so far stay usable.
@@ -162,8 +171,8 @@ public sealed partial class TrainingRun
                 ? $"continues after {state.Steps} updates, in epoch {state.Epoch + 1}"
                 : string.Create(
                     CultureInfo.InvariantCulture,
-                    $"continues after {state.Steps} updates; the schedule goes on at {state.ElapsedSeconds / 60:F1} minutes "
-                ) + "already spent"
+                    $"continues after {state.Steps} updates; the schedule goes on at {state.ElapsedSeconds / 60:F1} "
+                ) + "minutes already spent"
         );
         // The checkpoint of an epoch's end is written before its model.
         if (state.Batch == 0)

@@ -17,8 +17,9 @@ let private describeData name (data: SpeechDataset) (infeasible: SkippedUtteranc
 let private line (p: TrainingProgress) =
     let step = p.Step
 
-    $"epoch {p.Epoch} step {p.Steps}: loss {step.Loss:F3}, gradient {step.GradientNorm:F2}, blank {100.0 * step.BlankRatio:F0} %%, "
-    + $"length {step.MeanOutputLength:F0}, padding {100.0 * step.PaddingShare:F0} %%, {step.Infeasible} infeasible, "
+    $"epoch {p.Epoch} step {p.Steps}: loss {step.Loss:F3}, gradient {step.GradientNorm:F2}, "
+    + $"blank {100.0 * step.BlankRatio:F0} %%, length {step.MeanOutputLength:F0}, "
+    + $"padding {100.0 * step.PaddingShare:F0} %%, {step.Infeasible} infeasible, "
     + $"{p.FramesPerSecond / 1000.0:F0}k frames/s, {p.Remaining:``hh\:mm\:ss``} left"
 
 /// A notice, with the commands and settings that help.
@@ -27,8 +28,8 @@ let private notice (notice: TrainingNotice) =
 
     match notice.Kind with
     | TrainingNoticeKind.BlankPlateau ->
-        say
-            "`hybrid check-data` finds transcripts of other audio; `hybrid train --overfit 8` trains on eight utterances only"
+        say "`hybrid check-data` finds transcripts of other audio"
+        say "`hybrid train --overfit 8` trains on eight utterances only"
     | TrainingNoticeKind.InefficientBatches ->
         say "the limit in frames is training.batch.frames of a recipe file, batchFrames of a schedule"
     | _ -> ()
@@ -54,8 +55,10 @@ let private follow (run: TrainingRun) (options: TrainingOptions) =
     say "epoch    steps  train loss  dev loss  dev PER %  distance   minutes"
 
     let epoch (report: EpochReport) =
-        say
-            $"{report.Epoch, 5} {report.Steps, 8} {report.TrainLoss, 11:F3} {report.DevLoss, 9:F3} {report.DevPer, 10:F2} {report.DevDistance, 9:F2} {report.ElapsedSeconds / 60.0, 9:F2}"
+        say (
+            $"{report.Epoch, 5} {report.Steps, 8} {report.TrainLoss, 11:F3} {report.DevLoss, 9:F3} "
+            + $"{report.DevPer, 10:F2} {report.DevDistance, 9:F2} {report.ElapsedSeconds / 60.0, 9:F2}"
+        )
 
     try
         let model =
@@ -85,23 +88,29 @@ let private overfit (run: TrainingRun) utterances epochs (limit: Nullable<TimeSp
     let last = few.History[few.History.Count - 1]
 
     if last.DevPer = 0.0 then
-        say
-            $"PER 0 on {few.Train.Count} utterances after {last.Epoch} epochs, {last.ElapsedSeconds:F0} s: the network can overfit them"
+        say (
+            $"PER 0 on {few.Train.Count} utterances after {last.Epoch} epochs, {last.ElapsedSeconds:F0} s: "
+            + "the network can overfit them"
+        )
 
         Outcome.Done
     else
-        say
-            $"PER is still {last.DevPer:F2} %% on {few.Train.Count} utterances after {last.Epoch} epochs, loss {last.TrainLoss:F3} per phone"
+        say (
+            $"PER is still {last.DevPer:F2} %% on {few.Train.Count} utterances after {last.Epoch} epochs, "
+            + $"loss {last.TrainLoss:F3} per phone"
+        )
 
         reportSkipped "too short for their phones after the network's subsampling" (run.Infeasible run.Train)
 
         say (
             if last.DevPer >= 99.0 then
-                "everything is blank: more epochs, a higher learning rate, or transcripts that do not belong to their audio"
+                "everything is blank: more epochs, a higher learning rate, or transcripts that do not belong to their "
+                + "audio"
             elif last.TrainLoss < 0.1 then
                 "the loss is low but the best path is not the transcript yet: more epochs"
             else
-                "the loss still falls or is high: more epochs, more units, a lower or higher learning rate, less subsampling"
+                "the loss still falls or is high: more epochs, more units, a lower or higher learning rate, less "
+                + "subsampling"
         )
 
         Outcome.Failed

@@ -7,9 +7,9 @@ open System.Runtime.InteropServices
 open Hybrid.Core
 
 /// `training { ... }`: settings in any order, each at most once except `phase`.
-/// Each keyword has two overloads: the one that sets a value, and one for values of any other type, with the compiler's error
-/// message. The parameters of the second are generic: otherwise the compiler would require annotations where a function makes a
-/// schedule, as in `let quick count = training { epochs count }`.
+/// Each keyword has two overloads: the one that sets a value, and one for values of any other type, with the compiler's
+/// error message. The parameters of the second are generic: otherwise the compiler would require annotations where a
+/// function makes a schedule, as in `let quick count = training { epochs count }`.
 type TrainingBuilder() =
     inherit ScheduleBuilderErrors()
 
@@ -42,7 +42,7 @@ type TrainingBuilder() =
 
     [<CustomOperation "seed";
       CompilerMessage("seed takes one whole number: seed 11785",
-                      ScheduleErrorMessages.Number,
+                      ScheduleMessages.Number,
                       IsError = true,
                       IsHidden = true)>]
     member _.Seed(settings: Setting list, ?_value: 'value, ?_more: obj, ?_line: int) = settings
@@ -54,7 +54,7 @@ type TrainingBuilder() =
 
     [<CustomOperation "epochs";
       CompilerMessage("epochs takes one whole number, without a unit: epochs 20",
-                      ScheduleErrorMessages.Number,
+                      ScheduleMessages.Number,
                       IsError = true,
                       IsHidden = true)>]
     member _.Epochs(settings: Setting list, ?_value: 'value, ?_more: obj, ?_line: int) = settings
@@ -66,7 +66,7 @@ type TrainingBuilder() =
 
     [<CustomOperation "batchSize";
       CompilerMessage("batchSize takes one whole number, the utterances of a batch: batchSize 32",
-                      ScheduleErrorMessages.Number,
+                      ScheduleMessages.Number,
                       IsError = true,
                       IsHidden = true)>]
     member _.BatchSize(settings: Setting list, ?_value: 'value, ?_more: obj, ?_line: int) = settings
@@ -78,7 +78,7 @@ type TrainingBuilder() =
 
     [<CustomOperation "batchFrames";
       CompilerMessage("batchFrames takes one whole number, the frames of a batch: batchFrames 16000",
-                      ScheduleErrorMessages.Number,
+                      ScheduleMessages.Number,
                       IsError = true,
                       IsHidden = true)>]
     member _.BatchFrames(settings: Setting list, ?_value: 'value, ?_more: obj, ?_line: int) = settings
@@ -89,8 +89,9 @@ type TrainingBuilder() =
         settings |> add "optimizer" line (fun s -> { s with Optimizer = optimizer })
 
     [<CustomOperation "optimizer";
-      CompilerMessage("optimizer takes sgd, adam or adamW, with their settings in parentheses: optimizer (adamW (learningRate = 1e-3))",
-                      ScheduleErrorMessages.Number,
+      CompilerMessage("optimizer takes sgd, adam or adamW, with their settings in parentheses: "
+                      + "optimizer (adamW (learningRate = 1e-3))",
+                      ScheduleMessages.Number,
                       IsError = true,
                       IsHidden = true)>]
     member _.Optimizer(settings: Setting list, ?_value: 'value, ?_more: obj, ?_line: int) = settings
@@ -103,8 +104,9 @@ type TrainingBuilder() =
         settings |> add "learningRate" line (fun s -> { s with LearningRate = schedule })
 
     [<CustomOperation "learningRate";
-      CompilerMessage("learningRate takes a schedule: learningRate (cosine ()); the rate itself is a setting of the optimizer: optimizer (adamW (learningRate = 1e-3))",
-                      ScheduleErrorMessages.Number,
+      CompilerMessage("learningRate takes a schedule: learningRate (cosine ()); the rate itself is a setting of the "
+                      + "optimizer: optimizer (adamW (learningRate = 1e-3))",
+                      ScheduleMessages.Number,
                       IsError = true,
                       IsHidden = true)>]
     member _.LearningRate(settings: Setting list, ?_value: 'value, ?_more: obj, ?_line: int) = settings
@@ -124,7 +126,7 @@ type TrainingBuilder() =
 
     [<CustomOperation "averageWeights";
       CompilerMessage("averageWeights takes an average: averageWeights (ema 0.999)",
-                      ScheduleErrorMessages.Number,
+                      ScheduleMessages.Number,
                       IsError = true,
                       IsHidden = true)>]
     member _.AverageWeights(settings: Setting list, ?_value: 'value, ?_more: obj, ?_line: int) = settings
@@ -135,8 +137,9 @@ type TrainingBuilder() =
         settings |> add "augment" line (fun s -> { s with Augmentation = Some masks })
 
     [<CustomOperation "augment";
-      CompilerMessage("augment takes masks: augment (mask (time = 20, frequency = 4)); dropout is a layer and goes into encoder or decoder",
-                      ScheduleErrorMessages.Number,
+      CompilerMessage("augment takes masks: augment (mask (time = 20, frequency = 4)); dropout is a layer and goes "
+                      + "into encoder or decoder",
+                      ScheduleMessages.Number,
                       IsError = true,
                       IsHidden = true)>]
     member _.Augment(settings: Setting list, ?_value: 'value, ?_more: obj, ?_line: int) = settings
@@ -148,7 +151,7 @@ type TrainingBuilder() =
 
     [<CustomOperation "speeds";
       CompilerMessage("speeds takes a list of factors: speeds [ 0.9; 1.0; 1.1 ]",
-                      ScheduleErrorMessages.Number,
+                      ScheduleMessages.Number,
                       IsError = true,
                       IsHidden = true)>]
     member _.Speeds(settings: Setting list, ?_value: 'value, ?_more: obj, ?_line: int) = settings
@@ -160,7 +163,7 @@ type TrainingBuilder() =
 
     [<CustomOperation "selectBy";
       CompilerMessage("selectBy takes devPer or devLoss: selectBy devLoss",
-                      ScheduleErrorMessages.Number,
+                      ScheduleMessages.Number,
                       IsError = true,
                       IsHidden = true)>]
     member _.SelectBy(settings: Setting list, ?_value: 'value, ?_more: obj, ?_line: int) = settings
@@ -172,7 +175,7 @@ type TrainingBuilder() =
 
     [<CustomOperation "stopEarly";
       CompilerMessage("stopEarly takes one whole number of epochs, with the unit: stopEarly 5<epochs>",
-                      ScheduleErrorMessages.Number,
+                      ScheduleMessages.Number,
                       IsError = true,
                       IsHidden = true)>]
     member _.StopEarly(settings: Setting list, ?_value: 'value, ?_more: obj, ?_line: int) = settings
@@ -184,7 +187,7 @@ type TrainingBuilder() =
 
     [<CustomOperation "decodeWith";
       CompilerMessage("decodeWith takes greedy or a beam: decodeWith (prefixBeam 8)",
-                      ScheduleErrorMessages.Number,
+                      ScheduleMessages.Number,
                       IsError = true,
                       IsHidden = true)>]
     member _.DecodeWith(settings: Setting list, ?_value: 'value, ?_more: obj, ?_line: int) = settings
@@ -198,13 +201,13 @@ type TrainingBuilder() =
 
     [<CustomOperation "checkpointEvery";
       CompilerMessage("checkpointEvery takes minutes, with a decimal point and the unit: checkpointEvery 5.0<minutes>",
-                      ScheduleErrorMessages.Number,
+                      ScheduleMessages.Number,
                       IsError = true,
                       IsHidden = true)>]
     member _.CheckpointEvery(settings: Setting list, ?_value: 'value, ?_more: obj, ?_line: int) = settings
 
-    /// A phase of the training: name, length, objective (`ctc` or `viterbi`) and other differences. Phases run in order and make up
-    /// the whole training.
+    /// A phase of the training: name, length, objective (`ctc` or `viterbi`) and other differences. Phases run in order
+    /// and make up the whole training.
     [<CustomOperation "phase">]
     member _.Phase
         (
@@ -225,8 +228,9 @@ type TrainingBuilder() =
         settings |> add "phase" line (fun s -> { s with Phases = s.Phases @ [ spec ] })
 
     [<CustomOperation "phase";
-      CompilerMessage("phase takes a name, a length in epochs with the unit, and a loss: phase \"all alignments\" 28<epochs> ctc",
-                      ScheduleErrorMessages.Number,
+      CompilerMessage("phase takes a name, a length in epochs with the unit, and a loss: "
+                      + "phase \"all alignments\" 28<epochs> ctc",
+                      ScheduleMessages.Number,
                       IsError = true,
                       IsHidden = true)>]
     member _.Phase(settings: Setting list, ?_name: 'name, ?_length: 'length, ?_loss: 'loss, ?_more: obj, ?_line: int) =
@@ -251,7 +255,8 @@ type TrainingBuilder() =
                 yield {
                     Line = epochs.Line
                     Message =
-                        "epochs and phases are both given: the lengths of the phases add up to the training, leave epochs out"
+                        "epochs and phases are both given: the lengths of the phases add up to the training, "
+                        + "leave epochs out"
                 }
             | _ -> ()
 

@@ -43,7 +43,8 @@ type Schedules =
     /// A phase without the masks of the schedule.
     static member withoutAugmentation(phase: Phase) = { phase with Augmentation = SpecAugmentSpec(0, 0) }
 
-    /// A phase with frozen layers, given by their paths: `ctc |> withFrozen [ "encoder" ]`. They run in evaluation mode.
+    /// A phase with frozen layers, given by their paths: `ctc |> withFrozen [ "encoder" ]`. They run in evaluation
+    /// mode.
     static member withFrozen (paths: string list) (phase: Phase) = { phase with Frozen = paths }
 
     /// Stochastic gradient descent, optionally with momentum, plain or Nesterov's.
@@ -125,8 +126,8 @@ type Schedules =
         ) : LearningRateSchedule =
         CosineWarmRestarts(period, ?Factor = factor, ?Floor = floor)
 
-    /// One cycle: up to the optimiser's learning rate in a fraction `rise` of the schedule, then down. It starts at the rate
-    /// divided by `startDivisor` and ends at that divided by `endDivisor`.
+    /// One cycle: up to the optimiser's learning rate in a fraction `rise` of the schedule, then down. It starts at the
+    /// rate divided by `startDivisor` and ends at that divided by `endDivisor`.
     static member oneCycle
         (
             ?_byName: ``setting with its name such as kernel = 7; inputs are never given``,
@@ -136,9 +137,9 @@ type Schedules =
         ) : LearningRateSchedule =
         OneCycle(?Rise = rise, ?StartDivisor = startDivisor, ?EndDivisor = endDivisor)
 
-    /// Step decay by `factor` after more than `patience` epochs without improvement on the dev data. An improvement is a figure
-    /// below the best by a share of at least `threshold`; the figure is that of `selectBy`, here or in the schedule. The
-    /// `cooldown` epochs after a step do not count; `floor` is the lowest rate.
+    /// Step decay by `factor` after more than `patience` epochs without improvement on the dev data. An improvement is
+    /// a figure below the best by a share of at least `threshold`; the figure is that of `selectBy`, here or in the
+    /// schedule. The `cooldown` epochs after a step do not count; `floor` is the lowest rate.
     static member reduceOnPlateau
         (
             ?_byName: ``setting with its name such as kernel = 7; inputs are never given``,
@@ -174,7 +175,8 @@ type Schedules =
     /// Prefix beam search with a beam width.
     static member prefixBeam(width: int) : DecodingSpec = PrefixBeamDecoding width
 
-    /// Selection by phone error rate on the dev data; the lower dev loss among equal rates and while all output is blank.
+    /// Selection by phone error rate on the dev data; the lower dev loss among equal rates and while all output is
+    /// blank.
     static member devPer = SelectionMetric.DevPer
 
     /// Selection by loss on the dev data.

@@ -1,4 +1,4 @@
-/// The words of a training schedule, and what they come to.
+/// The words of a training schedule, and the specs that they make.
 module Hybrid.Tests.ScheduleTests
 
 open System
@@ -9,7 +9,7 @@ open Hybrid.Dsl
 [<Tests>]
 let tests =
     testList "schedule" [
-        test "a schedule takes its settings in any order and refuses a second one" {
+        test "a schedule takes its settings in any order and refuses duplicates" {
             let one =
                 training {
                     epochs 3
@@ -53,7 +53,7 @@ let tests =
             Expect.equal (schedule.Seed, schedule.Epochs) (3UL, 2) "seed and epochs"
         }
 
-        test "phases change the loss and make up the whole training" {
+        test "phases have their own loss, and their lengths add up to the training" {
             let schedule =
                 training {
                     phase "hard alignments" 2<epochs> viterbi
@@ -90,7 +90,7 @@ let tests =
             Expect.stringContains message "phase: phase \"none\": number of epochs is 0, must be at least 1" message
         }
 
-        test "words give settings" {
+        test "every word sets its setting" {
             let all =
                 training {
                     seed 5
@@ -154,7 +154,7 @@ let tests =
             Expect.equal (TrainingSpec.FromJson(all.ToJson()).ToJson()) (all.ToJson()) "through JSON"
         }
 
-        test "batches are cut by count, by frames, or by both" {
+        test "batches are limited by utterances, by frames, or by both" {
             let batch (schedule: TrainingSpec) = schedule.Batch
             Expect.equal (batch (training { seed 1 })) (BatchSize(32, 16000)) "neither"
             Expect.equal (batch (training { batchSize 8 })) (BatchSize(8, Int32.MaxValue)) "count"

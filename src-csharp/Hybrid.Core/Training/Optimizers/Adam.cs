@@ -3,12 +3,12 @@ using System.Runtime.Intrinsics;
 
 namespace Hybrid.Core;
 
-/// <summary>Adam (Kingma and Ba 2015), as PyTorch's: weight decay is part of the gradient.</summary>
-/// <param name="LearningRate">Step size, before the schedule.</param>
-/// <param name="WeightDecay">What of a weight is added to its gradient.</param>
-/// <param name="Beta1">Memory of the mean gradient.</param>
-/// <param name="Beta2">Memory of the mean squared gradient.</param>
-/// <param name="Epsilon">Added to the root of the mean squared gradient.</param>
+/// <summary>Adam (Kingma and Ba 2015) with weight decay as part of the gradient, as PyTorch's Adam.</summary>
+/// <param name="LearningRate">Step size, the maximum of the learning-rate schedule.</param>
+/// <param name="WeightDecay">Factor of the weight that is added to its gradient.</param>
+/// <param name="Beta1">Decay of the running mean of the gradient, in [0, 1).</param>
+/// <param name="Beta2">Decay of the running mean of the squared gradient, in [0, 1).</param>
+/// <param name="Epsilon">Constant that is added to the root of the mean squared gradient.</param>
 public sealed record AdamSpec(
     double LearningRate = 1e-3,
     double WeightDecay = 0,
@@ -27,11 +27,11 @@ public sealed record AdamSpec(
 }
 
 /// <summary>Adam with decoupled weight decay (Loshchilov and Hutter 2019), as PyTorch's AdamW.</summary>
-/// <param name="LearningRate">Step size, before the schedule.</param>
-/// <param name="WeightDecay">Share of a weight that decays per unit of learning rate.</param>
-/// <param name="Beta1">Memory of the mean gradient.</param>
-/// <param name="Beta2">Memory of the mean squared gradient.</param>
-/// <param name="Epsilon">Added to the root of the mean squared gradient.</param>
+/// <param name="LearningRate">Step size, the maximum of the learning-rate schedule.</param>
+/// <param name="WeightDecay">Fraction by which a weight decays per step and unit of learning rate.</param>
+/// <param name="Beta1">Decay of the running mean of the gradient, in [0, 1).</param>
+/// <param name="Beta2">Decay of the running mean of the squared gradient, in [0, 1).</param>
+/// <param name="Epsilon">Constant that is added to the root of the mean squared gradient.</param>
 public sealed record AdamWSpec(
     double LearningRate = 1e-3,
     double WeightDecay = 1e-2,

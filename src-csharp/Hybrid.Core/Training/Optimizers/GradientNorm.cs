@@ -3,12 +3,12 @@ using System.Runtime.Intrinsics;
 
 namespace Hybrid.Core;
 
-/// <summary>The length of the gradient of all parameters as one vector.</summary>
+/// <summary>Norm of the gradient, and gradient clipping.</summary>
 public static class GradientNorm
 {
     /// <summary>
-    /// The Euclidean norm; sums run in one order in double precision, whatever the machine; frozen parameters do not
-    /// count.
+    /// Euclidean norm of the gradients of all parameters that are trainable and not frozen. Summed in double precision
+    /// in an order that does not depend on the machine.
     /// </summary>
     public static double Of(IReadOnlyList<Parameter<float>> parameters)
     {
@@ -20,8 +20,7 @@ public static class GradientNorm
     }
 
     /// <summary>
-    /// By what a gradient of length <paramref name="norm"/> is multiplied so that it is at most <paramref
-    /// name="limit"/> long.
+    /// Factor that reduces a gradient to a norm of at most <paramref name="limit"/>; 1 without a limit.
     /// </summary>
     public static double ClippingScale(double norm, double? limit) => norm > limit ? limit.Value / norm : 1;
 

@@ -7,10 +7,10 @@ namespace Hybrid.Core;
 /// Stochastic gradient descent with momentum (Polyak 1964; Nesterov 1983 in the form of Sutskever et al. 2013), as
 /// PyTorch's SGD.
 /// </summary>
-/// <param name="LearningRate">Step size, before the schedule.</param>
-/// <param name="Momentum">What stays of the velocity from one step to the next.</param>
-/// <param name="Nesterov">Whether the velocity is applied in advance.</param>
-/// <param name="WeightDecay">What of a weight is added to its gradient.</param>
+/// <param name="LearningRate">Step size, the maximum of the learning-rate schedule.</param>
+/// <param name="Momentum">Decay of the velocity per step, in [0, 1).</param>
+/// <param name="Nesterov">Whether the momentum is Nesterov's.</param>
+/// <param name="WeightDecay">Factor of the weight that is added to its gradient.</param>
 public sealed record SgdSpec(
     double LearningRate = 1e-2,
     double Momentum = 0,
@@ -28,16 +28,14 @@ public sealed record SgdSpec(
         )
             yield return problem;
         if (Nesterov && Momentum == 0)
-            yield return "nesterov needs a velocity, but momentum is 0: give a momentum such as 0.9";
+            yield return "nesterov needs a momentum, but momentum is 0: give a momentum such as 0.9";
     }
 
     /// <inheritdoc/>
     public override Optimizer Build(IEnumerable<Parameter<float>> parameters) => new Sgd(this, parameters);
 }
 
-/// <summary>
-/// Stochastic gradient descent; nothing is remembered where there is no momentum. Derivation: Optimizer.md.
-/// </summary>
+/// <summary>Stochastic gradient descent; without momentum it has no state. Derivation: Optimizer.md.</summary>
 internal sealed class Sgd(SgdSpec spec, IEnumerable<Parameter<float>> parameters)
     : Optimizer(parameters, spec.Momentum > 0 ? ["velocity"] : [])
 {

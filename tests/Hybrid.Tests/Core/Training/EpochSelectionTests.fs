@@ -20,14 +20,15 @@ let private best metric figures =
 let private blank loss = 100.0, loss, true
 let private heard per loss = per, loss, false
 
-/// The epoch after which a training with this patience ends; None if it goes on to the end.
+/// The epoch after which a training with this patience ends; None if it runs to the end.
 let private stop metric patience figures =
     [ 1 .. List.length figures ]
     |> List.tryFind (fun epochs ->
         let state = TrainerState(Epoch = epochs, History = ResizeArray(history (List.take epochs figures)))
         state.IsStuck(Nullable patience, metric))
 
-/// Thirty epochs as they often are: outputs of untrained weights, the plateau with a falling loss, then learning to PER 37.
+/// Thirty epochs as they often are: outputs of untrained weights, the plateau with a falling loss, then learning to PER
+/// 37.
 let private healthy = [
     for epoch in 1..30 ->
         if epoch = 1 then

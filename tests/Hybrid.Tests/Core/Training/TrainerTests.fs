@@ -8,7 +8,7 @@ open Hybrid.Tests
 open Hybrid.Tests.Refusal
 open Hybrid.Tests.TestSettings
 
-/// Utterances whose labels can be read off their features: each label lights one feature for three frames.
+/// A learnable task: each label sets one feature to 1 for three frames.
 type private Toy(count: int, ?spoil: int) =
     let random = CounterRandom 3UL
 
@@ -33,7 +33,7 @@ type private Toy(count: int, ?spoil: int) =
             if Some i = spoil then
                 destination[7] <- nanf
 
-/// The same at three speeds: the louder, the faster.
+/// The same with speed perturbation: the features are multiplied by the speed.
 let private varied count =
     let toy: IDataset = Toy count
 
@@ -92,10 +92,10 @@ let private wide = {
         member _.CopyFeatures(_, destination) = destination.Clear()
 }
 
-/// Numbers of epochs of which a fraction such as 1 / 49 * 49 comes out below a whole number, and all small ones.
+/// Numbers of epochs, among them some for which a product such as 1.0 / 49.0 * 49.0 is less than 1.
 let private quickLengths = [ 1..24 ] @ [ 49; 98; 103; 107 ]
 
-/// Trains a network of four weights for every one of these lengths and looks at the rate of every update.
+/// Trains a network of four weights for each of these lengths and checks the learning rate of every update.
 let private exactEpochs lengths =
     let data = {
         new IDataset with
@@ -148,7 +148,7 @@ let private exactEpochs lengths =
 [<Tests>]
 let tests =
     testList "trainer" [
-        test "learns what can be learned" {
+        test "learns a learnable task" {
             let trainer = trainer 2 30
             let history = trainer.Run()
             Expect.equal history.Count 30 "a report for every epoch"
@@ -156,7 +156,7 @@ let tests =
             Expect.isBelow history[29].TrainLoss (0.2 * history[0].TrainLoss) "loss falls"
         }
 
-        test "minimises the best alignment's loss, and learns in phases of both losses" {
+        test "trains with the Viterbi loss, and with both losses in phases" {
             let run phases =
                 let plain = schedule 30
 
@@ -173,14 +173,14 @@ let tests =
 
                 Trainer(Network<float32>(spec, 7UL), spec', Toy 20, Toy 6).Run()
 
-            // Alone it settles for the alignments that it found first.
+            // Viterbi training keeps the first alignments that it finds.
             let hard = run [| PhaseSpec("hard", 1, TrainingLoss.Viterbi) |]
             Expect.isBelow hard[29].TrainLoss (0.4 * hard[0].TrainLoss) $"{hard[29]}"
             let both = run [| PhaseSpec("hard", 1, TrainingLoss.Viterbi); PhaseSpec("all", 5, TrainingLoss.Ctc) |]
             Expect.isBelow both[29].DevPer hard[29].DevPer $"{both[29]}"
         }
 
-        test "gives the same weights, bit for bit, again and with 1, 2 and 8 threads" {
+        test "the same weights, bit for bit, in repeated runs and with 1, 2 and 8 threads" {
             let run threads =
                 let trainer = trainer threads 3
                 trainer.Run() |> ignore
@@ -192,7 +192,7 @@ let tests =
                 Expect.equal (run threads) one $"{threads} threads"
         }
 
-        test "continues from a checkpoint to the same weights as without interruption" {
+        test "a resumed training gives the same weights as an uninterrupted one" {
             TestSettings.withFolder (fun folder ->
                 let whole = trainer 2 4
                 whole.Run() |> ignore
@@ -224,7 +224,7 @@ let tests =
                     "history")
         }
 
-        test "what was stopped between the end of its time and its judging is judged when it continues" {
+        test "a training interrupted between its time limit and the validation is validated when it is resumed" {
             TestSettings.withFolder (fun folder ->
                 let limit = TimeSpan.FromSeconds 0.2
                 let first = trainer 1 4
@@ -246,16 +246,16 @@ let tests =
                 let second = trainer 1 4
                 second.Restore(Checkpoint.Read path)
                 Expect.isGreaterThan second.State.ElapsedSeconds limit.TotalSeconds "no time is left"
-                Expect.equal (second.Run limit).Count 1 "the pass is judged"
+                Expect.equal (second.Run limit).Count 1 "the epoch is validated"
                 Expect.equal second.State.Steps 2L "no step is added"
 
                 Expect.throwsT<ArgumentOutOfRangeException>
                     (fun () -> (trainer 1 4).Run TimeSpan.Zero |> ignore)
-                    "no time at all")
+                    "a limit of zero")
         }
 
         test
-            "phases of every kind, masks, speeds, averaging and a plateau: the same weights with any threads, and when continued from a checkpoint" {
+            "phases, masks, speeds, averaging and a plateau schedule: the same weights with any threads and when resumed" {
             let masks = SpecAugmentSpec(2, 1)
 
             let phases = [|
@@ -281,7 +281,7 @@ let tests =
 
             let rich threads = Trainer(Network<float32>(spec, 7UL), rich, varied 20, Toy 6, ThreadTeam threads)
 
-            let judged (trainer: Trainer) = [|
+            let evaluated (trainer: Trainer) = [|
                 for tensor in trainer.EvaluationWeights() do
                     yield! tensor.ToSingles()
             |]
@@ -324,11 +324,11 @@ let tests =
                     second.Restore(Checkpoint.Read path)
                     second.Run() |> ignore
                     Expect.equal (weights second) (weights whole) $"weights, stopped after {steps}"
-                    Expect.equal (judged second) (judged whole) $"average, stopped after {steps}"
+                    Expect.equal (evaluated second) (evaluated whole) $"average, stopped after {steps}"
                     Expect.equal (history second) (history whole) $"history, stopped after {steps}")
         }
 
-        test "every pass draws speeds of its own, where the schedule has some; data without are refused" {
+        test "every epoch draws new speeds; data without speeds are refused" {
             let plain = schedule 2
 
             let fast speeds =
@@ -359,13 +359,13 @@ let tests =
             Expect.equal
                 (Seq.distinct drawn |> Seq.length, drawn.Count)
                 (2, 2)
-                "once a pass, each time from another generator"
+                "once per epoch, each time from another generator"
 
             let error = Expect.throwsC (fun () -> train [| 0.9 |] (Toy 20) |> ignore) id
             Expect.stringContains error.Message "the schedule has speeds, but the training data have only one" ""
         }
 
-        test "a phase freezes layers: weights and running statistics stay, in momentum and decay too, all else moves" {
+        test "frozen layers keep weights and running statistics despite momentum and decay; all others change" {
             let trainer =
                 Trainer(
                     Network<float32>(spec, 7UL),
@@ -389,10 +389,10 @@ let tests =
             trainer.Step(batch, 1e-2) |> ignore
 
             for KeyValue(name, value) in values () do
-                Expect.notEqual value during[name] $"{name} moves again"
+                Expect.notEqual value during[name] $"{name} changes again"
         }
 
-        test "masks of the schedule act in training, not where a phase is without" {
+        test "masks of the schedule are applied in training, except in a phase without masks" {
             let train (masks: SpecAugmentSpec | null) (phase: PhaseSpec | null) =
                 let trainer =
                     Trainer(
@@ -411,7 +411,7 @@ let tests =
             Expect.equal (train null (phase masks)) (train masks null) "masked in the phase"
         }
 
-        test "an average is what is judged and kept, and the weights go on by themselves" {
+        test "validation and the model use the average; training continues with the weights" {
             let run (averaging: AveragingSpec | null) =
                 let trainer =
                     Trainer(
@@ -425,11 +425,11 @@ let tests =
                 trainer
 
             let plain, averaged = run null, run (AveragingSpec 0.9)
-            Expect.equal (weights averaged) (weights plain) "training does not know of the average"
+            Expect.equal (weights averaged) (weights plain) "the average does not influence training"
             let kept = Network<float32>(spec, averaged.EvaluationWeights())
             let greedy = GreedyDecoder()
 
-            let judge network =
+            let validate network =
                 Evaluation.Run(
                     network,
                     Toy 6,
@@ -438,17 +438,17 @@ let tests =
                     Workspace(ThreadTeam 1)
                 )
 
-            Expect.equal (judge kept |> _.Loss) averaged.State.History[2].DevLoss "loss of the kept weights"
-            Expect.equal (judge plain.Network |> _.Loss) plain.State.History[2].DevLoss "loss without average"
+            Expect.equal (validate kept |> _.Loss) averaged.State.History[2].DevLoss "loss of the kept weights"
+            Expect.equal (validate plain.Network |> _.Loss) plain.State.History[2].DevLoss "loss without average"
 
             Expect.notEqual
                 averaged.State.History[2].DevLoss
                 plain.State.History[2].DevLoss
-                "the average is another network"
+                "the average has another loss"
         }
 
-        test "ends after as many epochs without improvement as its patience, also when continued" {
-            // A rate so small that no weight changes, and no running statistics: every validation equals the first.
+        test "ends after as many epochs without improvement as its patience, also when run again" {
+            // Neither weights nor running statistics change at this rate: every validation equals the first.
             let still = NetworkSpec(5, 5, [| LstmSpec(8, true) |], [| LinearSpec 5 |])
 
             let trainer =
@@ -464,7 +464,7 @@ let tests =
             Expect.equal (trainer.Run().Count) 4 "no further"
         }
 
-        test "says why it ended" {
+        test "reports why it ended" {
             let completed = trainer 2 2
             Expect.equal completed.StopReason (Nullable()) "before"
             completed.Run() |> ignore
@@ -486,9 +486,7 @@ let tests =
             Expect.equal stopped.StopReason (Nullable()) "interrupted"
         }
 
-        test "a step of the rate, a restart and a phase at a whole epoch come with its first update" {
-            exactEpochs quickLengths
-        }
+        test "steps, restarts and phases at a whole epoch start with its first update" { exactEpochs quickLengths }
         longTest "the same for every length up to 500 epochs" (fun () -> exactEpochs [ 1..500 ])
 
         test "the report of an epoch says whether all dev output was blank" {
@@ -513,7 +511,7 @@ let tests =
             Expect.isFalse (run -1f).DevAllBlank "not blank"
         }
 
-        test "what does not fit the network is refused with what there is" {
+        test "settings that do not fit the network are refused with the valid ones" {
             let phases = [|
                 PhaseSpec(
                     "late",
@@ -531,7 +529,8 @@ let tests =
 
             Expect.stringContains
                 error.Message
-                "phase \"late\" freezes \"encoder.11\", \"dec\", but the layers are encoder.0, encoder.1, encoder.2, encoder.3, encoder.4, decoder.0"
+                ("phase \"late\" freezes \"encoder.11\", \"dec\", but the layers are "
+                 + "encoder.0, encoder.1, encoder.2, encoder.3, encoder.4, decoder.0")
                 ""
 
             Expect.stringContains error.Message "masks are up to 9 features wide, there are only 5" ""
@@ -546,7 +545,7 @@ let tests =
                     "utterance toy5: a feature of frame 1 (from 0) is NaN"
                     (fun () -> (train data dev).Run())
 
-            // Of a batch that the caller has made.
+            // A batch that was not read from a dataset.
             let batch = LabelledBatch.Read(Toy 6, [| 0..3 |], ThreadTeam 1)
             batch.Features.Row(2, 1)[3] <- infinityf
 
@@ -566,7 +565,7 @@ let tests =
         }
 
         test "data without a feasible utterance are refused with the frames needed and available" {
-            // Three input frames per label, of which stacking leaves a tenth.
+            // Fewer than 50 frames, of which frame stacking makes none.
             let short = NetworkSpec(5, 5, [| FrameStackingSpec 50 |], [| LinearSpec 5 |])
             let train network data dev = Trainer(Network<float32>(network, 1UL), schedule 1, data, dev)
             let needed = "of the training data has enough output frames for its labels; the first, toy0, needs "
@@ -611,7 +610,7 @@ let tests =
             let history = trainer.Run(steps = Progress.call (fun progress -> losses.Add progress.Step.Loss))
             let counted = losses |> Seq.filter (Double.IsNaN >> not) |> List.ofSeq
             Expect.equal counted.Length ([ 0..19 ] |> List.filter feasible |> List.length) "losses"
-            Expect.isTrue (counted.Length > 0 && counted.Length < 20) "the case has both kinds"
+            Expect.isTrue (counted.Length > 0 && counted.Length < 20) "some utterances are feasible, some are not"
             Expect.floatClose Accuracy.high history[0].TrainLoss (List.average counted) "loss of the epoch"
         }
 
@@ -667,12 +666,12 @@ let tests =
                         i
             |]
 
-            Expect.isTrue (some.Length > 0 && some.Length < 20) "the case has both kinds"
+            Expect.isTrue (some.Length > 0 && some.Length < 20) "some utterances are feasible, some are not"
             let trainer = Trainer(network, schedule 1, data, data)
             let batch utterances = LabelledBatch.Read(data, utterances, ThreadTeam 1)
             let mixed = Trainer(Network<float32>(short, 1UL), schedule 1, data, data).Step(batch [| 0..19 |], 0.0)
             let alone = trainer.Step(batch some, 0.0)
-            Expect.floatClose Accuracy.medium mixed.Loss alone.Loss "the loss is that of those that fit"
+            Expect.floatClose Accuracy.medium mixed.Loss alone.Loss "the loss is that of the feasible utterances"
             Expect.equal (mixed.Infeasible, alone.Infeasible) (20 - some.Length, 0) "they are counted"
         }
     ]

@@ -8,6 +8,9 @@ open Hybrid.Core
 let private spec epochs (rate: LearningRateSchedule) phases =
     TrainingSpec(1UL, epochs, BatchSize(8, 1000), AdamWSpec 1e-3, rate, Phases = phases)
 
+let private tooHigh floor rate =
+    $"floor is {floor}, above the learning rate of {rate}: give a lower floor or a higher learning rate"
+
 let private problems (spec: TrainingSpec) = [ for problem in spec.Validate() -> string problem ]
 
 [<Tests>]
@@ -82,16 +85,12 @@ let tests =
             for schedule in refused do
                 Expect.equal
                     (problems (spec 5 schedule null))
-                    [
-                        "learningRate: floor is 0.01, above the learning rate of 0.001: give a lower floor or a higher learning rate"
-                    ]
+                    [ $"""learningRate: {tooHigh "0.01" "0.001"}""" ]
                     $"{schedule}"
 
             Expect.equal
                 (problems (spec 5 (ScaledRate(0.1, CosineRate 5e-4)) null))
-                [
-                    "learningRate: floor is 0.0005, above the learning rate of 0.0001: give a lower floor or a higher learning rate"
-                ]
+                [ $"""learningRate: {tooHigh "0.0005" "0.0001"}""" ]
                 "scaled"
 
             Expect.isEmpty (problems (spec 5 (CosineRate 1e-3) null)) "equal to it"
@@ -100,9 +99,7 @@ let tests =
 
             Expect.equal
                 (problems (spec 5 (ConstantRate()) phases))
-                [
-                    "phases.0: phase \"one\": floor is 1, above the learning rate of 0.001: give a lower floor or a higher learning rate"
-                ]
+                [ $"""phases.0: phase "one": {tooHigh "1" "0.001"}""" ]
                 "in a phase"
         }
 
