@@ -10,8 +10,9 @@ open Hybrid.Speech
 /// What one does with architectures, schedules and sound.
 [<AutoOpen>]
 module Api =
-    /// What a network consists of: for each layer the shape of its output for so many seconds of audio, parameters, multiply-adds
-    /// per second of audio, and the subsampling up to it. Raises an ArgumentOutOfRangeException where it is not 1 s to a day.
+    /// What a network consists of: for each layer the shape of its output for so many seconds of audio, parameters,
+    /// multiply-adds per second of audio, and the subsampling up to it. Raises an ArgumentOutOfRangeException where it
+    /// is not 1 s to a day.
     let summaryOf (seconds: int) (architecture: Architecture) = Summary.Of(architecture, seconds)
 
     /// `summaryOf` ten seconds of audio; `printfn $"{summary network}"` prints the table.
@@ -30,8 +31,8 @@ module Api =
         json["network"] <- JsonNode.Parse(architecture.Network.ToJson())
         json.ToJsonString(JsonSerializerOptions(WriteIndented = true))
 
-    /// Reads what `toJson` wrote. Raises a FormatException where the text is no architecture, a DeclarationException where the
-    /// architecture has problems.
+    /// Reads what `toJson` wrote. Raises a FormatException where the text is no architecture, a DeclarationException
+    /// where the architecture has problems.
     let ofJson (json: string) : Architecture =
         let root =
             try
@@ -71,8 +72,8 @@ module Api =
     let synthesize (folder: string) (utterances: int) (speakers: int) (seed: int) =
         SyntheticCorpus.Write(folder, utterances, speakers, uint64 seed)
 
-    /// A synthetic voice says a text of built-in words, `SpokenUtterance.SampleRate` samples a second; voice and manner follow from the seed.
-    /// Raises a FormatException that names the words it does not know.
+    /// A synthetic voice says a text of built-in words, `SpokenUtterance.SampleRate` samples a second; voice and manner
+    /// follow from the seed. Raises a FormatException that names the words it does not know.
     let speak (seed: int) (text: string) : SpokenUtterance =
         let struct (words, missing) = Pronouncer([ Lexicon.BuiltIn ]).Pronounce text
 
@@ -87,8 +88,9 @@ module Api =
     let train (architecture: Architecture) (schedule: TrainingSpec) (corpus: Corpus) : TrainingResult =
         trainWith (architecture, schedule, corpus)
 
-    /// Holds the hand-derived gradients of a layer, of one's own too, against central differences, in training and in evaluation.
-    let checkGradients (layer: LayerSpec) : GradientReport = GradientCheck.Of layer
+    /// Holds the hand-derived gradients of a layer, of one's own too, against central differences, in training and in
+    /// evaluation.
+    let checkGradients (layer: LayerSpec) : GradientReport = GradientCheck.CheckLayer layer
 
     /// A dictionary of pronunciations, such as CMUdict: `WORD  PH PH` or `WORD,PH PH` in each line.
     let lexicon (path: string) : Lexicon = Lexicon.Read(path, PhoneInventory.Arpabet)
@@ -108,8 +110,8 @@ module Api =
     let languageModel (order: int) (utterances: IReadOnlyList<Utterance>) : NGramModel =
         languageModelWith (order, utterances)
 
-    /// The most probable readings of a sound file, the best first, found by a beam search, with a language model if one is given or
-    /// the model has one.
+    /// The most probable readings of a sound file, the best first, found by a beam search, with a language model if one
+    /// is given or the model has one.
     let recognizeBest
         (count: int)
         (model: SpeechModel)
