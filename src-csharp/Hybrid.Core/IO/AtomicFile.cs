@@ -48,8 +48,11 @@ public static class AtomicFile
         }
     }
 
-    // To be renamed over would be the end of a device. The runtime does not tell them from files, but Unix keeps them in a place of their own.
-    private static bool IsDevice(string path) =>
+    /// <summary>
+    /// Whether a path is a device or pipe, such as /dev/stdout, which must not be replaced by a file. The runtime does not tell
+    /// them from files, but Unix keeps them in one folder.
+    /// </summary>
+    public static bool IsDevice(string path) =>
         Path.GetFullPath(path) is var full
         && full.StartsWith("/dev/", StringComparison.Ordinal)
         && !full.StartsWith("/dev/shm/", StringComparison.Ordinal);

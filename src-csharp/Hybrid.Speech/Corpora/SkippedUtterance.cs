@@ -1,3 +1,5 @@
+using Hybrid.Core;
+
 namespace Hybrid.Speech;
 
 /// <summary>An utterance that cannot be used.</summary>
@@ -8,12 +10,13 @@ public readonly record struct SkippedUtterance(string Id, string Reason)
     /// <summary>Id and reason.</summary>
     public override string ToString() => $"{Id}: {Reason}";
 
-    /// <summary>Whether an exception concerns one input and work goes on with the next one.</summary>
-    internal static bool CanSkip(Exception error) =>
+    /// <summary>Whether an exception concerns a single input, so that work continues with the next one.</summary>
+    public static bool CanSkip(Exception error) =>
         error
             is IOException
                 or FormatException
                 or AudioFormatException
+                or InfeasibleTargetException
                 or ArgumentException
                 or UnauthorizedAccessException;
 }
