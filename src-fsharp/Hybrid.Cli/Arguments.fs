@@ -3,16 +3,20 @@ module Hybrid.Cli.Arguments
 
 open Argu
 
+let private overwriteHelp = "also replace files that Hybrid did not write, or that were changed since"
+
 /// What `hybrid demo` takes.
 type DemoArguments =
     | [<Unique>] Out of folder: string
     | [<Unique>] Seed of number: int
+    | [<Unique>] Overwrite
 
     interface IArgParserTemplate with
         member a.Usage =
             match a with
             | Out _ -> "where to put speech, model and report (default: hybrid-demo)"
             | Seed _ -> "voices, sentences and starting weights follow from it (default: 1)"
+            | Overwrite -> overwriteHelp
 
 /// How synthetic speech lies on disk.
 type Layout =
@@ -26,6 +30,7 @@ type SynthArguments =
     | [<Mandatory; Unique>] Speakers of count: int
     | [<Unique>] Seed of number: int
     | [<Unique>] Layout of Layout
+    | [<Unique>] Overwrite
 
     interface IArgParserTemplate with
         member a.Usage =
@@ -35,6 +40,7 @@ type SynthArguments =
             | Speakers _ -> "how many voices; a tenth each go to the splits dev and test"
             | Seed _ -> "voices and sentences follow from it (default: 0)"
             | Layout _ -> "sound files with manifest.jsonl (default), or the features and phones of CMU 11-785 HW3P2"
+            | Overwrite -> overwriteHelp
 
 /// What `hybrid check-data` takes.
 type CheckDataArguments =
@@ -167,6 +173,7 @@ type RecognizeArguments =
     | [<Unique>] Json
     | [<Unique>] Out of folder: string
     | [<Unique>] Submission of file: string
+    | [<Unique>] Overwrite
     | [<MainCommand; ExactlyOnce>] Paths of path: string list
 
     interface IArgParserTemplate with
@@ -187,6 +194,7 @@ type RecognizeArguments =
                 "write a file for each sound file into this folder; without it everything goes to standard output, one TextGrid at most"
             | Submission _ ->
                 "recognise corpora instead, such as the test part of CMU 11-785 HW3P2, and write its CSV: index,label"
+            | Overwrite -> overwriteHelp
             | Paths _ -> "sound files, or folders with them"
 
 /// How alignments are written.
@@ -205,6 +213,7 @@ type AlignArguments =
     | [<Unique>] Corpus of path: string
     | [<Unique>] Split of name: string
     | Lexicon of files: string list
+    | [<Unique>] Overwrite
     | [<MainCommand>] Paths of path: string list
 
     interface IArgParserTemplate with
@@ -218,6 +227,7 @@ type AlignArguments =
                 "align a corpus: a manifest, or a folder: with manifest.jsonl, of LibriSpeech, of CMU 11-785 HW3P2, or of sound files with transcripts"
             | Split _ -> "only this split of the corpus"
             | Lexicon _ -> "pronouncing dictionaries, tried in order (default: the built-in words)"
+            | Overwrite -> overwriteHelp
             | Paths _ ->
                 "sound files, each with its words beside it in .txt, or words or phones in .lab; or folders of them; before --lexicon, which takes all that follows"
 
@@ -228,6 +238,7 @@ type LmArguments =
     | Lexicon of files: string list
     | [<Unique>] Order of length: int
     | [<Mandatory; Unique>] Out of file: string
+    | [<Unique>] Overwrite
 
     interface IArgParserTemplate with
         member a.Usage =
@@ -237,6 +248,7 @@ type LmArguments =
             | Lexicon _ -> "pronouncing dictionaries, tried in order (default: the built-in words)"
             | Order _ -> "the longest n-grams, 1 to 8 (default: 3)"
             | Out _ -> "file for the model, ARPA text"
+            | Overwrite -> overwriteHelp
 
 /// What `hybrid export` takes.
 type ExportArguments =
@@ -247,6 +259,7 @@ type ExportArguments =
     | [<Unique>] Lm_Weight of number: float
     | [<Unique>] Length_Bonus of nats: float
     | [<Mandatory; Unique>] Out of file: string
+    | [<Unique>] Overwrite
 
     interface IArgParserTemplate with
         member a.Usage =
@@ -259,6 +272,7 @@ type ExportArguments =
             | Lm_Weight _ -> lmWeightHelp
             | Length_Bonus _ -> lengthBonusHelp
             | Out _ -> "file for the exported model"
+            | Overwrite -> overwriteHelp
 
 /// What `hybrid info` takes.
 type InfoArguments =

@@ -216,6 +216,29 @@ let reportSkipped (what: string) (skipped: SkippedUtterance seq) =
         if all.Length > 10 then
             say $"  and {all.Length - 10} more"
 
+/// Names the option that replaces files of others.
+let private overwriteHint = "--overwrite replaces it"
+
+/// Writes a result file by an action, unless the path has a file that Hybrid did not write.
+let writeResult (overwrite: bool) (path: string) (write: unit -> unit) =
+    try
+        ResultFile.Write(path, Action write, overwrite)
+    with :? ResultExistsException as error ->
+        raise (UserException $"{error.Message} ({overwriteHint})")
+
+/// Refuses a result file that could not be written, before its content is computed.
+let requireReplaceable (overwrite: bool) (path: string) =
+    if not overwrite then
+        try
+            ResultFile.RequireReplaceable path
+        with :? ResultExistsException as error ->
+            raise (UserException $"{error.Message} ({overwriteHint})")
+
+/// Names the option that replaces files of others, where such files were kept.
+let reportKept (folder: ResultFolder) =
+    if folder.Kept.Count > 0 then
+        say $"files kept: {folder.Kept.Count}; --overwrite replaces them"
+
 /// Figures of an evaluation in one line.
 let describeFolded (fold: string) (evaluation: Evaluation) =
     $"PER {evaluation.Per:F2} %% of {evaluation.ReferenceLabels} phones ({evaluation.Substitutions} substitutions, {evaluation.Deletions} deletions, {evaluation.Insertions} insertions), "

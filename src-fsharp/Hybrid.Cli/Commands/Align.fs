@@ -21,14 +21,16 @@ let private inputs (arguments: ParseResults<AlignArguments>) =
     | [], _, None -> raise (UserException "nothing to align: name sound files, folders, or a corpus with --corpus PATH")
     | [ path ], (Some _ as text), None -> AlignmentInput.Of(path, text = Option.toObj text)
     | _, Some _, None -> raise (UserException "--text is for one sound file: put a .txt beside each of several")
-    | paths, None, None -> [|
-        for path in paths do
-            yield! AlignmentInput.Of path
-      |]
+    | paths, None, None ->
+        RecordingIds.Distinct [|
+            for path in paths do
+                yield! AlignmentInput.Of path
+        |]
 
 /// Does what `hybrid align` is asked for and tells how it ended.
 let run (arguments: ParseResults<AlignArguments>) =
-    let folder = arguments.GetResult AlignArguments.Out
+    let folder =
+        ResultFolder(arguments.GetResult AlignArguments.Out, arguments.Contains AlignArguments.Overwrite)
 
     let format =
         match arguments.GetResult(AlignArguments.Format, AlignFormat.Textgrid) with
@@ -64,7 +66,8 @@ let run (arguments: ParseResults<AlignArguments>) =
     for left in failed do
         say $"{left}"
 
-    say $"{inputs.Count - failed.Count} of {inputs.Count} aligned: {folder}"
+    reportKept folder
+    say $"{inputs.Count - failed.Count} of {inputs.Count} aligned: {folder.Folder}"
 
     if failed.Count > 0 then
         Outcome.PartlyFailed

@@ -58,9 +58,12 @@ let run (arguments: ParseResults<DemoArguments>) =
     let clock = Stopwatch.StartNew()
     let folder = arguments.GetResult(DemoArguments.Out, "hybrid-demo")
     let seed = arguments.GetResult(DemoArguments.Seed, 1)
+    let overwrite = arguments.Contains DemoArguments.Overwrite
+    let page = Path.Combine(folder, "report.html")
+    requireReplaceable overwrite page
 
     let corpus =
-        Synth.make (Path.Combine(folder, "speech")) utterances speakers seed SyntheticLayout.Manifest
+        Synth.make overwrite (Path.Combine(folder, "speech")) utterances speakers seed SyntheticLayout.Manifest
 
     let recipe = Recipes.tiny.With(seed = Nullable(uint64 seed))
     let training, model = Train.train recipe corpus folder
@@ -71,8 +74,7 @@ let run (arguments: ParseResults<DemoArguments>) =
         let text = (corpus.Utterances |> Seq.find (fun u -> u.Id = result.Id)).Text
         printfn "\n%s: %s\n%s" result.Id text (sideBySide model.Inventory result)
 
-    let page = Path.Combine(folder, "report.html")
-    report page training recognizer evaluation corpus
+    writeResult overwrite page (fun () -> report page training recognizer evaluation corpus)
     printfn "\nunseen synthetic speakers: %s" (describe evaluation)
     printfn "model   %s" (TrainingFolder(folder).Model)
     printfn "report  %s" page

@@ -19,7 +19,9 @@ let run (arguments: ParseResults<LmArguments>) =
     let inventory = PhoneInventory.Arpabet
     let struct (model, skipped) = LanguageModels.Estimate(utterances, inventory, order, lexicons)
     reportSkipped "corpus" skipped
-    LanguageModels.Write(path, model, inventory)
+
+    writeResult (arguments.Contains LmArguments.Overwrite) path (fun () -> LanguageModels.Write(path, model, inventory))
+
     let counts = [ for length in 1..order -> string (model.Count length) ] |> String.concat ", "
     say $"n-grams of {utterances.Count - skipped.Count} transcripts, by length: {counts}: {path}"
 
