@@ -233,8 +233,9 @@ let kills =
 
                 train "small" "speech" 1
                 |> expectRefusal 1 [
-                    "network.encoder[0].layer was \"conv1d\", is \"masking\""
-                    "training.optimizer.learningRate"
+                    "belongs to another training: features.deltas was 0, is 2; network.encoder[0]"
+                    "training.speeds"
+                    "Give the same recipe, data and time"
                 ]
 
                 train "tiny" "other" 1 |> expectRefusal 1 [ "training data: 24 utterances" ])
