@@ -7,7 +7,7 @@ namespace Hybrid.Speech;
 /// <param name="SampleRate">Samples per second.</param>
 public sealed record AudioClip(float[] Samples, int SampleRate)
 {
-    /// <summary>File name extensions of the formats that <see cref="Read(string)"/> knows.</summary>
+    /// <summary>File name extensions of the formats that <see cref="Read(string)"/> supports.</summary>
     public static IReadOnlyList<string> Extensions { get; } = [".wav", ".flac"];
 
     /// <summary>The lowest sample rate of speech, in Hz.</summary>
