@@ -4,6 +4,7 @@ module Hybrid.Cli.Commands.CheckData
 open System
 open Argu
 open Hybrid.Core
+open Hybrid.Dsl
 open Hybrid.Speech
 open Hybrid.Cli.Arguments
 open Hybrid.Cli.Console
@@ -17,41 +18,45 @@ let private outlier (one: Outlier) =
     | _ when Double.IsNegativeInfinity one.Value -> $"{one.Id}: silent"
     | _ -> $"{one.Id}: level {one.Value:F1} dB, the median is {one.Median:F1} dB"
 
-/// A number, what it counts, and a line for each; what was not found is said too.
+/// The number of findings with a title, and one line per finding; also printed if there are none.
 let private section (title: string) (describe: 'finding -> string) (findings: 'finding seq) =
-    printfn "\n%d %s" (Seq.length findings) title
+    print ""
+    print $"{Seq.length findings} {title}"
 
     for finding in findings do
-        printfn "  %s" (describe finding)
+        print $"  {describe finding}"
 
-let private print (recipe: Hybrid.Speech.Recipe) (check: CorpusValidation) =
+let private printAll (recipe: Hybrid.Speech.Recipe) (check: CorpusValidation) =
     for split in check.Splits do
-        printfn
-            $"{named [ split.Name ]}: {split.Utterances} utterances of {split.Speakers} speakers, {split.Hours:F2} hours, {split.Usable} usable"
+        print (
+            $"{named [ split.Name ]}: {split.Utterances} utterances of {split.Speakers} speakers, "
+            + $"{split.Hours:F2} hours, {split.Usable} usable"
+        )
 
     check.Unusable |> section "files or transcripts that cannot be used" string
     check.UnknownWords |> section "words without pronunciation" string
 
     check.Infeasible
-    |> section $"infeasible utterances, behind the subsampling of recipe {recipe.Name}" string
+    |> section $"infeasible utterances after the subsampling of recipe {recipe.Name}" string
 
     check.Duplicates
-    |> section "sounds that occur several times" (fun same ->
-        String.Join(", ", same.Ids) + $" (in {named same.Splits})")
+    |> section "duplicate recordings" (fun same -> String.Join(", ", same.Ids) + $" (in {named same.Splits})")
 
     check.Outliers |> section $"outliers: {CorpusValidation.OutlierRule}" outlier
 
     check.SharedSpeakers
-    |> section "speakers of several splits" (fun shared -> $"{shared.Speaker}: {named shared.Splits}")
+    |> section "speakers in several splits" (fun shared -> $"{shared.Speaker}: {named shared.Splits}")
 
-    printfn
-        "\n%s"
-        (if check.Skipped = 0 then
-             "nothing is left out"
-         else
-             $"{check.Skipped} left out")
+    print ""
 
-/// Does what `hybrid check-data` is asked for and tells how it ended.
+    print (
+        if check.Skipped = 0 then
+            "nothing is left out"
+        else
+            $"{check.Skipped} left out"
+    )
+
+/// Runs `hybrid check-data`.
 let run (arguments: ParseResults<CheckDataArguments>) =
     let recipe = findRecipe (arguments.GetResult(CheckDataArguments.Recipe, "small"))
     let corpus = Corpus.Read(arguments.GetResult CheckDataArguments.Corpus)
@@ -63,9 +68,12 @@ let run (arguments: ParseResults<CheckDataArguments>) =
             CorpusValidation.Run(corpus, recipe, dev, lexicons, fractionOf progress, interruption.Value))
 
     if arguments.Contains CheckDataArguments.Json then
-        printfn "%s" (ResultJson.Check check)
+        printBlock (ResultJson.Check check)
     else
-        print recipe check
+        printAll recipe check
+
+    if check.UnknownWords.Count > 0 then
+        sayHint (Causes.ofData None lexicons corpus.Utterances)
 
     if check.Skipped > 0 then
         Outcome.PartlyFailed

@@ -4,11 +4,12 @@ module Hybrid.Cli.Commands.Recognize
 open System
 open System.IO
 open Argu
+open Hybrid.Dsl
 open Hybrid.Speech
 open Hybrid.Cli.Arguments
 open Hybrid.Cli.Console
 
-/// The files that paths stand for, with the names of their results: themselves, or the sound files in a folder and those below it.
+/// The sound files of a path, each with the name of its result: the file itself, or all sound files below a folder.
 let private expand (path: string) =
     let named (root: string) (file: string) =
         file, string (Path.ChangeExtension(Path.GetRelativePath(root, file), null))
@@ -26,7 +27,7 @@ let private expand (path: string) =
     else
         [ path, string (Path.GetFileNameWithoutExtension path) ]
 
-/// A result, or nothing where a file could not be used, which is said.
+/// The result, or None after reporting why a file could not be used.
 let private attempt (name: string) (recognize: unit -> 'result) =
     interruption.Value.ThrowIfCancellationRequested()
 
@@ -54,17 +55,18 @@ let private outcome (results: 'result option list) =
     | failed when failed = results.Length -> Outcome.Failed
     | _ -> Outcome.PartlyFailed
 
-/// One file's result as text; with an n-best list, a line for each reading with its place and its score.
+/// A result as text; an n-best list has a line per hypothesis with rank and score.
 let private lines (file: string) (result: RecognitionResult) =
     if result.Hypotheses.Count = 1 then
-        // An interpolated string would start up the machinery of F#'s formats: a tenth of the time that a sentence takes.
+        // Loading F#'s support for interpolated strings would take a tenth of the time of a sentence.
         String.Concat(file, ": ", string result, "\n")
     else
         String.concat "" [
-            for i, reading in Seq.indexed result.Hypotheses -> $"{file} {i + 1} {reading.Total:F4}: {reading}\n"
+            for i, hypothesis in Seq.indexed result.Hypotheses ->
+                $"{file} {i + 1} {hypothesis.Total:F4}: {hypothesis}\n"
         ]
 
-/// What comes behind a file's name in this format, and the content: that of one result, or of all.
+/// The file extension of a format, and the content for one or several results.
 let private write format (results: struct (string * RecognitionResult) seq) =
     let each write = results |> Seq.map (fun (struct (file, result)) -> write file result) |> String.concat ""
 
@@ -77,40 +79,52 @@ let private write format (results: struct (string * RecognitionResult) seq) =
             Hybrid.Speech.Ctm.Write(string (Path.GetFileNameWithoutExtension file), result.Hypotheses[0].Intervals))
     | RecognizeFormat.Textgrid -> ".TextGrid", each (fun _ result -> TextGrid.Of(result).Write())
 
-/// The sound files of paths: into a folder, or to standard output, text as it comes and the rest when all is there.
+/// Recognises the sound files of paths into a folder, or to standard output: text after each file, other formats at the
+/// end.
 let private recognizeFiles (recognizer: Recognizer) format (folder: string option) (paths: string list) =
     let files = paths |> List.collect expand
 
     if files.IsEmpty then
         let kinds = String.concat ", " AudioClip.Extensions
-        raise (UserException $"there are no sound files ({kinds}) in the folders given")
+        raise (UserException $"there are no sound files ({kinds}) in these folders")
 
     if folder.IsNone && format = RecognizeFormat.Textgrid && files.Length > 1 then
         raise (UserException "several TextGrids need a folder: give --out FOLDER")
 
     let results = folder |> Option.map ResultFolder
 
-    let recognized = [
-        for file, name in files do
-            attempt file (fun () ->
-                let path = results |> Option.map _.Take(name)
-                let result = struct (file, recognizer.Recognize(AudioClip.Read file))
-                let ending, content = write format [ result ]
+    let cause =
+        match recognizer.Model.Features with
+        | preset when preset.Kind = FeatureKind.Precomputed -> Some(HasSound preset.Coefficients)
+        | _ -> None
 
-                match path with
-                | Some path -> ResultFolder.Write(path + ending, content)
-                | None when format = RecognizeFormat.Text -> Console.Out.Write content
-                | None -> ()
+    let recognize (file: string) (name: string) =
+        let path = results |> Option.map _.Take(name)
+        let result = struct (file, recognizer.Recognize(AudioClip.Read file))
+        let ending, content = write format [ result ]
 
-                result)
-    ]
+        match path with
+        | Some path -> ResultFolder.Write(path + ending, content)
+        | None when format = RecognizeFormat.Text -> printResult content
+        | None -> ()
+
+        result
+
+    let recognized =
+        withHint (fun _ -> cause) (fun () -> [
+            for file, name in files do
+                attempt file (fun () -> recognize file name)
+        ])
 
     if folder.IsNone && format <> RecognizeFormat.Text then
-        Console.Out.Write(snd (write format (List.choose id recognized)))
+        printResult (snd (write format (List.choose id recognized)))
+
+    if List.exists Option.isNone recognized then
+        sayHint cause
 
     outcome recognized
 
-/// The utterances of corpora, as the CSV that CMU 11-785 HW3P2 takes.
+/// Recognises corpora and writes the CSV of CMU 11-785 HW3P2.
 let private submit (recognizer: Recognizer) (csv: string) (paths: string list) =
     let corpora = paths |> List.map Corpus.Read
 
@@ -119,7 +133,7 @@ let private submit (recognizer: Recognizer) (csv: string) (paths: string list) =
             yield! corpus.Utterances
     ]
 
-    reportSkipped "rows are missing in the CSV" (corpora |> Seq.collect _.Skipped)
+    reportSkipped "missing rows in the CSV" (corpora |> Seq.collect _.Skipped)
 
     let results =
         withProgress "recognising" (fun progress -> [
@@ -136,10 +150,10 @@ let private submit (recognizer: Recognizer) (csv: string) (paths: string list) =
     else
         outcome results
 
-/// `hybrid recognize FILE...` without options.
+/// Runs `hybrid recognize FILE...` without options.
 let runPlain (paths: string list) = recognizeFiles (loadRecognizer None Search.None) RecognizeFormat.Text None paths
 
-/// Does what `hybrid recognize` is asked for and tells how it ended.
+/// Runs `hybrid recognize`.
 let run (arguments: ParseResults<RecognizeArguments>) =
     let recognizer =
         loadRecognizer (arguments.TryGetResult RecognizeArguments.Model) {
@@ -167,4 +181,4 @@ let run (arguments: ParseResults<RecognizeArguments>) =
     | Some csv, None, None -> submit recognizer csv paths
     | Some _, Some _, _ ->
         raise (UserException "--submission and --json or --format exclude each other: give one of them")
-    | Some _, None, Some _ -> raise (UserException "--submission names its file: leave --out away")
+    | Some _, None, Some _ -> raise (UserException "--submission names the file to write: leave --out out")

@@ -7,7 +7,7 @@ open Hybrid.Speech
 open Hybrid.Cli.Arguments
 open Hybrid.Cli.Console
 
-/// Makes a corpus and says what it holds.
+/// Writes a corpus and says its size.
 let make (folder: string) utterances speakers (seed: int) (layout: SyntheticLayout) =
     let corpus =
         withProgress "synthesising" (fun progress ->
@@ -27,15 +27,17 @@ let make (folder: string) utterances speakers (seed: int) (layout: SyntheticLayo
     say $"{corpus.Utterances.Count} utterances of {speakers} synthetic speakers in {folder} ({splits})"
     corpus
 
-/// Does what `hybrid synth` is asked for and tells how it ended.
+/// Runs `hybrid synth`.
 let run (arguments: ParseResults<SynthArguments>) =
     let speakers, utterances =
         arguments.GetResult SynthArguments.Speakers, arguments.GetResult SynthArguments.Utterances
 
     if speakers < SyntheticCorpus.FewestSpeakers then
         raise (
-            UserException
-                $"--speakers is {speakers}, must be at least {SyntheticCorpus.FewestSpeakers}: one each for train, dev and test"
+            UserException(
+                $"--speakers is {speakers}, must be at least {SyntheticCorpus.FewestSpeakers}: "
+                + "one each for train, dev and test"
+            )
         )
 
     if utterances < speakers then
