@@ -22,10 +22,10 @@ File.Delete file
 printfn $"{text}, {recognition.DurationSeconds:F2} seconds"
 
 for phone in recognition.Phones do
-    printfn $"  {phone.StartSeconds:F2} to {phone.EndSeconds:F2}  {phone.Phone, -3} {100.0 * phone.Confidence, 3:F0} %%"
+    printfn $"  {phone.StartSeconds:F2} to {phone.EndSeconds:F2}  {phone.Label, -3} {100.0 * phone.Confidence, 3:F0} %%"
 
 let said = spoken.Phones
-let heard = [ for phone in recognition.Phones -> phone.Phone ]
+let heard = [ for phone in recognition.Phones -> phone.Label ]
 printfn $"""said   {String.concat " " said}"""
 printfn $"""heard  {String.concat " " heard}"""
 

@@ -40,7 +40,7 @@ let speak (random: RandomStream) =
 
     x, labels
 
-let rnn = RecurrentStack<float32>(CellKind.Rnn, bands, hidden, layers = layers)
+let rnn = RecurrentStack<float32>(CellKind.Rnn, bands, RecurrentSettings(hidden, Layers = layers))
 let classifier = Linear<float32>(hidden, names.Length)
 
 // The initial states are trained, one per layer.

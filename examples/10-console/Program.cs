@@ -38,7 +38,7 @@ else
 
     var inventory = recognizer.Model.Inventory;
     var errors = EditDistance
-        .Align(inventory.Labels(spoken.Phones), inventory.Labels(recognition.Phones.Select(phone => phone.Phone)))
+        .Align(inventory.Labels(spoken.Phones), inventory.Labels(recognition.Phones.Select(phone => phone.Label)))
         .Distance;
     Console.WriteLine($"phones recognised wrongly: {100.0 * errors / spoken.Phones.Count:F1} %");
 }

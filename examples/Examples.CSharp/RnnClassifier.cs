@@ -23,7 +23,7 @@ internal sealed class RnnClassifier
         ("YA", 5, 2),
     ];
 
-    private readonly RecurrentStack<float> rnn = new(CellKind.Rnn, Bands, Hidden, layers: Layers);
+    private readonly RecurrentStack<float> rnn = new(CellKind.Rnn, Bands, new(Hidden, Layers: Layers));
     private readonly Linear<float> classifier = new(Hidden, Vowels.Length);
 
     // The initial states are trained, one per layer.

@@ -5,6 +5,8 @@ open Argu
 
 // Help texts that several verbs share.
 
+let private overwriteHelp = "also replace files that Hybrid did not write, or that were changed since"
+
 let private corpusHelp =
     "a manifest, or a folder: with manifest.jsonl, in LibriSpeech layout, in CMU 11-785 HW3P2 layout, "
     + "or with sound files and transcripts"
@@ -40,12 +42,14 @@ let private minConfidenceHelp =
 type DemoArguments =
     | [<Unique>] Out of folder: string
     | [<Unique>] Seed of number: int
+    | [<Unique>] Overwrite
 
     interface IArgParserTemplate with
         member a.Usage =
             match a with
             | Out _ -> "folder for speech, model and report (default: hybrid-demo)"
             | Seed _ -> "seed of voices, sentences and initial weights (default: 1)"
+            | Overwrite -> overwriteHelp
 
 /// The layout of a synthetic corpus.
 type Layout =
@@ -59,6 +63,7 @@ type SynthArguments =
     | [<Mandatory; Unique>] Speakers of count: int
     | [<Unique>] Seed of number: int
     | [<Unique>] Layout of Layout
+    | [<Unique>] Overwrite
 
     interface IArgParserTemplate with
         member a.Usage =
@@ -69,6 +74,7 @@ type SynthArguments =
             | Seed _ -> "seed of voices and sentences (default: 0)"
             | Layout _ ->
                 "manifest: sound files with manifest.jsonl (default); hw3p2: features and phones as in CMU 11-785 HW3P2"
+            | Overwrite -> overwriteHelp
 
 /// The options of `hybrid check-data`.
 type CheckDataArguments =
@@ -179,6 +185,7 @@ type RecognizeArguments =
     | [<Unique>] Json
     | [<Unique>] Out of folder: string
     | [<Unique>] Submission of file: string
+    | [<Unique>] Overwrite
     | [<MainCommand; ExactlyOnce>] Paths of path: string list
 
     interface IArgParserTemplate with
@@ -199,6 +206,7 @@ type RecognizeArguments =
             | Out _ -> "folder for one result file per sound file (default: standard output, at most one TextGrid)"
             | Submission _ ->
                 "recognise corpora, such as the test part of CMU 11-785 HW3P2, and write this CSV: index,label"
+            | Overwrite -> overwriteHelp
             | Paths _ -> "sound files or folders of sound files"
 
 /// The output formats of `hybrid align`.
@@ -217,6 +225,7 @@ type AlignArguments =
     | [<Unique>] Corpus of path: string
     | [<Unique>] Split of name: string
     | Lexicon of files: string list
+    | [<Unique>] Overwrite
     | [<MainCommand>] Paths of path: string list
 
     interface IArgParserTemplate with
@@ -229,6 +238,7 @@ type AlignArguments =
             | Corpus _ -> $"align a corpus instead: {corpusHelp}"
             | Split _ -> splitHelp
             | Lexicon _ -> lexiconHelp
+            | Overwrite -> overwriteHelp
             | Paths _ ->
                 "sound files, or folders of them, each with its words in a .txt, or words or phones in a .lab, of the "
                 + "same name; give them before --lexicon, which takes all arguments that follow"
@@ -240,6 +250,7 @@ type LmArguments =
     | Lexicon of files: string list
     | [<Unique>] Order of length: int
     | [<Mandatory; Unique>] Out of file: string
+    | [<Unique>] Overwrite
 
     interface IArgParserTemplate with
         member a.Usage =
@@ -249,6 +260,7 @@ type LmArguments =
             | Lexicon _ -> lexiconHelp
             | Order _ -> "length of the longest n-grams, 1 to 8 (default: 3)"
             | Out _ -> "file for the model, ARPA format"
+            | Overwrite -> overwriteHelp
 
 /// The options of `hybrid export`.
 type ExportArguments =
@@ -259,6 +271,7 @@ type ExportArguments =
     | [<Unique>] Lm_Weight of number: float
     | [<Unique>] Length_Bonus of nats: float
     | [<Mandatory; Unique>] Out of file: string
+    | [<Unique>] Overwrite
 
     interface IArgParserTemplate with
         member a.Usage =
@@ -270,6 +283,7 @@ type ExportArguments =
             | Lm_Weight _ -> lmWeightHelp
             | Length_Bonus _ -> lengthBonusHelp
             | Out _ -> "file for the exported model"
+            | Overwrite -> overwriteHelp
 
 /// The options of `hybrid info`.
 type InfoArguments =
@@ -290,6 +304,7 @@ type BenchArguments =
     | [<Unique>] Seconds of time: float
     | [<Unique>] Anchors of folder: string
     | [<Unique>] Json
+    | [<Unique>] Record
     | [<MainCommand>] Groups of group: string list
 
     interface IArgParserTemplate with
@@ -299,6 +314,7 @@ type BenchArguments =
             | Seconds _ -> "approximate time per case (default: 1)"
             | Anchors _ -> "folder of beam-search reference data to decode and compare"
             | Json -> "print a JSON array"
+            | Record -> "append the results to benchmarks/history.csv, with commit, date and machine"
             | Groups _ ->
                 "groups to measure (default: all but growth); layers shows the share of each layer in a training step; "
                 + "an unknown name lists the groups"

@@ -5,6 +5,7 @@ module Hybrid.Cli.Console
 open System
 open System.Diagnostics
 open System.IO
+open System.Runtime.InteropServices
 open System.Threading
 open Spectre.Console
 open Hybrid.Core
@@ -59,15 +60,21 @@ let private isTerminal = not Console.IsErrorRedirected
 let private errorConsole =
     lazy AnsiConsole.Create(AnsiConsoleSettings(Out = AnsiConsoleOutput(Console.Error)))
 
-/// Cancelled by Ctrl+C; a second Ctrl+C ends the process at once.
+let private registrations = ResizeArray<PosixSignalRegistration>()
+
+/// Cancelled by SIGINT (Ctrl+C), SIGTERM or SIGHUP; a second signal ends the process at once.
 let interruption =
     lazy
         (let source = new CancellationTokenSource()
 
-         Console.CancelKeyPress.Add(fun press ->
+         let interrupt (context: PosixSignalContext) =
              if not source.IsCancellationRequested then
-                 press.Cancel <- true
-                 source.Cancel())
+                 context.Cancel <- true
+                 source.Cancel()
+
+         // The registrations end with their objects, which the process keeps.
+         for signal in [ PosixSignal.SIGINT; PosixSignal.SIGTERM; PosixSignal.SIGHUP ] do
+             registrations.Add(PosixSignalRegistration.Create(signal, interrupt))
 
          source.Token)
 
@@ -272,6 +279,29 @@ let reportSkipped (what: string) (skipped: SkippedUtterance seq) =
 
         if all.Length > 10 then
             say $"  and {all.Length - 10} more"
+
+/// Names the option that replaces files of others.
+let private overwriteHint = "--overwrite replaces it"
+
+/// Writes a result file by an action, unless the path has a file that Hybrid did not write.
+let writeResult (overwrite: bool) (path: string) (write: unit -> unit) =
+    try
+        ResultFile.Write(path, Action write, overwrite)
+    with :? ResultExistsException as error ->
+        raise (UserException $"{error.Message} ({overwriteHint})")
+
+/// Refuses a result file that could not be written, before its content is computed.
+let requireReplaceable (overwrite: bool) (path: string) =
+    if not overwrite then
+        try
+            ResultFile.RequireReplaceable path
+        with :? ResultExistsException as error ->
+            raise (UserException $"{error.Message} ({overwriteHint})")
+
+/// Names the option that replaces files of others, where such files were kept.
+let reportKept (folder: ResultFolder) =
+    if folder.Kept.Count > 0 then
+        say $"files kept: {folder.Kept.Count}; --overwrite replaces them"
 
 /// The results of an evaluation in one line, for a named phone fold.
 let describeFolded (fold: string) (evaluation: Evaluation) =

@@ -62,17 +62,17 @@ let private ofCells = [
     for bidirectional in [ false; true ] do
         for count in 1..2 do
             let directions = if bidirectional then "both directions" else "one direction"
-            recurrent $"Rnn {directions}, {count} layers" (RnnSpec(4, bidirectional, count))
+            recurrent $"Rnn {directions}, {count} layers" (RnnSpec(RecurrentSettings(4, bidirectional, count)))
 
             recurrent
                 $"ReluRnn {directions}, {count} layers"
-                (RnnSpec(4, bidirectional, count, Nonlinearity = RnnNonlinearity.Relu))
+                (RnnSpec(RecurrentSettings(4, bidirectional, count), RnnNonlinearity.Relu))
 
-            recurrent $"Gru {directions}, {count} layers" (GruSpec(4, bidirectional, count))
-            recurrent $"Lstm {directions}, {count} layers" (LstmSpec(4, bidirectional, count))
+            recurrent $"Gru {directions}, {count} layers" (GruSpec(RecurrentSettings(4, bidirectional, count)))
+            recurrent $"Lstm {directions}, {count} layers" (LstmSpec(RecurrentSettings(4, bidirectional, count)))
 
-    recurrent "Lstm with dropout" (LstmSpec(4, true, 3, 0.4))
-    recurrent "Gru with locked dropout and layer normalisation" (GruSpec(4, true, 2, 0.4, true, true))
+    recurrent "Lstm with dropout" (LstmSpec(RecurrentSettings(4, true, 3, 0.4)))
+    recurrent "Gru with locked dropout and layer normalisation" (GruSpec(RecurrentSettings(4, true, 2, 0.4, true, true)))
 ]
 
 let private loss name features labels loss = {
@@ -109,7 +109,7 @@ let private narrow: LayerSpec list = [
     for spec in tiny do
         match spec with
         | :? Conv1dSpec as conv -> Conv1dSpec(7, conv.Kernel, conv.Stride)
-        | :? LstmSpec as lstm -> LstmSpec(4, lstm.Bidirectional, lstm.Layers)
+        | :? LstmSpec as lstm -> LstmSpec(RecurrentSettings(4, lstm.Bidirectional, lstm.Layers))
         | :? LinearSpec -> LinearSpec 6
         | other -> other
 ]

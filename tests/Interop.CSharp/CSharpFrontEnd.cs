@@ -44,7 +44,7 @@ public static class CSharpFrontEnd
     )
     {
         var run = TrainingRun.Prepare(Declare(), corpus, cancellation: cancellation);
-        run.Run(new TrainingOptions(folder), new TrainingObserver(Stepped: steps.Report), cancellation);
+        run.Run(new TrainingOptions(folder), new TrainingObserver(Steps: steps), cancellation);
         return run.History;
     }
 

@@ -1,4 +1,4 @@
 using Hybrid.Speech;
 
 foreach (var phone in Recognizer.Default.Recognize(AudioClip.Read("recording.wav")).Phones)
-    Console.WriteLine($"{phone.StartSeconds:F2} {phone.EndSeconds:F2} {phone.Phone} {phone.Confidence:F2}");
+    Console.WriteLine($"{phone.StartSeconds:F2} {phone.EndSeconds:F2} {phone.Label} {phone.Confidence:F2}");

@@ -1,46 +1,55 @@
 namespace Hybrid.Core;
 
-/// <summary>A label sequence with the probability that a search has collected for it.</summary>
-/// <param name="Labels">The labels.</param>
-/// <param name="LogProbability">Its natural logarithm, at most 0.</param>
+/// <summary>A label sequence and its log probability, as found by <see cref="BeamSearchDecoder"/>.</summary>
+/// <param name="Labels">The labels, without blanks.</param>
+/// <param name="LogProbability">Natural logarithm, at most 0, of the probability found for the labels.</param>
 public sealed record ScoredLabels(IReadOnlyList<int> Labels, double LogProbability);
 
 /// <summary>
-/// Beam search in the classic teaching formulation (CMU 11-785, "Connectionist temporal classification", after Graves 2012):
-/// a hypothesis that ends in a blank and one that ends in a symbol are separate entries of the beam, and equal label sequences
-/// are merged after the last frame. For work, <see cref="PrefixBeamSearchDecoder"/> merges while it searches and is faster.
+/// CTC beam search in the classic teaching formulation (CMU 11-785, "Connectionist temporal classification", after
+/// Graves 2012). Hypotheses ending in a blank and hypotheses ending in a symbol are separate beam entries; equal label
+/// sequences are merged after the last frame. <see cref="PrefixBeamSearchDecoder"/> merges during the search and is
+/// faster.
 /// </summary>
 /// <remarks>
-/// In every frame each entry is followed by the blank and by every symbol. Of all entries, both kinds together, the
-/// <c>width</c> most probable stay; of equally probable ones those that arose earlier, entries ending in blank before entries
-/// ending in a symbol, each kind in the order of the entries they came from and of the symbols. Short inputs are searched with
-/// probabilities, as textbooks do, long ones with logarithms; both give the same beam up to rounding.
+/// In each frame every entry is extended by the blank and by every symbol. Before each further frame the beam is pruned
+/// to the <c>width</c> most probable entries of both kinds together. The extensions of the last frame are merged
+/// without pruning. Ties are broken by order of creation: entries ending in a blank before entries ending in a symbol,
+/// each kind in the order of their parents, then of their symbols. Inputs of up to 64 frames are searched with
+/// probabilities, as in textbooks, longer inputs with logarithms; both give the same result up to rounding.
 /// </remarks>
 public sealed class BeamSearchDecoder
 {
-    // With 64 frames a probability may fall to 1e-308 only if every frame's is below 1e-4; logarithms take over from there.
+    // In 64 frames a product falls to 1e-308 only if the probabilities are below 1e-4 on average; longer inputs use
+    // logarithms.
     private const int LongestLinear = 64;
 
     private readonly int width,
         blank;
 
-    /// <summary>A decoder.</summary>
-    /// <param name="width">Entries that survive a frame.</param>
+    /// <summary>Creates a decoder.</summary>
+    /// <param name="width">Beam width: entries kept before each further frame.</param>
     /// <param name="blank">Index of the blank symbol.</param>
-    /// <exception cref="ArgumentOutOfRangeException">The width is not 1 to <see cref="PrefixBeamOptions.LargestWidth"/>, or the blank is negative.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">
+    /// The width is not 1 to <see cref="PrefixBeamOptions.LargestWidth"/>, or the blank is negative.
+    /// </exception>
     public BeamSearchDecoder(int width, int blank = 0)
     {
         if (width is < 1 or > PrefixBeamOptions.LargestWidth)
             throw new ArgumentOutOfRangeException(
                 nameof(width),
-                $"the width is {width}, must be 1 to {PrefixBeamOptions.LargestWidth}"
+                $"the beam width is {width}, must be 1 to {PrefixBeamOptions.LargestWidth}"
             );
         if (blank < 0)
             throw new ArgumentOutOfRangeException(nameof(blank), $"the blank is {blank}, must not be negative");
         (this.width, this.blank) = (width, blank);
     }
 
-    /// <summary>All label sequences of the last beam, the most probable first; of equally probable ones the one that arose earlier.</summary>
+    /// <summary>
+    /// Decodes one utterance. Returns every label sequence among the extensions of the last frame, in descending order
+    /// of probability; ties are in order of creation.
+    /// </summary>
+    /// <param name="logProbs">[T, V]. With no frames the result is the empty sequence with log probability 0.</param>
     /// <exception cref="ArgumentException">The blank is not one of the symbols.</exception>
     public IReadOnlyList<ScoredLabels> Decode(LogProbs logProbs)
     {
@@ -49,7 +58,7 @@ public sealed class BeamSearchDecoder
         return logProbs.T <= LongestLinear ? Search<Linear>(logProbs) : Search<Logarithmic>(logProbs);
     }
 
-    /// <summary>How probabilities are represented, multiplied and added.</summary>
+    /// <summary>Representation of probabilities: linear or logarithmic.</summary>
     private interface IScale
     {
         static abstract double One { get; }
@@ -86,19 +95,18 @@ public sealed class BeamSearchDecoder
 
         public static double Times(double a, double b) => a + b;
 
-        public static double Plus(double a, double b)
-        {
-            var (large, small) = a >= b ? (a, b) : (b, a);
-            return double.IsNegativeInfinity(small) ? large : large + Math.Log(1 + Math.Exp(small - large));
-        }
+        public static double Plus(double a, double b) => LogMath.LogAdd(a, b);
     }
 
     private List<ScoredLabels> Search<TScale>(LogProbs logProbs)
         where TScale : struct, IScale
     {
-        var beam = new List<Entry> { new(Labels.Empty, true, TScale.One) };
+        List<Entry> beam = [new(Labels.Empty, true, TScale.One)];
         for (var t = 0; t < logProbs.T; t++)
         {
+            // Pruned before each further frame, not after the last one.
+            if (beam.Count > width)
+                beam = [.. beam.OrderByDescending(entry => entry.Score).Take(width)]; // a stable sort
             var next = new Entries<TScale>();
             foreach (var entry in beam)
                 next.Add(entry.Labels, true, TScale.Times(entry.Score, TScale.FromLog(logProbs[t][blank])));
@@ -108,15 +116,13 @@ public sealed class BeamSearchDecoder
                 {
                     if (symbol == blank)
                         continue;
-                    // A symbol after itself without a blank between them is the same label going on.
+                    // A repeated symbol without a blank between is the same label.
                     var labels =
-                        !entry.EndsInBlank && entry.Labels.Last == symbol
-                            ? entry.Labels
-                            : entry.Labels.Followed(symbol);
+                        !entry.EndsInBlank && entry.Labels.Last == symbol ? entry.Labels : entry.Labels.Append(symbol);
                     next.Add(labels, false, TScale.Times(entry.Score, TScale.FromLog(logProbs[t][symbol])));
                 }
             }
-            beam = [.. next.All.OrderByDescending(entry => entry.Score).Take(width)]; // a stable sort
+            beam = next.All;
         }
         var merged = new Entries<TScale>();
         foreach (var entry in beam)
@@ -131,14 +137,14 @@ public sealed class BeamSearchDecoder
 
     private readonly record struct Entry(Labels Labels, bool EndsInBlank, double Score);
 
-    /// <summary>Entries in the order in which they arose; the scores of equal ones are added.</summary>
+    /// <summary>Entries in order of creation; the scores of equal entries are added.</summary>
     private sealed class Entries<TScale>
         where TScale : struct, IScale
     {
         private readonly Dictionary<(Labels, bool), int> places = [];
         private readonly List<Entry> entries = [];
 
-        public IEnumerable<Entry> All => entries;
+        public List<Entry> All => entries;
 
         public void Add(Labels labels, bool endsInBlank, double score)
         {
@@ -152,26 +158,26 @@ public sealed class BeamSearchDecoder
         }
     }
 
-    /// <summary>A label sequence that shares its beginning with those it came from.</summary>
+    /// <summary>A label sequence as a linked list, last label first; sequences share their prefixes.</summary>
     private sealed class Labels : IEquatable<Labels>
     {
         public static readonly Labels Empty = new(null, -1, 0, 17);
 
-        private readonly Labels? before;
+        private readonly Labels? prefix;
         private readonly int length,
             hash;
 
-        private Labels(Labels? before, int last, int length, int hash) =>
-            (this.before, Last, this.length, this.hash) = (before, last, length, hash);
+        private Labels(Labels? prefix, int last, int length, int hash) =>
+            (this.prefix, Last, this.length, this.hash) = (prefix, last, length, hash);
 
         public int Last { get; }
 
-        public Labels Followed(int symbol) => new(this, symbol, length + 1, HashCode.Combine(hash, symbol));
+        public Labels Append(int symbol) => new(this, symbol, length + 1, HashCode.Combine(hash, symbol));
 
         public int[] ToArray()
         {
             var labels = new int[length];
-            for (var node = this; node.before is not null; node = node.before)
+            for (var node = this; node.prefix is not null; node = node.prefix)
                 labels[node.length - 1] = node.Last;
             return labels;
         }
@@ -186,7 +192,7 @@ public sealed class BeamSearchDecoder
             {
                 if (a!.Last != b!.Last)
                     return false;
-                (a, b) = (a.before, b.before);
+                (a, b) = (a.prefix, b.prefix);
             }
             return true;
         }

@@ -3,10 +3,10 @@ using System.Runtime.CompilerServices;
 
 namespace Hybrid.Core;
 
-// What the loops of GEMM hand on to each other: products, blocks and tiles of their factors, and the parts of C that threads take.
+// The data of GEMM's loops: products, blocks and tiles of their factors, and the parts of C that threads compute.
 public static partial class Gemm
 {
-    /// <summary>A block of A as its tiles lie: packed one behind the other, or in the matrix.</summary>
+    /// <summary>A block of A as tiles: packed one after the other, or in the matrix.</summary>
     private readonly unsafe struct Tiles<TReal>
         where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
     {
@@ -22,12 +22,14 @@ public static partial class Gemm
             (rowStride, IsPacked) = (depth, true);
         }
 
-        /// <summary>From a row and a k on; rows lie evenly, and so do k or groups of them.</summary>
+        /// <summary>
+        /// Unpacked tiles from a row and a k on; rows have constant stride, and so have k, at least in groups.
+        /// </summary>
         public Tiles(in Product<TReal> product, int row, int k)
         {
             a = product.A + product.RowsA.At(row) + product.ColumnsA.At(k);
             (rowStride, kStride) = (product.RowsA.Stride, product.ColumnsA.Stride);
-            if (!product.ColumnsA.IsEven)
+            if (!product.ColumnsA.IsUniform)
                 (run, jump) = (
                     product.ColumnsA.Group,
                     product.ColumnsA.GroupStride - product.ColumnsA.Group * (nint)product.ColumnsA.Stride
@@ -36,19 +38,23 @@ public static partial class Gemm
 
         public bool IsPacked { get; }
 
-        /// <summary>Whether the rows of a tile lie side by side, so that one pointer finds them all.</summary>
-        public bool IsSideBySide => IsPacked || rowStride == 1 && run == int.MaxValue;
+        /// <summary>
+        /// Whether the rows of a tile are contiguous at each k, so that one pointer serves all of them.
+        /// </summary>
+        public bool HasContiguousRows => IsPacked || rowStride == 1 && run == int.MaxValue;
 
-        /// <summary>The tile of so many rows that begins with this one.</summary>
+        /// <summary>The tile of <paramref name="rows"/> rows from <paramref name="row"/> on.</summary>
         public Strip<TReal> Tile(int row, int rows) =>
             IsPacked ? new(a + row * rowStride, 1, rows) : new(a + row * rowStride, rowStride, kStride, run, jump);
     }
 
-    /// <summary>What a product is made of, as the inner loops see it.</summary>
+    /// <summary>A product as the inner loops see it.</summary>
     private readonly unsafe struct Product<TReal>
         where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
     {
-        /// <summary>The factors, the product, and what it is added to: nothing, C itself, or one row for all.</summary>
+        /// <summary>
+        /// The factors, the product, and its initial value: null for zero, C itself, or one row for all rows.
+        /// </summary>
         public readonly TReal* A,
             B,
             C,
@@ -105,7 +111,9 @@ public static partial class Gemm
             Initial is null ? null : Initial + (long)row * StrideInitial + column;
     }
 
-    /// <summary>Panels of B, each <see cref="Stride"/> elements behind the one before, as are their rows by <see cref="RowStride"/>.</summary>
+    /// <summary>
+    /// Panels of B, <see cref="Stride"/> elements from one to the next, and <see cref="RowStride"/> from row to row.
+    /// </summary>
     private readonly unsafe struct Panels<TReal>(TReal* first, long stride, nint rowStride)
         where TReal : unmanaged
     {
@@ -115,11 +123,11 @@ public static partial class Gemm
 
         public nint RowStride => rowStride;
 
-        /// <summary>Those from this one on.</summary>
+        /// <summary>The panels from this one on.</summary>
         public Panels<TReal> From(int panel) => new(first + panel * stride, stride, rowStride);
     }
 
-    /// <summary>Some k and some columns of a product's B: to be packed, or where they lie.</summary>
+    /// <summary>A range of k and of columns of a product's B: packed, or read in place.</summary>
     private readonly unsafe struct Block<TReal>
         where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
     {
@@ -142,7 +150,7 @@ public static partial class Gemm
                 : new Panels<TReal>(packed, (long)depth * width, width);
         }
 
-        /// <summary>Whether the rows of a tile of A lie side by side, and those of the next k near.</summary>
+        /// <summary>Whether the rows of a tile of A are contiguous and consecutive k are close.</summary>
         public bool ReadsAInPlace =>
             Product.RowsA.Stride == 1
             && Product.ColumnsA.Stride * sizeof(TReal) <= DirectStrideA
@@ -153,11 +161,11 @@ public static partial class Gemm
             && Columns % PanelWidth<TReal>() == 0
             && Product.RowsA.Length <= DirectRowsB
             && Product.ColumnsB.Stride == 1
-            && Product.ColumnsB.IsEven
+            && Product.ColumnsB.IsUniform
             && Product.RowsB.Stride * sizeof(TReal) <= DirectStrideB
             && Product.RowsB.Run(K) >= Depth;
 
-        /// <summary>Threads take a strip each.</summary>
+        /// <summary>Packs the block, unless it is read in place; each thread packs strips of its columns.</summary>
         public void Pack<TVector>(ThreadTeam? team)
             where TVector : struct, ISimdVector<TVector, TReal>
         {
@@ -165,13 +173,11 @@ public static partial class Gemm
                 return;
             var strip = team is null
                 ? Columns
-                : RoundUp(Divide(Columns, 2 * team.Threads), MicroKernel<TReal, TVector>.Columns);
-            Share(team, Divide(Columns, strip), (this, strip), static (in (Block<TReal> Block, int Strip) s, int i) =>
-                s.Block.Pack<TVector>(i * s.Strip, s.Strip)
-            );
+                : IntMath.RoundUp(IntMath.CeilDiv(Columns, 2 * team.Threads), MicroKernel<TReal, TVector>.Columns);
+            Share(team, IntMath.CeilDiv(Columns, strip), new PackJob<TReal, TVector>(this, strip));
         }
 
-        private void Pack<TVector>(int first, int count)
+        public void Pack<TVector>(int first, int count)
             where TVector : struct, ISimdVector<TVector, TReal> =>
             Gemm.Pack<TReal, TVector>(
                 Product.B,
@@ -186,20 +192,31 @@ public static partial class Gemm
             );
     }
 
+    /// <summary>Packs a block of B: one strip of <paramref name="strip"/> columns per index.</summary>
+    private readonly struct PackJob<TReal, TVector>(in Block<TReal> block, int strip) : ITeamJob
+        where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
+        where TVector : struct, ISimdVector<TVector, TReal>
+    {
+        private readonly Block<TReal> block = block;
+
+        public void Run(int index) => block.Pack<TVector>(index * strip, strip);
+    }
+
     /// <summary>A part of C, or of the columns of C that belong to a block of B.</summary>
     private readonly record struct Rectangle(int Row, int Rows, int Column, int Columns);
 
     /// <summary>
-    /// C in rectangles, several for each thread, so that an interrupted thread delays the others little; flat ones, as far as
-    /// there are rows, because each rectangle packs its rows of A. They begin at whole tiles and differ by one at most. Those
-    /// below each other, which meet the same B, are neighbours. With more columns than rows, threads have columns of their own
-    /// where these are so many that packing A anew costs next to nothing: a thread then finds B where it packed it itself.
+    /// C in rectangles, several per thread, so that an interrupted thread delays the others little. They are flat as
+    /// long as there are enough rows, because each rectangle packs its rows of A. They begin at whole tiles and differ
+    /// by at most one tile. Rectangles below each other use the same B and are consecutive. With more columns than
+    /// rows, each thread gets its own columns if these are so many that packing A again costs next to nothing: it then
+    /// has the B that it packed in its cache.
     /// </summary>
     private readonly struct Grid
     {
-        private const int FewestRows = 24,
+        private const int MinRows = 24,
             TileRows = 12,
-            OwnColumns = 1024;
+            MinColumnsPerThread = 1024;
 
         private readonly int rows,
             columns,
@@ -213,9 +230,9 @@ public static partial class Gemm
             if (threads == 1)
                 return;
             var parts = partsPerThread * threads;
-            var own = rows < columns ? Math.Clamp(columns / OwnColumns, 1, threads) : 1;
-            down = Math.Clamp(rows / FewestRows, 1, parts / own);
-            across = Math.Min(Divide(parts, down), Divide(columns, panelWidth));
+            var columnParts = rows < columns ? Math.Clamp(columns / MinColumnsPerThread, 1, threads) : 1;
+            down = Math.Clamp(rows / MinRows, 1, parts / columnParts);
+            across = Math.Min(IntMath.CeilDiv(parts, down), IntMath.CeilDiv(columns, panelWidth));
         }
 
         public int Count => down * across;
@@ -237,12 +254,12 @@ public static partial class Gemm
             }
         }
 
-        // Rounded, so that neighbours, which are one thread's, are as even together as each by itself.
+        // Rounded, so that the consecutive rectangles of one thread are as even in total as each by itself.
         private static int Begin(int part, int parts, int total, int unit) =>
-            Math.Min((int)((2L * Divide(total, unit) * part + parts) / (2 * parts)) * unit, total);
+            Math.Min((int)((2L * IntMath.CeilDiv(total, unit) * part + parts) / (2 * parts)) * unit, total);
     }
 
-    /// <summary>Packing space of a thread.</summary>
+    /// <summary>Packing buffers of a thread.</summary>
     private static unsafe class Scratch<TReal>
         where TReal : unmanaged
     {

@@ -5,55 +5,65 @@ using System.Runtime.Intrinsics;
 namespace Hybrid.Core;
 
 /// <summary>
-/// Matrix product, the one kernel everything stands on: C = A B or C += A B.
+/// General matrix multiplication: C = A B or C += A B.
 /// </summary>
 /// <remarks>
-/// After Goto and van de Geijn, "Anatomy of high-performance matrix multiplication" (ACM TOMS 2008): a block of A that fits
-/// the second-level cache and a panel of B that fits the first are packed, and a tile of C stays in registers. Every
+/// <para>
+/// After Goto and van de Geijn, "Anatomy of high-performance matrix multiplication" (ACM TOMS 2008): a block of A that
+/// fits the L2 cache and a panel of B that fits the L1 cache are packed, and a tile of C stays in registers. Every
 /// element is one chain of fused multiply-adds over k in ascending order, so the bits depend neither on blocking nor on
-/// threads nor on the register width (with vector instructions off, only within rounding). Explanation: Gemm.md.
+/// threads nor on the register width. Without vector instructions, results agree within rounding. Explanation: Gemm.md.
+/// </para>
+/// <para>
+/// NaN and infinity propagate as in the definition: a NaN in row i of A or in column j of B makes row i or column j of
+/// C NaN, and nothing else. With K = 0 the product is zero. C must not overlap A or B; A and B may overlap each other.
+/// </para>
 /// </remarks>
 public static partial class Gemm
 {
-    // k per block at most: a tile of A (12 rows of float) then takes 24 KB of the first-level cache, and most products have one block.
+    // Largest k block: a tile of A (12 rows of float) then takes 24 KB of the L1 cache, and most products have one
+    // block.
     private const int KC = 512;
 
-    // Rows of A packed at a time: 240 x 512 floats, half of the second-level cache. A multiple of 12, 6 and 4 (tile rows).
+    // Rows of A packed at a time: 240 x 512 floats, half of the L2 cache. A multiple of 12, 6 and 4 (tile rows).
     private const int MC = 240;
 
-    // Columns of B packed at a time where B comes unpacked: 512 x 2048 floats, four megabytes of the third-level cache.
+    // Columns of B packed at a time, unless B is a PackedMatrix: 512 x 2048 floats, 4 MB of the L3 cache.
     private const int NC = 2048;
 
-    // Columns of B that all tiles of a block of A meet before the next ones: 512 x 128 floats, a quarter of the second-level cache.
+    // Columns of B that all tiles of a block of A use before the next columns: 512 x 128 floats, a quarter of the L2
+    // cache.
     private const int PanelColumns = 128;
 
-    // In front of a packed B, A is read where it lies if it has so few rows, those of a recurrent step, or meets so few columns, and at
-    // least so many k lie evenly: packing it would cost more than it saves. A panel of B, cut at so many k, or at so many in whole groups
-    // where they lie in groups, stays in the first-level cache until the last row has met it.
+    // With a packed B, A is read unpacked if it has at most DirectRows rows (a recurrent step) or B at most
+    // DirectColumns columns, and its runs of k with constant stride are at least DirectRun long: packing would cost
+    // more than it saves. Blocks then have at most DirectK k, or DirectGroupsK in whole groups where k come in groups,
+    // so that a panel of B stays in the L1 cache until the last row has used it.
     private const int DirectRows = 48,
         DirectColumns = 128,
         DirectRun = 16,
         DirectK = 256,
         DirectGroupsK = 200;
 
-    // In front of a B that is not packed, A is read where it lies if its rows lie side by side and it is no more than so many bytes to
-    // the next k; and so is B if it is no more than so many bytes to its next row, and so few rows of A meet it.
+    // With an unpacked B, A is read in place if its rows have stride 1 and consecutive k are at most DirectStrideA
+    // bytes apart; B is read in place if its rows are at most DirectStrideB bytes apart and A has at most DirectRowsB
+    // rows.
     private const int DirectStrideA = 256,
         DirectStrideB = 2048,
         DirectRowsB = 512;
 
-    // Rectangles of C for each thread: fewer where each begins anew with every block of B, unless they are of unequal weight,
-    // as those of two products are, of which some rows belong to both.
+    // Rectangles of C per thread: fewer where every block of B has its own, unless they differ in cost, as with two
+    // products that share some of their rows.
     private const int PartsPerThread = 4,
         PartsOfBlockPerThread = 2;
 
     /// <summary>C = A B, or C += A B, for any strides of A and B; rows of C are contiguous.</summary>
     /// <param name="a">[M, K]; may be a transposed view.</param>
     /// <param name="b">[K, N]; may be a transposed view.</param>
-    /// <param name="c">[M, N]; overlaps neither factor.</param>
-    /// <param name="accumulate">Add to what C holds instead of replacing it.</param>
-    /// <param name="team">Threads to share the work; the caller alone where null.</param>
-    /// <exception cref="ArgumentException">Sizes do not fit each other.</exception>
+    /// <param name="c">[M, N]; must not overlap A or B.</param>
+    /// <param name="accumulate">Whether the product is added to C instead of replacing it.</param>
+    /// <param name="team">Threads that share the work; null for the calling thread only.</param>
+    /// <exception cref="ArgumentException">The sizes do not match, or rows of C are not contiguous.</exception>
     public static void Multiply<TReal>(
         MatrixView<TReal> a,
         MatrixView<TReal> b,
@@ -77,8 +87,9 @@ public static partial class Gemm
         Multiply(a, b, c, accumulate, team, reversePanels: false);
 
     /// <summary>
-    /// The same; on one thread, a single row meets the panels from the last to the first if asked. One product after the
-    /// other by weights that just exceed a cache would never find them there, if all began at the same end; in turns, they mostly do.
+    /// The same; with <paramref name="reversePanels"/>, a single row on one thread uses the panels from the last to the
+    /// first. Consecutive products with weights that just exceed a cache would miss it every time if all started at the
+    /// same end; with alternating directions most accesses hit.
     /// </summary>
     internal static unsafe void Multiply<TReal>(
         MatrixView<TReal> a,
@@ -104,8 +115,8 @@ public static partial class Gemm
     }
 
     /// <summary>
-    /// C += A B and D += A E, each for some rows of A: those that both take come first, then those of C alone, then those of D
-    /// alone. A is packed once for both products.
+    /// C += A B and D += A E, each with some rows of A: first the rows that both use, then those of C only, then those
+    /// of D only. A is packed once for both products.
     /// </summary>
     internal static unsafe void MultiplyWithSharedA<TReal>(
         MatrixView<TReal> a,
@@ -119,7 +130,7 @@ public static partial class Gemm
     {
         if (c.Rows > a.Rows || d.Rows > a.Rows || c.Rows + d.Rows < a.Rows)
             throw new ArgumentException(
-                $"products of {c.Rows} and {d.Rows} rows are not what {a.Rows} rows give",
+                $"products of {c.Rows} and {d.Rows} rows do not match the {a.Rows} rows of A",
                 nameof(a)
             );
         CheckSizes<TReal>(a.SliceRows(0, c.Rows), b.Rows, b.Columns, c);
@@ -138,7 +149,7 @@ public static partial class Gemm
             );
     }
 
-    /// <summary>The same where B is read through windows.</summary>
+    /// <summary>The same with A and B given as windows.</summary>
     internal static unsafe void Multiply<TReal>(
         WindowView<TReal> a,
         WindowView<TReal> b,
@@ -158,12 +169,12 @@ public static partial class Gemm
             Run(new Product<TReal>(a, pa, b, pb, c, pc, accumulate ? pc : null, c.RowStride), default, team);
     }
 
-    /// <summary>C = A B + bias in every row, where A is read through windows.</summary>
+    /// <summary>C = A B + bias in every row, with A given as windows.</summary>
     /// <param name="a">[M, K].</param>
     /// <param name="b">[K, N].</param>
-    /// <param name="bias">[N], or nothing.</param>
-    /// <param name="c">[M, N]; overlaps neither factor.</param>
-    /// <param name="team">Threads to share the work.</param>
+    /// <param name="bias">[N], or empty.</param>
+    /// <param name="c">[M, N]; must not overlap A or B.</param>
+    /// <param name="team">Threads that share the work; null for the calling thread only.</param>
     internal static unsafe void Multiply<TReal>(
         WindowView<TReal> a,
         PackedMatrix<TReal> b,
@@ -175,7 +186,7 @@ public static partial class Gemm
     {
         CheckSizes(a, b.K, b.N, c);
         if (bias.Length > 0 && bias.Length != b.N)
-            throw new ArgumentException($"a bias of {bias.Length} does not fit {b.N} columns", nameof(bias));
+            throw new ArgumentException($"a bias of {bias.Length} elements does not fit {b.N} columns", nameof(bias));
         fixed (
             TReal* pa = a.Data.Span,
                 pb = b.Panels,
@@ -185,16 +196,12 @@ public static partial class Gemm
             Run(new Product<TReal>(a, pa, b, pb, c, pc, pBias, 0), default, team);
     }
 
-    /// <summary>Columns of a panel of packed B on this machine.</summary>
+    /// <summary>Columns of a panel of packed B, depending on the machine's registers.</summary>
     internal static int PanelWidth<TReal>()
         where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal> =>
         Vector512.IsHardwareAccelerated ? MicroKernel<TReal, SimdVector512<TReal>>.Columns
         : Vector128.IsHardwareAccelerated ? MicroKernel<TReal, SimdVector256<TReal>>.Columns
         : MicroKernel<TReal, ScalarVector<TReal>>.Columns;
-
-    internal static int PanelCount<TReal>(int columns)
-        where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal> =>
-        (columns + PanelWidth<TReal>() - 1) / PanelWidth<TReal>();
 
     private static void CheckSizes<TReal>(WindowView<TReal> a, int k, int n, MatrixView<TReal> c)
         where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
@@ -208,7 +215,7 @@ public static partial class Gemm
         a.Check();
     }
 
-    /// <summary>One product, or two with the same A, the second of no columns where there is none.</summary>
+    /// <summary>One product, or two with the same A; the second has no columns if there is only one.</summary>
     private static void Run<TReal>(in Product<TReal> product, in Product<TReal> second, ThreadTeam? team)
         where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
     {
@@ -235,21 +242,20 @@ public static partial class Gemm
         var threads = team?.Threads ?? 1;
         if (product.IsPacked && threads == 1)
         {
-            // What recurrent layers do at every step; the way over the grid would take 1 % of the time of a single row.
+            // The case of recurrent layers at every step: the grid would cost 1 % of the time of a single row.
             Compute<TReal, TVector>(product, new Rectangle(0, product.M, 0, product.N));
             return;
         }
         if (product.IsPacked || product.K == 0)
         {
             var grid = new Grid(product.M, product.N, MicroKernel<TReal, TVector>.Columns, threads, PartsPerThread);
-            Share(team, grid.Count, (product, grid), static (in (Product<TReal> Product, Grid Grid) s, int i) =>
-                Compute<TReal, TVector>(s.Product, s.Grid[i])
-            );
+            Share(team, grid.Count, new PackedJob<TReal, TVector>(product, grid));
             return;
         }
-        // Columns of B are packed, if at all, once for all threads, then each takes rows of A. Two products take turns with half of the columns each.
+        // Columns of B are packed, where needed, once for all threads; then each thread takes rows of A. Two products
+        // alternate, with half of the columns each.
         var columnsAtOnce = second.N > 0 ? NC / 2 : NC;
-        var depth = Divide(product.K, Divide(product.K, KC));
+        var depth = IntMath.CeilDiv(product.K, IntMath.CeilDiv(product.K, KC));
         for (var k = 0; k < product.K; k += depth)
         {
             depth = Math.Min(depth, product.K - k);
@@ -273,32 +279,50 @@ public static partial class Gemm
                     threads,
                     second.N > 0 ? PartsPerThread : PartsOfBlockPerThread
                 );
-                Share(
-                    team,
-                    grid.Count,
-                    (block, other, grid),
-                    static (in (Block<TReal> Block, Block<TReal> Other, Grid Grid) s, int i) =>
-                        Compute<TReal, TVector>(s.Block, s.Other, s.Grid[i])
-                );
+                Share(team, grid.Count, new BlockJob<TReal, TVector>(block, other, grid));
             }
         }
     }
 
-    private static void Share<TState>(ThreadTeam? team, int count, in TState state, TeamWork<TState> work)
-        where TState : struct
+    /// <summary>Runs a job on a team, or on the calling thread only.</summary>
+    private static void Share<TJob>(ThreadTeam? team, int count, in TJob job)
+        where TJob : struct, ITeamJob
     {
         if (team is not null)
-            team.For(count, state, work);
-        else
-            for (var i = 0; i < count; i++)
-                work(state, i);
+        {
+            team.For(count, job);
+            return;
+        }
+        var copy = job;
+        for (var i = 0; i < count; i++)
+            copy.Run(i);
     }
 
-    private static int Divide(int total, int parts) => (total + parts - 1) / parts;
+    /// <summary>A product with a packed B: one rectangle of C per index.</summary>
+    private readonly struct PackedJob<TReal, TVector>(in Product<TReal> product, in Grid grid) : ITeamJob
+        where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
+        where TVector : struct, ISimdVector<TVector, TReal>
+    {
+        private readonly Product<TReal> product = product;
+        private readonly Grid grid = grid;
 
-    private static int RoundUp(int value, int multiple) => Divide(value, multiple) * multiple;
+        public void Run(int index) => Compute<TReal, TVector>(product, grid[index]);
+    }
 
-    /// <summary>A rectangle of C, by one thread, where B comes packed.</summary>
+    /// <summary>Packed blocks of B of one product or two: one rectangle of their columns per index.</summary>
+    private readonly struct BlockJob<TReal, TVector>(in Block<TReal> block, in Block<TReal> other, in Grid grid)
+        : ITeamJob
+        where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
+        where TVector : struct, ISimdVector<TVector, TReal>
+    {
+        private readonly Block<TReal> block = block,
+            other = other;
+        private readonly Grid grid = grid;
+
+        public void Run(int index) => Compute<TReal, TVector>(block, other, grid[index]);
+    }
+
+    /// <summary>Computes a rectangle of C on one thread, with a packed B.</summary>
     private static unsafe void Compute<TReal, TVector>(in Product<TReal> product, Rectangle at)
         where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
         where TVector : struct, ISimdVector<TVector, TReal>
@@ -317,9 +341,9 @@ public static partial class Gemm
             }
             return;
         }
-        if (rows == 1 && product.ColumnsA.IsEven)
+        if (rows == 1 && product.ColumnsA.IsUniform)
         {
-            // A recurrent layer at work on a single utterance: nothing of A is used twice, so that packing it is in vain.
+            // A recurrent layer on a single utterance: each element of A is used once, so packing it has no benefit.
             var together = MicroKernel<TReal, TVector>.RowPanels * width;
             var end = column + columns / together * together;
             for (var n = column; n < end; n += together)
@@ -338,10 +362,10 @@ public static partial class Gemm
             (column, columns) = (end, column + columns - end);
         }
         var direct =
-            product.RowsA.IsEven
+            product.RowsA.IsUniform
             && product.ColumnsA.Group >= DirectRun
             && (rows <= DirectRows || product.N <= DirectColumns);
-        var most = Divide(product.K, Divide(product.K, direct ? DirectK : KC));
+        var most = IntMath.CeilDiv(product.K, IntMath.CeilDiv(product.K, direct ? DirectK : KC));
         var group = direct ? product.ColumnsA.Group : int.MaxValue;
         if (group <= DirectGroupsK)
             most = DirectGroupsK / group * group;
@@ -364,12 +388,12 @@ public static partial class Gemm
         }
     }
 
-    /// <summary>The same for some k of B, and perhaps of another that meets the same A.</summary>
+    /// <summary>Computes a rectangle for a block of B, and for a block of a second product with the same A.</summary>
     private static unsafe void Compute<TReal, TVector>(in Block<TReal> block, in Block<TReal> other, Rectangle at)
         where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
         where TVector : struct, ISimdVector<TVector, TReal>
     {
-        // Rows of A: for both products, for the first one alone, for the other one alone.
+        // Rows of A: first those of both products, then those of the first only, then those of the second only.
         int first = block.Product.M,
             all = block.Product.RowsA.Length,
             both = other.Product.N > 0 ? first + other.Product.M - all : first;
@@ -395,7 +419,7 @@ public static partial class Gemm
         }
     }
 
-    /// <summary>The rows of a product that tiles of A give, in the columns of a rectangle.</summary>
+    /// <summary>Multiplies tiles of A by a block of B, for the columns of a rectangle.</summary>
     private static unsafe void MultiplyRows<TReal, TVector>(
         in Block<TReal> block,
         in Tiles<TReal> tiles,
@@ -421,7 +445,7 @@ public static partial class Gemm
             );
     }
 
-    /// <summary>Some k of some rows of A by neighbouring panels.</summary>
+    /// <summary>Multiplies tiles of A by consecutive panels, for one range of k.</summary>
     private static unsafe void MultiplyRows<TReal, TVector>(
         in Product<TReal> product,
         in Tiles<TReal> tiles,
@@ -437,7 +461,7 @@ public static partial class Gemm
         where TVector : struct, ISimdVector<TVector, TReal>
     {
         var width = MicroKernel<TReal, TVector>.Columns;
-        var columnsAtOnce = tiles.IsSideBySide ? PanelColumns / width * width : width;
+        var columnsAtOnce = tiles.HasContiguousRows ? PanelColumns / width * width : width;
         for (var n = 0; n < columns; n += columnsAtOnce)
         {
             var c = product.C + (long)row * product.StrideC + column + n;
@@ -480,7 +504,10 @@ public static partial class Gemm
         return new Tiles<TReal>(Scratch<TReal>.A, depth);
     }
 
-    /// <summary>Rows of A as tiles, or columns of B as panels: <paramref name="count"/> lanes from <paramref name="lane"/> on.</summary>
+    /// <summary>
+    /// Packs rows of A into tiles, or columns of B into panels: <paramref name="count"/> lanes from <paramref
+    /// name="lane"/> on.
+    /// </summary>
     private static unsafe void Pack<TReal, TVector>(
         TReal* source,
         Axis lanes,
@@ -529,7 +556,9 @@ public static partial class Gemm
         }
     }
 
-    /// <summary>A block of rows of A by neighbouring panels of B: each tile of A meets one panel after the other.</summary>
+    /// <summary>
+    /// Multiplies a block of rows of A by consecutive panels of B: tile by tile, each tile by all panels.
+    /// </summary>
     private static unsafe void MultiplyBlock<TReal, TVector>(
         in Tiles<TReal> tiles,
         int rows,
@@ -549,9 +578,9 @@ public static partial class Gemm
         for (var done = 0; done < rows; )
         {
             var left = rows - done;
-            // What is packed is filled up to whole tiles.
+            // Packed rows are padded to whole tiles.
             var tile =
-                tiles.IsPacked || tiles.IsSideBySide && left is > 16 or 12
+                tiles.IsPacked || tiles.HasContiguousRows && left is > 16 or 12
                     ? TileRows<TVector, TReal>(left)
                     : DirectTileRows<TVector, TReal>(left);
             int valid = Math.Min(tile, left),
@@ -571,7 +600,8 @@ public static partial class Gemm
             {
                 if (valid == tile && columnsLeft >= width)
                 {
-                    // Rows of C lie far apart: nothing else brings their next columns in time. What is beside the block is another thread's.
+                    // Rows of C are far apart: only this loads their next columns in time. Columns beyond the block
+                    // belong to another thread.
                     for (var i = 0; columnsLeft > width && i < tile; i++)
                         TVector.Prefetch(tileC + (long)i * strideC + width);
                     MicroKernel<TReal, TVector>.Run(
@@ -589,7 +619,7 @@ public static partial class Gemm
                 }
                 else
                 {
-                    // A tile that hangs over the edge of C is computed beside it.
+                    // A tile that extends beyond C is computed in a buffer.
                     var inside = Math.Min(width, columnsLeft);
                     if (tileInitial is not null)
                         Copy(tileInitial, strideInitial, edge, width, valid, inside);
@@ -622,8 +652,8 @@ public static partial class Gemm
     }
 
     /// <summary>
-    /// Rows of the next tile when <paramref name="left"/> remain: the largest, but two middle ones rather than a large and
-    /// a small one, because small tiles wait for their own results.
+    /// Rows of the next tile if <paramref name="left"/> remain: the largest, but two medium tiles rather than a large
+    /// and a small one, because a small tile waits for its own results.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static int TileRows<TVector, TReal>(int left)
@@ -648,7 +678,9 @@ public static partial class Gemm
             _ => left > 2 ? 4 : 2,
         };
 
-    /// <summary>The same where tiles are not packed: those of more than eight rows would need more pointers than there are registers.</summary>
+    /// <summary>
+    /// The same for unpacked tiles: more than eight rows would need more pointers than there are registers.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static int DirectTileRows<TVector, TReal>(int left)
         where TVector : struct, ISimdVector<TVector, TReal>

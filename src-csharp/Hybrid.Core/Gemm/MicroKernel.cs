@@ -4,9 +4,10 @@ using System.Runtime.CompilerServices;
 namespace Hybrid.Core;
 
 /// <summary>
-/// The innermost part of GEMM: a tile of C of up to <c>TileRows</c> rows and two registers of columns, kept in registers
-/// while k runs. Every element is one chain of fused multiply-adds over k in ascending order, whatever the tile or the
-/// register width, which is why results have the same bits on 512- and 256-bit machines and for any split of the work.
+/// The innermost loop of GEMM: a tile of C of up to <c>TileRows</c> rows and two registers of columns, kept in
+/// registers while k runs. Every element is one chain of fused multiply-adds over k in ascending order, for every tile
+/// and register width. Results therefore have the same bits on 512- and 256-bit machines and for any partition of the
+/// work.
 /// </summary>
 internal static unsafe class MicroKernel<TReal, TVector>
     where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
@@ -16,10 +17,9 @@ internal static unsafe class MicroKernel<TReal, TVector>
     public static int Columns => 2 * TVector.Count;
 
     /// <summary>
-    /// c[rows, Columns] = initial + a b (= a b where initial is null; a row stride of 0 adds one row to all), with row k of b
-    /// <paramref name="strideB"/> elements behind the one before it. <paramref name="rows"/> is 2, 4, 6, 8 or 12, at most
-    /// <c>TileRows</c>; 12 only for rows of a that lie side by side, evenly in k. From row <paramref name="valid"/> on, a ends,
-    /// and what comes out is of no use.
+    /// c[rows, Columns] = initial + a b; a null initial is zero, and one with row stride 0 is the same row for all.
+    /// <paramref name="rows"/> is 2, 4, 6, 8 or 12, at most <c>TileRows</c>; 12 only for contiguous rows of a with
+    /// constant stride in k. Rows of a from <paramref name="valid"/> on do not exist, and their results are undefined.
     /// </summary>
     public static void Run(
         int rows,
@@ -54,12 +54,12 @@ internal static unsafe class MicroKernel<TReal, TVector>
         }
     }
 
-    /// <summary>Panels that <see cref="RunRow"/> takes at once.</summary>
+    /// <summary>Panels that <see cref="RunRow"/> processes at once.</summary>
     public const int RowPanels = 4;
 
     /// <summary>
-    /// One row of <see cref="RowPanels"/> panels of packed B, each <paramref name="panelStride"/> behind the other: a single row
-    /// in a tile would wait for its own results, these eight registers do not.
+    /// One row by <see cref="RowPanels"/> panels of packed B, <paramref name="panelStride"/> elements apart: a single
+    /// row in a tile would wait for its own results, these eight registers of sums do not.
     /// </summary>
     public static void RunRow(int k, TReal* a, nint strideA, TReal* b, long panelStride, TReal* c, TReal* initial)
     {
@@ -268,7 +268,7 @@ internal static unsafe class MicroKernel<TReal, TVector>
         r0.Store(c, strideC, 0);
     }
 
-    /// <summary>Two rows of the tile: four registers, few enough for the compiler to keep them out of memory.</summary>
+    /// <summary>Two rows of the tile: four registers, few enough for the JIT to keep the struct in registers.</summary>
     private struct RowPair
     {
         private TVector c00,
@@ -308,7 +308,7 @@ internal static unsafe class MicroKernel<TReal, TVector>
         }
     }
 
-    /// <summary>One row of one panel.</summary>
+    /// <summary>The sums of one row and one panel.</summary>
     private struct RowOfPanel
     {
         private TVector c0,
@@ -338,8 +338,8 @@ internal static unsafe class MicroKernel<TReal, TVector>
 }
 
 /// <summary>
-/// Rows of A for one tile: element (row, k) lies at <c>row * rowStride + k * kStride</c>, and after every <paramref name="run"/>
-/// k <paramref name="jump"/> elements are left out.
+/// Rows of A for one tile: element (row, k) is at <c>row * rowStride + k * kStride</c>; after every <paramref
+/// name="run"/> k, another <paramref name="jump"/> elements are skipped.
 /// </summary>
 internal readonly unsafe struct Strip<TReal>(
     TReal* a,
@@ -358,7 +358,7 @@ internal readonly unsafe struct Strip<TReal>(
 
     public nint Jump => jump;
 
-    /// <summary>A row, or the last one there is.</summary>
+    /// <summary>A row; from row <paramref name="valid"/> on, the last valid one.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public TReal* Row(int row, int valid) => a + Math.Min(row, valid - 1) * rowStride;
 }

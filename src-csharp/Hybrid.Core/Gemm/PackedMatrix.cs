@@ -3,8 +3,8 @@ using System.Numerics;
 namespace Hybrid.Core;
 
 /// <summary>
-/// The right factor of a matrix product, [K, N], copied into the order in which GEMM reads it: panels of as many columns as
-/// a tile has, each panel row by row, the last one filled up with zeros. Weights are packed once and serve every time step.
+/// The right factor of a matrix product, [K, N], in the order in which GEMM reads it: panels as wide as a tile, each
+/// row by row, the last one padded with zeros. Weights are packed once and used at every time step.
 /// </summary>
 /// <typeparam name="TReal">Float or double.</typeparam>
 public sealed class PackedMatrix<TReal>
@@ -12,26 +12,38 @@ public sealed class PackedMatrix<TReal>
 {
     private readonly Memory<TReal> panels;
 
-    /// <summary>Room for a matrix of <paramref name="k"/> rows and <paramref name="n"/> columns.</summary>
+    /// <summary>
+    /// A packed matrix of <paramref name="k"/> rows and <paramref name="n"/> columns; contents undefined.
+    /// </summary>
+    /// <exception cref="ArgumentException">A size is negative, or the panels exceed the length of an array.</exception>
     public PackedMatrix(int k, int n)
     {
+        ArgumentOutOfRangeException.ThrowIfNegative(k);
+        ArgumentOutOfRangeException.ThrowIfNegative(n);
         (K, N) = (k, n);
-        panels = AlignedMemory.Allocate<TReal>(checked(k * Gemm.PanelCount<TReal>(n) * Gemm.PanelWidth<TReal>()));
+        var size = k * IntMath.RoundUp((long)n, Gemm.PanelWidth<TReal>());
+        if (size > AlignedMemory.MostElements<TReal>())
+            throw new ArgumentException($"a packed matrix of {k} x {n} has {size} elements, too many for an array");
+        panels = AlignedMemory.Allocate<TReal>((int)size);
     }
 
     /// <summary>A packed copy of <paramref name="source"/>.</summary>
+    /// <exception cref="ArgumentException">The panels exceed the length of an array.</exception>
     public PackedMatrix(MatrixView<TReal> source)
         : this(source.Rows, source.Columns) => Pack(source);
 
-    /// <summary>Rows: the length of the sums.</summary>
+    /// <summary>Rows: the number of terms of each sum.</summary>
     public int K { get; }
 
-    /// <summary>Columns of the product.</summary>
+    /// <summary>Columns: the columns of the product.</summary>
     public int N { get; }
 
     internal ReadOnlySpan<TReal> Panels => panels.Span;
 
-    /// <summary>Copies a matrix of the same size into this one.</summary>
+    /// <summary>
+    /// Packs a matrix of the same size into this one; NaN and infinity are copied like other numbers.
+    /// </summary>
+    /// <exception cref="ArgumentException">The matrix has another size.</exception>
     public void Pack(MatrixView<TReal> source) => Pack((WindowView<TReal>)source);
 
     /// <inheritdoc cref="Pack(MatrixView{TReal})"/>

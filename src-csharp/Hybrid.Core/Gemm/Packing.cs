@@ -9,8 +9,8 @@ namespace Hybrid.Core;
 internal static unsafe class Packing
 {
     /// <summary>
-    /// As many whole panels side by side, whose lanes all lie side by side too: a few k of all of them, then the next few, so
-    /// that memory is read in its order and written in runs. Panel p begins at p * width * depth.
+    /// Packs whole panels whose lanes are contiguous in the source: a few k of all panels, then the next few, so that
+    /// memory is read in order and written in runs. Panel p begins at p * width * depth.
     /// </summary>
     public static void Panels<TReal>(TReal* source, long kStride, int panels, int width, int depth, TReal* target)
         where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
@@ -33,8 +33,9 @@ internal static unsafe class Packing
     }
 
     /// <summary>
-    /// target[k][lane] = the element of <paramref name="source"/> at lane <paramref name="lane"/> + lane and <paramref name="start"/> + k
-    /// for the first <paramref name="lanes"/> lanes, zero for the rest up to <paramref name="width"/>. Lanes are rows of A or columns of B.
+    /// target[k][i] = the element of <paramref name="source"/> at lane <paramref name="lane"/> + i and k
+    /// <paramref name="start"/> + k, for the first <paramref name="lanes"/> lanes; zero for the rest up to
+    /// <paramref name="width"/>. Lanes are rows of A or columns of B.
     /// </summary>
     public static void Panel<TReal>(
         TReal* source,
@@ -92,7 +93,8 @@ internal static unsafe class Packing
                 CopyRow(source, target, lanes);
             return;
         }
-        // Four lanes at a time: each cache line of the source is read once per strip, and the writes stay close together.
+        // Four lanes at a time: each cache line of the source is read once per strip, and the writes are close
+        // together.
         var first = 0;
         for (; first + 4 <= lanes; first += 4)
         {
@@ -137,7 +139,7 @@ internal static unsafe class Packing
             Sse.Prefetch0(source);
     }
 
-    /// <summary>A copy without the call that a copy of any length would be: the widths that there are, unrolled.</summary>
+    /// <summary>A copy without the call of a general copy routine: the usual widths, unrolled.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void CopyRow<TReal>(TReal* source, TReal* target, int width)
         where TReal : unmanaged

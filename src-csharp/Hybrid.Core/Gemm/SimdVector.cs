@@ -6,17 +6,17 @@ using System.Runtime.Intrinsics.X86;
 namespace Hybrid.Core;
 
 /// <summary>
-/// A register of numbers of one width. Kernels are written once against this interface; the compiler makes a version per
-/// width and element type (operator structs, as in System.Numerics.Tensors).
+/// A SIMD register of one width. Kernels are written once against this interface; the JIT compiles a version per width
+/// and element type (operator structs, as in System.Numerics.Tensors).
 /// </summary>
 internal unsafe interface ISimdVector<TSelf, TReal>
     where TSelf : struct, ISimdVector<TSelf, TReal>
     where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
 {
-    /// <summary>How many numbers the register holds.</summary>
+    /// <summary>The number of lanes.</summary>
     static abstract int Count { get; }
 
-    /// <summary>How many register pairs hold rows of a GEMM tile: as many as the machine has registers for.</summary>
+    /// <summary>Rows of a GEMM tile, each a pair of registers: as many as the machine has registers for.</summary>
     static abstract int TileRows { get; }
 
     static abstract TSelf Load(TReal* source);
@@ -25,10 +25,10 @@ internal unsafe interface ISimdVector<TSelf, TReal>
 
     static abstract TSelf Broadcast(TReal value);
 
-    /// <summary>a * b + c with one rounding (where the hardware has it).</summary>
+    /// <summary>a * b + c, with one rounding where the hardware has it.</summary>
     static abstract TSelf MultiplyAdd(TSelf a, TSelf b, TSelf c);
 
-    /// <summary>Asks for two registers' worth of memory that will be needed soon, at any address.</summary>
+    /// <summary>Prefetches two registers' worth of memory; the address may be invalid.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static virtual void Prefetch(TReal* source)
     {
@@ -102,7 +102,7 @@ internal readonly unsafe struct SimdVector256<TReal>(Vector256<TReal> value) : I
             );
 }
 
-/// <summary>One number, for machines without vector instructions.</summary>
+/// <summary>A register with one lane, for machines without vector instructions.</summary>
 internal readonly unsafe struct ScalarVector<TReal>(TReal value) : ISimdVector<ScalarVector<TReal>, TReal>
     where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
 {
@@ -121,7 +121,7 @@ internal readonly unsafe struct ScalarVector<TReal>(TReal value) : ISimdVector<S
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ScalarVector<TReal> Broadcast(TReal value) => new(value);
 
-    // A fused multiply-add in software would cost a hundred times the two roundings.
+    // Two roundings: a fused multiply-add in software would cost a hundred times as much.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ScalarVector<TReal> MultiplyAdd(
         ScalarVector<TReal> a,

@@ -5,41 +5,41 @@ using System.Text;
 
 namespace Hybrid.Core;
 
-/// <summary>What the elements of a NumPy array are.</summary>
+/// <summary>The kind of the elements of a NumPy array.</summary>
 public enum NpyKind
 {
-    /// <summary>False and true: 0 and 1 in a byte.</summary>
+    /// <summary>Truth values: 0 or 1 in a byte.</summary>
     Boolean,
 
-    /// <summary>Whole numbers with a sign.</summary>
+    /// <summary>Signed integers.</summary>
     Integer,
 
-    /// <summary>Whole numbers from 0.</summary>
+    /// <summary>Unsigned integers.</summary>
     Unsigned,
 
-    /// <summary>IEEE floating-point numbers.</summary>
+    /// <summary>IEEE 754 floating-point numbers.</summary>
     Float,
 
-    /// <summary>Unicode text of up to a fixed number of code points.</summary>
+    /// <summary>Unicode strings of a fixed largest number of code points.</summary>
     Text,
 
-    /// <summary>Text of up to a fixed number of bytes.</summary>
+    /// <summary>Byte strings of a fixed largest length.</summary>
     Bytes,
 }
 
-/// <summary>The type of the elements of a NumPy array.</summary>
-/// <param name="Kind">What they are.</param>
-/// <param name="Size">Bytes of each.</param>
+/// <summary>The element type of a NumPy array.</summary>
+/// <param name="Kind">The kind of the elements.</param>
+/// <param name="Size">Bytes of one element.</param>
 public readonly record struct NpyType(NpyKind Kind, int Size)
 {
     private const string Letters = "biufUS";
     private const int BytesPerCodePoint = 4;
 
-    /// <summary>NumPy's name, with the byte order in which Hybrid holds and writes numbers: <c>&lt;f4</c>.</summary>
+    /// <summary>NumPy's name of the type, in the byte order of memory and of written files: <c>&lt;f4</c>.</summary>
     public override string ToString() =>
         $"{(Unit > 1 ? '<' : '|')}{Letters[(int)Kind]}{(Kind == NpyKind.Text ? Size / BytesPerCodePoint : Size)}";
 
-    /// <summary>Bytes that belong together when the byte order changes.</summary>
+    /// <summary>Bytes of the unit that a change of the byte order reverses.</summary>
     internal int Unit =>
         Kind switch
         {
@@ -48,7 +48,7 @@ public readonly record struct NpyType(NpyKind Kind, int Size)
             _ => Size,
         };
 
-    /// <summary>The type of NumPy's letter and size; null where Hybrid does not read it.</summary>
+    /// <summary>The type of a letter and a size in NumPy's notation; null if Hybrid does not read it.</summary>
     internal static NpyType? Find(char letter, string digits)
     {
         var (kind, size) = (
@@ -68,8 +68,8 @@ public readonly record struct NpyType(NpyKind Kind, int Size)
 }
 
 /// <summary>
-/// An array as NumPy stores it in <c>.npy</c> files (NumPy enhancement proposal 1). All numbers of up to eight bytes and both
-/// kinds of text are read, in either byte order, row-major or column-major; pickled Python objects never are.
+/// An array as NumPy stores it in <c>.npy</c> files (NumPy enhancement proposal 1). Numbers of up to eight bytes and
+/// both kinds of text are read, in either byte order, row-major or column-major. Pickled Python objects are never read.
 /// </summary>
 public sealed class NpyArray
 {
@@ -80,49 +80,53 @@ public sealed class NpyArray
         (Type, this.shape, Bytes) = (type, shape, bytes);
         if (shape.Aggregate(1L, (product, size) => product * size) * type.Size != bytes.Length)
             throw new ArgumentException(
-                $"shape ({string.Join(", ", shape)}) does not fit {bytes.Length / type.Size} elements",
+                $"shape ({Quoted.List(shape)}) does not fit {bytes.Length / type.Size} elements",
                 nameof(shape)
             );
     }
 
-    /// <summary>The type of the elements.</summary>
+    /// <summary>The element type.</summary>
     public NpyType Type { get; }
 
-    /// <summary>The sizes of the axes, outermost first; none for a single number.</summary>
+    /// <summary>The sizes of the axes, outermost first; empty for a scalar.</summary>
     public IReadOnlyList<int> Shape => shape;
 
-    /// <summary>The elements: row-major, numbers and code points little-endian.</summary>
+    /// <summary>The elements, row-major; numbers and code points little-endian.</summary>
     public ReadOnlyMemory<byte> Bytes { get; }
 
-    /// <summary>How many elements.</summary>
+    /// <summary>Number of elements.</summary>
     public int Count => Bytes.Length / Type.Size;
 
-    /// <summary>An array of half-precision numbers.</summary>
+    /// <summary>Creates an array of half-precision numbers from a copy of the values.</summary>
+    /// <param name="values">The elements, row-major.</param>
+    /// <param name="shape">The sizes of the axes, outermost first.</param>
     /// <exception cref="ArgumentException">The shape does not fit the number of values.</exception>
     public static NpyArray FromHalves(ReadOnlySpan<Half> values, params int[] shape) =>
         From(NpyKind.Float, values, shape);
 
-    /// <summary>An array of single-precision numbers.</summary>
+    /// <summary>Creates an array of single-precision numbers from a copy of the values.</summary>
     /// <inheritdoc cref="FromHalves"/>
     public static NpyArray FromSingles(ReadOnlySpan<float> values, params int[] shape) =>
         From(NpyKind.Float, values, shape);
 
-    /// <summary>An array of double-precision numbers.</summary>
+    /// <summary>Creates an array of double-precision numbers from a copy of the values.</summary>
     /// <inheritdoc cref="FromHalves"/>
     public static NpyArray FromDoubles(ReadOnlySpan<double> values, params int[] shape) =>
         From(NpyKind.Float, values, shape);
 
-    /// <summary>An array of 32-bit integers.</summary>
+    /// <summary>Creates an array of 32-bit integers from a copy of the values.</summary>
     /// <inheritdoc cref="FromHalves"/>
     public static NpyArray FromInt32s(ReadOnlySpan<int> values, params int[] shape) =>
         From(NpyKind.Integer, values, shape);
 
-    /// <summary>An array of 64-bit integers.</summary>
+    /// <summary>Creates an array of 64-bit integers from a copy of the values.</summary>
     /// <inheritdoc cref="FromHalves"/>
     public static NpyArray FromInt64s(ReadOnlySpan<long> values, params int[] shape) =>
         From(NpyKind.Integer, values, shape);
 
-    /// <summary>An array of text, as wide as the longest; like NumPy, it does not keep zero characters at an end.</summary>
+    /// <summary>
+    /// Creates an array of strings, as wide as the longest; trailing zero characters are lost, as in NumPy.
+    /// </summary>
     /// <inheritdoc cref="FromHalves"/>
     public static NpyArray FromStrings(ReadOnlySpan<string> values, params int[] shape)
     {
@@ -137,25 +141,18 @@ public sealed class NpyArray
     }
 
     /// <summary>Reads a file.</summary>
-    /// <exception cref="FormatException">Torn, no .npy file, or of a type that Hybrid does not read; the message names file and remedy.</exception>
-    /// <exception cref="IOException">The file is missing or cannot be read.</exception>
-    public static NpyArray Read(string path)
-    {
-        using var stream = File.OpenRead(path);
-        try
-        {
-            return Read(stream, stream.Length);
-        }
-        catch (FormatException error)
-        {
-            throw new FormatException($"{path}: {error.Message}", error);
-        }
-    }
+    /// <exception cref="FormatException">
+    /// Truncated, not a .npy file, or of a type that Hybrid does not read; the message names file and remedy.
+    /// </exception>
+    /// <exception cref="IOException">The file is missing, a folder, or cannot be read.</exception>
+    public static NpyArray Read(string path) => InputFile.Read(path, stream => Read(stream, stream.Length));
 
-    /// <summary>Reads an array from where a stream stands.</summary>
-    /// <param name="stream">Need not seek.</param>
-    /// <param name="length">Bytes that follow in the stream; no more memory is taken than these justify.</param>
-    /// <exception cref="FormatException">Torn, no .npy file, or of a type that Hybrid does not read.</exception>
+    /// <summary>Reads an array from the current position of a stream.</summary>
+    /// <param name="stream">Need not be seekable.</param>
+    /// <param name="length">Remaining bytes of the stream; bounds the memory that is allocated.</param>
+    /// <exception cref="FormatException">
+    /// Truncated, not a .npy file, or of a type that Hybrid does not read.
+    /// </exception>
     /// <exception cref="IOException">The stream ends before its length.</exception>
     public static NpyArray Read(Stream stream, long length)
     {
@@ -173,30 +170,32 @@ public sealed class NpyArray
     }
 
     /// <summary>Writes a file as a whole or not at all, with the bytes that <c>numpy.save</c> writes.</summary>
-    /// <exception cref="IOException">The disk is full or the place is not writable.</exception>
+    /// <exception cref="IOException">The disk is full or the path is not writable.</exception>
     public void Write(string path) => AtomicFile.Write(path, Write);
 
-    /// <summary>Writes to a stream.</summary>
+    /// <summary>Writes to a stream, as <c>numpy.save</c> does.</summary>
     public void Write(Stream stream)
     {
         new NpyHeader(Type, IsBigEndian: false, IsColumnMajor: false, shape).Write(stream);
         stream.Write(Bytes.Span);
     }
 
-    /// <summary>The elements as floats, row-major; doubles and large integers are rounded.</summary>
+    /// <summary>The elements as floats, row-major; doubles and large integers are rounded. NaN is kept.</summary>
     /// <exception cref="FormatException">The elements are text.</exception>
     public float[] ToSingles() => Numbers<float>();
 
-    /// <summary>The elements as doubles, row-major; integers beyond 2^53 are rounded.</summary>
+    /// <summary>The elements as doubles, row-major; integers beyond 2^53 are rounded. NaN is kept.</summary>
     /// <exception cref="FormatException">The elements are text.</exception>
     public double[] ToDoubles() => Numbers<double>();
 
     /// <summary>The elements as integers, row-major.</summary>
-    /// <exception cref="FormatException">The elements are text or floating-point numbers, or one is larger than a long holds.</exception>
+    /// <exception cref="FormatException">
+    /// The elements are text or floating-point numbers, or one is larger than <see cref="long.MaxValue"/>.
+    /// </exception>
     public long[] ToInt64s()
     {
         if (Type.Kind == NpyKind.Float)
-            throw new FormatException($"the array holds {Type} where whole numbers are expected");
+            throw new FormatException($"the array holds {Type} where integers are expected");
         try
         {
             return Numbers<long>();
@@ -207,8 +206,10 @@ public sealed class NpyArray
         }
     }
 
-    /// <summary>The elements as text, row-major, without zero characters at the end; bytes are taken as Latin-1.</summary>
-    /// <exception cref="FormatException">The elements are numbers, or no Unicode text.</exception>
+    /// <summary>
+    /// The elements as strings, row-major, without trailing zero characters; bytes are decoded as Latin-1.
+    /// </summary>
+    /// <exception cref="FormatException">The elements are numbers or invalid Unicode.</exception>
     public string[] ToStrings()
     {
         if (Type.Kind is not (NpyKind.Text or NpyKind.Bytes))
@@ -233,7 +234,7 @@ public sealed class NpyArray
                 Rune.IsValid(value)
                     ? new Rune(value).ToString()
                     : throw new FormatException(
-                        $"text {index} of the array holds {value}, which is no Unicode character"
+                        $"text {index} of the array holds {value}, which is not a Unicode character"
                     )
             );
         return text.ToString();
@@ -273,13 +274,15 @@ public sealed class NpyArray
         return result;
     }
 
-    /// <summary>The elements of a column-major array in row-major order: these are walked, and the place in the columns follows.</summary>
+    /// <summary>
+    /// Reorders a column-major array: walks its elements in row-major order and tracks their byte offset.
+    /// </summary>
     private static byte[] RowMajor(byte[] columns, int[] shape, int size)
     {
         var rows = new byte[columns.Length];
-        var steps = new int[shape.Length];
-        for (int axis = 0, step = size; axis < shape.Length; step *= shape[axis++])
-            steps[axis] = step;
+        var strides = new int[shape.Length];
+        for (int axis = 0, stride = size; axis < shape.Length; stride *= shape[axis++])
+            strides[axis] = stride;
         var index = new int[shape.Length];
         var from = 0;
         for (var to = 0; to < rows.Length; to += size)
@@ -287,10 +290,10 @@ public sealed class NpyArray
             columns.AsSpan(from, size).CopyTo(rows.AsSpan(to));
             for (var axis = shape.Length - 1; axis >= 0; axis--)
             {
-                from += steps[axis];
+                from += strides[axis];
                 if (++index[axis] < shape[axis])
                     break;
-                from -= steps[axis] * shape[axis];
+                from -= strides[axis] * shape[axis];
                 index[axis] = 0;
             }
         }

@@ -6,33 +6,40 @@ using System.Text.RegularExpressions;
 namespace Hybrid.Core;
 
 /// <summary>
-/// What stands before the elements in a <c>.npy</c> file: a magic number, a version, and a Python dictionary as text (NumPy
-/// enhancement proposal 1; numpy.lib.format).
+/// The header of a <c>.npy</c> file: magic number, version, and a Python dictionary as text (NumPy enhancement proposal
+/// 1; numpy.lib.format).
 /// </summary>
-/// <param name="Type">The type of the elements.</param>
-/// <param name="IsBigEndian">Whether the highest byte of each number stands first.</param>
-/// <param name="IsColumnMajor">Whether the first axis varies fastest: Fortran order.</param>
+/// <param name="Type">The element type.</param>
+/// <param name="IsBigEndian">Whether numbers are stored big-endian.</param>
+/// <param name="IsColumnMajor">Whether the first axis varies fastest (Fortran order).</param>
 /// <param name="Shape">The sizes of the axes, outermost first.</param>
 internal sealed partial record NpyHeader(NpyType Type, bool IsBigEndian, bool IsColumnMajor, int[] Shape)
 {
+    private const string TypeKey = "descr",
+        OrderKey = "fortran_order",
+        ShapeKey = "shape";
     private const int Alignment = 64;
 
-    // NumPy leaves so many digits of room for the axis along which an array may grow within its file.
+    // NumPy pads the axis along which an array may grow within its file to this many digits.
     private const int GrowthDigits = 21;
 
-    // NumPy's own limit since version 2. Longer headers than the largest belong to records, which are not read anyway.
+    // NumPy's own limit since version 2. Only headers of record types, which are not read, are longer than LargestText.
     private const int MostAxes = 64,
         LargestText = 1 << 16;
 
     private static ReadOnlySpan<byte> Magic => [0x93, (byte)'N', (byte)'U', (byte)'M', (byte)'P', (byte)'Y'];
 
-    /// <summary>Elements of the array.</summary>
+    /// <summary>Number of elements.</summary>
     public long Count => Shape.Aggregate(1L, (product, size) => product * size);
 
-    /// <summary>Reads a header; the stream then stands at the elements.</summary>
-    /// <param name="stream">Stands at the header.</param>
-    /// <param name="length">Bytes that follow in the stream, header and elements: nothing is taken to be larger.</param>
-    /// <exception cref="FormatException">No header, or that of an array that Hybrid does not read or that does not fit.</exception>
+    /// <summary>Reads a header and leaves the stream at the first element.</summary>
+    /// <param name="stream">At the first byte of the header.</param>
+    /// <param name="length">
+    /// Remaining bytes of the stream, header and elements; bounds every size in the header.
+    /// </param>
+    /// <exception cref="FormatException">
+    /// Not a header, an array that Hybrid does not read, or more elements than fit into <paramref name="length"/>.
+    /// </exception>
     public static NpyHeader Read(Stream stream, long length)
     {
         const int prefixOfVersion1 = 10,
@@ -56,7 +63,8 @@ internal sealed partial record NpyHeader(NpyType Type, bool IsBigEndian, bool Is
                 : BinaryPrimitives.ReadUInt32LittleEndian(prefix[8..]);
         if (size > Math.Min(LargestText, length - begin))
             throw new FormatException(
-                $"the header at byte {begin} claims {size} bytes; the file has {length}, and headers up to {LargestText} bytes are read"
+                $"the header at byte {begin} claims {size} bytes; the file has {length}, "
+                    + $"and headers up to {LargestText} bytes are read"
             );
         var text = new byte[size];
         stream.ReadExactly(text);
@@ -64,16 +72,20 @@ internal sealed partial record NpyHeader(NpyType Type, bool IsBigEndian, bool Is
         var available = length - begin - size;
         if (header.Count * (Int128)header.Type.Size > Math.Min(available, Array.MaxLength))
             throw new FormatException(
-                $"shape ({string.Join(", ", header.Shape)}) of {header.Type} does not fit the {available} bytes behind the header; the file is torn or damaged"
+                $"shape ({Quoted.List(header.Shape)}) of {header.Type} does not fit the {available} bytes after the "
+                    + "header; the file is truncated or damaged"
             );
         return header;
     }
 
-    /// <summary>Writes a header as <c>numpy.save</c> does, of version 1: no shape of these types needs more.</summary>
+    /// <summary>
+    /// Writes the header as <c>numpy.save</c> does, in version 1: no shape of these types needs a later one.
+    /// </summary>
     public void Write(Stream stream)
     {
         var text = new StringBuilder(
-            $"{{'descr': '{Type}', 'fortran_order': {(IsColumnMajor ? "True" : "False")}, 'shape': ({string.Join(", ", Shape)}{(Shape.Length == 1 ? "," : "")}), }}"
+            $"{{'{TypeKey}': '{Type}', '{OrderKey}': {(IsColumnMajor ? "True" : "False")}, "
+                + $"'{ShapeKey}': ({string.Join(", ", Shape)}{(Shape.Length == 1 ? "," : "")}), }}"
         );
         if (Shape.Length > 0)
             text.Append(
@@ -81,7 +93,7 @@ internal sealed partial record NpyHeader(NpyType Type, bool IsBigEndian, bool Is
                 GrowthDigits - Shape[IsColumnMajor ? ^1 : 0].ToString(CultureInfo.InvariantCulture).Length
             );
         var prefix = Magic.Length + 4;
-        // With the line feed to a multiple of the alignment; NumPy adds a whole one where nothing is missing.
+        // Padded, with the line feed, to a multiple of the alignment; NumPy adds a whole one where none is needed.
         text.Append(' ', Alignment - (prefix + text.Length + 1) % Alignment).Append('\n');
         stream.Write(Magic);
         stream.Write([1, 0, (byte)text.Length, (byte)(text.Length >> 8)]);
@@ -90,30 +102,53 @@ internal sealed partial record NpyHeader(NpyType Type, bool IsBigEndian, bool Is
 
     private static NpyHeader Parse(string text)
     {
-        var (description, order, axes) = (
-            DescriptionPattern.Match(text),
-            OrderPattern.Match(text),
-            ShapePattern.Match(text)
-        );
-        if (!description.Success || !order.Success || !axes.Success)
+        var fields = Fields(text);
+        if (
+            fields is not { Count: 3 }
+            || !fields.TryGetValue(TypeKey, out var type)
+            || !fields.TryGetValue(OrderKey, out var order)
+            || !fields.TryGetValue(ShapeKey, out var shape)
+            || type[0] is not ('\'' or '"')
+            || order is not ("True" or "False")
+            || shape[0] != '('
+        )
             throw new FormatException(
-                $"the header is {Quoted.Text(text)}; an array of one element type has 'descr': '<f4' or the like, 'fortran_order' and 'shape' (records are not read)"
+                $"the header is {Quoted.Text(text)}; an array of one element type has '{TypeKey}': '<f4' or the like, "
+                    + $"'{OrderKey}' and '{ShapeKey}' (records are not read)"
             );
-        var type = TypePattern.Match(description.Groups[1].Value);
-        if (description.Groups[1].Value.TrimStart('|').StartsWith('O'))
+        var (element, isBigEndian) = ElementType(type[1..^1]);
+        return new NpyHeader(element, isBigEndian, order == "True", Axes(shape[1..^1]));
+    }
+
+    /// <summary>The entries of a Python dictionary of texts, truth values and tuples; null if it is none.</summary>
+    /// <exception cref="FormatException">A key occurs twice.</exception>
+    private static Dictionary<string, string>? Fields(string text)
+    {
+        var dictionary = text.Trim();
+        if (!dictionary.StartsWith('{'))
+            return null;
+        var fields = new Dictionary<string, string>();
+        var next = 1;
+        for (Match entry; (entry = EntryPattern.Match(dictionary, next)).Success; next += entry.Length)
+            if (!fields.TryAdd(entry.Groups[2].Value, entry.Groups[3].Value))
+                throw new FormatException($"the header has the key {Quoted.Text(entry.Groups[2].Value)} twice");
+        return dictionary[next..].TrimStart() == "}" ? fields : null;
+    }
+
+    private static (NpyType Type, bool IsBigEndian) ElementType(string description)
+    {
+        if (description.TrimStart('|').StartsWith('O'))
             throw new FormatException(
-                "the array holds Python objects, and pickled objects are never loaded; convert it in Python, for instance with numpy.save(path, numpy.array(list, dtype=str))"
+                "the array holds Python objects, and pickled objects are never loaded; convert it in Python, for "
+                    + "instance with numpy.save(path, numpy.array(list, dtype=str))"
             );
-        if (!type.Success || NpyType.Find(type.Groups[2].Value[0], type.Groups[3].Value) is not { } found)
-            throw new FormatException(
-                $"element type {Quoted.Text(description.Groups[1].Value)} is not read; known are b1, i1, i2, i4, i8, u1, u2, u4, u8, f2, f4, f8, and text U and S"
+        var type = TypePattern.Match(description);
+        return type.Success && NpyType.Find(type.Groups[2].Value[0], type.Groups[3].Value) is { } found
+            ? (found, type.Groups[1].Value == ">")
+            : throw new FormatException(
+                $"element type {Quoted.Text(description)} is not read; known are b1, i1, i2, i4, i8, u1, u2, u4, u8, "
+                    + "f2, f4, f8, and text U and S"
             );
-        return new NpyHeader(
-            found,
-            type.Groups[1].Value == ">",
-            order.Groups[1].Value == "True",
-            Axes(axes.Groups[1].Value)
-        );
     }
 
     private static int[] Axes(string text)
@@ -127,28 +162,23 @@ internal sealed partial record NpyHeader(NpyType Type, bool IsBigEndian, bool Is
             && size <= Array.MaxLength
                 ? size
                 : throw new FormatException(
-                    $"the shape {Quoted.Text(text)} has the axis {Quoted.Text(part)}; an axis is a number up to {Array.MaxLength}"
+                    $"the shape {Quoted.Text(text)} has the axis {Quoted.Text(part)}; an axis is a number up to "
+                        + $"{Array.MaxLength}"
                 )
         );
-        // The product of all axes must not overflow where it counts; an empty array has a zero among them.
+        // The product of the axes must not overflow; one of the axes of an empty array is zero.
         Int128 product = 1;
         foreach (var size in axes.Contains(0) ? [0] : axes)
             if ((product *= size) > Array.MaxLength)
                 throw new FormatException(
-                    $"shape {Quoted.Text(text)} has more elements than Hybrid holds at once, {Array.MaxLength}"
+                    $"shape {Quoted.Text(text)} has more elements than an array holds, {Array.MaxLength}"
                 );
         return axes;
     }
 
-    // A quotation mark ends every attempt, so that matching takes time proportional to the header, whatever stands there.
-    [GeneratedRegex("""['"]descr['"]\s*:\s*['"]([^'"]*)['"]""")]
-    private static partial Regex DescriptionPattern { get; }
-
-    [GeneratedRegex("""['"]fortran_order['"]\s*:\s*(True|False)""")]
-    private static partial Regex OrderPattern { get; }
-
-    [GeneratedRegex("""['"]shape['"]\s*:\s*\(([0-9L,\s]*)\)""")]
-    private static partial Regex ShapePattern { get; }
+    // No two parts of the pattern can match the same character, so matching takes time linear in the header's length.
+    [GeneratedRegex("""\G\s*(['"])(\w+)\1\s*:\s*((['"])[^'"]*\4|True|False|\([0-9L,\s]*\))\s*(?:,|(?=\}))""")]
+    private static partial Regex EntryPattern { get; }
 
     [GeneratedRegex("^([<>|=]?)([biufUS])([0-9]{1,9})$")]
     private static partial Regex TypePattern { get; }

@@ -4,36 +4,30 @@ namespace Hybrid.Core;
 
 /// <summary>Named arrays in one file: a zip archive of <c>.npy</c> files, as <c>numpy.savez</c> writes it.</summary>
 /// <remarks>
-/// A small forged archive could unpack to any size. Therefore the entries of an archive may have 100 bytes for each of its own
-/// in all, and those of any archive 64 MiB; names are keys only and never become paths.
+/// The check sum (CRC-32) of every array is verified. A small forged archive could unpack to any size: the entries of
+/// an archive may have 100 bytes in total for each byte of the archive, and always 64 MiB. Names are keys only and
+/// never become paths.
 /// </remarks>
 public static class Npz
 {
     private const string Ending = ".npy";
-    private const long BytesPerByte = 100,
-        AlwaysAllowed = 64 << 20;
+
+    // The largest ratio of deflate: a match of 258 bytes takes at least two bits.
+    private const int LargestRatio = 258 * 8 / 2;
 
     // What numpy.savez writes, so that equal arrays give equal files.
     private static readonly DateTimeOffset Stamp = new(1980, 1, 1, 0, 0, 0, TimeSpan.Zero);
 
     /// <summary>Reads a file.</summary>
-    /// <returns>The arrays by name, in the order of the archive; entries that are no arrays are passed over.</returns>
-    /// <exception cref="FormatException">Torn, no archive of arrays, or one that grows beyond all measure; the message names file and entry.</exception>
-    /// <exception cref="IOException">The file is missing or cannot be read.</exception>
-    public static IReadOnlyDictionary<string, NpyArray> Read(string path)
-    {
-        using var stream = File.OpenRead(path);
-        try
-        {
-            return Read(stream);
-        }
-        catch (FormatException error)
-        {
-            throw new FormatException($"{path}: {error.Message}", error);
-        }
-    }
+    /// <returns>The arrays by name, in the order of the archive; other entries are ignored.</returns>
+    /// <exception cref="FormatException">
+    /// Truncated, damaged, not an archive of arrays, or one that unpacks beyond the limit; the message names file and
+    /// entry.
+    /// </exception>
+    /// <exception cref="IOException">The file is missing, a folder, or cannot be read.</exception>
+    public static IReadOnlyDictionary<string, NpyArray> Read(string path) => InputFile.Read(path, Read);
 
-    /// <summary>Reads a stream that can seek.</summary>
+    /// <summary>Reads a seekable stream.</summary>
     /// <inheritdoc cref="Read(string)"/>
     public static IReadOnlyDictionary<string, NpyArray> Read(Stream stream)
     {
@@ -43,14 +37,7 @@ public static class Npz
             var entries = archive
                 .Entries.Where(entry => entry.FullName.EndsWith(Ending, StringComparison.Ordinal))
                 .ToList();
-            Int128 unpacked = 0;
-            foreach (var entry in entries)
-                unpacked += entry.Length;
-            var limit = Math.Max(AlwaysAllowed, BytesPerByte * stream.Length);
-            if (unpacked > limit)
-                throw new FormatException(
-                    $"{stream.Length} bytes unpack to {unpacked}, and Hybrid takes {limit} from an archive of this size; if they are meant, save it again with numpy.savez"
-                );
+            CheckSizes(entries, stream.Length);
             var arrays = new OrderedDictionary<string, NpyArray>();
             foreach (var entry in entries)
                 if (!arrays.TryAdd(entry.FullName[..^Ending.Length], Read(entry)))
@@ -59,15 +46,15 @@ public static class Npz
         }
         catch (Exception error) when (error is InvalidDataException or NotSupportedException)
         {
-            throw new FormatException($"no archive of arrays: {error.Message}", error);
+            throw new FormatException($"not an archive of arrays: {Quoted.Message(error)}", error);
         }
     }
 
     /// <summary>Writes a file as a whole or not at all.</summary>
-    /// <param name="path">The file.</param>
+    /// <param name="path">The file; its folder exists.</param>
     /// <param name="arrays">The arrays by name.</param>
     /// <param name="compress">Whether the entries are deflated, as by <c>numpy.savez_compressed</c>.</param>
-    /// <exception cref="IOException">The disk is full or the place is not writable.</exception>
+    /// <exception cref="IOException">The disk is full or the path is not writable.</exception>
     public static void Write(string path, IEnumerable<KeyValuePair<string, NpyArray>> arrays, bool compress = false) =>
         AtomicFile.Write(path, file =>
         {
@@ -84,16 +71,40 @@ public static class Npz
             }
         });
 
+    /// <summary>Refuses sizes that the archive cannot have, before memory is allocated for them.</summary>
+    private static void CheckSizes(List<ZipArchiveEntry> entries, long length)
+    {
+        Int128 unpacked = 0;
+        foreach (var entry in entries)
+        {
+            if (entry.Length > (Int128)LargestRatio * Math.Min(entry.CompressedLength, length))
+                throw new FormatException(
+                    $"entry {Quoted.Text(entry.FullName)} claims {entry.Length} bytes from {entry.CompressedLength}; "
+                        + $"deflate gives at most {LargestRatio} for each"
+                );
+            unpacked += entry.Length;
+        }
+        if (unpacked > UnpackedStream.Limit(length))
+            throw new FormatException(
+                $"{length} bytes unpack to {unpacked}, and Hybrid takes {UnpackedStream.Limit(length)} "
+                    + "from an archive of this size; if they are meant, save it again with numpy.savez"
+            );
+    }
+
     private static NpyArray Read(ZipArchiveEntry entry)
     {
         try
         {
-            using var stream = entry.Open();
-            return NpyArray.Read(stream, entry.Length);
+            using var stream = new UnpackedStream(entry.Open(), entry.Length);
+            var array = NpyArray.Read(stream, entry.Length);
+            var crc = stream.Finish();
+            return crc == entry.Crc32
+                ? array
+                : throw new FormatException($"its CRC-32 is {crc:x8}, {entry.Crc32:x8} is stored: it is damaged");
         }
         catch (Exception error) when (error is FormatException or InvalidDataException or EndOfStreamException)
         {
-            throw new FormatException($"entry {Quoted.Text(entry.FullName)}: {error.Message}", error);
+            throw new FormatException($"entry {Quoted.Text(entry.FullName)}: {Quoted.Message(error)}", error);
         }
     }
 }

@@ -6,7 +6,7 @@ using System.Text.Json;
 
 namespace Hybrid.Core;
 
-/// <summary>The element types of safetensors that Hybrid reads and writes.</summary>
+/// <summary>The safetensors element types that Hybrid reads and writes.</summary>
 public enum TensorType
 {
     /// <summary>IEEE half precision.</summary>
@@ -24,26 +24,26 @@ public enum TensorType
     /// <summary>64-bit integers.</summary>
     I64,
 
-    /// <summary>Bytes.</summary>
+    /// <summary>Unsigned bytes.</summary>
     U8,
 }
 
-/// <summary>A tensor as it is stored.</summary>
+/// <summary>A tensor of a safetensors file.</summary>
 /// <param name="Name">Its name, unique in the file.</param>
-/// <param name="Type">The type of its elements.</param>
-/// <param name="Shape">The sizes of its axes, outermost first.</param>
+/// <param name="Type">The element type.</param>
+/// <param name="Shape">The sizes of the axes, outermost first.</param>
 /// <param name="Bytes">The elements, row-major, little-endian.</param>
 public sealed record StoredTensor(string Name, TensorType Type, IReadOnlyList<long> Shape, ReadOnlyMemory<byte> Bytes)
 {
-    /// <summary>Stores single-precision numbers.</summary>
+    /// <summary>Creates a tensor of single-precision numbers from a copy of the values.</summary>
     public static StoredTensor FromSingles(string name, ReadOnlySpan<float> values, params IEnumerable<int> shape) =>
         new(name, TensorType.F32, [.. shape.Select(size => (long)size)], MemoryMarshal.AsBytes(values).ToArray());
 
-    /// <summary>Stores double-precision numbers.</summary>
+    /// <summary>Creates a tensor of double-precision numbers from a copy of the values.</summary>
     public static StoredTensor FromDoubles(string name, ReadOnlySpan<double> values, params IEnumerable<int> shape) =>
         new(name, TensorType.F64, [.. shape.Select(size => (long)size)], MemoryMarshal.AsBytes(values).ToArray());
 
-    /// <summary>The elements as doubles, whatever their type.</summary>
+    /// <summary>The elements as doubles; integers beyond 2^53 are rounded. NaN is kept.</summary>
     public double[] ToDoubles()
     {
         var bytes = Bytes.Span;
@@ -58,7 +58,7 @@ public sealed record StoredTensor(string Name, TensorType Type, IReadOnlyList<lo
         };
     }
 
-    /// <summary>The elements as floats; those of other types are rounded.</summary>
+    /// <summary>The elements as floats; doubles and large integers are rounded. NaN is kept.</summary>
     public float[] ToSingles()
     {
         if (Type == TensorType.F32)
@@ -71,8 +71,12 @@ public sealed record StoredTensor(string Name, TensorType Type, IReadOnlyList<lo
         return singles;
     }
 
-    /// <summary>The same tensor in half precision, each element rounded to the nearest half, of two equally near to the even one.</summary>
-    /// <exception cref="OverflowException">A finite element is beyond the halves, which end at 65504; the message names it.</exception>
+    /// <summary>
+    /// The tensor in half precision; each element is rounded to the nearest half, ties to even. NaN is kept.
+    /// </summary>
+    /// <exception cref="OverflowException">
+    /// A finite element is beyond 65504, the largest half; the message names it.
+    /// </exception>
     public StoredTensor ToHalves()
     {
         var values = ToDoubles();
@@ -82,7 +86,8 @@ public sealed record StoredTensor(string Name, TensorType Type, IReadOnlyList<lo
                 throw new OverflowException(
                     string.Create(
                         System.Globalization.CultureInfo.InvariantCulture,
-                        $"element {i} of {Name} is {values[i]}, halves end at 65504: store it in single precision"
+                        $"element {i} of {Quoted.Unless(Name)} is {values[i]}, halves end at 65504: "
+                            + $"store it in single precision"
                     )
                 );
         return this with { Type = TensorType.F16, Bytes = MemoryMarshal.AsBytes(halves.AsSpan()).ToArray() };
@@ -90,36 +95,27 @@ public sealed record StoredTensor(string Name, TensorType Type, IReadOnlyList<lo
 }
 
 /// <summary>
-/// Named tensors and text in one file, in the safetensors format (huggingface.co/docs/safetensors): eight bytes with the
-/// length of a JSON header, the header, the data. Nothing in such a file is executed or resolved to a type.
+/// Named tensors and text in one file, in the safetensors format (huggingface.co/docs/safetensors): the length of a
+/// JSON header in eight bytes, the header, the data. Nothing in a file is executed or resolved to a type.
 /// </summary>
 /// <param name="Metadata">Text by key.</param>
-/// <param name="Tensors">The tensors in the order of the file.</param>
+/// <param name="Tensors">The tensors in the order of the header.</param>
 public sealed record SafeTensors(IReadOnlyDictionary<string, string> Metadata, IReadOnlyList<StoredTensor> Tensors)
 {
     private const string MetadataName = "__metadata__";
 
-    // The format's own limit.
+    // The limit of the format.
     private const long LargestHeader = 100_000_000;
 
     /// <summary>Reads a file.</summary>
-    /// <exception cref="FormatException">The file is torn or no safetensors file; the message names file and place.</exception>
-    /// <exception cref="IOException">The file is missing or cannot be read.</exception>
-    public static SafeTensors Read(string path)
-    {
-        using var stream = File.OpenRead(path);
-        try
-        {
-            return Read(stream);
-        }
-        catch (FormatException error)
-        {
-            throw new FormatException($"{path}: {error.Message}", error);
-        }
-    }
+    /// <exception cref="FormatException">
+    /// The file is truncated or not a safetensors file; the message names file and position.
+    /// </exception>
+    /// <exception cref="IOException">The file is missing, a folder, or cannot be read.</exception>
+    public static SafeTensors Read(string path) => InputFile.Read(path, static stream => Read(stream));
 
-    /// <summary>Reads a stream that can seek, from its beginning to its end.</summary>
-    /// <exception cref="FormatException">The content is torn or no safetensors.</exception>
+    /// <summary>Reads a whole seekable stream.</summary>
+    /// <exception cref="FormatException">The content is truncated or not in the safetensors format.</exception>
     public static SafeTensors Read(Stream stream)
     {
         Span<byte> prefix = stackalloc byte[8];
@@ -151,11 +147,11 @@ public sealed record SafeTensors(IReadOnlyDictionary<string, string> Metadata, I
 
     /// <summary>Writes a file as a whole or not at all.</summary>
     /// <inheritdoc cref="Write(Stream)"/>
-    /// <exception cref="IOException">The disk is full or the place is not writable.</exception>
+    /// <exception cref="IOException">The disk is full or the path is not writable.</exception>
     public void Write(string path) => AtomicFile.Write(path, Write);
 
     /// <summary>Writes to a stream.</summary>
-    /// <exception cref="ArgumentException">Two tensors have the same name, or one has that of the metadata: no such file could be read.</exception>
+    /// <exception cref="ArgumentException">Two tensors have the same name, or one has that of the metadata.</exception>
     public void Write(Stream stream)
     {
         if (
@@ -167,7 +163,7 @@ public sealed record SafeTensors(IReadOnlyDictionary<string, string> Metadata, I
             { Key: { } twice }
         )
             throw new ArgumentException(
-                $"two entries of the file would be called {Quoted.Text(twice)}: give every tensor a name of its own"
+                $"two entries of the file would be called {Quoted.Text(twice)}: give each tensor a unique name"
             );
         using var buffer = new MemoryStream();
         using (var json = new Utf8JsonWriter(buffer))
@@ -197,7 +193,7 @@ public sealed record SafeTensors(IReadOnlyDictionary<string, string> Metadata, I
             }
             json.WriteEndObject();
         }
-        // Spaces bring the data to a multiple of eight bytes, as the format recommends.
+        // Padded with spaces: the data begin at a multiple of eight bytes, as the format recommends.
         while (buffer.Length % 8 != 0)
             buffer.WriteByte((byte)' ');
         Span<byte> prefix = stackalloc byte[8];
@@ -239,11 +235,17 @@ public sealed record SafeTensors(IReadOnlyDictionary<string, string> Metadata, I
                         or DecoderFallbackException
             )
         {
-            throw new FormatException($"the header at byte 8 is no safetensors header: {Quoted.Message(error)}", error);
+            throw new FormatException(
+                $"the header at byte 8 is not a safetensors header: {Quoted.Message(error)}",
+                error
+            );
         }
     }
 
-    /// <summary>The format demands that tensors lie end to end; so they never take more memory than the file.</summary>
+    /// <summary>
+    /// The format requires tensors to cover the data without gaps or overlap, so they never need more memory than the
+    /// file.
+    /// </summary>
     private static void CheckCoverage(List<Entry> entries, long dataLength)
     {
         var end = 0L;
@@ -251,7 +253,8 @@ public sealed record SafeTensors(IReadOnlyDictionary<string, string> Metadata, I
         {
             if (entry.Begin != end)
                 throw new FormatException(
-                    $"tensor {Quoted.Unless(entry.Name)} begins at byte {entry.Begin} of the data, where the one before ends at {end}"
+                    $"tensor {Quoted.Unless(entry.Name)} begins at byte {entry.Begin} of the data, "
+                        + $"the previous one ends at {end}"
                 );
             end = entry.End;
         }
@@ -264,7 +267,8 @@ public sealed record SafeTensors(IReadOnlyDictionary<string, string> Metadata, I
         var type = property.Value.GetProperty("dtype").GetString();
         if (!Enum.TryParse<TensorType>(type, out var parsed) || parsed.ToString() != type)
             throw new FormatException(
-                $"tensor {Quoted.Unless(property.Name)} has element type {Quoted.Unless(type ?? "null")}; known are {string.Join(", ", Enum.GetNames<TensorType>())}"
+                $"tensor {Quoted.Unless(property.Name)} has element type {Quoted.Unless(type ?? "null")}; known are "
+                    + string.Join(", ", Enum.GetNames<TensorType>())
             );
         var offsets = Integers(property, "data_offsets");
         var shape = Integers(property, "shape");
@@ -276,7 +280,8 @@ public sealed record SafeTensors(IReadOnlyDictionary<string, string> Metadata, I
             || offsets[1] - offsets[0] > Array.MaxLength
         )
             throw new FormatException(
-                $"tensor {Quoted.Unless(property.Name)} lies at {string.Join("..", offsets)} of {dataLength} bytes of data; the file is torn or damaged"
+                $"tensor {Quoted.Unless(property.Name)} has the offsets {Quoted.List(offsets, "..")} in "
+                    + $"{dataLength} bytes of data; the file is truncated or damaged"
             );
         Int128 bytes = parsed switch
         {
@@ -290,7 +295,8 @@ public sealed record SafeTensors(IReadOnlyDictionary<string, string> Metadata, I
             bytes = bytes > long.MaxValue ? bytes : bytes * size;
         if (shape.Any(size => size < 0) || bytes != offsets[1] - offsets[0])
             throw new FormatException(
-                $"tensor {Quoted.Unless(property.Name)} of shape [{string.Join(", ", shape)}] and type {type} does not fit its {offsets[1] - offsets[0]} bytes"
+                $"tensor {Quoted.Unless(property.Name)} of shape [{Quoted.List(shape)}] and type {type} does not "
+                    + $"fit its {offsets[1] - offsets[0]} bytes"
             );
         return new Entry(property.Name, parsed, shape, offsets[0], offsets[1]);
     }

@@ -1,11 +1,14 @@
 namespace Hybrid.Core;
 
-/// <summary>Counts n-grams and turns the counts into probabilities. Derivation: NGramModel.md.</summary>
+/// <summary>Estimates a model by interpolated Kneser-Ney smoothing. Derivation: NGramModel.md.</summary>
+/// <param name="model">Receives the n-grams.</param>
+/// <param name="blank">Index of the blank symbol, which gets no probability.</param>
 internal sealed class KneserNey(NGramBuilder model, int blank)
 {
-    // Where too few n-grams occur once or twice to say better.
-    private const double UsualDiscount = 0.5;
+    // Used if no n-gram occurs once, or none twice.
+    private const double DefaultDiscount = 0.5;
 
+    private readonly NGramVocabulary vocabulary = model.Vocabulary;
     private readonly List<Dictionary<Gram, int>> counts =
     [
         .. Enumerable.Range(0, model.Order).Select(_ => new Dictionary<Gram, int>()),
@@ -17,13 +20,13 @@ internal sealed class KneserNey(NGramBuilder model, int blank)
         foreach (var sequence in sequences)
         {
             foreach (var label in sequence)
-                if ((uint)label >= (uint)model.Symbols || label == blank)
+                if ((uint)label >= (uint)vocabulary.Symbols || label == blank)
                     throw new ArgumentException(
-                        $"label {label} is the blank or not in 0..{model.Symbols - 1}",
+                        $"label {label} is the blank or not in 0..{vocabulary.Symbols - 1}",
                         nameof(sequences)
                     );
-            int[] tokens = [model.Start, .. sequence, model.End];
-            // The longest n-grams are counted as they occur; the start mark also begins shorter ones.
+            int[] tokens = [vocabulary.Start, .. sequence, vocabulary.End];
+            // The longest n-grams count their occurrences, as do shorter ones that begin with the start mark.
             for (var i = 1; i < tokens.Length; i++)
             for (var length = 1; length <= model.Order && length <= i + 1; length++)
                 if (length == model.Order || length == i + 1)
@@ -31,8 +34,8 @@ internal sealed class KneserNey(NGramBuilder model, int blank)
             any = true;
         }
         if (!any)
-            throw new ArgumentException("there are no sequences to learn from", nameof(sequences));
-        // Shorter ones count in how many ways they are continued to the left (K1).
+            throw new ArgumentException("there are no sequences to estimate a model from", nameof(sequences));
+        // Shorter n-grams count their different left neighbours (K1).
         for (var length = model.Order; length > 1; length--)
             foreach (var gram in counts[length - 1].Keys)
                 Count(length - 1, gram.Tokens.AsSpan(1));
@@ -48,28 +51,34 @@ internal sealed class KneserNey(NGramBuilder model, int blank)
         counts[length - 1][gram] = counts[length - 1].GetValueOrDefault(gram) + 1;
     }
 
-    /// <summary>n1 / (n1 + 2 n2): the share that n-grams seen once give up (K2).</summary>
+    /// <summary>The absolute discount of n-grams of a length, n1 / (n1 + 2 n2) (K2).</summary>
     private double Discount(int length)
     {
         double once = counts[length - 1].Values.Count(count => count == 1),
             twice = counts[length - 1].Values.Count(count => count == 2);
-        return once > 0 && twice > 0 ? once / (once + 2 * twice) : UsualDiscount;
+        return once > 0 && twice > 0 ? once / (once + 2 * twice) : DefaultDiscount;
     }
 
-    /// <summary>Single labels, interpolated with the uniform distribution over labels and the end, so that nothing is impossible (K3).</summary>
+    /// <summary>
+    /// Adds the unigrams, interpolated with the uniform distribution over labels and the end mark (K3).
+    /// </summary>
     private void AddUnigrams()
     {
-        var unigrams = counts[0].Where(pair => pair.Key.Tokens[0] != model.Start).ToDictionary();
+        var unigrams = counts[0].Where(pair => pair.Key.Tokens[0] != vocabulary.Start).ToDictionary();
         double total = unigrams.Values.Sum(),
             discount = Discount(1),
             left = discount * unigrams.Count / total;
-        var possible = Enumerable.Range(0, model.Symbols).Where(symbol => symbol != blank).Append(model.End).ToList();
+        var possible = Enumerable
+            .Range(0, vocabulary.Symbols)
+            .Where(symbol => symbol != blank)
+            .Append(vocabulary.End)
+            .ToList();
         foreach (var token in possible)
         {
             var count = unigrams.GetValueOrDefault(new Gram([token]));
             model.Add([token], Math.Log(Math.Max(0, count - discount) / total + left / possible.Count), 0);
         }
-        model.Add([model.Start], double.NegativeInfinity, 0);
+        model.Add([vocabulary.Start], double.NegativeInfinity, 0);
     }
 
     private void AddLonger(int length)
@@ -79,12 +88,10 @@ internal sealed class KneserNey(NGramBuilder model, int blank)
             var group in counts[length - 1].GroupBy(pair => new Gram(pair.Key.Tokens[..^1])).OrderBy(group => group.Key)
         )
         {
-            var history = model.Find(group.Key.Tokens);
-            if (history is null)
-                continue; // only a history of the start mark alone may be missing, and it is not
+            var history = model.Find(group.Key.Tokens)!.Value;
             double total = group.Sum(pair => pair.Value);
             var left = discount * group.Count() / total; // K4
-            model.SetBackoff(history.Value, Math.Log(left));
+            model.SetBackoff(history, Math.Log(left));
             foreach (var (gram, count) in group.OrderBy(pair => pair.Key))
             {
                 var shorter = Math.Exp(Probability(gram.Tokens.AsSpan(1)));
@@ -93,7 +100,7 @@ internal sealed class KneserNey(NGramBuilder model, int blank)
         }
     }
 
-    /// <summary>log p of the last token after the others, in the part of the model that is already there.</summary>
+    /// <summary>log p of the last token given the others, from the n-grams added so far.</summary>
     private double Probability(ReadOnlySpan<int> tokens)
     {
         if (model.Find(tokens) is { } node)
@@ -102,7 +109,7 @@ internal sealed class KneserNey(NGramBuilder model, int blank)
         return backoff + Probability(tokens[1..]);
     }
 
-    /// <summary>Tokens that are equal when all of them are.</summary>
+    /// <summary>An n-gram with value equality, ordered token by token.</summary>
     private sealed class Gram(int[] tokens) : IEquatable<Gram>, IComparable<Gram>
     {
         public int[] Tokens { get; } = tokens;

@@ -3,7 +3,9 @@ using System.Runtime.InteropServices;
 
 namespace Hybrid.Core;
 
-/// <content>The model as tensors: as they stand in memory, read in milliseconds, and a seventh of the ARPA text.</content>
+/// <content>
+/// The model as tensors, in the layout of memory: read in milliseconds, a seventh of the size of ARPA text.
+/// </content>
 public sealed partial class NGramModel
 {
     private const string Tokens = "tokens",
@@ -11,13 +13,14 @@ public sealed partial class NGramModel
         LogProbabilities = "log_probabilities",
         Backoffs = "backoffs";
 
-    // A little above the largest of ARPA texts, 99 to base 10, so that it may be rounded.
+    // Slightly above the largest of ARPA text, 99 to base 10, so that it may be rounded.
     private const double LargestBackoff = 230;
 
     /// <summary>
-    /// Whole numbers, in bytes where they fit: <c>tokens</c>, the last token of each n-gram, by length, then by place of the history,
-    /// then by token; <c>children</c>, how many n-grams continue the empty one and each of those that are shorter than the order. And
-    /// natural logarithms in single precision: <c>log_probabilities</c> of all, <c>backoffs</c> of those shorter than the order.
+    /// The model as four tensors. Integers, in bytes if they fit: <c>tokens</c>, the last token of each n-gram, sorted
+    /// by length, then by position of the history, then by token; <c>children</c>, the number of continuations of the
+    /// empty n-gram and of each n-gram shorter than the order. Natural logarithms in single precision:
+    /// <c>log_probabilities</c> of all n-grams, <c>backoffs</c> of those shorter than the order.
     /// </summary>
     public IReadOnlyList<StoredTensor> Save()
     {
@@ -33,12 +36,14 @@ public sealed partial class NGramModel
         ];
     }
 
-    /// <summary>Takes what <see cref="Save"/> gave, in any order and in any precision.</summary>
+    /// <summary>Builds a model from the tensors of <see cref="Save"/>, in any order and in any precision.</summary>
     /// <param name="tensors">The four tensors.</param>
-    /// <param name="symbols">Symbols that there are, the blank's place included.</param>
-    /// <exception cref="FormatException">They are not those of a model with so many symbols.</exception>
-    // Without LINQ and delegates, whose compilation takes longer than what they do: the shipped model is read at every start.
-    public static NGramModel Load(IReadOnlyList<StoredTensor> tensors, int symbols)
+    /// <param name="symbols">Number of symbols, the blank included.</param>
+    /// <param name="blank">Index of the blank symbol.</param>
+    /// <exception cref="FormatException">The tensors are not those of a model with this number of symbols.</exception>
+    // Without LINQ and delegates, whose compilation takes longer than the work: the shipped model is read at every
+    // start.
+    public static NGramModel Load(IReadOnlyList<StoredTensor> tensors, int symbols, int blank = 0)
     {
         StoredTensor? tokens = null,
             children = null,
@@ -46,26 +51,26 @@ public sealed partial class NGramModel
             backoffs = null;
         foreach (var tensor in tensors)
         {
-            ref var place = ref children;
+            ref var slot = ref children;
             switch (tensor.Name)
             {
                 case Tokens:
-                    place = ref tokens;
+                    slot = ref tokens;
                     break;
                 case Children:
                     break;
                 case LogProbabilities:
-                    place = ref logProbabilities;
+                    slot = ref logProbabilities;
                     break;
                 case Backoffs:
-                    place = ref backoffs;
+                    slot = ref backoffs;
                     break;
                 default:
-                    throw new FormatException($"{Quoted.Unless(tensor.Name)} is no part of n-grams");
+                    throw new FormatException($"{Quoted.Unless(tensor.Name)} is not a tensor of an n-gram model");
             }
-            if (place is not null)
-                throw new FormatException($"{tensor.Name} of the n-grams is there twice");
-            place = tensor;
+            if (slot is not null)
+                throw new FormatException($"{tensor.Name} of the n-grams is a duplicate");
+            slot = tensor;
         }
         if (tokens is null || children is null || logProbabilities is null || backoffs is null)
             throw new FormatException(
@@ -76,10 +81,11 @@ public sealed partial class NGramModel
         var (last, counts) = (ToIntegers(tokens, 1), ToIntegers(children, 0));
         last[0] = -1;
         return new NGramModel(
-            symbols,
+            new NGramVocabulary(symbols),
+            blank,
             last,
-            ToLogarithms(logProbabilities, last.Length, double.NegativeInfinity, 0),
-            ToLogarithms(backoffs, counts.Length, -LargestBackoff, LargestBackoff),
+            ToLogarithms(logProbabilities, last.Length, 0),
+            ToLogarithms(backoffs, counts.Length, LargestBackoff),
             counts
         );
     }
@@ -102,7 +108,7 @@ public sealed partial class NGramModel
     private static StoredTensor Singles(string name, ReadOnlySpan<double> values) =>
         StoredTensor.FromSingles(name, Array.ConvertAll(values.ToArray(), value => (float)value), values.Length);
 
-    /// <summary>The whole numbers behind so many places left free.</summary>
+    /// <summary>The integers of a tensor, after <paramref name="free"/> zeros.</summary>
     private static int[] ToIntegers(StoredTensor tensor, int free)
     {
         if (tensor.Type is not (TensorType.U8 or TensorType.I32))
@@ -116,8 +122,10 @@ public sealed partial class NGramModel
         return integers;
     }
 
-    /// <summary>A zero for the empty n-gram, and the numbers behind it, so many in all.</summary>
-    private static double[] ToLogarithms(StoredTensor tensor, int count, double least, double most)
+    /// <summary>
+    /// A zero for the empty n-gram, then the numbers of the tensor; <paramref name="count"/> in total.
+    /// </summary>
+    private static double[] ToLogarithms(StoredTensor tensor, int count, double most)
     {
         var values = tensor.ToSingles();
         if (values.Length != count - 1)
@@ -127,11 +135,11 @@ public sealed partial class NGramModel
         var logarithms = new double[count];
         for (var i = 0; i < values.Length; i++)
         {
-            if (!(values[i] >= least && values[i] <= most))
+            if (!(values[i] <= most))
                 throw new FormatException(
                     string.Create(
                         CultureInfo.InvariantCulture,
-                        $"{tensor.Name} of the n-grams has {values[i]} at {i}, must be {least} to {most}"
+                        $"{tensor.Name} of the n-grams has {values[i]} at {i}, must be at most {most}"
                     )
                 );
             logarithms[i + 1] = values[i];

@@ -3,90 +3,120 @@ using System.Globalization;
 namespace Hybrid.Core;
 
 /// <summary>
-/// An n-gram model of label sequences with back-off (Katz 1987), as ARPA files hold it. All probabilities are natural
-/// logarithms here; ARPA text has them to base 10.
+/// An n-gram language model of label sequences with back-off (Katz 1987), as ARPA files hold it. All probabilities are
+/// natural logarithms; those of ARPA text are to base 10. Derivation: NGramModel.md.
 /// </summary>
 /// <remarks>
-/// A history is known by its state: the longest of its ends that the model has seen. Walking from state to state gives the
-/// same probabilities as looking every n-gram up. The n-grams are a tree in arrays: a node is an n-gram, node 0 the empty one, its
-/// children are the n-grams longer by one token, side by side and in order of that token; shorter n-grams come before longer ones.
+/// A state is the longest suffix of the history that the model contains; walking from state to state gives the same
+/// probabilities as looking up every n-gram. The n-grams form a tree in arrays. A node is an n-gram, node 0 the empty
+/// one. The children of a node, its continuations by one token, are contiguous and sorted by token; shorter n-grams
+/// come before longer ones. Instances are immutable and may be used by several threads.
 /// </remarks>
 public sealed partial class NGramModel
 {
     /// <summary>The mark before the first label.</summary>
     public const string SentenceStart = "<s>";
 
-    /// <summary>The mark behind the last label.</summary>
+    /// <summary>The mark after the last label.</summary>
     public const string SentenceEnd = "</s>";
 
-    /// <summary>The longest n-grams that a file may have.</summary>
+    /// <summary>ARPA's names for all labels that no n-gram names; the first one is written.</summary>
+    internal static readonly string[] UnknownNames = ["<unk>", "<UNK>"];
+
+    /// <summary>The largest order of a model that is read.</summary>
     internal const int LongestOrder = 16;
 
+    private readonly NGramVocabulary vocabulary;
     private readonly int[] tokens;
     private readonly double[] logProbabilities;
 
-    // Of the nodes shorter than the order alone; the longest have no children and are no states.
+    // Only for nodes shorter than the order: the longest have no children and are no states.
     private readonly double[] backoffs;
     private readonly int[] firstChildren;
 
-    // For each node the longest of its ends, itself aside, that the model has.
+    // For each node, the longest proper suffix that is a node.
     private readonly int[] suffixes;
 
-    // The first node of each length, and behind them the number of nodes.
+    // The first node of each length, then the number of nodes.
     private readonly List<int> lengths = [0];
-    private readonly int start,
-        end;
 
-    /// <param name="symbols">Symbols that have a probability.</param>
+    // For each symbol its own token, or that of the unknown label if no n-gram ends in the symbol.
+    private readonly int[] tokenOfSymbol;
+
+    /// <param name="vocabulary">The tokens.</param>
+    /// <param name="blank">Index of the blank; -1 if there is none.</param>
     /// <param name="tokens">The last token of each node; -1 for the empty one.</param>
-    /// <param name="logProbabilities">Of each node's last token after the others.</param>
-    /// <param name="backoffs">Of each node shorter than the order: logarithm of what is left for tokens not seen after it.</param>
-    /// <param name="children">How many children each of these has.</param>
-    /// <exception cref="FormatException">They are no tree.</exception>
-    internal NGramModel(int symbols, int[] tokens, double[] logProbabilities, double[] backoffs, int[] children)
+    /// <param name="logProbabilities">log p of each node's last token given the others.</param>
+    /// <param name="backoffs">Logarithm of the back-off weight of each node shorter than the order.</param>
+    /// <param name="children">Number of children of each of these.</param>
+    /// <exception cref="FormatException">The arrays do not describe a tree.</exception>
+    internal NGramModel(
+        NGramVocabulary vocabulary,
+        int blank,
+        int[] tokens,
+        double[] logProbabilities,
+        double[] backoffs,
+        int[] children
+    )
     {
-        (Symbols, start, end) = (symbols, symbols, symbols + 1);
+        this.vocabulary = vocabulary;
         (this.tokens, this.logProbabilities, this.backoffs) = (tokens, logProbabilities, backoffs);
         firstChildren = FirstChildren(children, tokens.Length);
-        // A length that nothing has ends the tree, though nodes behind it may claim children.
+        // A length without nodes ends the tree, even if later nodes claim children.
         for (var next = 1; next <= children.Length && next != lengths[^1]; next = firstChildren[next])
             lengths.Add(next);
         if (lengths[^1] != children.Length || lengths.Count > LongestOrder + 1)
             throw new FormatException(
-                $"the first {children.Length - 1} n-grams have children: these are not all n-grams of 1 to at most {LongestOrder - 1} tokens"
+                $"the first {children.Length - 1} n-grams have children: these are not all n-grams of 1 to at most "
+                    + $"{LongestOrder - 1} tokens"
             );
         Order = lengths.Count - 1;
         lengths.Add(tokens.Length);
         suffixes = new int[tokens.Length];
         for (var parent = 0; parent < children.Length; parent++)
             LinkChildren(parent);
-        StartState = Order > 1 ? Child(0, start) : 0;
+        StartState = Order > 1 ? Child(0, vocabulary.Start) : 0;
+        tokenOfSymbol = new int[vocabulary.Symbols];
+        MissingSymbols = MapSymbols(blank);
     }
 
-    /// <summary>Symbols that have a probability, the blank's place included.</summary>
-    public int Symbols { get; }
+    /// <summary>Number of symbols, the blank included.</summary>
+    public int Symbols => vocabulary.Symbols;
 
-    /// <summary>The longest n-grams.</summary>
+    /// <summary>Length of the longest n-grams.</summary>
     public int Order { get; }
 
     /// <summary>The state before the first label.</summary>
     public int StartState { get; }
 
-    /// <summary>How many n-grams there are of a length.</summary>
+    /// <summary>
+    /// Symbols other than the blank that have probability 0 after every history, in ascending order; empty if there are
+    /// none. A search with this model never outputs them. Symbols that no n-gram names are scored as
+    /// <c>&lt;unk&gt;</c>; they are missing only if the model lacks it.
+    /// </summary>
+    public IReadOnlyList<int> MissingSymbols { get; }
+
+    /// <summary>Number of n-grams of a length; 0 for lengths beyond <see cref="Order"/>.</summary>
     public int Count(int length) => length >= 1 && length <= Order ? lengths[length + 1] - lengths[length] : 0;
 
-    /// <summary>log p(symbol | state), and the state after it.</summary>
+    /// <summary>
+    /// log p(symbol | state), negative infinity for an impossible symbol, and the state after the symbol.
+    /// </summary>
+    /// <param name="state"><see cref="StartState"/> or a state that this method returned.</param>
+    /// <param name="symbol">Index of the symbol.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The symbol is not in 0..<see cref="Symbols"/> - 1.</exception>
     public (double LogProbability, int State) Next(int state, int symbol)
     {
         if ((uint)symbol >= (uint)Symbols)
             throw new ArgumentOutOfRangeException(nameof(symbol), symbol, $"the model knows symbols 0..{Symbols - 1}");
-        return Walk(state, symbol);
+        return Walk(state, tokenOfSymbol[symbol]);
     }
 
     /// <summary>log p(end | state).</summary>
-    public double End(int state) => Walk(state, end).LogProbability;
+    public double End(int state) => Walk(state, vocabulary.End).LogProbability;
 
-    /// <summary>log p(labels) with both ends.</summary>
+    /// <summary>log p of a whole label sequence, the end included.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">A label is not in 0..<see cref="Symbols"/> - 1.</exception>
     public double LogProbability(IEnumerable<int> labels)
     {
         var (sum, state) = (0.0, StartState);
@@ -100,20 +130,23 @@ public sealed partial class NGramModel
 
     /// <summary>Reads ARPA text.</summary>
     /// <param name="text">The text.</param>
-    /// <param name="symbols">Names of the symbols by index; the blank's is empty.</param>
-    /// <exception cref="FormatException">A line is malformed or names an unknown symbol; the message has its number.</exception>
+    /// <param name="symbols">Names of the symbols by index; that of the blank is empty.</param>
+    /// <exception cref="FormatException">
+    /// A line is malformed or names an unknown symbol, with the line's number; or the text ends before \end\.
+    /// </exception>
     public static NGramModel Read(TextReader text, IReadOnlyList<string> symbols) =>
         new ArpaReader(text, symbols).Read();
 
     /// <summary>Writes ARPA text.</summary>
-    /// <param name="text">Where to.</param>
+    /// <param name="text">Receives the text.</param>
     /// <param name="symbols">Names of the symbols by index.</param>
     public void Write(TextWriter text, IReadOnlyList<string> symbols)
     {
         string Name(int token) =>
-            token == start ? SentenceStart
-            : token == end ? SentenceEnd
-            : symbols[token];
+            token < Symbols ? symbols[token]
+            : token == vocabulary.Start ? SentenceStart
+            : token == vocabulary.End ? SentenceEnd
+            : UnknownNames[0];
         string Log10(double value) =>
             double.IsNegativeInfinity(value)
                 ? "-99"
@@ -141,57 +174,62 @@ public sealed partial class NGramModel
     }
 
     /// <summary>
-    /// Estimates a model from label sequences by interpolated Kneser-Ney smoothing (Kneser and Ney 1995; Chen and Goodman 1998,
-    /// with one discount n1 / (n1 + 2 n2) for each length). Derivation: NGramModel.md.
+    /// Estimates a model from label sequences by interpolated Kneser-Ney smoothing (Kneser and Ney 1995; Chen and
+    /// Goodman 1998, with one discount n1 / (n1 + 2 n2) for each length). Derivation: NGramModel.md.
     /// </summary>
-    /// <param name="sequences">Label sequences.</param>
-    /// <param name="symbols">Symbols that there are, 1 to 65 536.</param>
-    /// <param name="order">The longest n-grams, 1 to 8.</param>
+    /// <param name="sequences">Label sequences, without blanks.</param>
+    /// <param name="symbols">Number of symbols, the blank included, 1 to 65 536.</param>
+    /// <param name="order">Length of the longest n-grams, 1 to 8.</param>
     /// <param name="blank">Index of the blank, which gets no probability.</param>
-    /// <exception cref="ArgumentException">There are no sequences, or a label, the order or the number of symbols is out of range.</exception>
+    /// <exception cref="ArgumentException">
+    /// There are no sequences, or a label, the order or the number of symbols is out of range.
+    /// </exception>
     public static NGramModel Estimate(IEnumerable<int[]> sequences, int symbols, int order, int blank = 0)
     {
         if (order is < 1 or > 8)
             throw new ArgumentOutOfRangeException(nameof(order), $"the order is {order}, must be 1 to 8");
-        if (symbols is < 1 or > LogProbs.MostSymbols)
+        if (symbols is < 1 or > LogProbs.MaxSymbols)
             throw new ArgumentOutOfRangeException(
                 nameof(symbols),
-                $"there are {symbols} symbols, must be 1 to {LogProbs.MostSymbols}"
+                $"there are {symbols} symbols, must be 1 to {LogProbs.MaxSymbols}"
             );
-        var model = new NGramBuilder(symbols, order);
+        var model = new NGramBuilder(new NGramVocabulary(symbols), order);
         new KneserNey(model, blank).Fill(sequences);
-        return model.Build();
+        return model.Build(blank);
     }
 
-    /// <summary>Where the children of each node begin, and behind them where the last ones end.</summary>
+    /// <summary>The first child of each node, then the end of the last node's children.</summary>
     private static int[] FirstChildren(int[] children, int nodes)
     {
         var (first, next) = (new int[children.Length + 1], 1L);
         for (var node = 0; node < children.Length; next += children[node++])
         {
             if (children[node] < 0 || next + children[node] > nodes)
-                throw new FormatException($"{nodes - 1} n-grams are fewer than their histories have children");
+                throw new FormatException($"{nodes - 1} n-grams are fewer than the children of their histories");
             first[node] = (int)next;
         }
         if (next != nodes)
-            throw new FormatException($"{nodes - 1} n-grams are more than their histories have children");
+            throw new FormatException($"{nodes - 1} n-grams are more than the children of their histories");
         first[^1] = nodes;
         return first;
     }
 
-    /// <summary>Links a node's children with themselves without their first token; those of shorter nodes are linked already.</summary>
+    /// <summary>
+    /// Links each child of a node to its longest proper suffix; children of shorter nodes are linked already.
+    /// </summary>
     private void LinkChildren(int parent)
     {
         for (var node = firstChildren[parent]; node < firstChildren[parent + 1]; node++)
         {
             var token = tokens[node];
-            if ((uint)token > (uint)end || node > firstChildren[parent] && token <= tokens[node - 1])
+            if ((uint)token >= (uint)vocabulary.Count || node > firstChildren[parent] && token <= tokens[node - 1])
                 throw new FormatException(
-                    $"token {token} of n-gram {node} is not one of 0..{end}, or not above the one before it"
+                    $"token {token} of n-gram {node} is not one of 0..{vocabulary.Count - 1}, "
+                        + "or not above the one before it"
                 );
             if (parent == 0)
                 continue;
-            // The longest end of the history that can be followed by the token.
+            // The longest suffix of the history that the token continues.
             var history = suffixes[parent];
             while (history != 0 && Child(history, token) == 0)
                 history = suffixes[history];
@@ -199,7 +237,7 @@ public sealed partial class NGramModel
         }
     }
 
-    /// <summary>The node of an n-gram and a token behind it; 0, which is nobody's child, where there is none.</summary>
+    /// <summary>The node of an n-gram followed by a token; 0, the root, if the model lacks it.</summary>
     private int Child(int node, int token)
     {
         var (low, high) = (firstChildren[node], firstChildren[node + 1] - 1);
@@ -216,18 +254,38 @@ public sealed partial class NGramModel
         return 0;
     }
 
+    /// <summary>Maps symbols to tokens, and returns those that have probability 0 everywhere.</summary>
+    private List<int> MapSymbols(int blank)
+    {
+        var (isNamed, isPossible) = (new bool[vocabulary.Count], new bool[vocabulary.Count]);
+        for (var node = 1; node < tokens.Length; node++)
+        {
+            isNamed[tokens[node]] = true;
+            isPossible[tokens[node]] |= logProbabilities[node] > double.NegativeInfinity;
+        }
+        var missing = new List<int>();
+        for (var symbol = 0; symbol < Symbols; symbol++)
+        {
+            var token = isNamed[symbol] || symbol == blank ? symbol : vocabulary.Unknown;
+            tokenOfSymbol[symbol] = token;
+            if (symbol != blank && !isPossible[token])
+                missing.Add(symbol);
+        }
+        return missing;
+    }
+
     private (double LogProbability, int State) Walk(int state, int token)
     {
         var backoff = 0.0;
         int child;
         for (; (child = Child(state, token)) == 0; state = suffixes[state])
         {
-            // Not even alone: an event that the model holds for impossible.
+            // Not even a unigram: the model gives the event probability 0.
             if (state == 0)
                 return (double.NegativeInfinity, 0);
             backoff += backoffs[state];
         }
-        // The state remembers at most Order - 1 labels.
+        // A state has at most Order - 1 tokens.
         return (backoff + logProbabilities[child], child < backoffs.Length ? child : suffixes[child]);
     }
 }

@@ -4,13 +4,15 @@ using System.Runtime.Intrinsics;
 
 namespace Hybrid.Core;
 
-/// <summary>The nonlinear functions that <see cref="Activation{TReal}"/> knows.</summary>
+/// <summary>The function of an <see cref="Activation{TReal}"/> layer.</summary>
 public enum ActivationFunction
 {
     /// <summary>max(x, 0)</summary>
     Relu,
 
-    /// <summary>x Phi(x) with the standard normal distribution Phi (Hendrycks and Gimpel 2016, the exact form).</summary>
+    /// <summary>
+    /// x Phi(x) with the standard normal distribution Phi (Hendrycks and Gimpel 2016, the exact form).
+    /// </summary>
     Gelu,
 
     /// <summary>x sigmoid(x), also called swish (Elfwing, Uchibe and Doya 2018).</summary>
@@ -23,7 +25,14 @@ public enum ActivationFunction
     Sigmoid,
 }
 
-/// <summary>y = f(x) for every element. Derivation: Activation.md.</summary>
+/// <summary>A nonlinear function of every element, y = f(x). Derivation: Activation.md.</summary>
+/// <remarks>NaN gives NaN, so that a diverging network is noticed.</remarks>
+/// <example>
+/// <code>
+/// var layer = new Activation&lt;float&gt;(ActivationFunction.Gelu, features: 64);
+/// Batch&lt;float&gt; y = layer.Forward(x, new Pass(workspace)); // [T, B, 64]
+/// </code>
+/// </example>
 /// <typeparam name="TReal">Float or double.</typeparam>
 public sealed class Activation<TReal> : Layer<TReal>
     where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
@@ -32,9 +41,13 @@ public sealed class Activation<TReal> : Layer<TReal>
     private readonly ForwardMap forward;
     private readonly BackwardMap backward;
 
-    /// <summary>An activation between layers of <paramref name="features"/> features.</summary>
+    /// <summary>An activation of frames of <paramref name="features"/> features.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">
+    /// The function does not exist, or the number of features is not positive.
+    /// </exception>
     public Activation(ActivationFunction function, int features)
     {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(features);
         (this.function, OutputFeatures) = (function, features);
         (forward, backward) = function switch
         {
@@ -56,7 +69,7 @@ public sealed class Activation<TReal> : Layer<TReal>
         ThreadTeam team
     );
 
-    /// <summary>A function, and what its slope at x makes of dy.</summary>
+    /// <summary>A function of x, and the gradient of its argument, a function of x and dy.</summary>
     private interface IActivation : IUnaryOperator<TReal>, IBinaryOperator<TReal>;
 
     /// <inheritdoc/>
@@ -70,7 +83,7 @@ public sealed class Activation<TReal> : Layer<TReal>
         var y = x.Like(pass.Workspace, x.F);
         forward(x.Data, y.Data, pass.Workspace.Team);
         if (function == ActivationFunction.Sigmoid)
-            y.ClearPadding(); // the others map 0 to 0
+            y.ClearPadding(); // all other functions map 0 to 0
         return y;
     }
 

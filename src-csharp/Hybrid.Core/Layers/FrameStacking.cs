@@ -3,9 +3,16 @@ using System.Numerics;
 namespace Hybrid.Core;
 
 /// <summary>
-/// Joins each <c>factor</c> neighbouring frames into one with all their features (Chan et al. 2016, "Listen, attend and
-/// spell"). The length becomes floor(T / factor); frames left over at the end are dropped. Derivation: FrameStacking.md.
+/// Concatenates every <c>factor</c> consecutive frames into one, [T, B, F] to [T / factor, B, factor * F]: the pyramid
+/// of Chan et al. 2016, "Listen, attend and spell". The length is rounded down; remaining frames are dropped.
+/// Derivation: FrameStacking.md.
 /// </summary>
+/// <example>
+/// <code>
+/// var layer = new FrameStacking&lt;float&gt;(inputs: 128, factor: 2);
+/// Batch&lt;float&gt; y = layer.Forward(x, new Pass(workspace)); // [T, B, 128] to [T / 2, B, 256]
+/// </code>
+/// </example>
 /// <typeparam name="TReal">Float or double.</typeparam>
 public sealed class FrameStacking<TReal> : Layer<TReal>
     where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
@@ -13,11 +20,16 @@ public sealed class FrameStacking<TReal> : Layer<TReal>
     private readonly int inputs,
         factor;
 
-    /// <summary>A pyramid step over frames of <paramref name="inputs"/> features.</summary>
+    /// <summary>Frame stacking of frames of <paramref name="inputs"/> features.</summary>
+    /// <exception cref="ArgumentException">
+    /// The number of inputs is not positive, the factor is less than 2, or an output frame exceeds the length of an
+    /// array.
+    /// </exception>
     public FrameStacking(int inputs, int factor)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(inputs);
         ArgumentOutOfRangeException.ThrowIfLessThan(factor, 2);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(factor, Array.MaxLength / inputs);
         (this.inputs, this.factor) = (inputs, factor);
     }
 
@@ -28,7 +40,7 @@ public sealed class FrameStacking<TReal> : Layer<TReal>
     public override int OutputLength(int frames) => frames / factor;
 
     /// <inheritdoc/>
-    public override (int Stride, double Offset) Centers => (factor, (factor - 1) / 2.0);
+    public override FrameMapping FrameMapping => FrameMapping.OfWindows(factor, factor - 1);
 
     /// <inheritdoc/>
     public override Batch<TReal> Forward(Batch<TReal> x, Pass pass)
@@ -56,6 +68,6 @@ public sealed class FrameStacking<TReal> : Layer<TReal>
         return dx;
     }
 
-    /// <param name="X">The input, whose sizes and lengths the gradient has: B1.</param>
+    /// <param name="X">The input, for the sizes and lengths of its gradient: B1.</param>
     private readonly record struct FrameStackingTape(Batch<TReal> X);
 }

@@ -2,49 +2,87 @@ using System.Numerics;
 
 namespace Hybrid.Core;
 
-/// <summary>What a forward or backward pass needs besides its input.</summary>
-/// <param name="Workspace">Memory, threads, and what layers keep between the two passes.</param>
+/// <summary>The environment of a forward or backward pass.</summary>
+/// <param name="Workspace">Memory, threads, and the values that layers keep between the two passes.</param>
 /// <param name="Training">
-/// True: statistics come from the batch, dropout and masks act. False: running statistics, nothing random.
+/// True: batch statistics, dropout and masks are active. False: running statistics, nothing random.
 /// </param>
-/// <param name="Random">The randomness of this step; layers and utterances fork their own from it.</param>
+/// <param name="Random">The random generator of this step; layers and utterances fork theirs from it.</param>
 public readonly record struct Pass(Workspace Workspace, bool Training = false, CounterRandom Random = default)
 {
     /// <summary>
-    /// Nobody wants the gradient with respect to the input: below the first layer with weights there is nothing to train. A layer
-    /// that is told so may return nothing from Backward.
+    /// The input gradient is not needed (no trainable layer below); Backward may return an empty batch.
     /// </summary>
     public bool SkipInputGradient { get; init; }
 }
 
 /// <summary>
-/// A step of a network: batches of feature sequences to batches of feature sequences. Write your own by deriving from it.
+/// A layer of a network: maps batches of feature sequences to batches of feature sequences. Base class of custom
+/// layers.
 /// </summary>
 /// <remarks>
-/// The contract: <see cref="Forward"/> leaves its input as it is, takes its output from the workspace, and leaves frames
-/// beyond an utterance's length zero. <see cref="Backward"/>, called once after it, gets the gradient of the loss with respect
-/// to the output of the latest Forward with the same workspace, adds to the gradients of the parameters and returns the
-/// gradient with respect to the input; both gradients are zero beyond an utterance's length too. What it needs from the forward
-/// pass is kept in a tape struct of the layer, <c>pass.Workspace.Tape&lt;MyTape&gt;(this)</c>. A layer made of others takes them
-/// in with <see cref="AddChild"/>. <see cref="GradientCheck"/> tells whether it all holds; <see cref="CustomLayerSpec"/> puts the layer into
+/// <para>
+/// <see cref="Forward"/> does not modify its input, rents its output from the workspace, and leaves frames beyond an
+/// utterance's length zero.
+/// </para>
+/// <para>
+/// <see cref="Backward"/> is called at most once after it. It takes the gradient of the loss with respect to the output
+/// of the latest Forward with the same workspace, adds to the gradients of the parameters, and returns the gradient
+/// with respect to the input. Both gradients are zero beyond an utterance's length.
+/// </para>
+/// <para>
+/// Values needed from the forward pass are kept in a tape struct of the layer,
+/// <c>pass.Workspace.Tape&lt;MyTape&gt;(this)</c>. A layer made of others adds them with <see cref="AddChild"/>. <see
+/// cref="GradientCheck"/> verifies an implementation; <see cref="CustomLayerSpec"/> makes the layer available to
 /// networks.
+/// </para>
+/// <para>
+/// NaN and infinity of an utterance propagate to outputs of that utterance only, except through batch statistics. An
+/// output may share the memory of the input where a layer says so, as dropout does in evaluation.
+/// </para>
 /// </remarks>
+/// <example>
+/// A layer that multiplies every feature by the same number:
+/// <code>
+/// public sealed class Scale&lt;TReal&gt;(int features, TReal factor) : Layer&lt;TReal&gt;
+///     where TReal : unmanaged, IBinaryFloatingPointIeee754&lt;TReal&gt;
+/// {
+///     public override int OutputFeatures => features;
+///
+///     public override Batch&lt;TReal&gt; Forward(Batch&lt;TReal&gt; x, Pass pass) => Multiply(x, pass);
+///
+///     public override Batch&lt;TReal&gt; Backward(Batch&lt;TReal&gt; dy, Pass pass) => Multiply(dy, pass);
+///
+///     private Batch&lt;TReal&gt; Multiply(Batch&lt;TReal&gt; x, Pass pass)
+///     {
+///         RequireFeatures(x, features, "Scale");
+///         var y = x.Like(pass.Workspace, features);
+///         TensorPrimitives.Multiply(x.Data.Span, factor, y.Data.Span);
+///         return y;
+///     }
+/// }
+/// </code>
+/// </example>
 /// <typeparam name="TReal">Float in production, double in gradient checks.</typeparam>
 public abstract class Layer<TReal>
     where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
 {
     private readonly List<Layer<TReal>> children = [];
 
-    /// <summary>The stable place in the network, such as <c>encoder.2</c>; empty for a layer outside a network.</summary>
+    /// <summary>
+    /// The stable path in the network, such as <c>encoder.2</c>; empty for a layer outside a network.
+    /// </summary>
     public string Path { get; private set; } = "";
 
-    /// <summary>Whether the layer, one of a network's, stays as it is for now: it runs as in evaluation, and its parameters do not move.</summary>
+    /// <summary>
+    /// Whether the layer of a network is frozen: it runs as in evaluation, and its parameters are not updated.
+    /// </summary>
     public bool IsFrozen { get; internal set; }
 
-    /// <summary>The layers that this one is made of.</summary>
+    /// <summary>The layers that this one consists of.</summary>
     public IReadOnlyList<Layer<TReal>> Children => children;
 
-    /// <summary>Weights and running statistics, those of children included, in the order in which PyTorch's module has them.</summary>
+    /// <summary>Weights and buffers, including those of children, in the order of PyTorch's module.</summary>
     public virtual IReadOnlyList<Parameter<TReal>> Parameters { get; protected init; } = [];
 
     /// <summary>Features per frame of the output.</summary>
@@ -53,27 +91,33 @@ public abstract class Layer<TReal>
     /// <summary>Frames of the output for an utterance of <paramref name="frames"/> frames.</summary>
     public virtual int OutputLength(int frames) => frames;
 
-    /// <summary>Frame k of the output is centred on frame <c>k * Stride + Offset</c> of the input.</summary>
-    public virtual (int Stride, double Offset) Centers => (1, 0);
+    /// <summary>The positions of output frames in the input.</summary>
+    public virtual FrameMapping FrameMapping => FrameMapping.Identity;
 
     /// <summary>
-    /// Multiply-adds of the forward pass for an utterance of <paramref name="frames"/> input frames, as many as the layer does, which
-    /// may be fewer than its definition has; 0 where there are next to none.
+    /// Multiply-adds of the forward pass for an utterance of <paramref name="frames"/> input frames, as executed, which
+    /// may be fewer than in the layer's definition; 0 where they are negligible.
     /// </summary>
     public virtual long MultiplyAdds(int frames) => 0;
 
-    /// <summary>Whether Backward heeds <see cref="Pass.SkipInputGradient"/>; others are never told.</summary>
+    /// <summary>
+    /// Whether Backward handles <see cref="Pass.SkipInputGradient"/>; for other layers it is never set.
+    /// </summary>
     internal virtual bool CanSkipInputGradient => false;
 
-    /// <summary>[T, B, F] to [T', B, F'].</summary>
+    /// <summary>Computes the output, [T, B, F] to [T', B, F'].</summary>
+    /// <exception cref="ArgumentException">The batch has another number of features than the layer takes.</exception>
     public abstract Batch<TReal> Forward(Batch<TReal> x, Pass pass);
 
-    /// <summary>Gradient with respect to the output, [T', B, F'], to gradient with respect to the input, [T, B, F].</summary>
+    /// <summary>
+    /// Computes the gradient with respect to the input, [T, B, F], from that with respect to the output, [T', B, F'],
+    /// and adds to the gradients of the parameters.
+    /// </summary>
     public abstract Batch<TReal> Backward(Batch<TReal> dy, Pass pass);
 
     /// <summary>
-    /// Takes in a layer that this one is made of: <paramref name="name"/> becomes the beginning of its path and of the names of
-    /// its parameters. They belong into <see cref="Parameters"/> too.
+    /// Adds a layer that this one consists of. Its path and the names of its parameters are prefixed with
+    /// <paramref name="name"/>. Its parameters must be added to <see cref="Parameters"/> too.
     /// </summary>
     protected TLayer AddChild<TLayer>(string name, TLayer child)
         where TLayer : Layer<TReal>
@@ -83,18 +127,22 @@ public abstract class Layer<TReal>
         return child;
     }
 
-    /// <summary>The pass as this layer is to see it.</summary>
+    /// <summary>The pass for this layer: in evaluation mode if the layer is frozen.</summary>
     internal Pass In(Pass pass) => IsFrozen ? pass with { Training = false } : pass;
 
-    /// <summary>Puts the layer and all in it below a path.</summary>
+    /// <summary>Prefixes the paths and parameter names of the layer and its children.</summary>
     internal void Place(string path)
     {
         foreach (var parameter in Parameters)
             parameter.Name = $"{path}.{parameter.Name}";
-        MoveBelow(path);
+        PrefixPaths(path);
     }
 
-    /// <summary>Room for the output for <paramref name="x"/>; the content is undefined, that beyond the lengths too.</summary>
+    /// <summary>
+    /// The output batch for <paramref name="x"/> in rented memory; contents undefined, including those beyond the
+    /// lengths.
+    /// </summary>
+    /// <exception cref="ArgumentException">It would have more elements than an array can have.</exception>
     protected Batch<TReal> RentOutput(Batch<TReal> x, Workspace workspace)
     {
         var T = OutputLength(x.T);
@@ -102,7 +150,7 @@ public abstract class Layer<TReal>
         for (var b = 0; b < x.B; b++)
             lengths.Span[b] = OutputLength(x.Lengths.Span[b]);
         return new Batch<TReal>(
-            workspace.Rent<TReal>(T * x.B * OutputFeatures),
+            workspace.Rent<TReal>(Batch<TReal>.Size(T, x.B, OutputFeatures)),
             T,
             x.B,
             OutputFeatures,
@@ -111,17 +159,18 @@ public abstract class Layer<TReal>
         );
     }
 
-    /// <summary>Refuses a batch with another number of features than the layer was made for.</summary>
+    /// <summary>Checks that a batch has the number of features that the layer takes.</summary>
+    /// <exception cref="ArgumentException">It has another number.</exception>
     protected static void RequireFeatures(Batch<TReal> x, int features, string what)
     {
         if (x.F != features)
             throw new ArgumentException($"{what} takes {features} features per frame, the batch has {x.F}", nameof(x));
     }
 
-    private void MoveBelow(string path)
+    private void PrefixPaths(string path)
     {
         Path = Path.Length == 0 ? path : $"{path}.{Path}";
         foreach (var child in children)
-            child.MoveBelow(path);
+            child.PrefixPaths(path);
     }
 }

@@ -3,9 +3,16 @@ using System.Numerics;
 namespace Hybrid.Core;
 
 /// <summary>
-/// Layer normalisation (Ba, Kiros and Hinton 2016): every frame gets mean 0 and variance 1 over its own features, then each
+/// Layer normalisation (Ba, Kiros and Hinton 2016): every frame gets mean 0 and variance 1 over its features, then each
 /// feature a learned scale and shift. Derivation: LayerNorm.md.
 /// </summary>
+/// <remarks>A frame with NaN or infinity becomes NaN; other frames do not change.</remarks>
+/// <example>
+/// <code>
+/// var layer = new LayerNorm&lt;float&gt;(features: 64);
+/// Batch&lt;float&gt; y = layer.Forward(x, new Pass(workspace)); // [T, B, 64]
+/// </code>
+/// </example>
 /// <typeparam name="TReal">Float or double.</typeparam>
 public sealed class LayerNorm<TReal> : Layer<TReal>
     where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
@@ -14,9 +21,10 @@ public sealed class LayerNorm<TReal> : Layer<TReal>
     private readonly Parameter<TReal> weight,
         bias;
 
-    /// <summary>A normalisation of frames of <paramref name="features"/> features.</summary>
-    /// <param name="features">Features, C.</param>
+    /// <summary>Layer normalisation of frames of <paramref name="features"/> features.</summary>
+    /// <param name="features">Features per frame, C.</param>
     /// <param name="epsilon">Added to the variance.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The number of features is not positive.</exception>
     public LayerNorm(int features, double epsilon = 1e-5)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(features);
@@ -34,51 +42,14 @@ public sealed class LayerNorm<TReal> : Layer<TReal>
     {
         RequireFeatures(x, OutputFeatures, "LayerNorm");
         var workspace = pass.Workspace;
-        var normalized = x.With(workspace.RentZeroed<TReal>(x.Data.Length), x.F);
+        var norm = x.With(workspace.RentZeroed<TReal>(x.Data.Length), x.F);
         var y = x.With(workspace.RentZeroed<TReal>(x.Data.Length), x.F);
-        var scale = workspace.Rent<TReal>(x.Rows);
+        var rstd = workspace.Rent<TReal>(x.Rows);
         workspace.Team.For(
             x.T,
-            (this, x, y, normalized, scale),
-            static (
-                in (
-                    LayerNorm<TReal> Layer,
-                    Batch<TReal> X,
-                    Batch<TReal> Y,
-                    Batch<TReal> Normalized,
-                    Memory<TReal> Scale
-                ) s,
-                int t
-            ) =>
-            {
-                var count = TReal.CreateTruncating(s.X.F);
-                ReadOnlySpan<TReal> weight = s.Layer.weight.Value,
-                    bias = s.Layer.bias.Value;
-                for (var b = 0; b < s.X.B; b++)
-                {
-                    if (t >= s.X.Lengths.Span[b])
-                        continue;
-                    Span<TReal> x = s.X.Row(t, b),
-                        xhat = s.Normalized.Row(t, b),
-                        y = s.Y.Row(t, b);
-                    TReal sum = TReal.Zero,
-                        squares = TReal.Zero;
-                    foreach (var value in x)
-                        sum += value;
-                    var mean = sum / count; // F1
-                    foreach (var value in x)
-                        squares += (value - mean) * (value - mean);
-                    var scale = TReal.One / TReal.Sqrt(squares / count + TReal.CreateTruncating(s.Layer.epsilon)); // F2
-                    s.Scale.Span[t * s.X.B + b] = scale;
-                    for (var c = 0; c < x.Length; c++)
-                    {
-                        xhat[c] = (x[c] - mean) * scale; // F3
-                        y[c] = xhat[c] * weight[c] + bias[c]; // F4
-                    }
-                }
-            }
+            new ForwardJob(x, norm, rstd, y, weight.Value, bias.Value, TReal.CreateTruncating(epsilon))
         );
-        workspace.Tape<LayerNormTape>(this) = new LayerNormTape(normalized, scale);
+        workspace.Tape<LayerNormTape>(this) = new LayerNormTape(norm, rstd);
         return y;
     }
 
@@ -86,43 +57,96 @@ public sealed class LayerNorm<TReal> : Layer<TReal>
     public override Batch<TReal> Backward(Batch<TReal> dy, Pass pass)
     {
         var workspace = pass.Workspace;
-        var tape = workspace.Tape<LayerNormTape>(this);
+        var (norm, rstd) = workspace.Tape<LayerNormTape>(this);
+        // Gradients of the parameters.
         RowReductions.AddSum(dy.Matrix, bias.Gradient, workspace); // B1
-        RowReductions.AddProductSum(dy.Matrix, tape.Normalized.Matrix, weight.Gradient, workspace); // B2
+        RowReductions.AddProductSum(dy.Matrix, norm.Matrix, weight.Gradient, workspace); // B2
+        // Gradient of the input.
         var dx = dy.With(workspace.RentZeroed<TReal>(dy.Data.Length), dy.F);
-        workspace.Team.For(
-            dy.T,
-            (this, dy, dx, tape),
-            static (in (LayerNorm<TReal> Layer, Batch<TReal> Dy, Batch<TReal> Dx, LayerNormTape Tape) s, int t) =>
-            {
-                var count = TReal.CreateTruncating(s.Dy.F);
-                ReadOnlySpan<TReal> weight = s.Layer.weight.Value;
-                for (var b = 0; b < s.Dy.B; b++)
-                {
-                    if (t >= s.Dy.Lengths.Span[b])
-                        continue;
-                    Span<TReal> dx = s.Dx.Row(t, b),
-                        dy = s.Dy.Row(t, b),
-                        xhat = s.Tape.Normalized.Row(t, b);
-                    TReal mean = TReal.Zero,
-                        slope = TReal.Zero;
-                    for (var c = 0; c < dy.Length; c++)
-                    {
-                        dx[c] = dy[c] * weight[c]; // B3
-                        mean += dx[c];
-                        slope += dx[c] * xhat[c];
-                    }
-                    (mean, slope) = (mean / count, slope / count); // B4
-                    var scale = s.Tape.Scale.Span[t * s.Dy.B + b];
-                    for (var c = 0; c < dy.Length; c++)
-                        dx[c] = scale * (dx[c] - mean - xhat[c] * slope); // B5
-                }
-            }
-        );
+        workspace.Team.For(dy.T, new BackwardJob(dy, norm, rstd, dx, weight.Value));
         return dx;
     }
 
-    /// <param name="Normalized">xhat, the frames with mean 0 and variance 1: B2, B4 and B5.</param>
-    /// <param name="Scale">1 / sqrt(variance + epsilon) of each frame: B5.</param>
-    private readonly record struct LayerNormTape(Batch<TReal> Normalized, Memory<TReal> Scale);
+    /// <summary>One frame of all utterances per index.</summary>
+    private readonly record struct ForwardJob(
+        Batch<TReal> X,
+        Batch<TReal> Norm,
+        Memory<TReal> Rstd,
+        Batch<TReal> Y,
+        TReal[] Weight,
+        TReal[] Bias,
+        TReal Epsilon
+    ) : ITeamJob
+    {
+        public void Run(int t)
+        {
+            for (var b = 0; b < X.B; b++)
+                if (t < X.Lengths.Span[b])
+                    Rstd.Span[t * X.B + b] = Normalize(X.Row(t, b), Norm.Row(t, b), Y.Row(t, b));
+        }
+
+        private TReal Normalize(ReadOnlySpan<TReal> x, Span<TReal> norm, Span<TReal> y)
+        {
+            // Mean and variance, in two passes because of cancellation.
+            var count = TReal.CreateTruncating(x.Length);
+            TReal sum = TReal.Zero,
+                squares = TReal.Zero;
+            foreach (var value in x)
+                sum += value;
+            var mean = sum / count; // F1
+            foreach (var value in x)
+                squares += (value - mean) * (value - mean);
+            var rstd = TReal.One / TReal.Sqrt(squares / count + Epsilon); // F2
+            // Normalisation, scale and shift.
+            ReadOnlySpan<TReal> weight = Weight,
+                bias = Bias;
+            for (var c = 0; c < x.Length; c++)
+            {
+                norm[c] = (x[c] - mean) * rstd; // F3
+                y[c] = norm[c] * weight[c] + bias[c]; // F4
+            }
+            return rstd;
+        }
+    }
+
+    /// <summary>One frame of all utterances per index.</summary>
+    private readonly record struct BackwardJob(
+        Batch<TReal> Dy,
+        Batch<TReal> Norm,
+        Memory<TReal> Rstd,
+        Batch<TReal> Dx,
+        TReal[] Weight
+    ) : ITeamJob
+    {
+        public void Run(int t)
+        {
+            for (var b = 0; b < Dy.B; b++)
+                if (t < Dy.Lengths.Span[b])
+                    InputGradient(Dy.Row(t, b), Norm.Row(t, b), Rstd.Span[t * Dy.B + b], Dx.Row(t, b));
+        }
+
+        private void InputGradient(ReadOnlySpan<TReal> dy, ReadOnlySpan<TReal> norm, TReal rstd, Span<TReal> dx)
+        {
+            // Gradient of the normalised frame, and its two means.
+            var count = TReal.CreateTruncating(dy.Length);
+            ReadOnlySpan<TReal> weight = Weight;
+            TReal dNormMean = TReal.Zero,
+                dNormNormMean = TReal.Zero;
+            for (var c = 0; c < dy.Length; c++)
+            {
+                var dNorm = dy[c] * weight[c]; // B3
+                dNormMean += dNorm;
+                dNormNormMean += dNorm * norm[c];
+                dx[c] = dNorm;
+            }
+            (dNormMean, dNormNormMean) = (dNormMean / count, dNormNormMean / count); // B4
+            // Gradient of the frame.
+            for (var c = 0; c < dy.Length; c++)
+                dx[c] = rstd * (dx[c] - dNormMean - norm[c] * dNormNormMean); // B5
+        }
+    }
+
+    /// <param name="Norm">The normalised frames: B2, B4 and B5.</param>
+    /// <param name="Rstd">1 / sqrt(variance + epsilon) of each frame: B5.</param>
+    private readonly record struct LayerNormTape(Batch<TReal> Norm, Memory<TReal> Rstd);
 }

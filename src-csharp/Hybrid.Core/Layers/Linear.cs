@@ -3,8 +3,15 @@ using System.Numerics;
 namespace Hybrid.Core;
 
 /// <summary>
-/// y = x W^T + b for every frame; W is [outputs, inputs], as in PyTorch's Linear. Derivation: Linear.md.
+/// A linear layer, y = x W^T + b for every frame; W is [outputs, inputs], as in PyTorch's Linear. Derivation:
+/// Linear.md.
 /// </summary>
+/// <example>
+/// <code>
+/// var layer = new Linear&lt;float&gt;(inputs: 40, outputs: 64);
+/// Batch&lt;float&gt; y = layer.Forward(x, new Pass(workspace)); // [T, B, 40] to [T, B, 64]
+/// </code>
+/// </example>
 /// <typeparam name="TReal">Float or double.</typeparam>
 public sealed class Linear<TReal> : Layer<TReal>
     where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
@@ -13,7 +20,10 @@ public sealed class Linear<TReal> : Layer<TReal>
     private readonly Parameter<TReal> weight;
     private readonly Parameter<TReal>? bias;
 
-    /// <summary>A projection from <paramref name="inputs"/> to <paramref name="outputs"/> features.</summary>
+    /// <summary>A linear layer from <paramref name="inputs"/> to <paramref name="outputs"/> features.</summary>
+    /// <exception cref="ArgumentException">
+    /// A size is not positive, or the weights exceed the length of an array.
+    /// </exception>
     public Linear(int inputs, int outputs, bool bias = true)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(inputs);
@@ -39,6 +49,7 @@ public sealed class Linear<TReal> : Layer<TReal>
         RequireFeatures(x, inputs, "Linear");
         pass.Workspace.Tape<LinearTape>(this) = new LinearTape(x);
         var y = x.Like(pass.Workspace, OutputFeatures);
+        // The bias is the initial value of every sum.
         Gemm.Multiply(x.Matrix, weight.PackedColumns, bias?.Value, y.Matrix, pass.Workspace.Team); // F1
         y.ClearPadding();
         return y;
@@ -49,11 +60,13 @@ public sealed class Linear<TReal> : Layer<TReal>
     {
         var x = pass.Workspace.Tape<LinearTape>(this).X;
         var team = pass.Workspace.Team;
+        // Gradients of the parameters.
         Gemm.Multiply(dy.Matrix.Transposed, x.Matrix, weight.GradientMatrix, accumulate: true, team); // B1
         if (bias is not null)
             RowReductions.AddSum(dy.Matrix, bias.Gradient, pass.Workspace); // B2
         if (pass.SkipInputGradient)
             return default;
+        // Gradient of the input.
         var dx = x.Like(pass.Workspace, inputs);
         Gemm.Multiply(dy.Matrix, weight.PackedRows, dx.Matrix, accumulate: false, team); // B3
         return dx;

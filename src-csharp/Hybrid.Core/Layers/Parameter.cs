@@ -3,8 +3,8 @@ using System.Numerics;
 namespace Hybrid.Core;
 
 /// <summary>
-/// A named tensor of a layer with its gradient. Backward passes add into the gradient; the optimiser reads it and moves the
-/// value; running statistics are parameters that no optimiser touches.
+/// A named tensor of a layer with its gradient. Backward passes add to the gradient; the optimiser reads it and updates
+/// the value. Buffers, such as running statistics, are parameters without a gradient.
 /// </summary>
 /// <typeparam name="TReal">Float or double.</typeparam>
 public sealed class Parameter<TReal>
@@ -16,90 +16,99 @@ public sealed class Parameter<TReal>
         gradient;
     private readonly PackedCopy<TReal> rows = new(),
         columns = new();
-    private int version = 1; // 0 is that of what is not made yet
+    private int version = 1; // 0 is the version of a copy that was never made
 
     private Parameter(string name, int[] shape, InitialValue initial, bool isTrainable)
     {
         (Name, Shape, IsTrainable, this.initial) = (name, shape, isTrainable, initial);
-        // Sizes come from files too.
+        // Sizes come from files too: the product must not overflow.
         var length = shape.Aggregate(1L, (product, size) => product > Array.MaxLength ? product : product * size);
         if (length > Array.MaxLength)
             throw new ArgumentException($"{this} would have more than {Array.MaxLength} elements", nameof(shape));
         Length = (int)length;
     }
 
-    /// <summary>The starting value of an element.</summary>
-    /// <param name="random">Where to draw from; one stream serves all elements in order.</param>
-    /// <param name="index">Which element.</param>
+    /// <summary>Computes the initial value of an element.</summary>
+    /// <param name="random">The random stream, common to all elements, which are drawn in order.</param>
+    /// <param name="index">The index of the element.</param>
     public delegate double InitialValue(RandomStream random, int index);
 
     /// <summary>A trainable tensor.</summary>
+    /// <exception cref="ArgumentException">It would have more elements than an array can have.</exception>
     public static Parameter<TReal> Trainable(string name, InitialValue initial, params int[] shape) =>
         new(name, shape, initial, true);
 
-    /// <summary>A trainable tensor that starts uniformly in [-<paramref name="bound"/>, <paramref name="bound"/>).</summary>
+    /// <summary>
+    /// A trainable tensor, initially uniform in [-<paramref name="bound"/>, <paramref name="bound"/>).
+    /// </summary>
+    /// <inheritdoc cref="Trainable"/>
     public static Parameter<TReal> Uniform(string name, double bound, params int[] shape) =>
         Trainable(name, (random, _) => random.Uniform(-bound, bound), shape);
 
     /// <summary>
-    /// A trainable matrix that starts uniformly in +-sqrt(6 / (inputs + outputs)), which keeps the variance of signals and of
-    /// gradients (Glorot and Bengio 2010).
+    /// A trainable matrix, initially uniform in +-sqrt(6 / (inputs + outputs)), which preserves the variance of signals
+    /// and of gradients (Glorot and Bengio 2010).
     /// </summary>
+    /// <inheritdoc cref="Trainable"/>
     public static Parameter<TReal> Glorot(string name, int inputs, int outputs, params int[] shape) =>
-        Uniform(name, Math.Sqrt(6.0 / (inputs + outputs)), shape);
+        Uniform(name, Math.Sqrt(6.0 / ((double)inputs + outputs)), shape);
 
-    /// <summary>A trainable tensor that starts with one value everywhere.</summary>
+    /// <summary>A trainable tensor, initially with the same value in all elements.</summary>
+    /// <inheritdoc cref="Trainable"/>
     public static Parameter<TReal> Constant(string name, double value, params int[] shape) =>
         Trainable(name, (_, _) => value, shape);
 
-    /// <summary>A tensor that belongs to the model but not to the optimiser, such as a running mean.</summary>
+    /// <summary>A tensor that belongs to the model but is not trained, such as a running mean.</summary>
+    /// <inheritdoc cref="Trainable"/>
     public static Parameter<TReal> Buffer(string name, double value, params int[] shape) =>
         new(name, shape, (_, _) => value, false);
 
-    /// <summary>The name within the layer, as PyTorch has it; within a network, the whole path.</summary>
+    /// <summary>The name within the layer, as in PyTorch; within a network, the whole path.</summary>
     public string Name { get; internal set; }
 
     /// <summary>The sizes of the axes, outermost first.</summary>
     public IReadOnlyList<int> Shape { get; }
 
-    /// <summary>Whether optimisers move it.</summary>
+    /// <summary>Whether optimisers update it; false for a buffer.</summary>
     public bool IsTrainable { get; }
 
-    /// <summary>Whether optimisers leave it alone for now; so they do with all of a frozen layer.</summary>
+    /// <summary>Whether optimisers skip it for now, as with all parameters of a frozen layer.</summary>
     public bool IsFrozen { get; internal set; }
 
-    /// <summary>How many elements.</summary>
+    /// <summary>The number of elements.</summary>
     public int Length { get; }
 
     /// <summary>
-    /// The elements, row-major; starting values drawn from generator 0 until others are given. Call <see cref="Invalidate"/>
-    /// after writing.
+    /// The elements, row-major; initial values of generator 0 until others are set. Call <see cref="Invalidate"/> after
+    /// writing.
     /// </summary>
     public TReal[] Value => value ?? Materialize();
 
-    /// <summary>The sum of what backward passes have added since it was last cleared; made at the first use.</summary>
-    public TReal[] Gradient => gradient ?? MakeGradient();
+    /// <summary>
+    /// The sum of the gradients of all backward passes since it was last cleared; allocated at first use.
+    /// </summary>
+    public TReal[] Gradient => gradient ?? AllocateGradient();
 
-    /// <summary>The value seen as a matrix with as many rows as the first axis has elements.</summary>
+    /// <summary>The value as a matrix with one row per element of the first axis.</summary>
     public MatrixView<TReal> Matrix => new(Value, Shape[0], Length / Math.Max(1, Shape[0]));
 
-    /// <summary>The gradient seen as a matrix with as many rows as the first axis has elements.</summary>
+    /// <summary>The gradient as a matrix with one row per element of the first axis.</summary>
     public MatrixView<TReal> GradientMatrix => new(Gradient, Shape[0], Length / Math.Max(1, Shape[0]));
 
     /// <summary>Sets the gradient to zero.</summary>
     public void ClearGradient() => Gradient.AsSpan().Clear();
 
-    /// <summary>Says that the value was written, so that packed copies are made anew.</summary>
+    /// <summary>Invalidates packed copies after the value was written.</summary>
     public void Invalidate() => Interlocked.Increment(ref version);
 
-    /// <summary>Draws the starting value; the same generator and name give the same value.</summary>
+    /// <summary>Draws the initial value; the same generator and name give the same value.</summary>
     public void Initialize(CounterRandom random)
     {
         value = Draw(random);
         Invalidate();
     }
 
-    /// <summary>Takes the value from a stored tensor of the same shape.</summary>
+    /// <summary>Takes the value of a stored tensor of the same shape.</summary>
     internal void Load(StoredTensor stored)
     {
         value =
@@ -114,26 +123,26 @@ public sealed class Parameter<TReal>
             : StoredTensor.FromDoubles(Name, (double[])(object)Value, Shape);
 
     /// <summary>
-    /// The value as the right factor W of x W, packed for GEMM. Copies are kept until the value changes; calls from several
+    /// The value W packed as the right factor of x W. The copy is kept until the value changes; calls from several
     /// threads are safe as long as none of them changes the value.
     /// </summary>
     internal PackedMatrix<TReal> PackedRows => Pack(rows, Matrix);
 
-    /// <summary>The value as the right factor transposed of x W^T, packed for GEMM.</summary>
+    /// <summary>The value W packed as the right factor of x W^T.</summary>
     internal PackedMatrix<TReal> PackedColumns => Pack(columns, Matrix.Transposed);
 
-    /// <summary>Names the parameter and its shape.</summary>
+    /// <summary>The name and the shape.</summary>
     public override string ToString() => $"{Name} [{string.Join(", ", Shape)}]";
 
-    // Not in the constructor: a network that is loaded from a file needs no starting values.
+    // Not in the constructor: a network loaded from a file needs no initial values.
     private TReal[] Materialize()
     {
         lock (gate)
             return value ??= Draw(new CounterRandom(0));
     }
 
-    // Layers may ask for it first from several threads.
-    private TReal[] MakeGradient()
+    // Several threads of a layer may be the first to use it.
+    private TReal[] AllocateGradient()
     {
         lock (gate)
             return gradient ??= new TReal[Length];
@@ -147,7 +156,9 @@ public sealed class Parameter<TReal>
         return drawn;
     }
 
-    /// <summary>A view of the value, or of what is derived from it, packed for GEMM; the copy is kept until the value changes.</summary>
+    /// <summary>
+    /// A view of the value, or of an array derived from it, packed for GEMM. The copy is kept until the value changes.
+    /// </summary>
     internal PackedMatrix<TReal> Pack(PackedCopy<TReal> packed, WindowView<TReal> source)
     {
         Derive(ref packed.Version, (packed, source), static s =>
@@ -159,8 +170,8 @@ public sealed class Parameter<TReal>
     }
 
     /// <summary>
-    /// Makes anew what is derived from the value where that has changed; calls from several threads are safe as long as none of
-    /// them changes the value.
+    /// Updates data derived from the value if the value has changed since <paramref name="ofVersion"/>. Calls from
+    /// several threads are safe as long as none of them changes the value.
     /// </summary>
     internal void Derive<TState>(ref int ofVersion, TState state, Action<TState> make)
     {
@@ -177,7 +188,7 @@ public sealed class Parameter<TReal>
     }
 }
 
-/// <summary>A packed copy of a parameter, and of which version of its value.</summary>
+/// <summary>A packed copy of a parameter, and the version of the value that it was made from.</summary>
 internal sealed class PackedCopy<TReal>
     where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
 {

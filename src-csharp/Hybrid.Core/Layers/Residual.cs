@@ -5,10 +5,17 @@ using System.Runtime.Intrinsics;
 namespace Hybrid.Core;
 
 /// <summary>
-/// Layers with a way around them (He et al. 2016): y = f(body(x) + x), or f(body(x) + shortcut(x)) with a convolution of one
-/// tap where the body changes the number of channels. Parameters are named <c>body.0.weight</c> and so on, and
-/// <c>shortcut.weight</c>. Derivation: Residual.md.
+/// A residual block (He et al. 2016): y = f(body(x) + x), or f(body(x) + shortcut(x)) with a convolution of kernel size
+/// 1 as the shortcut if the body changes the number of channels. Parameters are named <c>body.0.weight</c> and so on,
+/// and <c>shortcut.weight</c>. Derivation: Residual.md.
 /// </summary>
+/// <example>
+/// <code>
+/// var body = new Sequential&lt;float&gt;(64, new Conv1d&lt;float&gt;(64, 64, kernel: 3), new
+/// BatchNorm1d&lt;float&gt;(64)); var layer = new Residual&lt;float&gt;(inputs: 64, body, ActivationFunction.Relu);
+/// Batch&lt;float&gt; y = layer.Forward(x, new Pass(workspace)); // [T, B, 64]
+/// </code>
+/// </example>
 /// <typeparam name="TReal">Float or double.</typeparam>
 public sealed class Residual<TReal> : Layer<TReal>
     where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
@@ -18,17 +25,20 @@ public sealed class Residual<TReal> : Layer<TReal>
     private readonly Conv1d<TReal>? shortcut;
     private readonly Activation<TReal>? activation;
 
-    /// <summary>A way around <paramref name="body"/>.</summary>
+    /// <summary>A residual block around <paramref name="body"/>.</summary>
     /// <param name="inputs">Features per frame of the input.</param>
-    /// <param name="body">Layers whose output frames lie where the input frames are.</param>
-    /// <param name="activation">f; the sum itself where left out.</param>
-    /// <exception cref="ArgumentException">The body moves or joins frames.</exception>
+    /// <param name="body">Layers that keep every frame in its position.</param>
+    /// <param name="activation">f; null for the identity.</param>
+    /// <exception cref="ArgumentException">
+    /// The body moves or joins frames, or the number of inputs is not positive.
+    /// </exception>
     public Residual(int inputs, Sequential<TReal> body, ActivationFunction? activation = null)
     {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(inputs);
         this.inputs = inputs;
         this.body = AddChild("body", body);
-        if (this.body.Centers != (1, 0))
-            throw new ArgumentException("the body of a residual block must keep frames where they are", nameof(body));
+        if (!this.body.FrameMapping.IsIdentity)
+            throw new ArgumentException("the body of a residual block must not move or join frames", nameof(body));
         shortcut =
             OutputFeatures == inputs
                 ? null

@@ -2,19 +2,32 @@ using System.Numerics;
 
 namespace Hybrid.Core;
 
-/// <summary>Layers one after another, as PyTorch's Sequential: their paths begin with 0, 1 and so on.</summary>
+/// <summary>A sequence of layers, as PyTorch's Sequential: their paths begin with 0, 1 and so on.</summary>
+/// <example>
+/// <code>
+/// var layers = new Sequential&lt;float&gt;(
+///     40,
+///     new Linear&lt;float&gt;(40, 64),
+///     new Activation&lt;float&gt;(ActivationFunction.Relu, 64),
+///     new Linear&lt;float&gt;(64, 41)
+/// );
+/// Batch&lt;float&gt; y = layers.Forward(x, new Pass(workspace)); // [T, B, 40] to [T, B, 41]
+/// </code>
+/// </example>
 /// <typeparam name="TReal">Float or double.</typeparam>
 public sealed class Sequential<TReal> : Layer<TReal>
     where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
 {
-    // An array, because walking through an interface would allocate an enumerator at every step.
+    // An array, because enumerating an interface would allocate at every step.
     private readonly Layer<TReal>[] layers;
     private readonly int inputs,
         firstTrainable;
 
-    /// <summary>A chain behind <paramref name="inputs"/> features.</summary>
+    /// <summary>A sequence of layers that takes <paramref name="inputs"/> features.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The number of inputs is not positive.</exception>
     public Sequential(int inputs, params Layer<TReal>[] layers)
     {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(inputs);
         this.inputs = inputs;
         this.layers = [.. layers.Select((layer, i) => AddChild($"{i}", layer))];
         firstTrainable = Math.Max(
@@ -32,10 +45,8 @@ public sealed class Sequential<TReal> : Layer<TReal>
         layers.Aggregate(frames, (length, layer) => layer.OutputLength(length));
 
     /// <inheritdoc/>
-    public override (int Stride, double Offset) Centers =>
-        layers.Aggregate((Stride: 1, Offset: 0.0), (sum, layer) =>
-            (sum.Stride * layer.Centers.Stride, sum.Offset + sum.Stride * layer.Centers.Offset)
-        );
+    public override FrameMapping FrameMapping =>
+        layers.Aggregate(FrameMapping.Identity, (mapping, layer) => mapping.Then(layer.FrameMapping));
 
     /// <inheritdoc/>
     public override long MultiplyAdds(int frames)
@@ -63,7 +74,7 @@ public sealed class Sequential<TReal> : Layer<TReal>
     /// <inheritdoc/>
     public override Batch<TReal> Backward(Batch<TReal> dy, Pass pass)
     {
-        // Where nobody wants the gradient with respect to the input, the way back ends at the first weights.
+        // Without an input gradient, the backward pass ends at the first layer with weights.
         var first = pass.SkipInputGradient ? firstTrainable : 0;
         for (var i = layers.Length - 1; i >= first; i--)
             dy = layers[i]

@@ -3,10 +3,21 @@ using System.Numerics;
 namespace Hybrid.Core;
 
 /// <summary>
-/// In training, sets random stretches of frames and random bands of features to zero (SpecAugment, Park et al. 2019). The
-/// width of each is uniform in 0..limit, its place uniform where it fits; both depend on seed, step and utterance.
-/// Derivation: SpecAugment.md.
+/// SpecAugment (Park et al. 2019): in training, sets random spans of frames and random bands of features to zero. The
+/// width of each is uniform in 0..limit, its position uniform among those that fit. Both depend on seed, step and
+/// utterance. Derivation: SpecAugment.md.
 /// </summary>
+/// <remarks>
+/// A masked NaN becomes zero, any other stays NaN. In evaluation the output is the input batch itself: both share
+/// memory.
+/// </remarks>
+/// <example>
+/// <code>
+/// var layer = new SpecAugment&lt;float&gt;(features: 28, timeWidth: 20, frequencyWidth: 4);
+/// var pass = new Pass(workspace, Training: true, new CounterRandom(seed));
+/// Batch&lt;float&gt; y = layer.Forward(x, pass); // [T, B, 28]
+/// </code>
+/// </example>
 /// <typeparam name="TReal">Float or double.</typeparam>
 public sealed class SpecAugment<TReal> : Layer<TReal>
     where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
@@ -16,14 +27,18 @@ public sealed class SpecAugment<TReal> : Layer<TReal>
         frequencyWidth,
         frequencyCount;
 
-    /// <summary>Masks over features of <paramref name="features"/> numbers per frame.</summary>
+    /// <summary>Masks over frames of <paramref name="features"/> features.</summary>
     /// <param name="features">Features per frame.</param>
-    /// <param name="timeWidth">The widest stretch of time, in frames.</param>
-    /// <param name="frequencyWidth">The widest band, in features.</param>
-    /// <param name="timeCount">Stretches of time per utterance.</param>
-    /// <param name="frequencyCount">Bands per utterance.</param>
+    /// <param name="timeWidth">Largest width of a time mask, in frames.</param>
+    /// <param name="frequencyWidth">Largest width of a frequency mask, in features.</param>
+    /// <param name="timeCount">Time masks per utterance.</param>
+    /// <param name="frequencyCount">Frequency masks per utterance.</param>
+    /// <exception cref="ArgumentOutOfRangeException">
+    /// A width or count is negative, a frequency mask exceeds the features, or their number is not positive.
+    /// </exception>
     public SpecAugment(int features, int timeWidth, int frequencyWidth, int timeCount = 1, int frequencyCount = 1)
     {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(features);
         ArgumentOutOfRangeException.ThrowIfNegative(timeWidth);
         ArgumentOutOfRangeException.ThrowIfNegative(timeCount);
         ArgumentOutOfRangeException.ThrowIfNegative(frequencyCount);
@@ -31,7 +46,7 @@ public sealed class SpecAugment<TReal> : Layer<TReal>
             throw new ArgumentOutOfRangeException(
                 nameof(frequencyWidth),
                 frequencyWidth,
-                $"a band is in 0..{features} features"
+                $"the width of a frequency mask is in 0..{features}"
             );
         OutputFeatures = features;
         (this.timeWidth, this.timeCount, this.frequencyWidth, this.frequencyCount) = (
@@ -48,7 +63,7 @@ public sealed class SpecAugment<TReal> : Layer<TReal>
     /// <inheritdoc/>
     public override Batch<TReal> Forward(Batch<TReal> x, Pass pass)
     {
-        RequireFeatures(x, OutputFeatures, "Masking");
+        RequireFeatures(x, OutputFeatures, "SpecAugment");
         return Apply(x, pass); // F1
     }
 
@@ -64,19 +79,19 @@ public sealed class SpecAugment<TReal> : Layer<TReal>
         var layer = pass.Random.Fork(Path);
         for (var b = 0; b < x.B; b++)
         {
-            // Two draws per mask at fixed places, so that no mask shifts another.
+            // Two draws per mask at fixed positions, so that masks do not depend on each other.
             var random = layer.Fork(x.Keys.Span[b]);
             var length = x.Lengths.Span[b];
             ulong draw = 0;
             for (var i = 0; i < timeCount; i++, draw += 2)
             {
-                var (start, end) = Stretch(random, draw, timeWidth, length);
+                var (start, end) = Span(random, draw, timeWidth, length);
                 for (var t = start; t < end; t++)
                     y.Row(t, b).Clear();
             }
             for (var i = 0; i < frequencyCount; i++, draw += 2)
             {
-                var (start, end) = Stretch(random, draw, frequencyWidth, x.F);
+                var (start, end) = Span(random, draw, frequencyWidth, x.F);
                 for (var t = 0; t < length; t++)
                     y.Row(t, b)[start..end].Clear();
             }
@@ -84,7 +99,8 @@ public sealed class SpecAugment<TReal> : Layer<TReal>
         return y;
     }
 
-    private static (int Start, int End) Stretch(CounterRandom random, ulong draw, int limit, int available)
+    /// <summary>A random span of at most <paramref name="limit"/> of 0..<paramref name="available"/> - 1.</summary>
+    private static (int Start, int End) Span(CounterRandom random, ulong draw, int limit, int available)
     {
         var width = Math.Min(available, (int)(random.Uniform(draw) * (limit + 1.0)));
         var start = (int)(random.Uniform(draw + 1) * (available - width + 1));

@@ -4,19 +4,32 @@ using System.Numerics.Tensors;
 namespace Hybrid.Core;
 
 /// <summary>
-/// Squeeze and excitation (Hu, Shen and Sun 2018): y = x * sigmoid(W2 relu(W1 m)), with m the mean of an utterance's frames
-/// and one factor per channel; W1 is <c>fc.0.weight</c> [C / reduction, C], W2 is <c>fc.2.weight</c> [C, C / reduction].
-/// Frames beyond an utterance's length stay out of the mean. Derivation: SqueezeExcite.md.
+/// Squeeze and excitation (Hu, Shen and Sun 2018): y = x * sigmoid(W2 relu(W1 m)), where m is the mean of an
+/// utterance's frames, with one factor per channel. W1 is <c>fc.0.weight</c> [C / reduction, C], W2 is
+/// <c>fc.2.weight</c> [C, C / reduction]. Frames beyond an utterance's length do not count. Derivation:
+/// SqueezeExcite.md.
 /// </summary>
+/// <remarks>A NaN makes its whole utterance NaN; other utterances do not change.</remarks>
+/// <example>
+/// <code>
+/// var layer = new SqueezeExcite&lt;float&gt;(channels: 64, reduction: 16);
+/// Batch&lt;float&gt; y = layer.Forward(x, new Pass(workspace)); // [T, B, 64]
+/// </code>
+/// </example>
 /// <typeparam name="TReal">Float or double.</typeparam>
 public sealed class SqueezeExcite<TReal> : Layer<TReal>
     where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
 {
     private readonly Sequential<TReal> gate;
 
-    /// <summary>A gate over <paramref name="channels"/> channels.</summary>
+    /// <summary>Squeeze and excitation of <paramref name="channels"/> channels.</summary>
     /// <param name="channels">Channels, C.</param>
-    /// <param name="reduction">How many channels share a unit of the hidden layer; C / reduction is rounded down.</param>
+    /// <param name="reduction">
+    /// Channels per hidden unit; the number of hidden units is C / reduction, rounded down.
+    /// </param>
+    /// <exception cref="ArgumentException">
+    /// The reduction is not in 1..C, or the weights exceed the length of an array.
+    /// </exception>
     public SqueezeExcite(int channels, int reduction = 16)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(channels);
@@ -44,30 +57,16 @@ public sealed class SqueezeExcite<TReal> : Layer<TReal>
     {
         RequireFeatures(x, OutputFeatures, "SqueezeExcite");
         var workspace = pass.Workspace;
-        // The means are a batch of one frame for each utterance.
+        // Squeeze: the means are a batch of one frame per utterance.
         var ones = workspace.Rent<int>(x.B);
         ones.Span.Fill(1);
         var mean = new Batch<TReal>(workspace.RentZeroed<TReal>(x.B * x.F), 1, x.B, x.F, ones, x.Keys);
-        workspace.Team.For(x.B, (x, mean), static (in (Batch<TReal> X, Batch<TReal> Mean) s, int b) =>
-        {
-            var mean = s.Mean.Row(0, b);
-            var length = s.X.Lengths.Span[b];
-            for (var t = 0; t < length; t++)
-                TensorPrimitives.Add(mean, s.X.Row(t, b), mean);
-            TensorPrimitives.Divide(mean, TReal.CreateTruncating(Math.Max(1, length)), mean); // F1
-        });
-        var factor = gate.Forward(mean, pass); // F2
+        workspace.Team.For(x.B, new MeanJob(x, mean)); // F1
+        // Excitation: one factor per utterance and channel.
+        var scale = gate.Forward(mean, pass); // F2
         var y = x.Like(workspace, x.F);
-        workspace.Team.For(
-            x.T,
-            (x, y, factor),
-            static (in (Batch<TReal> X, Batch<TReal> Y, Batch<TReal> Factor) s, int t) =>
-            {
-                for (var b = 0; b < s.X.B; b++)
-                    TensorPrimitives.Multiply(s.X.Row(t, b), s.Factor.Row(0, b), s.Y.Row(t, b)); // F3
-            }
-        );
-        workspace.Tape<SqueezeExciteTape>(this) = new SqueezeExciteTape(x, factor);
+        workspace.Team.For(x.T, new ScaleJob(x, scale, y)); // F3
+        workspace.Tape<SqueezeExciteTape>(this) = new SqueezeExciteTape(x, scale);
         return y;
     }
 
@@ -75,39 +74,70 @@ public sealed class SqueezeExcite<TReal> : Layer<TReal>
     public override Batch<TReal> Backward(Batch<TReal> dy, Pass pass)
     {
         var workspace = pass.Workspace;
-        var (x, factor) = workspace.Tape<SqueezeExciteTape>(this);
-        var dFactor = factor.With(workspace.RentZeroed<TReal>(factor.Data.Length), x.F);
-        workspace.Team.For(
-            x.B,
-            (x, dy, dFactor),
-            static (in (Batch<TReal> X, Batch<TReal> Dy, Batch<TReal> DFactor) s, int b) =>
-            {
-                var sum = s.DFactor.Row(0, b);
-                for (var t = 0; t < s.X.Lengths.Span[b]; t++)
-                    TensorPrimitives.MultiplyAdd(s.X.Row(t, b), s.Dy.Row(t, b), sum, sum); // B1
-            }
-        );
-        var dMean = gate.Backward(dFactor, pass); // B2
+        var (x, scale) = workspace.Tape<SqueezeExciteTape>(this);
+        // Gradients of the factors and, through their layers, of the means.
+        var dScale = scale.With(workspace.RentZeroed<TReal>(scale.Data.Length), x.F);
+        workspace.Team.For(x.B, new ScaleGradientJob(x, dy, dScale)); // B1
+        var dMean = gate.Backward(dScale, pass); // B2
+        // Gradient of the input, directly and through the means.
         var dx = x.With(workspace.RentZeroed<TReal>(x.Data.Length), x.F);
-        workspace.Team.For(
-            x.B,
-            (x, dy, dx, factor, dMean),
-            static (
-                in (Batch<TReal> X, Batch<TReal> Dy, Batch<TReal> Dx, Batch<TReal> Factor, Batch<TReal> DMean) s,
-                int b
-            ) =>
-            {
-                var dMean = s.DMean.Row(0, b);
-                var length = s.X.Lengths.Span[b];
-                TensorPrimitives.Divide(dMean, TReal.CreateTruncating(Math.Max(1, length)), dMean);
-                for (var t = 0; t < length; t++)
-                    TensorPrimitives.MultiplyAdd(s.Dy.Row(t, b), s.Factor.Row(0, b), dMean, s.Dx.Row(t, b)); // B3
-            }
-        );
+        workspace.Team.For(x.B, new InputGradientJob(dy, scale, dMean, dx)); // B3
         return dx;
     }
 
+    /// <summary>The mean of one utterance per index.</summary>
+    private readonly record struct MeanJob(Batch<TReal> X, Batch<TReal> Mean) : ITeamJob
+    {
+        public void Run(int b)
+        {
+            var mean = Mean.Row(0, b);
+            var length = X.Lengths.Span[b];
+            for (var t = 0; t < length; t++)
+                TensorPrimitives.Add(mean, X.Row(t, b), mean);
+            TensorPrimitives.Divide(mean, TReal.CreateTruncating(Math.Max(1, length)), mean);
+        }
+    }
+
+    /// <summary>One frame of all utterances per index.</summary>
+    private readonly record struct ScaleJob(Batch<TReal> X, Batch<TReal> Scale, Batch<TReal> Y) : ITeamJob
+    {
+        public void Run(int t)
+        {
+            for (var b = 0; b < X.B; b++)
+                TensorPrimitives.Multiply(X.Row(t, b), Scale.Row(0, b), Y.Row(t, b));
+        }
+    }
+
+    /// <summary>The gradient of the factors of one utterance per index.</summary>
+    private readonly record struct ScaleGradientJob(Batch<TReal> X, Batch<TReal> Dy, Batch<TReal> DScale) : ITeamJob
+    {
+        public void Run(int b)
+        {
+            var dScale = DScale.Row(0, b);
+            for (var t = 0; t < X.Lengths.Span[b]; t++)
+                TensorPrimitives.MultiplyAdd(X.Row(t, b), Dy.Row(t, b), dScale, dScale);
+        }
+    }
+
+    /// <summary>The input gradient of one utterance per index; <c>DMean</c> is overwritten.</summary>
+    private readonly record struct InputGradientJob(
+        Batch<TReal> Dy,
+        Batch<TReal> Scale,
+        Batch<TReal> DMean,
+        Batch<TReal> Dx
+    ) : ITeamJob
+    {
+        public void Run(int b)
+        {
+            var dMean = DMean.Row(0, b);
+            var length = Dx.Lengths.Span[b];
+            TensorPrimitives.Divide(dMean, TReal.CreateTruncating(Math.Max(1, length)), dMean);
+            for (var t = 0; t < length; t++)
+                TensorPrimitives.MultiplyAdd(Dy.Row(t, b), Scale.Row(0, b), dMean, Dx.Row(t, b));
+        }
+    }
+
     /// <param name="X">The input: B1.</param>
-    /// <param name="Factor">[1, B, C], the factor of each channel: B3.</param>
-    private readonly record struct SqueezeExciteTape(Batch<TReal> X, Batch<TReal> Factor);
+    /// <param name="Scale">[1, B, C], the factor of each channel: B3.</param>
+    private readonly record struct SqueezeExciteTape(Batch<TReal> X, Batch<TReal> Scale);
 }

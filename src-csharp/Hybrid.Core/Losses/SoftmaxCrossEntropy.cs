@@ -79,7 +79,7 @@ public static class SoftmaxCrossEntropy
     {
         if ((uint)label >= (uint)x.Length)
             throw new ArgumentException($"label {label} is not in 0..{x.Length - 1}", nameof(label));
-        var norm = LogSoftmax<TReal>.LogSumExp(x);
+        var norm = LogMath.LogSumExp<TReal, TReal>(x);
         var scale = TReal.One / TReal.CreateTruncating(count);
         for (var v = 0; v < x.Length; v++)
             dx[v] = (TReal.Exp(x[v] - norm) - (v == label ? TReal.One : TReal.Zero)) * scale; // B1

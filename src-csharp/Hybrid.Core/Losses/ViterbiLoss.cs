@@ -15,7 +15,10 @@ public sealed class ViterbiLoss(
 {
     private protected override (long Numbers, long Integers) WorkspaceSize(int frames, int S, int V) =>
         // Decisions are bytes and states are ints; both live among the 64-bit integers.
-        (CtcViterbi.WorkspaceSize(frames, S), (CtcViterbi.DecisionSize(frames, S) + 7) / 8 + (frames + 1) / 2);
+        (
+            CtcViterbi.WorkspaceSize(frames, S),
+            IntMath.CeilDiv(CtcViterbi.DecisionSize(frames, S), sizeof(long)) + IntMath.CeilDiv(frames, 2)
+        );
 
     private protected override unsafe double Run<TReal>(
         in SequenceProblem<TReal> problem,
@@ -24,7 +27,7 @@ public sealed class ViterbiLoss(
     )
     {
         var states = (int*)integers;
-        var decisions = (byte*)(integers + (problem.Frames + 1) / 2);
+        var decisions = (byte*)(integers + IntMath.CeilDiv(problem.Frames, 2));
         var best = new CtcViterbi(numbers, decisions, problem.Labels, problem.S, problem.Frames, Blank).Align(
             problem.Logits,
             problem.FrameStride,
@@ -39,14 +42,9 @@ public sealed class ViterbiLoss(
             TReal* logits = problem.Logits + t * problem.FrameStride,
                 gradient = problem.Gradient + t * problem.FrameStride;
             var symbol = (states[t] & 1) == 0 ? Blank : problem.Labels[states[t] >> 1];
-            double largest = double.NegativeInfinity,
-                sum = 0;
-            for (var v = 0; v < problem.V; v++)
-                largest = Math.Max(largest, double.CreateTruncating(logits[v]));
+            var (largest, sum) = LogMath.SumExp<TReal, double>(new ReadOnlySpan<TReal>(logits, problem.V));
             if (!double.IsFinite(largest))
                 return double.NaN;
-            for (var v = 0; v < problem.V; v++)
-                sum += Math.Exp(double.CreateTruncating(logits[v]) - largest);
             loss += largest + Math.Log(sum) - double.CreateTruncating(logits[symbol]); // F5
             for (var v = 0; v < problem.V; v++)
             {

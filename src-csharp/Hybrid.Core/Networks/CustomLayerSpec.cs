@@ -3,35 +3,39 @@ using System.Numerics;
 
 namespace Hybrid.Core;
 
-/// <summary>Makes a layer of one's own, whatever comes before it in a network.</summary>
+/// <summary>Builds a custom layer for any number of input features.</summary>
 public interface ICustomLayer
 {
-    /// <summary>What is wrong with the layer behind <paramref name="inputs"/> features; each a clause naming the value.</summary>
+    /// <summary>
+    /// The problems of the layer with <paramref name="inputs"/> input features, each a clause with the value.
+    /// </summary>
     IEnumerable<string> Problems(int inputs) => [];
 
-    /// <summary>Features per frame of the output behind <paramref name="inputs"/> features; as many, unless said otherwise.</summary>
+    /// <summary>
+    /// Features per output frame, for <paramref name="inputs"/> input features; by default the same number.
+    /// </summary>
     int OutputFeatures(int inputs) => inputs;
 
-    /// <summary>Whether every frame of the output lies where that of the input is; a residual block asks for it.</summary>
-    bool KeepsFrames => true;
+    /// <summary>The positions of output frames in the input; the body of a residual block needs the identity.</summary>
+    FrameMapping FrameMapping => FrameMapping.Identity;
 
-    /// <summary>The layer, with starting values of its own.</summary>
+    /// <summary>Builds the layer with its initial values.</summary>
     Layer<TReal> Build<TReal>(int inputs)
         where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>;
 }
 
 /// <summary>
-/// A layer that is no part of Hybrid. Files know it by its name alone, so whoever loads such a model registers the layer before:
-/// nothing is ever looked up by what stands in a file.
+/// A layer that is not part of Hybrid. Files store only its name, so a program must register the layer before it loads
+/// such a model: no type is ever resolved from a name in a file.
 /// </summary>
-/// <param name="Name">The name under which <see cref="Register"/> knows it.</param>
+/// <param name="Name">The name under which it is registered.</param>
 public sealed record CustomLayerSpec(string Name) : LayerSpec
 {
     private static readonly ConcurrentDictionary<string, ICustomLayer> Known = new(StringComparer.Ordinal);
 
-    /// <summary>Makes a layer known in this process, in place of an earlier one of the same name.</summary>
-    /// <param name="name">How networks and files call it.</param>
-    /// <param name="layer">Makes it.</param>
+    /// <summary>Registers a layer in this process; replaces an earlier one of the same name.</summary>
+    /// <param name="name">The name in networks and files.</param>
+    /// <param name="layer">Builds the layer.</param>
     /// <returns>The layer as a part of a network.</returns>
     public static CustomLayerSpec Register(string name, ICustomLayer layer)
     {
@@ -45,13 +49,20 @@ public sealed record CustomLayerSpec(string Name) : LayerSpec
             ? layer.Problems(inputs)
             :
             [
-                $"no layer of this name is known: register it with CustomLayerSpec.Register(\"{Name}\", ...) before the network is declared or loaded",
+                "no layer of this name is known: register it with "
+                    + $"CustomLayerSpec.Register(\"{Name}\", ...) before the network is declared or loaded",
             ];
 
     /// <inheritdoc/>
     public override int OutputFeatures(int inputs) => Known[Name].OutputFeatures(inputs);
 
-    internal override bool KeepsFrames => Known[Name].KeepsFrames;
+    internal override FrameMapping FrameMapping => Known[Name].FrameMapping;
+
+    internal override void Measure(int inputs, ref NetworkSize size)
+    {
+        size.Frames /= Math.Max(1, FrameMapping.Stride);
+        size.Add(0, OutputFeatures(inputs));
+    }
 
     /// <inheritdoc/>
     public override Layer<TReal> Build<TReal>(int inputs) => Known[Name].Build<TReal>(inputs);

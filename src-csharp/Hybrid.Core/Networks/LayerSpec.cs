@@ -5,8 +5,8 @@ using System.Text.Json.Serialization;
 namespace Hybrid.Core;
 
 /// <summary>
-/// A layer as data: what the DSL declares, a model file stores and <see cref="Network{TReal}"/> is built from. Sizes that follow
-/// from the layer before are not repeated.
+/// A layer as data: declared by the user, stored in model files, and built into a <see cref="Network{TReal}"/>. Input
+/// sizes are inferred from the layers before.
 /// </summary>
 [JsonPolymorphic(TypeDiscriminatorPropertyName = "layer")]
 [JsonDerivedType(typeof(LinearSpec), "linear")]
@@ -25,27 +25,35 @@ namespace Hybrid.Core;
 [JsonDerivedType(typeof(CustomLayerSpec), "own")]
 public abstract record LayerSpec
 {
-    /// <summary>What is wrong with the layer behind <paramref name="inputs"/> features; each a clause naming the value.</summary>
+    private const int MostDescribed = 100;
+
+    /// <summary>
+    /// The problems of the layer with <paramref name="inputs"/> input features, each a clause with the value.
+    /// </summary>
     public abstract IEnumerable<string> Problems(int inputs);
 
-    /// <summary>Features per frame of the output behind <paramref name="inputs"/> features.</summary>
+    /// <summary>Features per output frame, for <paramref name="inputs"/> input features.</summary>
     public virtual int OutputFeatures(int inputs) => inputs;
 
-    /// <summary>The layer, with starting values of its own; call only where there are no problems.</summary>
+    /// <summary>Builds the layer with its initial values; call it only if there are no problems.</summary>
     public abstract Layer<TReal> Build<TReal>(int inputs)
         where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>;
 
-    /// <summary>The layer in a few words, as in summaries.</summary>
+    /// <summary>A short description, as in summaries.</summary>
     public abstract string Describe();
 
-    /// <summary>How many layers are built from it, those within it included.</summary>
+    /// <summary>The number of layers that are built from it, including nested ones.</summary>
     internal virtual long LayerCount => 1;
 
-    /// <summary>Whether every frame of the output lies where that of the input is.</summary>
-    internal virtual bool KeepsFrames => true;
+    /// <summary>The positions of output frames in the input.</summary>
+    internal virtual FrameMapping FrameMapping => FrameMapping.Identity;
+
+    /// <summary>Adds the layer to the size of a network; call it only if there are no problems.</summary>
+    internal virtual void Measure(int inputs, ref NetworkSize size) => size.Add(0, OutputFeatures(inputs));
 
     /// <summary>
-    /// What is wrong with layers one after another, below a path; <paramref name="features"/> become those behind the last.
+    /// The problems of consecutive layers below a path; <paramref name="features"/> becomes the number of features
+    /// after the last.
     /// </summary>
     internal static List<SpecProblem> Walk(string path, IReadOnlyList<LayerSpec> layers, ref int features)
     {
@@ -53,19 +61,28 @@ public abstract record LayerSpec
         for (var i = 0; i < layers.Count; i++)
         {
             var layer = layers[i];
-            var own = layer
-                .Problems(features)
-                .Select(problem => new SpecProblem($"{path}.{i}", $"{layer.Describe()}: {problem}"))
-                .ToList();
-            problems.AddRange(own);
-            // Behind a faulty layer the sizes are unknown; the rest is judged as far as that goes.
-            if (own.Count == 0 && features > 0)
-                features = layer.OutputFeatures(features);
+            var found = layer.Problems(features).ToList();
+            // After a layer with problems the sizes are unknown; the other layers are checked with the last known size.
+            if (found.Count == 0 && features > 0)
+            {
+                var outputs = layer.OutputFeatures(features);
+                if (outputs <= SpecLimits.Size)
+                    features = outputs;
+                else
+                    found.Add($"the output has {outputs} features, must have at most {SpecLimits.Size}");
+            }
+            problems.AddRange(
+                found.Select(problem => new SpecProblem($"{path}.{i}", $"{layer.ShortDescription}: {problem}"))
+            );
         }
         return problems;
     }
 
-    /// <summary>Layers one after another.</summary>
+    /// <summary>The description for messages, cut if it is long.</summary>
+    internal string ShortDescription =>
+        Describe() is { Length: > MostDescribed } description ? $"{description[..MostDescribed]}..." : Describe();
+
+    /// <summary>Builds consecutive layers.</summary>
     internal static Sequential<TReal> Build<TReal>(IReadOnlyList<LayerSpec> specs, int inputs)
         where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
     {
@@ -75,11 +92,10 @@ public abstract record LayerSpec
         return new Sequential<TReal>(inputs, [.. layers]);
     }
 
-    /// <summary>Specs come from files too: no size is larger than this, lest a small file ask for all memory.</summary>
-    private protected const int Largest = 1 << 20;
-
-    /// <summary>A problem unless the value is at least <paramref name="least"/> and at most <paramref name="most"/>.</summary>
-    private protected static IEnumerable<string> AtLeast(int least, int value, string what, int most = Largest)
+    /// <summary>
+    /// A problem unless the value is at least <paramref name="least"/> and at most <paramref name="most"/>.
+    /// </summary>
+    private protected static IEnumerable<string> InRange(int least, int value, string what, int most = SpecLimits.Size)
     {
         if (value < least)
             yield return $"{what} is {value}, must be at least {least}";
@@ -87,14 +103,14 @@ public abstract record LayerSpec
             yield return $"{what} is {value}, must be at most {most}";
     }
 
-    /// <summary>A problem unless the value is the probability of a dropout.</summary>
-    private protected static IEnumerable<string> DropsSome(double probability, string what)
+    /// <summary>A problem unless the value is a dropout probability.</summary>
+    private protected static IEnumerable<string> IsProbability(double probability, string what)
     {
         if (probability is not (>= 0 and < 1))
             yield return string.Create(CultureInfo.InvariantCulture, $"{what} is {probability}, must be in [0, 1)");
     }
 
-    /// <summary>A problem unless the function exists.</summary>
+    /// <summary>A problem unless the enumeration defines the value.</summary>
     private protected static IEnumerable<string> Exists<TEnum>(TEnum value, string what)
         where TEnum : struct, Enum
     {
@@ -103,16 +119,18 @@ public abstract record LayerSpec
     }
 }
 
-/// <summary>A projection of every frame.</summary>
+/// <summary>A linear layer.</summary>
 /// <param name="Outputs">Features of the output.</param>
 /// <param name="Bias">Whether a bias is added.</param>
 public sealed record LinearSpec(int Outputs, bool Bias = true) : LayerSpec
 {
     /// <inheritdoc/>
-    public override IEnumerable<string> Problems(int inputs) => AtLeast(1, Outputs, "number of outputs");
+    public override IEnumerable<string> Problems(int inputs) => InRange(1, Outputs, "number of outputs");
 
     /// <inheritdoc/>
     public override int OutputFeatures(int inputs) => Outputs;
+
+    internal override void Measure(int inputs, ref NetworkSize size) => size.Add((inputs + 1.0) * Outputs, Outputs);
 
     /// <inheritdoc/>
     public override Layer<TReal> Build<TReal>(int inputs) => new Linear<TReal>(inputs, Outputs, Bias);
@@ -127,6 +145,8 @@ public sealed record BatchNormSpec : LayerSpec
     /// <inheritdoc/>
     public override IEnumerable<string> Problems(int inputs) => [];
 
+    internal override void Measure(int inputs, ref NetworkSize size) => size.Add(4.0 * inputs, inputs);
+
     /// <inheritdoc/>
     public override Layer<TReal> Build<TReal>(int inputs) => new BatchNorm1d<TReal>(inputs);
 
@@ -140,6 +160,8 @@ public sealed record LayerNormSpec : LayerSpec
     /// <inheritdoc/>
     public override IEnumerable<string> Problems(int inputs) => [];
 
+    internal override void Measure(int inputs, ref NetworkSize size) => size.Add(2.0 * inputs, 2.0 * inputs);
+
     /// <inheritdoc/>
     public override Layer<TReal> Build<TReal>(int inputs) => new LayerNorm<TReal>(inputs);
 
@@ -148,7 +170,7 @@ public sealed record LayerNormSpec : LayerSpec
 }
 
 /// <summary>A nonlinear function of every element.</summary>
-/// <param name="Function">Which.</param>
+/// <param name="Function">The function.</param>
 public sealed record ActivationSpec(ActivationFunction Function) : LayerSpec
 {
     /// <inheritdoc/>
@@ -162,12 +184,12 @@ public sealed record ActivationSpec(ActivationFunction Function) : LayerSpec
 }
 
 /// <summary>Dropout.</summary>
-/// <param name="Probability">Of an element to be dropped, in [0, 1).</param>
+/// <param name="Probability">Probability that an element is dropped, in [0, 1).</param>
 /// <param name="Locked">Whether all frames of an utterance share one mask.</param>
 public sealed record DropoutSpec(double Probability, bool Locked = false) : LayerSpec
 {
     /// <inheritdoc/>
-    public override IEnumerable<string> Problems(int inputs) => DropsSome(Probability, "probability");
+    public override IEnumerable<string> Problems(int inputs) => IsProbability(Probability, "probability");
 
     /// <inheritdoc/>
     public override Layer<TReal> Build<TReal>(int inputs) => new Dropout<TReal>(inputs, Probability, Locked);
@@ -177,21 +199,21 @@ public sealed record DropoutSpec(double Probability, bool Locked = false) : Laye
         string.Create(CultureInfo.InvariantCulture, $"{(Locked ? "locked " : "")}dropout {Probability}");
 }
 
-/// <summary>Masks over time and features.</summary>
-/// <param name="Time">The widest stretch of time, in frames.</param>
-/// <param name="Frequency">The widest band of features.</param>
-/// <param name="TimeCount">Stretches of time per utterance.</param>
-/// <param name="FrequencyCount">Bands per utterance.</param>
+/// <summary>Masks over time and features (SpecAugment).</summary>
+/// <param name="Time">Largest width of a time mask, in frames.</param>
+/// <param name="Frequency">Largest width of a frequency mask, in features.</param>
+/// <param name="TimeCount">Time masks per utterance.</param>
+/// <param name="FrequencyCount">Frequency masks per utterance.</param>
 public sealed record SpecAugmentSpec(int Time, int Frequency, int TimeCount = 1, int FrequencyCount = 1) : LayerSpec
 {
     /// <inheritdoc/>
     public override IEnumerable<string> Problems(int inputs)
     {
         foreach (
-            var problem in AtLeast(0, Time, "time")
-                .Concat(AtLeast(0, Frequency, "frequency"))
-                .Concat(AtLeast(0, TimeCount, "timeCount"))
-                .Concat(AtLeast(0, FrequencyCount, "frequencyCount"))
+            var problem in InRange(0, Time, "time")
+                .Concat(InRange(0, Frequency, "frequency"))
+                .Concat(InRange(0, TimeCount, "timeCount", most: SpecLimits.Masks))
+                .Concat(InRange(0, FrequencyCount, "frequencyCount", most: SpecLimits.Masks))
         )
             yield return problem;
         if (Frequency > inputs)
@@ -209,18 +231,24 @@ public sealed record SpecAugmentSpec(int Time, int Frequency, int TimeCount = 1,
     private static string Times(int count) => count == 1 ? "" : $" x{count}";
 }
 
-/// <summary>Joins neighbouring frames.</summary>
-/// <param name="Factor">How many frames become one.</param>
+/// <summary>Concatenation of consecutive frames.</summary>
+/// <param name="Factor">The number of frames that become one.</param>
 public sealed record FrameStackingSpec(int Factor) : LayerSpec
 {
     /// <inheritdoc/>
     public override IEnumerable<string> Problems(int inputs) =>
-        AtLeast(2, Factor, "factor", most: Largest / Math.Max(1, inputs));
+        InRange(2, Factor, "factor", most: SpecLimits.Size / Math.Max(1, inputs));
 
     /// <inheritdoc/>
     public override int OutputFeatures(int inputs) => Factor * inputs;
 
-    internal override bool KeepsFrames => false;
+    internal override FrameMapping FrameMapping => FrameMapping.OfWindows(Factor, Factor - 1);
+
+    internal override void Measure(int inputs, ref NetworkSize size)
+    {
+        size.Frames /= Factor;
+        size.Add(0, OutputFeatures(inputs));
+    }
 
     /// <inheritdoc/>
     public override Layer<TReal> Build<TReal>(int inputs) => new FrameStacking<TReal>(inputs, Factor);

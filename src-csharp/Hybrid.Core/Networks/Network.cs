@@ -3,20 +3,35 @@ using System.Numerics;
 namespace Hybrid.Core;
 
 /// <summary>
-/// A network built from its spec: feature vectors to one logit per symbol and frame. Weights are shared by all who hold the
-/// network; memory of a pass belongs to the caller's workspace, so that many threads can use one network for inference.
+/// A network built from its spec: maps feature vectors to one logit per symbol and frame. The memory of a pass belongs
+/// to the caller's workspace, so several threads can share one network for inference.
 /// </summary>
+/// <example>
+/// <code>
+/// var spec = new NetworkSpec(
+///     Inputs: 28,
+///     Symbols: 41,
+///     Encoder: [new Conv1dSpec(64, Kernel: 5, Stride: 2), new LstmSpec(128, Bidirectional: true)],
+///     Decoder: [new LinearSpec(41)]
+/// );
+/// var network = new Network&lt;float&gt;(spec, seed: 1);
+/// Batch&lt;float&gt; logits = network.Forward(features, new Pass(new Workspace())); // [T, B, 28] to [(T + 1) / 2, B,
+/// 41]
+/// </code>
+/// </example>
 /// <typeparam name="TReal">Float in production, double in gradient checks.</typeparam>
 public sealed class Network<TReal>
     where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
 {
+    private const int MostProblems = 10;
+
     private readonly Sequential<TReal> encoder,
         decoder;
 
-    // An array, because walking through an interface would allocate an enumerator at every step.
+    // An array, because enumerating an interface would allocate at every step.
     private readonly Parameter<TReal>[] parameters;
 
-    /// <summary>Builds the layers with starting values drawn from <paramref name="seed"/>.</summary>
+    /// <summary>A network with initial values drawn from <paramref name="seed"/>.</summary>
     /// <exception cref="InvalidSpecException">The spec has problems.</exception>
     public Network(NetworkSpec spec, ulong seed = 0)
         : this(spec)
@@ -26,12 +41,14 @@ public sealed class Network<TReal>
             parameter.Initialize(random);
     }
 
-    /// <summary>A network that takes its weights and running statistics from stored tensors.</summary>
+    /// <summary>A network with weights and buffers from stored tensors.</summary>
     /// <param name="spec">The declaration.</param>
     /// <param name="tensors">One for each of <see cref="Parameters"/>, in any order.</param>
-    /// <param name="rename">The name in the network for the name of a tensor, where they differ.</param>
+    /// <param name="rename">From the name of a tensor to the name in the network, where they differ.</param>
     /// <exception cref="InvalidSpecException">The spec has problems.</exception>
-    /// <exception cref="FormatException">Tensors are missing, left over or of another shape; the message lists all.</exception>
+    /// <exception cref="FormatException">
+    /// Tensors are missing, unexpected or of another shape; the message lists them.
+    /// </exception>
     public Network(
         NetworkSpec spec,
         IEnumerable<StoredTensor> tensors,
@@ -58,42 +75,47 @@ public sealed class Network<TReal>
     /// <summary>The layers in order.</summary>
     public IReadOnlyList<Layer<TReal>> Layers { get; }
 
-    /// <summary>All weights and running statistics, with their paths as names.</summary>
+    /// <summary>All weights and buffers, with their paths as names.</summary>
     public IReadOnlyList<Parameter<TReal>> Parameters => parameters;
 
-    /// <summary>How many numbers training moves.</summary>
+    /// <summary>The number of trainable values.</summary>
     public long ParameterCount =>
         Parameters.Where(parameter => parameter.IsTrainable).Sum(parameter => (long)parameter.Length);
 
     /// <summary>Frames of the output for an utterance of <paramref name="frames"/> frames.</summary>
     public int OutputLength(int frames) => decoder.OutputLength(encoder.OutputLength(frames));
 
-    /// <summary>Frame k of the output is centred on frame <c>k * Stride + Offset</c> of the input.</summary>
-    public (int Stride, double Offset) Centers =>
-        (
-            encoder.Centers.Stride * decoder.Centers.Stride,
-            encoder.Centers.Offset + encoder.Centers.Stride * decoder.Centers.Offset
-        );
+    /// <summary>The positions of output frames in the input.</summary>
+    public FrameMapping FrameMapping => encoder.FrameMapping.Then(decoder.FrameMapping);
 
     /// <summary>Multiply-adds for an utterance of <paramref name="frames"/> frames.</summary>
     public long MultiplyAdds(int frames) =>
         encoder.MultiplyAdds(frames) + decoder.MultiplyAdds(encoder.OutputLength(frames));
 
-    /// <summary>[T, B, inputs] to logits, [T', B, symbols]; what lies beyond an utterance's length does not count.</summary>
+    /// <summary>
+    /// Computes logits, [T, B, inputs] to [T', B, symbols]. Input frames beyond an utterance's length have no
+    /// influence, whatever they contain. NaN and infinity of an utterance stay within it, except through batch
+    /// statistics.
+    /// </summary>
+    /// <exception cref="ArgumentException">The batch has another number of features.</exception>
     public Batch<TReal> Forward(Batch<TReal> x, Pass pass) =>
         decoder.Forward(encoder.Forward(x.ZeroPadded(pass.Workspace), pass), pass);
 
-    /// <summary>Adds to the gradients of all parameters, given the loss's gradient with respect to the logits.</summary>
+    /// <summary>
+    /// Adds to the gradients of all parameters, from the gradient of the loss with respect to the logits.
+    /// </summary>
     public void Backward(Batch<TReal> dLogits, Pass pass) =>
         encoder.Backward(decoder.Backward(dLogits, pass), pass with { SkipInputGradient = true });
 
-    /// <summary>Weights and running statistics, to be stored.</summary>
+    /// <summary>Weights and buffers, to be stored.</summary>
     public IEnumerable<StoredTensor> Save() => parameters.Select(parameter => parameter.Save());
 
-    /// <summary>Takes weights and running statistics from stored tensors.</summary>
+    /// <summary>Loads weights and buffers from stored tensors.</summary>
     /// <param name="tensors">One for each of <see cref="Parameters"/>, in any order.</param>
-    /// <param name="rename">The name in the network for the name of a tensor, where they differ.</param>
-    /// <exception cref="FormatException">Tensors are missing, left over or of another shape; the message lists all, and nothing was taken.</exception>
+    /// <param name="rename">From the name of a tensor to the name in the network, where they differ.</param>
+    /// <exception cref="FormatException">
+    /// Tensors are missing, unexpected or of another shape; the message lists them, and the network is unchanged.
+    /// </exception>
     public void Load(IEnumerable<StoredTensor> tensors, IReadOnlyDictionary<string, string>? rename = null)
     {
         var left = new Dictionary<string, StoredTensor>();
@@ -105,9 +127,10 @@ public sealed class Network<TReal>
             unused.Remove(tensor.Name);
             var name = rename?.GetValueOrDefault(tensor.Name) ?? tensor.Name;
             if (!left.TryAdd(name, tensor))
-                problems.Add(
-                    $"{Quoted.Unless(left[name].Name)} and {Quoted.Unless(tensor.Name)} both stand for {Quoted.Unless(name)}"
-                );
+            {
+                var (first, second) = (Quoted.Unless(left[name].Name), Quoted.Unless(tensor.Name));
+                problems.Add($"{first} and {second} are both for {Quoted.Unless(name)}");
+            }
         }
         foreach (var parameter in parameters)
         {
@@ -119,18 +142,23 @@ public sealed class Network<TReal>
                 found.Add((parameter, stored));
         }
         problems.AddRange(left.Values.Select(tensor => $"unexpected {Quoted.Unless(tensor.Name)}"));
-        problems.AddRange(unused.Select(name => $"nothing to rename is called {name}"));
+        problems.AddRange(unused.Select(name => $"there is no tensor {Quoted.Unless(name)} to rename"));
         if (problems.Count > 0)
-            throw new FormatException($"the tensors do not fit the network: {string.Join("; ", problems)}");
+        {
+            var more = problems.Count > MostProblems ? $"; and {problems.Count - MostProblems} more" : "";
+            throw new FormatException(
+                $"the tensors do not fit the network: {string.Join("; ", problems.Take(MostProblems))}{more}"
+            );
+        }
         foreach (var (parameter, stored) in found)
             parameter.Load(stored);
     }
 
-    /// <summary>Whether a layer is, or lies in, what a path names.</summary>
+    /// <summary>Whether the path of a layer is <paramref name="path"/> or below it.</summary>
     internal static bool IsWithin(string layer, string path) =>
         layer == path || layer.StartsWith(path + '.', StringComparison.Ordinal);
 
-    /// <summary>Freezes the layers that are, or lie in, what the paths name; all others move again.</summary>
+    /// <summary>Freezes the layers at the paths and below them; all others are trained again.</summary>
     internal void Freeze(IReadOnlyList<string> paths)
     {
         foreach (var layer in Layers)
@@ -150,7 +178,8 @@ public sealed class Network<TReal>
     }
 
     /// <summary>
-    /// Where numbers stop being finite: the input, a parameter, or the output of a layer; null where all are finite.
+    /// The first tensor with a value that is not finite: the input, a parameter, or the output of a layer; null if all
+    /// are finite.
     /// </summary>
     public string? FirstNonFinite(Batch<TReal> x, Pass pass)
     {

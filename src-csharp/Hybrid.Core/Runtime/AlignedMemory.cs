@@ -3,20 +3,21 @@ using System.Runtime.InteropServices;
 
 namespace Hybrid.Core;
 
-/// <summary>Managed memory that the collector does not move, beginning on a cache line: what vector loads want.</summary>
+/// <summary>Pinned managed memory that begins on a cache line, for aligned vector loads.</summary>
 internal static class AlignedMemory
 {
+    /// <summary>Bytes of a cache line.</summary>
     public const int Alignment = 64;
 
-    /// <summary>The next multiple of as many elements as fill a cache line.</summary>
+    /// <summary>The number of elements rounded up to whole cache lines.</summary>
     public static long RoundUp<TItem>(long length)
-        where TItem : unmanaged
-    {
-        var granule = Alignment / Unsafe.SizeOf<TItem>();
-        return (length + granule - 1) / granule * granule;
-    }
+        where TItem : unmanaged => IntMath.RoundUp(length, Alignment / Unsafe.SizeOf<TItem>());
 
-    /// <summary>Memory for <paramref name="length"/> elements; the content is undefined.</summary>
+    /// <summary>The largest number of elements that <see cref="Allocate"/> can provide.</summary>
+    public static int MostElements<TItem>()
+        where TItem : unmanaged => Array.MaxLength - Alignment / Unsafe.SizeOf<TItem>();
+
+    /// <summary>Memory for <paramref name="length"/> elements; contents undefined.</summary>
     public static unsafe Memory<TItem> Allocate<TItem>(int length)
         where TItem : unmanaged
     {

@@ -3,8 +3,8 @@ using System.Runtime.CompilerServices;
 namespace Hybrid.Core;
 
 /// <summary>
-/// A counter-based random generator: a pure function from (key, counter) to bits, so that dropout, dither and shuffling
-/// do not depend on who asks first, on the number of threads, or on the place of an utterance in its batch.
+/// A counter-based random generator: a pure function from (key, counter) to bits. Dropout, dither and shuffling
+/// therefore do not depend on the order of draws, the number of threads, or the index of an utterance in its batch.
 /// </summary>
 /// <remarks>
 /// The function is the output mix of SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators",
@@ -15,10 +15,12 @@ public readonly record struct CounterRandom(ulong Key)
 {
     private const ulong GoldenRatio = 0x9E3779B97F4A7C15;
 
-    /// <summary>An independent generator for a named purpose, a step, a layer, an utterance.</summary>
+    /// <summary>An independent generator for a purpose, a step, a layer or an utterance.</summary>
     public CounterRandom Fork(ulong stream) => new(Mix(Key ^ Mix(stream + GoldenRatio)));
 
-    /// <summary>An independent generator for a text, such as an utterance id (FNV-1a of its UTF-16 code units).</summary>
+    /// <summary>
+    /// An independent generator for a text, such as an utterance id (FNV-1a of its UTF-16 code units).
+    /// </summary>
     public CounterRandom Fork(string stream)
     {
         var hash = 14695981039346656037UL;
@@ -27,14 +29,14 @@ public readonly record struct CounterRandom(ulong Key)
         return Fork(hash);
     }
 
-    /// <summary>64 random bits at a place of the stream.</summary>
+    /// <summary>64 random bits at a position of the stream.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public ulong Bits(ulong counter) => Mix(Key + (counter + 1) * GoldenRatio);
 
-    /// <summary>A number in [0, 1) at a place of the stream, a multiple of 2^-53.</summary>
+    /// <summary>A number in [0, 1) at a position of the stream, a multiple of 2^-53.</summary>
     public double Uniform(ulong counter) => (Bits(counter) >> 11) * (1.0 / (1UL << 53));
 
-    /// <summary>A reader that walks this stream from its beginning.</summary>
+    /// <summary>A reader of this stream, at position 0.</summary>
     public RandomStream Stream() => new(this);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -46,7 +48,7 @@ public readonly record struct CounterRandom(ulong Key)
     }
 }
 
-/// <summary>Draws one value after another from a <see cref="CounterRandom"/>; its whole state is key and position.</summary>
+/// <summary>Sequential draws from a <see cref="CounterRandom"/>; the whole state is its key and a position.</summary>
 public sealed class RandomStream(CounterRandom source)
 {
     private ulong position;
@@ -58,6 +60,7 @@ public sealed class RandomStream(CounterRandom source)
     public double Uniform(double low, double high) => low + (high - low) * Uniform();
 
     /// <summary>The next integer in [0, <paramref name="count"/>).</summary>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is not positive.</exception>
     public int Below(int count)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(count);
@@ -71,7 +74,7 @@ public sealed class RandomStream(CounterRandom source)
         return radius * Math.Cos(2 * Math.PI * Uniform());
     }
 
-    /// <summary>Brings a list into random order (Fisher and Yates).</summary>
+    /// <summary>Permutes a list at random, in place (Fisher and Yates).</summary>
     public void Shuffle<TItem>(IList<TItem> items)
     {
         for (var i = items.Count - 1; i > 0; i--)

@@ -1,16 +1,19 @@
 namespace Hybrid.Core;
 
 /// <summary>
-/// ScratchSlots for the threads of a loop, one for each: whoever does an index works in a free one that long, mostly the same again, so
-/// that what lies there stays in the cache.
+/// Per-thread scratch slots for a parallel loop; a worker usually gets its previous slot, whose contents are still in
+/// its cache.
 /// </summary>
 internal readonly struct ScratchSlots(int count, Workspace workspace)
 {
     private readonly Memory<int> taken = workspace.RentZeroed<int>(count);
 
+    /// <summary>The number of slots: the largest number of concurrent users.</summary>
     public int Count => taken.Length;
 
-    /// <summary>Takes a free slot, of which there is one as long as no more than <see cref="Count"/> are wanted at a time.</summary>
+    /// <summary>
+    /// Takes a free slot. Spins while all are taken, so at most <see cref="Count"/> users may run at a time.
+    /// </summary>
     public int Acquire()
     {
         var slot = 0;
@@ -19,5 +22,6 @@ internal readonly struct ScratchSlots(int count, Workspace workspace)
         return slot;
     }
 
+    /// <summary>Returns a slot.</summary>
     public void Release(int slot) => Volatile.Write(ref taken.Span[slot], 0);
 }

@@ -1,38 +1,53 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 
 namespace Hybrid.Core;
 
 /// <summary>
-/// The memory and the threads of one caller. Layers take from it what they produce and what they keep for the backward
-/// pass; <see cref="Reset"/> takes everything back at once. After the first step of a given size nothing is allocated any
-/// more. A workspace serves one forward or backward pass at a time; networks can be shared, workspaces cannot.
+/// Memory and threads of one caller. Layers rent their outputs and what they keep for the backward pass from it;
+/// <see cref="Reset"/> reclaims everything at once. After the first step of a given size nothing is allocated. A
+/// workspace serves one forward or backward pass at a time: networks can be shared between threads, workspaces cannot.
 /// </summary>
 public sealed class Workspace
 {
     private readonly Dictionary<Type, IArena> arenas = [];
-    private readonly Dictionary<object, object> tapes = new(ReferenceEqualityComparer.Instance);
+    private readonly Dictionary<object, ISlot> tapes = new(ReferenceEqualityComparer.Instance);
+    private readonly Dictionary<object, ISlot> scratch = new(ReferenceEqualityComparer.Instance);
+    private long scratchBytes;
 
     /// <summary>An empty workspace.</summary>
-    /// <param name="team">The threads that share the work of a pass; <see cref="ThreadTeam.Default"/> where left out.</param>
+    /// <param name="team">The threads that share the work of a pass; default <see cref="ThreadTeam.Default"/>.</param>
     public Workspace(ThreadTeam? team = null) => Team = team ?? ThreadTeam.Default;
 
     /// <summary>The threads that share the work of a pass.</summary>
     public ThreadTeam Team { get; }
 
-    /// <summary>Memory until the next <see cref="Reset"/>, beginning on a cache line. Its content is undefined.</summary>
+    /// <summary>Bytes of memory that the workspace holds for passes like the latest ones.</summary>
+    public long Bytes
+    {
+        get
+        {
+            var bytes = scratchBytes;
+            foreach (var arena in arenas.Values)
+                bytes += arena.Bytes;
+            return bytes;
+        }
+    }
+
+    /// <summary>
+    /// Memory that is valid until the next <see cref="Reset"/> and begins on a cache line; contents undefined.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="length"/> is negative.</exception>
     public Memory<TItem> Rent<TItem>(int length)
         where TItem : unmanaged
     {
-        ref var arena = ref System.Runtime.InteropServices.CollectionsMarshal.GetValueRefOrAddDefault(
-            arenas,
-            typeof(TItem),
-            out _
-        );
+        ref var arena = ref CollectionsMarshal.GetValueRefOrAddDefault(arenas, typeof(TItem), out _);
         arena ??= new Arena<TItem>();
         return ((Arena<TItem>)arena).Rent(length);
     }
 
-    /// <summary>Memory until the next <see cref="Reset"/>, filled with zeros.</summary>
+    /// <summary>Zeroed memory that is valid until the next <see cref="Reset"/> and begins on a cache line.</summary>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="length"/> is negative.</exception>
     public Memory<TItem> RentZeroed<TItem>(int length)
         where TItem : unmanaged
     {
@@ -42,49 +57,88 @@ public sealed class Workspace
     }
 
     /// <summary>
-    /// Memory to work in until somebody asks for such memory again, always the same as far as it is large enough: for what a layer needs
-    /// during a call alone. Its content is undefined.
+    /// Scratch memory, valid until the next Scratch call with the same item type. Contents undefined.
     /// </summary>
     internal Memory<TItem> Scratch<TItem>(int length)
         where TItem : unmanaged
     {
-        ref var memory = ref Tape<Memory<TItem>>(typeof(TItem));
+        ref var memory = ref ValueOf<Memory<TItem>>(scratch, typeof(TItem));
         if (memory.Length < length)
+        {
+            scratchBytes += (long)(length - memory.Length) * Unsafe.SizeOf<TItem>();
             memory = AlignedMemory.Allocate<TItem>(length);
+        }
         return memory[..length];
     }
 
-    /// <summary>Takes all memory back. Everything rented before is invalid from now on.</summary>
+    /// <summary>Reclaims all memory. Everything rented before is invalid from now on.</summary>
     public void Reset()
     {
+        // Tapes refer to blocks; those that are about to be replaced must not live on in them.
+        var replaces = false;
+        foreach (var arena in arenas.Values)
+            replaces |= arena.IsFragmented;
+        if (replaces)
+            foreach (var tape in tapes.Values)
+                tape.Clear();
         foreach (var arena in arenas.Values)
             arena.Reset();
     }
 
     /// <summary>
-    /// What a layer keeps between its forward and its backward pass; the same place at every call with the same layer.
+    /// The values that a layer keeps between its forward and its backward pass: one struct per layer, by reference, the
+    /// same one at every call.
     /// </summary>
     public ref TTape Tape<TTape>(object layer)
-        where TTape : struct
+        where TTape : struct => ref ValueOf<TTape>(tapes, layer);
+
+    private static ref TValue ValueOf<TValue>(Dictionary<object, ISlot> slots, object key)
+        where TValue : struct
     {
-        if (!tapes.TryGetValue(layer, out var slot))
-            tapes[layer] = slot = new StrongBox<TTape>();
-        return ref ((StrongBox<TTape>)slot).Value;
+        if (!slots.TryGetValue(key, out var slot))
+            slots[key] = slot = new Slot<TValue>();
+        return ref ((Slot<TValue>)slot).Value;
+    }
+
+    private interface ISlot
+    {
+        void Clear();
+    }
+
+    private sealed class Slot<TValue> : ISlot
+        where TValue : struct
+    {
+        public TValue Value;
+
+        public void Clear() => Value = default;
     }
 
     private interface IArena
     {
+        /// <summary>Bytes of the block and of earlier blocks in use since the last reset.</summary>
+        long Bytes { get; }
+
+        /// <summary>Whether the next reset replaces the block by a larger one.</summary>
+        bool IsFragmented { get; }
+
         void Reset();
     }
 
-    /// <summary>Hands out slices of one block; what did not fit is remembered, and the next block is large enough.</summary>
+    /// <summary>
+    /// Slices of one block. The total of a pass is counted, so that the block of the next pass is large enough.
+    /// </summary>
     private sealed class Arena<TItem> : IArena
         where TItem : unmanaged
     {
         private readonly int granule = AlignedMemory.Alignment / Unsafe.SizeOf<TItem>();
         private Memory<TItem> block;
         private int used;
-        private long wanted;
+        private long wanted,
+            held;
+
+        public long Bytes => held * Unsafe.SizeOf<TItem>();
+
+        public bool IsFragmented => wanted > block.Length && wanted <= Array.MaxLength - granule;
 
         public Memory<TItem> Rent(int length)
         {
@@ -93,11 +147,13 @@ public sealed class Workspace
             wanted += rounded;
             if (rounded > block.Length - used)
             {
-                // Doubling keeps the number of blocks small during the first pass; earlier blocks live on in the hands of their users.
+                // Growth by a quarter keeps both the number of blocks and the excess of the first pass small; earlier blocks
+                // live on with their users.
                 block = AlignedMemory.Allocate<TItem>(
-                    (int)Math.Min(Array.MaxLength - granule, Math.Max(rounded, Math.Max(4096, wanted)))
+                    (int)Math.Min(Array.MaxLength - granule, Math.Max(rounded, Math.Max(4096, wanted / 4)))
                 );
                 used = 0;
+                held += block.Length;
             }
             var memory = block.Slice(used, length);
             used += rounded;
@@ -106,9 +162,9 @@ public sealed class Workspace
 
         public void Reset()
         {
-            if (wanted > block.Length && wanted <= Array.MaxLength - granule)
+            if (IsFragmented)
                 block = AlignedMemory.Allocate<TItem>((int)wanted);
-            (used, wanted) = (0, 0);
+            (used, wanted, held) = (0, 0, block.Length);
         }
     }
 }

@@ -4,14 +4,14 @@ using System.Runtime.Intrinsics;
 
 namespace Hybrid.Core;
 
-/// <summary>A function of one number, for a whole register.</summary>
+/// <summary>A function of one number, applied to all lanes of a register.</summary>
 internal interface IUnaryOperator<TReal>
     where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
 {
     static abstract Vector512<TReal> Invoke(Vector512<TReal> x);
 }
 
-/// <summary>A function of two numbers, for a whole register.</summary>
+/// <summary>A function of two numbers, applied to all lanes of a register.</summary>
 internal interface IBinaryOperator<TReal>
     where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
 {
@@ -19,19 +19,21 @@ internal interface IBinaryOperator<TReal>
 }
 
 /// <summary>
-/// Applies a function to every element; memory is cut into pieces for the team. Source and destination are identical or
-/// disjoint.
+/// Element-wise functions of whole tensors, cut into pieces that the threads of a team share. A source and the
+/// destination are identical or disjoint.
 /// </summary>
 internal static class Elementwise
 {
     private const int Piece = 1 << 14;
 
     /// <summary>destination[i] = f(x[i])</summary>
+    /// <exception cref="ArgumentException">The lengths differ.</exception>
     public static void Map<TReal, TOperator>(ReadOnlyMemory<TReal> x, Memory<TReal> destination, ThreadTeam team)
         where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
         where TOperator : struct, IUnaryOperator<TReal> => Map<TReal, Unary<TReal, TOperator>>(x, x, destination, team);
 
     /// <summary>destination[i] = f(x[i], y[i])</summary>
+    /// <exception cref="ArgumentException">The lengths differ.</exception>
     public static void Map<TReal, TOperator>(
         ReadOnlyMemory<TReal> x,
         ReadOnlyMemory<TReal> y,
@@ -43,42 +45,44 @@ internal static class Elementwise
     {
         if (x.Length != destination.Length || y.Length != destination.Length)
             throw new ArgumentException($"lengths {x.Length}, {y.Length} and {destination.Length} differ");
-        team.For(
-            (destination.Length + Piece - 1) / Piece,
-            (x, y, destination),
-            static (in (ReadOnlyMemory<TReal> X, ReadOnlyMemory<TReal> Y, Memory<TReal> Destination) s, int piece) =>
-            {
-                var start = piece * Piece;
-                var length = Math.Min(Piece, s.Destination.Length - start);
-                Map<TReal, TOperator>(
-                    s.X.Span.Slice(start, length),
-                    s.Y.Span.Slice(start, length),
-                    s.Destination.Span.Slice(start, length)
-                );
-            }
-        );
+        team.For(IntMath.CeilDiv(destination.Length, Piece), new MapJob<TReal, TOperator>(x, y, destination));
     }
 
-    /// <summary>destination[i] = f(x[i], y[i]), by the caller alone.</summary>
-    public static void Map<TReal, TOperator>(ReadOnlySpan<TReal> x, ReadOnlySpan<TReal> y, Span<TReal> destination)
+    private readonly record struct MapJob<TReal, TOperator>(
+        ReadOnlyMemory<TReal> X,
+        ReadOnlyMemory<TReal> Y,
+        Memory<TReal> Destination
+    ) : ITeamJob
         where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
         where TOperator : struct, IBinaryOperator<TReal>
     {
-        var width = Vector512<TReal>.Count;
-        var i = 0;
-        for (; i <= destination.Length - width; i += width)
-            TOperator
-                .Invoke(Vector512.Create(x.Slice(i, width)), Vector512.Create(y.Slice(i, width)))
-                .CopyTo(destination.Slice(i, width));
-        if (i == destination.Length)
-            return;
-        // The rest goes through a full register, so that an element's bits do not depend on its place.
-        Span<TReal> rest = stackalloc TReal[2 * width];
-        rest.Clear();
-        x[i..].CopyTo(rest);
-        y[i..].CopyTo(rest[width..]);
-        TOperator.Invoke(Vector512.Create<TReal>(rest[..width]), Vector512.Create<TReal>(rest[width..])).CopyTo(rest);
-        rest[..(destination.Length - i)].CopyTo(destination[i..]);
+        public unsafe void Run(int piece)
+        {
+            var start = piece * Piece;
+            fixed (
+                TReal* x = X.Span,
+                    y = Y.Span,
+                    destination = Destination.Span
+            )
+                VectorLoop.Run<TReal, MapKernel<TReal, TOperator>>(
+                    Math.Min(Piece, Destination.Length - start),
+                    new(x + start, y + start, destination + start)
+                );
+        }
+    }
+
+    private readonly unsafe struct MapKernel<TReal, TOperator>(TReal* x, TReal* y, TReal* destination) : IVectorKernel
+        where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
+        where TOperator : struct, IBinaryOperator<TReal>
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public void Run<TAccess>(int i, int left)
+            where TAccess : struct, IVectorAccess =>
+            TAccess.Store(
+                TOperator.Invoke(TAccess.Load(x + i, left), TAccess.Load(y + i, left)),
+                destination + i,
+                left
+            );
     }
 
     private readonly struct Unary<TReal, TOperator> : IBinaryOperator<TReal>

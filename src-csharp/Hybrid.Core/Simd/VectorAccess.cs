@@ -5,20 +5,25 @@ using System.Runtime.Intrinsics;
 namespace Hybrid.Core;
 
 /// <summary>
-/// How much of a register a loop over a row loads and stores: all of it (<see cref="FullVector"/>), or what is left at the row's end
-/// (<see cref="PartialVector"/>). The body of the loop is written once; its version for whole registers has no branch in it.
+/// Loads and stores of a <see cref="VectorLoop"/>: whole registers (<see cref="FullVector"/>), or the elements left at
+/// the end (<see cref="PartialVector"/>). The version of a loop body for whole registers has no branches.
 /// </summary>
 internal unsafe interface IVectorAccess
 {
-    /// <summary>A register's numbers; those that are not left are zero.</summary>
+    /// <summary>
+    /// Loads a register from memory with <paramref name="left"/> elements left; lanes beyond them are zero.
+    /// </summary>
     static abstract Vector512<TReal> Load<TReal>(TReal* source, int left)
         where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>;
 
-    /// <summary>Writes as many of a register's numbers as are left.</summary>
+    /// <summary>
+    /// Stores a register to memory with <paramref name="left"/> elements left; lanes beyond them are not written.
+    /// </summary>
     static abstract void Store<TReal>(Vector512<TReal> value, TReal* destination, int left)
         where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>;
 }
 
+/// <summary>Access to whole registers; the number of elements left is not used.</summary>
 internal readonly unsafe struct FullVector : IVectorAccess
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -30,17 +35,22 @@ internal readonly unsafe struct FullVector : IVectorAccess
         where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal> => value.Store(destination);
 }
 
+/// <summary>Access to the elements left, of which there may be none or more than a register has.</summary>
 internal readonly unsafe struct PartialVector : IVectorAccess
 {
     public static Vector512<TReal> Load<TReal>(TReal* source, int left)
         where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
     {
         var register = Vector512<TReal>.Zero;
-        Unsafe.CopyBlockUnaligned(&register, source, (uint)(left * sizeof(TReal)));
+        Unsafe.CopyBlockUnaligned(&register, source, Bytes<TReal>(left));
         return register;
     }
 
     public static void Store<TReal>(Vector512<TReal> value, TReal* destination, int left)
         where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal> =>
-        Unsafe.CopyBlockUnaligned(destination, &value, (uint)(left * sizeof(TReal)));
+        Unsafe.CopyBlockUnaligned(destination, &value, Bytes<TReal>(left));
+
+    private static uint Bytes<TReal>(int left)
+        where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal> =>
+        (uint)(Math.Clamp(left, 0, Vector512<TReal>.Count) * sizeof(TReal));
 }

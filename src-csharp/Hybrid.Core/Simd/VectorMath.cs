@@ -5,14 +5,14 @@ using System.Runtime.Intrinsics;
 namespace Hybrid.Core;
 
 /// <summary>
-/// Functions of a register of numbers. They are made of operations that every machine rounds alike, so that 512- and
-/// 256-bit machines give the same bits; where the result is a normal number, its relative error is below 6e-7 in float and
-/// 2e-15 in double. NaN stays NaN. Derivation: VectorMath.md.
+/// Mathematical functions of a SIMD register, lane by lane. They consist of operations with exactly specified rounding,
+/// so that 512- and 256-bit machines give the same bits. Where the result is a normal number, its relative error is
+/// below 6e-7 in float and 2e-15 in double. NaN gives NaN. Derivation: VectorMath.md.
 /// </summary>
 internal static class VectorMath
 {
-    // erfc(z) = t exp(-z^2) Q(t), t = 3 / (3 + z), z >= 0. Q is smooth on (0, 1]; these are its Chebyshev coefficients in
-    // u = 2 t - 1, computed with 40 digits. Eleven of them reach 1e-8, all of them 1e-16.
+    // erfc(z) = t exp(-z^2) Q(t), t = 3 / (3 + z), z >= 0. Q is smooth on (0, 1]. These are its Chebyshev coefficients
+    // in u = 2 t - 1, computed with 40 digits; the first eleven give 1e-8, all of them 1e-16.
     private static ReadOnlySpan<double> ErfcScaled =>
         [
             0.471146074660290654,
@@ -47,7 +47,7 @@ internal static class VectorMath
             ? Vector512.FusedMultiplyAdd(a.AsSingle(), b.AsSingle(), c.AsSingle()).As<float, TReal>()
             : Vector512.FusedMultiplyAdd(a.AsDouble(), b.AsDouble(), c.AsDouble()).As<double, TReal>();
 
-    /// <summary>The same number in every place.</summary>
+    /// <summary>A register with the same number in every lane.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<TReal> Constant<TReal>(double value)
         where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal> =>
@@ -55,44 +55,52 @@ internal static class VectorMath
             ? Vector512.Create((float)value).As<float, TReal>()
             : Vector512.Create(value).As<double, TReal>();
 
-    /// <summary>e^x; beyond the range of normal numbers it stays at the end of the range.</summary>
+    /// <summary>e^x; clamped to the range of normal numbers.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<TReal> Exp<TReal>(Vector512<TReal> x)
         where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
     {
         var single = typeof(TReal) == typeof(float);
-        // Constants come first: of a constant and a NaN these two return the second.
+        // The constant comes first: MinNative and MaxNative return their second operand if one of the two is NaN.
         x = Vector512.MinNative(Constant<TReal>(single ? 88.02 : 709.0), x);
         x = Vector512.MaxNative(Constant<TReal>(single ? -87.33 : -708.0), x);
         var (mantissa, shifted) = ExpParts(x);
-        return mantissa * PowerOf2(shifted); // a multiplication: adding to the exponent's bits would make a number of some NaN
+        return mantissa * PowerOfTwo(shifted); // adding to the exponent's bits would turn some NaN into numbers
     }
 
-    /// <summary>e^x in double for every x; below the range of normal numbers, 0.</summary>
+    /// <summary>y[i] = e^x[i] in double for every x; 0 below the range of normal numbers. NaN gives NaN.</summary>
     /// <param name="x">Any length.</param>
-    /// <param name="y">The same length or longer.</param>
-    public static void Exp(ReadOnlySpan<float> x, Span<double> y)
+    /// <param name="y">The same length or longer; elements beyond the length of x are not written.</param>
+    /// <exception cref="ArgumentException">y is shorter than x.</exception>
+    public static unsafe void Exp(ReadOnlySpan<float> x, Span<double> y)
     {
-        Span<float> rest = stackalloc float[Vector256<float>.Count];
-        for (var i = 0; i < x.Length; i += rest.Length)
+        if (y.Length < x.Length)
+            throw new ArgumentException($"{y.Length} elements are too few for {x.Length} results", nameof(y));
+        fixed (float* px = x)
+        fixed (double* py = y)
+            VectorLoop.Run<float, WideningExpKernel>(x.Length, new(px, py));
+    }
+
+    private readonly unsafe struct WideningExpKernel(float* x, double* y) : IVectorKernel
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public void Run<TAccess>(int i, int left)
+            where TAccess : struct, IVectorAccess
         {
-            var isWhole = i + rest.Length <= x.Length;
-            if (!isWhole)
-                x[i..].CopyTo(rest);
-            var (low, high) = Vector256.Widen(Vector256.Create(isWhole ? x[i..] : rest));
-            var wide = Vector512.Create(low, high);
-            var e = Vector512.AndNot(Exp(wide), Vector512.LessThan(wide, Vector512.Create(-708.0)));
-            if (isWhole)
-                e.CopyTo(y[i..]);
-            else
-                for (var j = i; j < x.Length; j++)
-                    y[j] = e[j - i];
+            var (low, high) = Vector512.Widen(TAccess.Load(x + i, left));
+            var half = Vector512<double>.Count;
+            TAccess.Store(ExpOrZero(low), y + i, left);
+            TAccess.Store(ExpOrZero(high), y + i + half, left - half);
         }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private static Vector512<double> ExpOrZero(Vector512<double> x) =>
+            Vector512.AndNot(Exp(x), Vector512.LessThan(x, Vector512.Create(-708.0)));
     }
 
     /// <summary>
-    /// e^x as mantissa * 2^n for any |x| below 2^20: the mantissa lies between 0.7 and 1.42, n in the low bits of Shifted,
-    /// which is n + <see cref="RoundingShift{TReal}"/>.
+    /// e^x as mantissa * 2^n for any |x| below 2^20: the mantissa is between 0.7 and 1.42, and n is in the low bits of
+    /// Shifted, which equals n + <see cref="RoundingShift{TReal}"/>.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static (Vector512<TReal> Mantissa, Vector512<TReal> Shifted) ExpParts<TReal>(Vector512<TReal> x)
@@ -102,18 +110,18 @@ internal static class VectorMath
         return (excess + Vector512<TReal>.One, shifted);
     }
 
-    /// <summary>The same with the mantissa less one, which keeps its relative precision where it is small.</summary>
+    /// <summary>The same with mantissa - 1, which keeps its relative precision where it is small.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static (Vector512<TReal> Excess, Vector512<TReal> Shifted) ReducedExp<TReal>(Vector512<TReal> x)
         where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
     {
         var single = typeof(TReal) == typeof(float);
-        // e^x = 2^n e^r, n = round(x / ln 2), |r| <= ln 2 / 2; ln 2 in two parts, so that n ln 2 is subtracted exactly.
+        // e^x = 2^n e^r, n = round(x / ln 2), |r| <= ln 2 / 2; ln 2 in two parts, so that subtracting n ln 2 is exact.
         var shifted = MultiplyAdd(x, Constant<TReal>(1.4426950408889634), RoundingShift<TReal>());
         var n = shifted - RoundingShift<TReal>();
         var r = MultiplyAdd(n, Constant<TReal>(single ? -0.693359375 : -0.693145751953125), x);
         r = MultiplyAdd(n, Constant<TReal>(single ? 2.12194440e-4 : -1.42860682030941723212e-6), r);
-        // e^r = 1 + r + r^2 P(r). In float that of Cephes' expf (Moshier 1989); in double the Taylor series does.
+        // e^r = 1 + r + r^2 P(r): in float the polynomial of Cephes' expf (Moshier 1989), in double the Taylor series.
         var p = single
             ? Constant<TReal>(1.9875691500e-4)
                 .Horner(r, 1.3981999507e-3)
@@ -136,21 +144,23 @@ internal static class VectorMath
         return (MultiplyAdd(p, r * r, r), shifted);
     }
 
-    /// <summary>2^n, a normal number, from n in the low bits of <paramref name="shifted"/>.</summary>
+    /// <summary>2^n, a normal number, with n in the low bits of <paramref name="shifted"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<TReal> PowerOf2<TReal>(Vector512<TReal> shifted)
+    private static Vector512<TReal> PowerOfTwo<TReal>(Vector512<TReal> shifted)
         where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal> =>
         typeof(TReal) == typeof(float)
-            ? ((shifted.AsInt32() + Vector512.Create(127)) << 23).As<int, TReal>()
-            : ((shifted.AsInt64() + Vector512.Create(1023L)) << 52).As<long, TReal>();
+            ? IntMath.PowerOfTwo(shifted.AsInt32()).As<float, TReal>()
+            : IntMath.PowerOfTwo(shifted.AsInt64()).As<double, TReal>();
 
-    /// <summary>1.5 * 2^(bits of the mantissa): adding it rounds to an integer and leaves that in the low bits.</summary>
+    /// <summary>
+    /// 1.5 * 2^(bits of the mantissa): adding it rounds to an integer and leaves this in the low bits.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<TReal> RoundingShift<TReal>()
         where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal> =>
         Constant<TReal>(typeof(TReal) == typeof(float) ? 12582912.0 : 6755399441055744.0);
 
-    /// <summary>max(x, 0); the comparison keeps NaN, which Max would not on every machine.</summary>
+    /// <summary>max(x, 0); unlike Max, the comparison keeps NaN on every machine.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<TReal> Relu<TReal>(Vector512<TReal> x)
         where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal> =>
@@ -167,27 +177,28 @@ internal static class VectorMath
     public static Vector512<TReal> Tanh<TReal>(Vector512<TReal> x)
         where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
     {
-        // tanh(x) = d / (d + 2) with d = e^(2x) - 1 = 2^n (e^r - 1) + (2^n - 1); beyond the limit it is 1 to the last bit.
+        // tanh(x) = d / (d + 2) with d = e^(2x) - 1 = 2^n (e^r - 1) + (2^n - 1). Beyond the limit it rounds to 1.
         var limit = typeof(TReal) == typeof(float) ? 20.0 : 40.0;
-        var twice = Vector512.MaxNative(Constant<TReal>(-limit), Vector512.MinNative(Constant<TReal>(limit), x + x)); // constants first, as in Exp
+        // The constants come first, as in Exp.
+        var twice = Vector512.MaxNative(Constant<TReal>(-limit), Vector512.MinNative(Constant<TReal>(limit), x + x));
         var (excess, shifted) = ReducedExp(twice);
-        var scale = PowerOf2(shifted);
+        var scale = PowerOfTwo(shifted);
         var d = MultiplyAdd(excess, scale, scale - Vector512<TReal>.One);
         return d / (d + Constant<TReal>(2));
     }
 
     /// <summary>
-    /// The standard normal distribution: Phi(x) = erfc(-x / sqrt 2) / 2, and its density, which GELU's slope needs.
+    /// The standard normal distribution: Phi(x) = erfc(-x / sqrt 2) / 2, and its density, needed for GELU's derivative.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static (Vector512<TReal> Cumulative, Vector512<TReal> Density) Normal<TReal>(Vector512<TReal> x)
         where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
     {
-        // e^(-x^2/2) with the square's rounding error put back: without it the tails lose digits. Far out, where it is below
-        // the normal numbers, it is zero.
+        // e^(-x^2/2), corrected for the rounding error of the square, without which the tails lose digits. It is zero
+        // where it would be below the normal numbers.
         var magnitude = Vector512.Abs(x);
         var limit = Constant<TReal>(typeof(TReal) == typeof(float) ? 13 : 37.5);
-        var near = Vector512.MinNative(limit, magnitude); // the constant first, so that NaN stays
+        var near = Vector512.MinNative(limit, magnitude); // the constant first, as in Exp
         var square = near * near;
         var error = MultiplyAdd(near, near, -square);
         var half = Constant<TReal>(0.5);
@@ -210,13 +221,15 @@ internal static class VectorMath
         return (cumulative, gauss * Constant<TReal>(0.39894228040143268));
     }
 
-    /// <summary>One step of Horner's scheme, highest power first. In a loop over coefficients, each would be converted anew.</summary>
+    /// <summary>
+    /// One step of Horner's scheme, highest power first; unrolled, because a loop would convert each coefficient.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<TReal> Horner<TReal>(this Vector512<TReal> sum, Vector512<TReal> x, double coefficient)
         where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal> =>
         MultiplyAdd(sum, x, Constant<TReal>(coefficient));
 
-    /// <summary>Clenshaw's scheme.</summary>
+    /// <summary>The sum of a Chebyshev series at u, by Clenshaw's scheme.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<TReal> Chebyshev<TReal>(Vector512<TReal> u, ReadOnlySpan<double> coefficients)
         where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>

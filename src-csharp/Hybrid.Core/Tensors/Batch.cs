@@ -3,21 +3,25 @@ using System.Numerics;
 namespace Hybrid.Core;
 
 /// <summary>
-/// A batch of B feature sequences of up to T frames with F features each, time-major and row-major: element (t, b, f) lies
-/// at <c>(t * B + b) * F + f</c>. Frames beyond an utterance's length are zero after every layer and influence nothing.
+/// A batch of B feature sequences of up to T frames with F features each, time-major and row-major: element (t, b, f)
+/// is at index <c>(t * B + b) * F + f</c>. Frames beyond an utterance's length are zero after every layer and have no
+/// influence.
 /// </summary>
+/// <remarks>A batch is a view: copies of the struct share the memory.</remarks>
 /// <typeparam name="TReal">Float or double.</typeparam>
 public readonly struct Batch<TReal>
     where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
 {
-    /// <summary>A batch in memory that the caller owns.</summary>
+    /// <summary>A batch in caller-owned memory.</summary>
     /// <param name="data">[T, B, F], zero beyond each utterance's length.</param>
     /// <param name="T">Frames of the longest utterance.</param>
     /// <param name="B">Utterances.</param>
     /// <param name="F">Features per frame.</param>
     /// <param name="lengths">[B], frames of each utterance, each in 0..T.</param>
-    /// <param name="keys">[B], a number that identifies each utterance wherever it stands: dropout and masks depend on it.</param>
-    /// <exception cref="ArgumentException">Sizes do not fit.</exception>
+    /// <param name="keys">
+    /// [B], identifies each utterance independently of the batch; dropout and masks depend on it.
+    /// </param>
+    /// <exception cref="ArgumentException">The sizes do not match.</exception>
     public Batch(Memory<TReal> data, int T, int B, int F, Memory<int> lengths, Memory<ulong> keys)
     {
         if (data.Length != (long)T * B * F)
@@ -35,7 +39,8 @@ public readonly struct Batch<TReal>
         (Data, this.T, this.B, this.F, Lengths, Keys) = (data, T, B, F, lengths, keys);
     }
 
-    /// <summary>A batch whose utterances all have T frames and are known by their place.</summary>
+    /// <summary>A batch whose utterances all have T frames; their keys are their indices.</summary>
+    /// <inheritdoc cref="Batch{TReal}(Memory{TReal}, int, int, int, Memory{int}, Memory{ulong})"/>
     public Batch(Memory<TReal> data, int T, int B, int F)
         : this(data, T, B, F, Enumerable.Repeat(T, B).ToArray(), Enumerable.Range(0, B).Select(b => (ulong)b).ToArray())
     { }
@@ -55,10 +60,10 @@ public readonly struct Batch<TReal>
     /// <summary>[B], frames of each utterance.</summary>
     public Memory<int> Lengths { get; }
 
-    /// <summary>[B], a number that identifies each utterance wherever it stands.</summary>
+    /// <summary>[B], identifies each utterance independently of the batch.</summary>
     public Memory<ulong> Keys { get; }
 
-    /// <summary>Frames times utterances.</summary>
+    /// <summary>Frames times utterances, T * B.</summary>
     public int Rows => T * B;
 
     /// <summary>All frames as the rows of a matrix, [T * B, F].</summary>
@@ -67,14 +72,19 @@ public readonly struct Batch<TReal>
     /// <summary>The features of one frame of one utterance.</summary>
     public Span<TReal> Row(int t, int b) => Data.Span.Slice((t * B + b) * F, F);
 
-    /// <summary>Room for other features of the same utterances and frames; the content is undefined.</summary>
+    /// <summary>A batch of the same utterances and frames in rented memory; contents undefined.</summary>
+    /// <exception cref="ArgumentException">It would have more elements than an array can have.</exception>
     public Batch<TReal> Like(Workspace workspace, int features) =>
-        new(workspace.Rent<TReal>(Rows * features), T, B, features, Lengths, Keys);
+        new(workspace.Rent<TReal>(Size(T, B, features)), T, B, features, Lengths, Keys);
 
     /// <summary>The same utterances and frames with other data.</summary>
+    /// <exception cref="ArgumentException">The sizes do not match.</exception>
     public Batch<TReal> With(Memory<TReal> data, int features) => new(data, T, B, features, Lengths, Keys);
 
-    /// <summary>The same with zero beyond each utterance's length: the batch itself where it is so, else a copy.</summary>
+    /// <summary>
+    /// The batch with zeros beyond each utterance's length: itself if they are there already, else a copy in rented
+    /// memory.
+    /// </summary>
     public Batch<TReal> ZeroPadded(Workspace workspace)
     {
         if (PaddingIsZero())
@@ -92,6 +102,18 @@ public readonly struct Batch<TReal>
         for (var b = 0; b < B; b++)
         for (var t = lengths[b]; t < T; t++)
             Row(t, b).Clear();
+    }
+
+    /// <summary>The number of elements, T * B * F.</summary>
+    /// <exception cref="ArgumentException">It exceeds the length of the longest array.</exception>
+    internal static int Size(int T, int B, int F)
+    {
+        var size = (Int128)T * B * F;
+        return size <= Array.MaxLength
+            ? (int)size
+            : throw new ArgumentException(
+                $"[T, B, F] = [{T}, {B}, {F}] has {size} elements, must have at most {Array.MaxLength}"
+            );
     }
 
     private bool PaddingIsZero()

@@ -3,22 +3,25 @@ using System.Numerics;
 namespace Hybrid.Core;
 
 /// <summary>
-/// Where the indices of one side of a matrix lie: evenly, or in groups of <paramref name="Group"/> indices that lie evenly, the
-/// groups <paramref name="GroupStride"/> elements apart.
+/// Index-to-offset map of one matrix axis: constant stride, or groups of <paramref name="Group"/> indices with an outer
+/// stride of <paramref name="GroupStride"/> elements.
 /// </summary>
 internal readonly record struct Axis(int Length, int Stride, int Group = int.MaxValue, int GroupStride = 0)
 {
-    public bool IsEven => Group >= Length;
+    /// <summary>Whether the stride is constant over the whole axis.</summary>
+    public bool IsUniform => Group >= Length;
 
+    /// <summary>The offset of an index.</summary>
     public long At(int index) => index / Group * (long)GroupStride + index % Group * (long)Stride;
 
-    /// <summary>How many indices from this one on lie evenly.</summary>
+    /// <summary>The number of indices with constant stride from this one on.</summary>
     public int Run(int index) => Math.Min(Length - index, Group - index % Group);
 }
 
 /// <summary>
-/// A matrix in somebody else's memory whose rows and columns may each be two axes of a tensor: the windows of a convolution,
-/// which overlap, or its weights in another order. Only GEMM reads it. Element (0, 0) lies at <paramref name="Offset"/>.
+/// A view of a matrix whose rows and columns may each be two axes of a tensor: the overlapping windows of a
+/// convolution, or its weights in another order. Only GEMM reads it. Element (0, 0) is at index <paramref
+/// name="Offset"/>.
 /// </summary>
 internal readonly record struct WindowView<TReal>(Memory<TReal> Data, int Offset, Axis Rows, Axis Columns)
     where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
@@ -26,10 +29,11 @@ internal readonly record struct WindowView<TReal>(Memory<TReal> Data, int Offset
     public static implicit operator WindowView<TReal>(MatrixView<TReal> matrix) =>
         new(matrix.Data, 0, new Axis(matrix.Rows, matrix.RowStride), new Axis(matrix.Columns, matrix.ColumnStride));
 
-    /// <summary>Rows and columns exchanged.</summary>
+    /// <summary>The transposed view of the same memory.</summary>
     public WindowView<TReal> Transposed => new(Data, Offset, Columns, Rows);
 
-    /// <summary>Throws where an element lies outside of the memory.</summary>
+    /// <summary>Checks that all elements are within the memory.</summary>
+    /// <exception cref="ArgumentException">An element is not.</exception>
     public void Check()
     {
         if (Rows.Length == 0 || Columns.Length == 0)
@@ -37,11 +41,11 @@ internal readonly record struct WindowView<TReal>(Memory<TReal> Data, int Offset
         var (low, high) = Extremes(Rows, Extremes(Columns, (Offset, Offset)));
         if (low < 0 || high >= Data.Length)
             throw new ArgumentException(
-                $"a view of elements {low} to {high} does not fit into memory of {Data.Length}"
+                $"a view of elements {low} to {high} does not fit into memory of {Data.Length} elements"
             );
     }
 
-    // Along a group, and from group to group, positions only grow or only fall: the extremes are at the ends of whole groups.
+    // Offsets are monotonic within a group and from group to group: the extremes are at the ends of whole groups.
     private static (long Low, long High) Extremes(Axis axis, (long Low, long High) within)
     {
         var inGroup = (Math.Min(axis.Group, axis.Length) - 1) * (long)axis.Stride;

@@ -2,52 +2,48 @@ using System.Numerics;
 
 namespace Hybrid.Core;
 
-/// <summary>What the most probable symbols of all frames say about the health of a training.</summary>
+/// <summary>Statistics of greedy decoding, as a health check of a training.</summary>
 internal static class BlankStatistics
 {
-    /// <summary>Share of frames that are blank, and labels per utterance after joining equal neighbours.</summary>
-    public static (double BlankRatio, double MeanLength) Describe<TReal>(
-        Batch<TReal> logits,
-        int blank,
-        Workspace workspace
-    )
+    /// <summary>Fraction of blank frames, and mean number of labels per utterance after collapsing repeats.</summary>
+    public static (double BlankRatio, double MeanLength) Of<TReal>(Batch<TReal> logits, int blank, Workspace workspace)
         where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
     {
-        // [2, B]: blank frames, labels.
         var counts = workspace.Rent<int>(2 * logits.B);
-        workspace.Team.For(
-            logits.B,
-            (logits, blank, counts),
-            static (in (Batch<TReal> Logits, int Blank, Memory<int> Counts) s, int b) =>
-            {
-                int blanks = 0,
-                    labels = 0,
-                    previous = s.Blank;
-                for (var t = 0; t < s.Logits.Lengths.Span[b]; t++)
-                {
-                    ReadOnlySpan<TReal> row = s.Logits.Row(t, b);
-                    var best = 0;
-                    for (var v = 1; v < row.Length; v++)
-                        if (row[v] > row[best])
-                            best = v;
-                    if (best == s.Blank)
-                        blanks++;
-                    else if (best != previous)
-                        labels++;
-                    previous = best;
-                }
-                (s.Counts.Span[b], s.Counts.Span[s.Logits.B + b]) = (blanks, labels);
-            }
-        );
+        workspace.Team.For(logits.B, new CountJob<TReal>(logits, blank, counts));
         long frames = 0,
             blankFrames = 0,
-            allLabels = 0;
+            labels = 0;
         for (var b = 0; b < logits.B; b++)
         {
             frames += logits.Lengths.Span[b];
             blankFrames += counts.Span[b];
-            allLabels += counts.Span[logits.B + b];
+            labels += counts.Span[logits.B + b];
         }
-        return ((double)blankFrames / Math.Max(1, frames), (double)allLabels / Math.Max(1, logits.B));
+        return ((double)blankFrames / Math.Max(1, frames), (double)labels / Math.Max(1, logits.B));
+    }
+
+    /// <param name="Logits">[T, B, V].</param>
+    /// <param name="Blank">Index of the blank.</param>
+    /// <param name="Counts">[2, B]: blank frames, labels.</param>
+    private readonly record struct CountJob<TReal>(Batch<TReal> Logits, int Blank, Memory<int> Counts) : ITeamJob
+        where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
+    {
+        public void Run(int b)
+        {
+            int blanks = 0,
+                labels = 0,
+                previous = Blank;
+            for (var t = 0; t < Logits.Lengths.Span[b]; t++)
+            {
+                var best = RowReductions.ArgMax<TReal>(Logits.Row(t, b));
+                if (best == Blank)
+                    blanks++;
+                else if (best != previous)
+                    labels++;
+                previous = best;
+            }
+            (Counts.Span[b], Counts.Span[Logits.B + b]) = (blanks, labels);
+        }
     }
 }

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
@@ -6,10 +7,14 @@ using System.Text.Json.Serialization;
 
 namespace Hybrid.Core;
 
-/// <summary>A training on disk: weights, the optimiser's memory, the average of weights, and where the training is.</summary>
-/// <param name="Metadata">What the writer said of network and data.</param>
-/// <param name="State">Where the training is.</param>
-/// <param name="Tensors">Everything that has numbers.</param>
+/// <summary>A training on disk: weights, optimiser state, average of the weights, and position.</summary>
+/// <remarks>
+/// A safetensors file. Its metadata hold a SHA-256 of the whole file - header, metadata and tensors - in which the 64
+/// digits of the sum itself count as zeros.
+/// </remarks>
+/// <param name="Metadata">The writer's description of network and data.</param>
+/// <param name="State">Position of the training.</param>
+/// <param name="Tensors">Weights, optimiser state and average.</param>
 public sealed record Checkpoint(
     IReadOnlyDictionary<string, string> Metadata,
     TrainerState State,
@@ -18,38 +23,109 @@ public sealed record Checkpoint(
 {
     private const string StateKey = "hybrid.training.state",
         StepsKey = "hybrid.training.optimizerSteps",
-        HashKey = "hybrid.training.sha256";
+        SumKey = "hybrid.checkpoint.sha256";
 
-    /// <summary>Writes a trainer's state as a whole or not at all; the file that stood there becomes the previous one.</summary>
+    // The limit of the safetensors format.
+    private const ulong LargestHeader = 100_000_000;
+
+    private const int SumLength = 2 * SHA256.HashSizeInBytes;
+
+    private static readonly string NoSum = new('0', SumLength);
+
+    /// <summary>Writes a trainer's state atomically; an existing file becomes the previous checkpoint.</summary>
     /// <param name="path">The file.</param>
-    /// <param name="trainer">What to keep.</param>
-    /// <param name="description">Metadata to store beside it.</param>
-    /// <exception cref="IOException">The file cannot be written; the one before stays usable.</exception>
+    /// <param name="trainer">The training.</param>
+    /// <param name="description">Additional metadata.</param>
+    /// <exception cref="IOException">The file cannot be written; the previous checkpoint stays usable.</exception>
     public static void Write(string path, Trainer trainer, IReadOnlyDictionary<string, string> description)
     {
-        StoredTensor[] tensors =
-        [
-            .. trainer.Network.Save(),
-            .. trainer.Optimizer.Save(),
-            .. trainer.Average?.Save() ?? [],
-        ];
         var metadata = new Dictionary<string, string>(description)
         {
             [StateKey] = JsonSerializer.Serialize(trainer.State, StateJson.Default.TrainerState),
             [StepsKey] = trainer.Optimizer.Steps.ToString(CultureInfo.InvariantCulture),
         };
-        metadata[HashKey] = Hash(metadata[StateKey], tensors);
+        var file = Sealed(
+            new SafeTensors(
+                metadata,
+                [.. trainer.Network.Save(), .. trainer.Optimizer.Save(), .. trainer.Average?.Save() ?? []]
+            )
+        );
+        AtomicFile.DeleteAbandoned(path);
         if (File.Exists(path))
             File.Move(path, Previous(path), overwrite: true);
-        new SafeTensors(metadata, tensors).Write(path);
+        file.Write(path);
     }
 
-    /// <summary>Reads what <see cref="Write"/> wrote.</summary>
-    /// <exception cref="FormatException">The file is torn, damaged or no checkpoint; the message names it.</exception>
+    /// <summary>Reads a file written by <see cref="Write"/>.</summary>
+    /// <exception cref="FormatException">
+    /// The file is torn, damaged or not a checkpoint; the message names it.
+    /// </exception>
     /// <exception cref="IOException">The file is missing or cannot be read.</exception>
-    public static Checkpoint Read(string path)
+    public static Checkpoint Read(string path) => InputFile.Read(path, static stream =>
+        {
+            CheckSum(stream);
+            return Read(SafeTensors.Read(stream));
+        });
+
+    /// <summary>
+    /// Reads a checkpoint, or the previous one if it is missing or damaged; a damaged file is renamed.
+    /// </summary>
+    /// <param name="path">The file.</param>
+    /// <param name="notice">The damage of the latest checkpoint; null if there is none.</param>
+    /// <returns>Null if there is neither.</returns>
+    /// <exception cref="FormatException">Neither is usable.</exception>
+    /// <exception cref="IOException">Neither can be read.</exception>
+    public static Checkpoint? ReadLatest(string path, out string? notice)
     {
-        var file = SafeTensors.Read(path);
+        notice = null;
+        try
+        {
+            if (File.Exists(path))
+                return Read(path);
+        }
+        catch (Exception error) when (error is FormatException or IOException && File.Exists(Previous(path)))
+        {
+            notice = $"{error.Message}: the previous checkpoint is used";
+        }
+        var previous = File.Exists(Previous(path)) ? Read(Previous(path)) : null;
+        // The next checkpoint must not replace the good previous one by a damaged file.
+        if (notice is not null)
+            File.Move(path, path + ".damaged", overwrite: true);
+        return previous;
+    }
+
+    /// <summary>Path of the checkpoint before the one at <paramref name="path"/>.</summary>
+    public static string Previous(string path) => path + ".previous";
+
+    /// <summary>Weights and running statistics of the network.</summary>
+    public IEnumerable<StoredTensor> Weights =>
+        Tensors.Where(tensor =>
+            !tensor.Name.StartsWith(Optimizer.Prefix, StringComparison.Ordinal)
+            && !tensor.Name.StartsWith(WeightAverage.Prefix, StringComparison.Ordinal)
+        );
+
+    /// <summary>Restores the state of an optimiser and, if there is one, of an average.</summary>
+    /// <exception cref="FormatException">A tensor is missing or has another size.</exception>
+    public void Restore(Optimizer optimizer, WeightAverage? average)
+    {
+        var tensors = Tensors.ToDictionary(tensor => tensor.Name);
+        optimizer.Load(tensors, long.Parse(Metadata[StepsKey], CultureInfo.InvariantCulture));
+        average?.Load(tensors);
+    }
+
+    /// <summary>The same content with its check sum.</summary>
+    internal static SafeTensors Sealed(SafeTensors file)
+    {
+        var metadata = new Dictionary<string, string>(file.Metadata) { [SumKey] = NoSum };
+        using var hash = SHA256.Create();
+        using (var hashing = new CryptoStream(Stream.Null, hash, CryptoStreamMode.Write))
+            new SafeTensors(metadata, file.Tensors).Write(hashing);
+        metadata[SumKey] = Convert.ToHexString(hash.Hash!);
+        return new SafeTensors(metadata, file.Tensors);
+    }
+
+    private static Checkpoint Read(SafeTensors file)
+    {
         if (
             !file.Metadata.TryGetValue(StateKey, out var json)
             || !long.TryParse(
@@ -59,77 +135,56 @@ public sealed record Checkpoint(
                 out _
             )
         )
-            throw new FormatException($"{path}: not a checkpoint, the metadata lack {StateKey} or {StepsKey}");
-        if (file.Metadata.GetValueOrDefault(HashKey) != Hash(json, file.Tensors))
-            throw new FormatException($"{path}: the checkpoint is damaged, its checksum does not fit its content");
+            throw new FormatException($"not a checkpoint, the metadata lack {StateKey} or {StepsKey}");
         try
         {
             return JsonSerializer.Deserialize(json, StateJson.Default.TrainerState) is { IsPossible: true } state
                 ? new Checkpoint(file.Metadata, state, file.Tensors)
-                : throw new FormatException(
-                    $"{path}: not a checkpoint: no training is ever in the state {Quoted.Text(json)}"
-                );
+                : throw new FormatException($"not a checkpoint: no training is ever in the state {Quoted.Text(json)}");
         }
         catch (JsonException error)
         {
-            throw new FormatException($"{path}: not a checkpoint: {Quoted.Message(error)}", error);
+            throw new FormatException($"not a checkpoint: {Quoted.Message(error)}", error);
         }
     }
 
-    /// <summary>Reads a checkpoint, or the previous one where it is missing or torn; a torn one is set aside.</summary>
-    /// <param name="path">The file.</param>
-    /// <param name="notice">What was wrong with the latest; null where nothing was.</param>
-    /// <returns>Null where there is none at all.</returns>
-    /// <exception cref="FormatException">Neither can be used.</exception>
-    public static Checkpoint? ReadLatest(string path, out string? notice)
+    /// <summary>
+    /// Compares the sum in the header with the bytes of the file, before anything of the file is interpreted.
+    /// </summary>
+    private static void CheckSum(FileStream stream)
     {
-        notice = null;
-        try
-        {
-            if (File.Exists(path))
-                return Read(path);
-        }
-        catch (FormatException error) when (File.Exists(Previous(path)))
-        {
-            notice = $"{error.Message}: the previous checkpoint is used";
-        }
-        var previous = File.Exists(Previous(path)) ? Read(Previous(path)) : null;
-        // The next checkpoint must not push a torn one into the place of the good one.
-        if (notice is not null)
-            File.Move(path, path + ".damaged", overwrite: true);
-        return previous;
-    }
+        var prefix = new byte[sizeof(ulong)];
+        stream.ReadAtLeast(prefix, prefix.Length, throwOnEndOfStream: false);
+        var length = BinaryPrimitives.ReadUInt64LittleEndian(prefix);
+        if (stream.Length < prefix.Length || length > (ulong)(stream.Length - prefix.Length))
+            throw new FormatException($"the checkpoint is torn, it ends after {stream.Length} bytes");
+        if (length > LargestHeader)
+            throw new FormatException($"not a checkpoint: its header would have {length} bytes");
+        var header = new byte[length];
+        stream.ReadExactly(header);
+        var start = header.AsSpan().IndexOf(Encoding.ASCII.GetBytes($"\"{SumKey}\":\""));
+        start += SumKey.Length + 4;
+        if (start < SumKey.Length + 4 || start + SumLength > header.Length)
+            throw new FormatException(
+                "not a checkpoint, or one of Hybrid 0.1: there is no check sum of the whole file; "
+                    + "start the training anew"
+            );
+        var digits = header.AsSpan(start, SumLength);
+        var expected = Encoding.ASCII.GetString(digits);
+        digits.Fill((byte)'0');
 
-    /// <summary>Where the checkpoint before the one at <paramref name="path"/> is kept.</summary>
-    public static string Previous(string path) => path + ".previous";
-
-    private static string Hash(string state, IEnumerable<StoredTensor> tensors)
-    {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        hash.AppendData(Encoding.UTF8.GetBytes(state));
-        foreach (var tensor in tensors)
-            hash.AppendData(tensor.Bytes.Span);
-        return Convert.ToHexString(hash.GetHashAndReset());
-    }
-
-    /// <summary>The weights and running statistics among the tensors.</summary>
-    public IEnumerable<StoredTensor> Weights =>
-        Tensors.Where(tensor =>
-            !tensor.Name.StartsWith(Optimizer.Prefix, StringComparison.Ordinal)
-            && !tensor.Name.StartsWith(WeightAverage.Prefix, StringComparison.Ordinal)
-        );
-
-    /// <summary>Gives an optimiser its memory back, and an average, where there is one, its numbers.</summary>
-    /// <exception cref="FormatException">A tensor is missing or has another size.</exception>
-    public void Restore(Optimizer optimizer, WeightAverage? average)
-    {
-        var tensors = Tensors.ToDictionary(tensor => tensor.Name);
-        optimizer.Load(tensors, long.Parse(Metadata[StepsKey], CultureInfo.InvariantCulture));
-        average?.Load(tensors);
+        hash.AppendData(prefix);
+        hash.AppendData(header);
+        var buffer = new byte[1 << 16];
+        for (int count; (count = stream.Read(buffer)) > 0; )
+            hash.AppendData(buffer, 0, count);
+        if (Convert.ToHexString(hash.GetHashAndReset()) != expected)
+            throw new FormatException("the checkpoint is damaged, its check sum does not match its content");
     }
 }
 
-/// <summary>JSON of a trainer's state, generated at compile time.</summary>
+/// <summary>Source-generated JSON of a trainer's state.</summary>
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
     NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals

@@ -1,15 +1,11 @@
+using System.Globalization;
 using System.Text.Json.Serialization;
 
 namespace Hybrid.Core;
 
-/// <summary>What a pass through the data was worth.</summary>
-/// <param name="Epoch">When it ended, in epochs of the schedule.</param>
-/// <param name="ErrorRate">Phone error rate on the dev set in percent.</param>
-public readonly record struct ValidationPoint(double Epoch, double ErrorRate);
-
 /// <summary>
-/// How the learning rate changes over a training of a number of epochs. Time is counted in epochs, fractions included; a
-/// training limited by the clock stretches its epochs over the time it has.
+/// Learning rate as a function of training time. Time is counted in epochs, including fractions; a training limited by
+/// the clock stretches its epochs over the time it has.
 /// </summary>
 [JsonPolymorphic(TypeDiscriminatorPropertyName = "schedule")]
 [JsonDerivedType(typeof(ConstantRate), "constant")]
@@ -24,192 +20,174 @@ public readonly record struct ValidationPoint(double Epoch, double ErrorRate);
 [JsonDerivedType(typeof(SequenceRate), "sequence")]
 public abstract record LearningRateSchedule
 {
-    /// <summary>The learning rate at a moment before which nothing was judged.</summary>
-    /// <inheritdoc cref="At(double, double, double, ReadOnlySpan{ValidationPoint})"/>
+    /// <summary>The learning rate at a time before the first validation.</summary>
+    /// <param name="rate">The optimiser's learning rate, the maximum of the schedule.</param>
+    /// <param name="epoch">The time in epochs, in [0, <paramref name="epochs"/>].</param>
+    /// <param name="epochs">Length of the schedule in epochs.</param>
     public double At(double rate, double epoch, double epochs) => At(rate, epoch, epochs, []);
 
-    /// <summary>The learning rate at a moment.</summary>
-    /// <param name="rate">The optimiser's own learning rate, the highest.</param>
-    /// <param name="epoch">The moment, in [0, <paramref name="epochs"/>].</param>
-    /// <param name="epochs">The whole length.</param>
-    /// <param name="judged">The passes through the data since the beginning of this schedule, in order.</param>
-    public abstract double At(double rate, double epoch, double epochs, ReadOnlySpan<ValidationPoint> judged);
-
-    /// <summary>What is wrong with the settings; each a clause naming the value.</summary>
-    public abstract IEnumerable<string> Problems();
-
-    /// <summary>Half a cosine from <paramref name="high"/> at 0 to <paramref name="low"/> at 1.</summary>
-    private protected static double Cosine(double high, double low, double position) =>
-        low + (high - low) * (1 + Math.Cos(Math.PI * Math.Clamp(position, 0, 1))) / 2;
-
-    /// <summary>The learning rate of a schedule that begins later than its surroundings.</summary>
-    internal static double Later(
-        LearningRateSchedule then,
-        double start,
+    /// <summary>The learning rate at a time.</summary>
+    /// <param name="rate">The optimiser's learning rate, the maximum of the schedule.</param>
+    /// <param name="epoch">The time in epochs, in [0, <paramref name="epochs"/>].</param>
+    /// <param name="epochs">Length of the schedule in epochs.</param>
+    /// <param name="validations">Validation results since the start of the schedule, in order.</param>
+    /// <param name="metric">
+    /// The figure by which <see cref="ReduceOnPlateau"/> compares them, unless it sets its own.
+    /// </param>
+    public double At(
         double rate,
         double epoch,
         double epochs,
-        ReadOnlySpan<ValidationPoint> judged
-    )
+        ReadOnlySpan<ValidationPoint> validations,
+        SelectionMetric metric = SelectionMetric.DevPer
+    ) => At(new ScheduleTime(rate, epoch, epochs, validations, metric));
+
+    internal abstract double At(in ScheduleTime now);
+
+    /// <summary>Invalid settings; each a phrase with the setting, its value and the bound.</summary>
+    public abstract IEnumerable<string> Problems();
+
+    /// <summary>Conflicts of valid settings with the optimiser's learning rate or the length in epochs.</summary>
+    internal virtual IEnumerable<string> Conflicts(double rate, double epochs) => [];
+
+    /// <summary>Half a cosine from <paramref name="high"/> at position 0 to <paramref name="low"/> at 1.</summary>
+    private protected static double Cosine(double high, double low, double position) =>
+        low + (high - low) * (1 + Math.Cos(Math.PI * Math.Clamp(position, 0, 1))) / 2;
+
+    private protected static IEnumerable<string> FloorConflicts(double floor, double rate) =>
+        floor > rate
+            ?
+            [
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"floor is {floor}, above the learning rate of {rate}: give a lower floor or a higher learning rate"
+                ),
+            ]
+            : [];
+}
+
+/// <summary>A time in a schedule, with everything that a learning rate may depend on.</summary>
+/// <remarks>
+/// Boundaries within a relative 1e-12 count as reached: settings such as 0.1 have no exact binary value, and sums of
+/// them must not delay a boundary at a whole epoch.
+/// </remarks>
+internal readonly ref struct ScheduleTime(
+    double rate,
+    double epoch,
+    double epochs,
+    ReadOnlySpan<ValidationPoint> validations,
+    SelectionMetric metric
+)
+{
+    private const double Tolerance = 1e-12;
+
+    /// <summary>The optimiser's learning rate, the maximum of the schedule.</summary>
+    public double Rate { get; init; } = rate;
+
+    /// <summary>The time in epochs since the start of the schedule.</summary>
+    public double Epoch { get; } = epoch;
+
+    /// <summary>Length of the schedule in epochs.</summary>
+    public double Epochs { get; } = epochs;
+
+    /// <summary>Validation results since the start of the schedule, in order.</summary>
+    public ReadOnlySpan<ValidationPoint> Validations { get; } = validations;
+
+    /// <summary>The figure by which validation results are compared.</summary>
+    public SelectionMetric Metric { get; } = metric;
+
+    /// <summary>The time as a fraction of the schedule; 1 for a schedule of no length.</summary>
+    public double Position => Epochs > 0 ? Epoch / Epochs : 1;
+
+    /// <summary>Whether a length does not fit into a number of epochs, apart from rounding.</summary>
+    public static bool IsLonger(double length, double epochs) => length > epochs + 1e-9;
+
+    /// <summary>Whether a boundary has been reached.</summary>
+    public bool HasReached(double boundary) => Epoch >= boundary * (1 - Tolerance);
+
+    /// <summary>Completed periods of equal length.</summary>
+    public double Completed(double period) => Math.Floor(Epoch / period * (1 + Tolerance));
+
+    /// <summary>Position in the current one of periods of equal length, in [0, 1).</summary>
+    public double PositionIn(double period)
     {
-        while (judged.Length > 0 && judged[0].Epoch <= start)
-            judged = judged[1..];
-        return then.At(rate, epoch - start, epochs - start, judged);
+        var position = Epoch % period / period;
+        return position < 1 - Tolerance ? position : 0;
+    }
+
+    /// <summary>The same time in a schedule that starts and ends within this one.</summary>
+    public ScheduleTime Within(double start, double end)
+    {
+        var later = Validations;
+        while (later.Length > 0 && later[0].Epoch <= start)
+            later = later[1..];
+        return new ScheduleTime(Rate, Math.Max(0, Epoch - start), end - start, later, Metric);
     }
 }
 
-/// <summary>The same rate all the time.</summary>
+/// <summary>A constant learning rate.</summary>
 public sealed record ConstantRate : LearningRateSchedule
 {
-    /// <inheritdoc/>
-    public override double At(double rate, double epoch, double epochs, ReadOnlySpan<ValidationPoint> judged) => rate;
+    internal override double At(in ScheduleTime now) => now.Rate;
 
     /// <inheritdoc/>
     public override IEnumerable<string> Problems() => [];
 }
 
-/// <summary>Another schedule, with a share of the optimiser's learning rate.</summary>
-/// <param name="Factor">The share, in (0, 1].</param>
+/// <summary>Another schedule, relative to a fraction of the optimiser's learning rate.</summary>
+/// <param name="Factor">The fraction, in (0, 1].</param>
 /// <param name="Of">The other schedule.</param>
 public sealed record ScaledRate(double Factor, LearningRateSchedule Of) : LearningRateSchedule
 {
-    /// <inheritdoc/>
-    public override double At(double rate, double epoch, double epochs, ReadOnlySpan<ValidationPoint> judged) =>
-        Of.At(Factor * rate, epoch, epochs, judged);
+    internal override double At(in ScheduleTime now) => Of.At(now with { Rate = Factor * now.Rate });
 
     /// <inheritdoc/>
     public override IEnumerable<string> Problems() => NumberProblems.AboveZero(Factor, "factor").Concat(Of.Problems());
+
+    internal override IEnumerable<string> Conflicts(double rate, double epochs) => Of.Conflicts(Factor * rate, epochs);
 }
 
-/// <summary>A straight rise from zero, then another schedule over the rest.</summary>
-/// <param name="Epochs">Length of the rise.</param>
-/// <param name="Then">What follows.</param>
+/// <summary>A linear rise from zero, followed by another schedule.</summary>
+/// <param name="Epochs">Length of the rise in epochs.</param>
+/// <param name="Then">The following schedule, which gets the remaining epochs.</param>
 public sealed record WarmUp(double Epochs, LearningRateSchedule Then) : LearningRateSchedule
 {
-    /// <inheritdoc/>
-    public override double At(double rate, double epoch, double epochs, ReadOnlySpan<ValidationPoint> judged) =>
-        epoch < Epochs ? rate * epoch / Epochs : Later(Then, Epochs, rate, epoch, epochs, judged);
+    internal override double At(in ScheduleTime now) =>
+        now.HasReached(Epochs) ? Then.At(now.Within(Epochs, now.Epochs)) : now.Rate * now.Epoch / Epochs;
 
     /// <inheritdoc/>
     public override IEnumerable<string> Problems() =>
         NumberProblems.Positive(Epochs, "length of the warm-up").Concat(Then.Problems());
-}
 
-/// <summary>Steps down: the rate times a power of a factor that grows by one every few epochs (PyTorch's StepLR).</summary>
-/// <param name="Every">Epochs from one step to the next.</param>
-/// <param name="Factor">By what the rate is multiplied at each, in (0, 1].</param>
-public sealed record StepRate(double Every, double Factor = 0.1) : LearningRateSchedule
-{
-    /// <inheritdoc/>
-    public override double At(double rate, double epoch, double epochs, ReadOnlySpan<ValidationPoint> judged) =>
-        rate * Math.Pow(Factor, Math.Floor(epoch / Every));
-
-    /// <inheritdoc/>
-    public override IEnumerable<string> Problems() =>
-        NumberProblems.Positive(Every, "epochs between steps").Concat(NumberProblems.AboveZero(Factor, "factor"));
-}
-
-/// <summary>Exponential decay, without steps (at whole epochs PyTorch's ExponentialLR).</summary>
-/// <param name="Factor">By what the rate is multiplied in an epoch, in (0, 1].</param>
-public sealed record ExponentialRate(double Factor) : LearningRateSchedule
-{
-    /// <inheritdoc/>
-    public override double At(double rate, double epoch, double epochs, ReadOnlySpan<ValidationPoint> judged) =>
-        rate * Math.Pow(Factor, epoch);
-
-    /// <inheritdoc/>
-    public override IEnumerable<string> Problems() => NumberProblems.AboveZero(Factor, "factor");
-}
-
-/// <summary>
-/// Up and down once (Smith and Topin 2019), in half cosines as PyTorch's OneCycleLR: from a low rate to the optimiser's own,
-/// then down to next to nothing.
-/// </summary>
-/// <param name="Rise">Share of the whole that the way up takes, in (0, 1].</param>
-/// <param name="StartDivisor">By what the optimiser's rate is divided at the beginning.</param>
-/// <param name="EndDivisor">By what the rate at the beginning is divided at the end.</param>
-public sealed record OneCycle(double Rise = 0.3, double StartDivisor = 25, double EndDivisor = 1e4)
-    : LearningRateSchedule
-{
-    /// <inheritdoc/>
-    public override double At(double rate, double epoch, double epochs, ReadOnlySpan<ValidationPoint> judged)
+    internal override IEnumerable<string> Conflicts(double rate, double epochs)
     {
-        var (position, start) = (epochs > 0 ? epoch / epochs : 1, rate / StartDivisor);
-        return position < Rise
-            ? Cosine(start, rate, position / Rise)
-            : Cosine(rate, start / EndDivisor, Rise < 1 ? (position - Rise) / (1 - Rise) : 0);
+        if (ScheduleTime.IsLonger(Epochs, epochs))
+            yield return string.Create(
+                CultureInfo.InvariantCulture,
+                $"length of the warm-up is {Epochs} epochs, of {epochs} in all: shorten the warm-up or train longer"
+            );
+        foreach (var conflict in Then.Conflicts(rate, epochs - Epochs))
+            yield return conflict;
     }
-
-    /// <inheritdoc/>
-    public override IEnumerable<string> Problems() =>
-        NumberProblems
-            .AboveZero(Rise, "rise")
-            .Concat(NumberProblems.AtLeast(1, StartDivisor, "start divisor"))
-            .Concat(NumberProblems.AtLeast(1, EndDivisor, "end divisor"));
-}
-
-/// <summary>
-/// Steps down whenever the phone error rate on the dev set has not fallen for some passes (PyTorch's ReduceLROnPlateau).
-/// </summary>
-/// <param name="Factor">By what the rate is multiplied at each step, in (0, 1].</param>
-/// <param name="Patience">Passes without a fall that are borne; the one after them makes the step.</param>
-/// <param name="Threshold">By which share the error rate must lie below the lowest before, for a fall to count.</param>
-/// <param name="Cooldown">Passes after a step that are not counted.</param>
-/// <param name="Floor">The rate below which no step goes.</param>
-public sealed record ReduceOnPlateau(
-    double Factor = 0.1,
-    int Patience = 10,
-    double Threshold = 1e-4,
-    int Cooldown = 0,
-    double Floor = 0
-) : LearningRateSchedule
-{
-    /// <inheritdoc/>
-    public override double At(double rate, double epoch, double epochs, ReadOnlySpan<ValidationPoint> judged)
-    {
-        var (lowest, without, cooling) = (double.PositiveInfinity, 0, 0);
-        foreach (var (_, errors) in judged)
-        {
-            if (errors < lowest * (1 - Threshold))
-                (lowest, without) = (errors, 0);
-            else
-                without++;
-            if (cooling > 0)
-                (cooling, without) = (cooling - 1, 0);
-            if (without > Patience)
-                (rate, cooling, without) = (Math.Max(rate * Factor, Math.Min(rate, Floor)), Cooldown, 0);
-        }
-        return rate;
-    }
-
-    /// <inheritdoc/>
-    public override IEnumerable<string> Problems() =>
-        NumberProblems
-            .AboveZero(Factor, "factor")
-            .Concat(NumberProblems.NotNegative(Patience, "patience"))
-            .Concat(NumberProblems.BelowOne(Threshold, "threshold"))
-            .Concat(NumberProblems.NotNegative(Cooldown, "cooldown"))
-            .Concat(NumberProblems.NotNegative(Floor, "floor"));
 }
 
 /// <summary>A part of a <see cref="SequenceRate"/>.</summary>
-/// <param name="Epochs">Its length.</param>
-/// <param name="Rate">The schedule, which sees this part as its whole.</param>
+/// <param name="Epochs">Its length in epochs.</param>
+/// <param name="Rate">Its schedule, from the start to the end of the part.</param>
 public sealed record RatePart(double Epochs, LearningRateSchedule Rate);
 
-/// <summary>Schedules one after the other (PyTorch's SequentialLR).</summary>
-/// <param name="Parts">Those with a length.</param>
-/// <param name="Last">The one that takes what is left.</param>
+/// <summary>Consecutive schedules (PyTorch's SequentialLR).</summary>
+/// <param name="Parts">Schedules with a length.</param>
+/// <param name="Last">The schedule of the remaining epochs.</param>
 public sealed record SequenceRate(IReadOnlyList<RatePart> Parts, LearningRateSchedule Last) : LearningRateSchedule
 {
-    /// <inheritdoc/>
-    public override double At(double rate, double epoch, double epochs, ReadOnlySpan<ValidationPoint> judged)
+    internal override double At(in ScheduleTime now)
     {
         var start = 0.0;
         for (var i = 0; i < Parts.Count; start += Parts[i++].Epochs)
-            if (epoch < start + Parts[i].Epochs)
-                return Later(Parts[i].Rate, start, rate, epoch, start + Parts[i].Epochs, judged);
-        return Later(Last, start, rate, epoch, epochs, judged);
+            if (!now.HasReached(start + Parts[i].Epochs))
+                return Parts[i].Rate.At(now.Within(start, start + Parts[i].Epochs));
+        return Last.At(now.Within(start, now.Epochs));
     }
 
     /// <inheritdoc/>
@@ -221,65 +199,26 @@ public sealed record SequenceRate(IReadOnlyList<RatePart> Parts, LearningRateSch
             .. Last.Problems(),
         ];
 
-    /// <summary>Equal parts and an equal last.</summary>
+    internal override IEnumerable<string> Conflicts(double rate, double epochs)
+    {
+        var sum = Parts.Sum(part => part.Epochs);
+        if (ScheduleTime.IsLonger(sum, epochs))
+            yield return string.Create(
+                CultureInfo.InvariantCulture,
+                $"length of the parts is {sum} epochs, of {epochs} in all: shorten the parts or train longer"
+            );
+        foreach (
+            var conflict in Parts
+                .SelectMany(part => part.Rate.Conflicts(rate, part.Epochs))
+                .Concat(Last.Conflicts(rate, epochs - sum))
+        )
+            yield return conflict;
+    }
+
+    /// <summary>Equality of all parts and the last schedule.</summary>
     public bool Equals(SequenceRate? other) =>
         other is not null && Parts.SequenceEqual(other.Parts) && Last == other.Last;
 
     /// <inheritdoc/>
     public override int GetHashCode() => HashCode.Combine(Parts.Count, Last);
-}
-
-/// <summary>Half a cosine from the rate down to a floor (Loshchilov and Hutter 2017, without restarts).</summary>
-/// <param name="Floor">The rate at the end.</param>
-public sealed record CosineRate(double Floor = 0) : LearningRateSchedule
-{
-    /// <inheritdoc/>
-    public override double At(double rate, double epoch, double epochs, ReadOnlySpan<ValidationPoint> judged) =>
-        Cosine(rate, Floor, epochs > 0 ? epoch / epochs : 1);
-
-    /// <inheritdoc/>
-    public override IEnumerable<string> Problems() => NumberProblems.NotNegative(Floor, "floor");
-}
-
-/// <summary>
-/// Half cosines from the rate down to a floor, each <paramref name="Factor"/> times as long as the one before (Loshchilov and
-/// Hutter 2017).
-/// </summary>
-/// <param name="Period">Epochs of the first.</param>
-/// <param name="Factor">By what the length grows, at least 1.</param>
-/// <param name="Floor">The rate at the end of each.</param>
-public sealed record CosineWarmRestarts(double Period, double Factor = 1, double Floor = 0) : LearningRateSchedule
-{
-    /// <inheritdoc/>
-    public override double At(double rate, double epoch, double epochs, ReadOnlySpan<ValidationPoint> judged)
-    {
-        var period = Period;
-        // Cycles of equal length need no counting, and however short they are it takes no time.
-        if (Factor == 1)
-            epoch %= period;
-        while (epoch >= period)
-        {
-            epoch -= period;
-            period *= Factor;
-        }
-        return Cosine(rate, Floor, epoch / period);
-    }
-
-    /// <inheritdoc/>
-    public override IEnumerable<string> Problems()
-    {
-        foreach (
-            var problem in NumberProblems
-                .Positive(Period, "period")
-                .Concat(NumberProblems.NotNegative(Floor, "floor"))
-                .Concat(NumberProblems.AtLeast(1, Factor, "factor"))
-        )
-            yield return problem;
-        // Cycles that grow are counted, so there must not be billions of them.
-        if (Factor > 1 && Period is > 0 and < 1e-3)
-            yield return string.Create(
-                System.Globalization.CultureInfo.InvariantCulture,
-                $"period is {Period}, must be at least 0.001 where the factor is not 1"
-            );
-    }
 }

@@ -3,120 +3,7 @@ using System.Runtime.InteropServices;
 
 namespace Hybrid.Core;
 
-/// <summary>What one update of the weights showed.</summary>
-/// <param name="Loss">Mean over utterances of loss per label, in nats.</param>
-/// <param name="GradientNorm">Before clipping.</param>
-/// <param name="BlankRatio">Share of output frames whose most probable symbol is the blank.</param>
-/// <param name="MeanOutputLength">Labels that best-path decoding finds, per utterance.</param>
-/// <param name="Infeasible">Utterances left out because their labels do not fit into their frames.</param>
-/// <param name="Frames">Input frames, padding aside.</param>
-/// <param name="PaddingShare">Share of the batch that is padding.</param>
-public readonly record struct StepReport(
-    double Loss,
-    double GradientNorm,
-    double BlankRatio,
-    double MeanOutputLength,
-    int Infeasible,
-    int Frames,
-    double PaddingShare
-);
-
-/// <summary>A step of training, for those who watch.</summary>
-/// <param name="Epoch">Passes through the data begun, from 1.</param>
-/// <param name="Steps">Updates so far.</param>
-/// <param name="Step">What the latest showed.</param>
-/// <param name="LearningRate">Of the latest.</param>
-/// <param name="Fraction">Of the whole training that is done.</param>
-/// <param name="Elapsed">Time spent, that before an interruption included.</param>
-/// <param name="FramesPerSecond">Input frames taken in, per second of the latest step.</param>
-public readonly record struct TrainingProgress(
-    int Epoch,
-    long Steps,
-    StepReport Step,
-    double LearningRate,
-    double Fraction,
-    TimeSpan Elapsed,
-    double FramesPerSecond
-)
-{
-    /// <summary>Time left at the pace so far.</summary>
-    public TimeSpan Remaining => Fraction > 0 ? Elapsed * ((1 - Fraction) / Fraction) : TimeSpan.Zero;
-}
-
-/// <summary>What one pass through the data brought.</summary>
-/// <param name="Epoch">Which pass, from 1.</param>
-/// <param name="Steps">Updates since the beginning.</param>
-/// <param name="TrainLoss">Mean over the steps of this pass of loss per label, in nats.</param>
-/// <param name="DevLoss">Loss per label on the dev set, in nats.</param>
-/// <param name="DevPer">Phone error rate on the dev set in percent.</param>
-/// <param name="DevDistance">Errors per utterance on the dev set.</param>
-/// <param name="LearningRate">At the end of the pass.</param>
-/// <param name="ElapsedSeconds">Since the beginning.</param>
-public sealed record EpochReport(
-    int Epoch,
-    long Steps,
-    double TrainLoss,
-    double DevLoss,
-    double DevPer,
-    double DevDistance,
-    double LearningRate,
-    double ElapsedSeconds
-);
-
-/// <summary>Where a training is; with the weights and the optimiser's memory, all that continuing needs.</summary>
-public sealed class TrainerState
-{
-    /// <summary>Passes through the data completed.</summary>
-    public int Epoch { get; set; }
-
-    /// <summary>Batches of the current pass completed.</summary>
-    public int Batch { get; set; }
-
-    /// <summary>Updates so far.</summary>
-    public long Steps { get; set; }
-
-    /// <summary>Sum of the losses of the current pass.</summary>
-    public double LossSum { get; set; }
-
-    /// <summary>Time spent so far.</summary>
-    public double ElapsedSeconds { get; set; }
-
-    /// <summary>Reports of completed passes.</summary>
-    public List<EpochReport> History { get; init; } = [];
-
-    /// <summary>The pass with the lowest error rate on the dev set, the first of several; null before the first.</summary>
-    [System.Text.Json.Serialization.JsonIgnore]
-    public EpochReport? Best =>
-        History.MinBy(report => double.IsNaN(report.DevPer) ? double.PositiveInfinity : report.DevPer);
-
-    /// <summary>Whether a training can be here; what a file says may be anything.</summary>
-    internal bool IsPossible =>
-        Epoch >= 0
-        && Batch >= 0
-        && Steps >= 0
-        && ElapsedSeconds is >= 0 and < 1e12
-        && History is not null
-        && !History.Contains(null!)
-        && History.Count == Epoch;
-
-    /// <summary>Whether so many passes, or more, have gone by since the best; never where null.</summary>
-    internal bool IsStuck(int? patience) => Best is { } best && Epoch - best.Epoch >= patience;
-}
-
-/// <summary>A loss that is not finite; the message names the utterances and the first tensor that is not.</summary>
-public sealed class TrainingDivergedException(double loss, IReadOnlyList<string> utterances, string tensor)
-    : Exception(
-        $"the loss is {loss.ToString(System.Globalization.CultureInfo.InvariantCulture)} in a batch of {string.Join(", ", utterances)}; the first numbers that are not finite are in {tensor}: try a lower learning rate or clipping, and check these utterances"
-    )
-{
-    /// <summary>The utterances of the batch.</summary>
-    public IReadOnlyList<string> Utterances { get; } = utterances;
-
-    /// <summary>Where the first numbers that are not finite are.</summary>
-    public string Tensor { get; } = tensor;
-}
-
-/// <summary>Trains a network on one dataset and judges it on another.</summary>
+/// <summary>Trains a network on one dataset and validates it on another after every epoch.</summary>
 public sealed class Trainer
 {
     private readonly TrainingSpec spec;
@@ -124,7 +11,7 @@ public sealed class Trainer
         dev;
     private readonly IVariedDataset? varied;
     private readonly Func<LogProbs, Hypothesis> decode;
-    private readonly List<ValidationPoint> judged = [];
+    private readonly List<ValidationPoint> validations = [];
     private readonly Workspace workspace;
     private readonly CtcLoss ctc = new(reduction: CtcReduction.MeanPerLabel, policy: InfeasiblePolicy.Skip);
     private readonly ViterbiLoss viterbi = new(reduction: CtcReduction.MeanPerLabel, policy: InfeasiblePolicy.Skip);
@@ -132,30 +19,28 @@ public sealed class Trainer
     private PhaseSpec? phase;
     private SpecAugment<float>? augmentation;
 
-    /// <summary>A trainer.</summary>
-    /// <param name="network">The network whose weights move.</param>
-    /// <param name="spec">How.</param>
-    /// <param name="train">What to learn from.</param>
-    /// <param name="dev">What to judge by.</param>
-    /// <param name="team">Threads to share the work.</param>
-    /// <exception cref="ArgumentException">The spec has problems or a dataset does not fit the network.</exception>
+    /// <summary>Prepares a training.</summary>
+    /// <param name="network">The network to train; its weights change.</param>
+    /// <param name="spec">The training schedule.</param>
+    /// <param name="train">The training set.</param>
+    /// <param name="dev">The dev set, for validation.</param>
+    /// <param name="team">Threads that share the work; all processors if null.</param>
+    /// <exception cref="ArgumentException">
+    /// The spec has problems, a dataset does not fit the network, or no utterance of one has enough output frames for
+    /// its labels.
+    /// </exception>
     public Trainer(Network<float> network, TrainingSpec spec, IDataset train, IDataset dev, ThreadTeam? team = null)
     {
         if (spec.Validate(network.Spec) is { Count: > 0 } problems)
             throw new ArgumentException(string.Join("; ", problems), nameof(spec));
-        if (train.Count == 0)
-            throw new ArgumentException("there is nothing to train on", nameof(train));
-        foreach (var data in new[] { train, dev })
-            if (data.Features != network.Spec.Inputs)
-                throw new ArgumentException(
-                    $"the network takes {network.Spec.Inputs} features per frame, the data have {data.Features}"
-                );
+        Require(network, train, "training", nameof(train));
+        Require(network, dev, "dev", nameof(dev));
         (Network, this.spec, this.train, this.dev) = (network, spec, train, dev);
         if (spec.Speeds is not null)
             varied =
                 train as IVariedDataset
                 ?? throw new ArgumentException(
-                    "the schedule has speeds, and the data cannot be had at several",
+                    "the schedule has speeds, but the training data have only one",
                     nameof(train)
                 );
         workspace = new Workspace(team);
@@ -163,25 +48,35 @@ public sealed class Trainer
         Optimizer = spec.Optimizer.Build(network.Parameters);
         Average = spec.Averaging is null ? null : new WeightAverage(spec.Averaging, network);
         decode = (spec.Decoding ?? new GreedyDecoding()).Build();
-        Enter(spec.PhaseAt(0).Phase);
+        Begin(spec.PhaseAt(0).Phase);
     }
 
-    /// <summary>The network whose weights move.</summary>
+    /// <summary>The network in training.</summary>
     public Network<float> Network { get; }
 
-    /// <summary>The optimiser with its memory.</summary>
+    /// <summary>The optimiser with its state.</summary>
     public Optimizer Optimizer { get; }
 
-    /// <summary>The average of the weights; null where the spec wants none.</summary>
+    /// <summary>The average of the weights; null if the spec has none.</summary>
     public WeightAverage? Average { get; }
 
-    /// <summary>The weights that are judged, and belong into a model: the average where there is one, else the network's.</summary>
+    /// <summary>
+    /// The weights that are validated and belong into a model: the average if there is one, else the network's.
+    /// </summary>
     public IEnumerable<StoredTensor> EvaluationWeights() => Average?.Weights() ?? Network.Save();
 
-    /// <summary>Where the training is.</summary>
+    /// <summary>Position of the training.</summary>
     public TrainerState State { get; private set; } = new();
 
-    /// <summary>Takes up a training where a checkpoint left it.</summary>
+    /// <summary>The best epoch so far by the spec's metric; null before the first.</summary>
+    public EpochReport? Best => State.Best(spec.SelectBy);
+
+    /// <summary>
+    /// The reason why the latest <see cref="Run"/> ended; null before its end and after an exception.
+    /// </summary>
+    public StopReason? StopReason { get; private set; }
+
+    /// <summary>Continues from a checkpoint.</summary>
     /// <exception cref="FormatException">The checkpoint's tensors do not fit the network.</exception>
     public void Restore(Checkpoint checkpoint)
     {
@@ -190,62 +85,91 @@ public sealed class Trainer
         State = checkpoint.State;
     }
 
-    /// <summary>Trains to the end of the schedule, or of the time.</summary>
-    /// <param name="limit">The time over which to stretch the schedule; null to run the epochs of the spec.</param>
-    /// <param name="stepped">Is told of every step.</param>
-    /// <param name="epochEnded">Is told of every pass; <see cref="EvaluationWeights"/> are those that were judged.</param>
-    /// <param name="targetPer">An error rate on the dev set, in percent, at which to stop; null to go on to the end.</param>
-    /// <param name="cancellation">Stops between steps.</param>
-    /// <exception cref="ArgumentOutOfRangeException">The time is not positive.</exception>
-    /// <exception cref="TrainingDivergedException">A loss is not finite.</exception>
-    /// <exception cref="OperationCanceledException">The training was stopped; its state is that after the latest step.</exception>
+    /// <summary>Utterances with fewer output frames than their labels need; they have no loss.</summary>
+    /// <returns>Index in the dataset, frames needed, and output frames of the network.</returns>
+    public static IEnumerable<(int Index, int Needed, int Available)> Infeasible(Network<float> network, IDataset data)
+    {
+        for (var i = 0; i < data.Count; i++)
+        {
+            var needed = CtcFeasibility.FramesNeeded(data.Labels(i));
+            var available = network.OutputLength(data.Frames(i));
+            if (needed > available)
+                yield return (i, needed, available);
+        }
+    }
+
+    /// <summary>Trains to the end of the schedule or of the time limit.</summary>
+    /// <param name="limit">Time over which the schedule is stretched; null to run the epochs of the spec.</param>
+    /// <param name="steps">Receives every update.</param>
+    /// <param name="epochs">
+    /// Receives every epoch. Until its <c>Report</c> returns, <see cref="EvaluationWeights"/> are those of the
+    /// validation.
+    /// </param>
+    /// <param name="targetPer">
+    /// Phone error rate on the dev set, in percent, at which training ends; null for none.
+    /// </param>
+    /// <param name="cancellation">Stops between updates.</param>
+    /// <returns>Reports of all epochs, including those before a checkpoint.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">The time limit is not positive.</exception>
+    /// <exception cref="TrainingDivergedException">The loss or the gradient is not finite.</exception>
+    /// <exception cref="InvalidDataException">
+    /// A feature is NaN or infinite; the message names utterance and frame.
+    /// </exception>
+    /// <exception cref="OperationCanceledException">Cancelled; the state is that after the latest update.</exception>
     public IReadOnlyList<EpochReport> Run(
         TimeSpan? limit = null,
-        Action<TrainingProgress>? stepped = null,
-        Action<EpochReport>? epochEnded = null,
+        IProgress<TrainingProgress>? steps = null,
+        IProgress<EpochReport>? epochs = null,
         double? targetPer = null,
         CancellationToken cancellation = default
     )
     {
         if (limit <= TimeSpan.Zero)
             throw new ArgumentOutOfRangeException(nameof(limit), "there is no time to train in");
+        StopReason = null;
         var (clock, before) = (Stopwatch.StartNew(), State.ElapsedSeconds);
-        judged.Clear();
+        validations.Clear();
         foreach (var report in State.History)
-            Note(report, limit);
-        // A checkpoint may stand between the last step and its judging.
-        while ((State.Batch > 0 || Fraction(limit, 0, 1) < 1) && !State.IsStuck(spec.Patience))
+            AddValidation(report, limit);
+        while (true)
         {
+            // A checkpoint may precede the validation of an epoch whose updates are complete.
+            if (State.Batch == 0 && ReasonToStop(limit, targetPer) is { } reason)
+            {
+                StopReason = reason;
+                return State.History;
+            }
             var data = varied?.Drawn(random.Fork("speeds").Fork((ulong)State.Epoch)) ?? train;
             var batches = BatchPlan.Shuffled(data, spec.Batch, random.Fork("order").Fork((ulong)State.Epoch));
-            while (State.Batch < batches.Count && Fraction(limit, State.Batch, batches.Count) is var fraction and < 1)
+            while (State.Batch < batches.Count && Position(limit, batches.Count) is var position && !IsEnd(position))
             {
                 cancellation.ThrowIfCancellationRequested();
                 var batch = LabelledBatch.Read(data, batches[State.Batch], workspace.Team);
-                var begin = clock.Elapsed;
-                var rate = LearningRate(fraction);
-                var step = Step(batch, rate, spec.PhaseAt(fraction).Phase);
+                var start = clock.Elapsed;
+                var rate = LearningRate(position);
+                var step = Step(batch, rate, spec.PhaseAt(position).Phase);
                 State.Batch++;
-                State.LossSum += step.Loss;
+                if (!double.IsNaN(step.Loss))
+                    (State.LossSum, State.LossCount) = (State.LossSum + step.Loss, State.LossCount + 1);
                 State.ElapsedSeconds = before + clock.Elapsed.TotalSeconds;
-                stepped?.Invoke(
+                steps?.Report(
                     new TrainingProgress(
                         State.Epoch + 1,
                         State.Steps,
                         step,
                         rate,
-                        Fraction(limit, State.Batch, batches.Count),
+                        Position(limit, batches.Count) / spec.Epochs,
                         TimeSpan.FromSeconds(State.ElapsedSeconds),
-                        step.Frames / (clock.Elapsed - begin).TotalSeconds
+                        step.Frames / (clock.Elapsed - start).TotalSeconds
                     )
                 );
             }
-            var lastRate = LearningRate(Fraction(limit, State.Batch, batches.Count));
-            var result = Judge(cancellation);
-            var trainLoss = State.LossSum / Math.Max(1, State.Batch);
-            (State.Epoch, State.Batch, State.LossSum) = (State.Epoch + 1, 0, 0);
+            var lastRate = LearningRate(Position(limit, batches.Count));
+            var result = Validate(cancellation);
+            var trainLoss = State.LossSum / State.LossCount;
+            (State.Epoch, State.Batch, State.LossSum, State.LossCount) = (State.Epoch + 1, 0, 0, 0);
             State.ElapsedSeconds = before + clock.Elapsed.TotalSeconds;
-            var report = new EpochReport(
+            var ended = new EpochReport(
                 State.Epoch,
                 State.Steps,
                 trainLoss,
@@ -253,25 +177,27 @@ public sealed class Trainer
                 result.Per,
                 result.AverageDistance,
                 lastRate,
-                State.ElapsedSeconds
+                State.ElapsedSeconds,
+                result.Deletions > 0 && result.Deletions == result.ReferenceLabels && result.Insertions == 0
             );
-            State.History.Add(report);
-            Note(report, limit);
-            epochEnded?.Invoke(report);
-            if (report.DevPer <= targetPer)
-                break;
+            State.History.Add(ended);
+            AddValidation(ended, limit);
+            epochs?.Report(ended);
         }
-        return State.History;
     }
 
-    /// <summary>One update of all weights; after the first of its size it allocates nothing.</summary>
-    /// <param name="batch">What to learn from.</param>
+    /// <summary>One update of all weights; allocates nothing after the first of its size.</summary>
+    /// <param name="batch">The utterances.</param>
     /// <param name="learningRate">Step size.</param>
-    /// <param name="phase">What is different in this part of the training; all as in the spec where null.</param>
+    /// <param name="phase">The phase of the training; the spec's settings if null.</param>
+    /// <exception cref="TrainingDivergedException">The loss or the gradient is not finite.</exception>
+    /// <exception cref="InvalidDataException">
+    /// A feature is NaN or infinite; the message names utterance and frame.
+    /// </exception>
     public StepReport Step(LabelledBatch batch, double learningRate, PhaseSpec? phase = null)
     {
         if (!ReferenceEquals(phase, this.phase))
-            Enter(phase);
+            Begin(phase);
         SequenceLoss loss = phase?.Loss == TrainingLoss.Viterbi ? viterbi : ctc;
         workspace.Reset();
         var pass = new Pass(workspace, Training: true, random.Fork("steps").Fork((ulong)State.Steps));
@@ -281,6 +207,7 @@ public sealed class Trainer
         var result = loss.Compute(logits, batch.Labels, workspace, batch.Ids);
         if (!double.IsFinite(result.Loss))
         {
+            batch.RequireFinite();
             workspace.Reset();
             throw new TrainingDivergedException(
                 result.Loss,
@@ -288,7 +215,7 @@ public sealed class Trainer
                 Network.FirstNonFinite(batch.Features, pass) ?? "the loss"
             );
         }
-        var (blankRatio, outputLength) = BlankStatistics.Describe(logits, loss.Blank, workspace);
+        var (blankRatio, outputLength) = BlankStatistics.Of(logits, loss.Blank, workspace);
         Network.Backward(result.Gradient, pass);
         var norm = GradientNorm.Of(Network.Parameters);
         if (!double.IsFinite(norm))
@@ -300,7 +227,7 @@ public sealed class Trainer
         foreach (var length in batch.Features.Lengths.Span)
             frames += length;
         return new StepReport(
-            result.Loss,
+            result.Skipped < batch.Features.B ? result.Loss : double.NaN,
             norm,
             blankRatio,
             outputLength,
@@ -310,8 +237,29 @@ public sealed class Trainer
         );
     }
 
-    /// <summary>Begins to train as a phase says.</summary>
-    private void Enter(PhaseSpec? next)
+    private static void Require(Network<float> network, IDataset data, string name, string parameter)
+    {
+        if (data.Count == 0)
+            throw new ArgumentException($"the {name} data have no utterances", parameter);
+        if (data.Features != network.Spec.Inputs)
+            throw new ArgumentException(
+                $"the network takes {network.Spec.Inputs} features per frame, the {name} data have {data.Features}",
+                parameter
+            );
+        var infeasible = Infeasible(network, data).ToList();
+        if (infeasible.Count < data.Count)
+            return;
+        var (_, needed, available) = infeasible[0];
+        throw new ArgumentException(
+            $"no utterance of the {name} data has enough output frames for its labels; the first, "
+                + $"{Quoted.Unless(data.Id(0))}, needs {needed} frames, has {available} of {data.Frames(0)} "
+                + "input frames: use less subsampling or longer utterances",
+            parameter
+        );
+    }
+
+    /// <summary>Applies the settings of a phase.</summary>
+    private void Begin(PhaseSpec? next)
     {
         phase = next;
         Network.Freeze(next?.Frozen ?? []);
@@ -322,7 +270,7 @@ public sealed class Trainer
         augmentation?.Place("augmentation");
     }
 
-    private Evaluation Judge(CancellationToken cancellation)
+    private Evaluation Validate(CancellationToken cancellation)
     {
         Average?.Exchange();
         try
@@ -335,18 +283,34 @@ public sealed class Trainer
         }
     }
 
-    private void Note(EpochReport report, TimeSpan? limit) =>
-        judged.Add(
-            new ValidationPoint(
-                limit is { } time ? report.ElapsedSeconds / time.TotalSeconds * spec.Epochs : report.Epoch,
-                report.DevPer
-            )
+    private StopReason? ReasonToStop(TimeSpan? limit, double? targetPer)
+    {
+        if (State.History is [.., var last] && last.DevPer <= targetPer)
+            return Core.StopReason.TargetReached;
+        if (IsEnd(Position(limit, 1)))
+            return limit is null ? Core.StopReason.EpochsCompleted : Core.StopReason.TimeLimit;
+        return State.IsStuck(spec.Patience, spec.SelectBy) ? Core.StopReason.NoImprovement : null;
+    }
+
+    private void AddValidation(EpochReport report, TimeSpan? limit) =>
+        validations.Add(
+            report.Validation(limit is null ? report.Epoch : Stretched(report.ElapsedSeconds, limit.Value))
         );
 
-    private double LearningRate(double fraction) => spec.LearningRateAt(fraction, CollectionsMarshal.AsSpan(judged));
+    private double LearningRate(double position) =>
+        spec.LearningRateAt(position, CollectionsMarshal.AsSpan(validations));
 
-    private double Fraction(TimeSpan? limit, int batch, int batches) =>
-        limit is { } time
-            ? Math.Min(1, State.ElapsedSeconds / time.TotalSeconds)
-            : Math.Min(1, (State.Epoch + (double)batch / batches) / spec.Epochs);
+    /// <summary>
+    /// Position in the schedule in epochs. Without a time limit it is exact at whole epochs, which a fraction of the
+    /// training is not: 1.0 / 49 * 49 is less than 1.
+    /// </summary>
+    private double Position(TimeSpan? limit, int batches) =>
+        limit is null
+            ? Math.Min(spec.Epochs, State.Epoch + (double)State.Batch / batches)
+            : Stretched(State.ElapsedSeconds, limit.Value);
+
+    private double Stretched(double seconds, TimeSpan limit) =>
+        Math.Min(spec.Epochs, seconds / limit.TotalSeconds * spec.Epochs);
+
+    private bool IsEnd(double position) => position >= spec.Epochs;
 }

@@ -18,7 +18,7 @@ public readonly record struct AlignmentNeed(string Id, double DurationSeconds, i
 /// <param name="lexicons">Pronunciations, tried in order; those of the built-in words where none is given.</param>
 public sealed class Aligner(Recognizer recognizer, IReadOnlyList<Lexicon>? lexicons = null)
 {
-    private readonly Pronouncer pronouncer = new(lexicons is { Count: > 0 } ? lexicons : [Lexicon.BuiltIn]);
+    private readonly Pronouncer pronouncer = Pronouncer.Of(lexicons);
     private readonly CtcAligner aligner = new();
 
     /// <summary>
@@ -35,8 +35,8 @@ public sealed class Aligner(Recognizer recognizer, IReadOnlyList<Lexicon>? lexic
     public Alignment Align(Utterance utterance, IProgress<AlignmentNeed>? need = null)
     {
         if (utterance.FeaturesPath.Length == 0)
-            return Align(utterance, AudioClip.Read(utterance.AudioPath), need);
-        var phones = SpeechDataset.Transcribe(utterance, pronouncer);
+            return Align(utterance, utterance.ReadAudio(), need);
+        var phones = utterance.Transcribe(pronouncer);
         var (logProbs, duration) = recognizer.LogProbs(utterance);
         Report(need, utterance, duration, phones);
         return Align(utterance, logProbs, duration, phones);
@@ -81,7 +81,7 @@ public sealed class Aligner(Recognizer recognizer, IReadOnlyList<Lexicon>? lexic
         CancellationToken cancellation = default
     )
     {
-        var phones = SpeechDataset.Transcribe(utterance, pronouncer);
+        var phones = utterance.Transcribe(pronouncer);
         Report(need, utterance, clip.DurationSeconds, phones);
         return Align(utterance, recognizer.LogProbs(clip, cancellation), clip.DurationSeconds, phones);
     }
@@ -94,18 +94,17 @@ public sealed class Aligner(Recognizer recognizer, IReadOnlyList<Lexicon>? lexic
         if (found.Labels.Count < phones.Count)
             throw new FormatException("the model holds its transcript for impossible");
         var times = AlignmentTimes.Of(found.Labels, recognizer.Model.Times, duration);
-        AlignedInterval[] intervals =
+        Interval[] intervals =
         [
             .. found.Labels.Select(
-                (label, i) =>
-                    new AlignedInterval(phones[i], times[i].StartSeconds, times[i].EndSeconds, label.Confidence)
+                (label, i) => new Interval(phones[i], times[i].StartSeconds, times[i].EndSeconds, label.Confidence)
             ),
         ];
         return new Alignment(utterance.Id, duration, Words(utterance.Text, intervals), intervals, found.LogProbability);
     }
 
     /// <summary>The words over their phones; none where their pronunciations are not what was aligned.</summary>
-    private IReadOnlyList<AlignedInterval> Words(string? text, IReadOnlyList<AlignedInterval> phones)
+    private IReadOnlyList<Interval> Words(string? text, IReadOnlyList<Interval> phones)
     {
         if (text is null)
             return [];
@@ -116,13 +115,13 @@ public sealed class Aligner(Recognizer recognizer, IReadOnlyList<Lexicon>? lexic
             || !words.SelectMany(word => word.Phones).SequenceEqual(spoken.Select(phone => phone.Label))
         )
             return [];
-        var (intervals, place) = (new List<AlignedInterval>(words.Count), 0);
+        var (intervals, place) = (new List<Interval>(words.Count), 0);
         foreach (var word in words)
         {
             var own = spoken.GetRange(place, word.Phones.Count);
             place += own.Count;
             intervals.Add(
-                new AlignedInterval(
+                new Interval(
                     word.Spelling,
                     own[0].StartSeconds,
                     own[^1].EndSeconds,

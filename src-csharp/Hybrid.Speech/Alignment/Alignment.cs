@@ -2,13 +2,6 @@ using Hybrid.Core;
 
 namespace Hybrid.Speech;
 
-/// <summary>A stretch of time with what is said in it.</summary>
-/// <param name="Label">A phone or a word.</param>
-/// <param name="StartSeconds">Where it begins.</param>
-/// <param name="EndSeconds">Where it ends.</param>
-/// <param name="Confidence">Mean probability of the phone over the frames that the alignment gives it, in [0, 1]; of a word, the mean of its phones'.</param>
-public readonly record struct AlignedInterval(string Label, double StartSeconds, double EndSeconds, double Confidence);
-
 /// <summary>Where the phones and words of a recording are.</summary>
 /// <param name="Id">The recording's name.</param>
 /// <param name="DurationSeconds">Length of the recording.</param>
@@ -18,8 +11,8 @@ public readonly record struct AlignedInterval(string Label, double StartSeconds,
 public sealed record Alignment(
     string Id,
     double DurationSeconds,
-    IReadOnlyList<AlignedInterval> Words,
-    IReadOnlyList<AlignedInterval> Phones,
+    IReadOnlyList<Interval> Words,
+    IReadOnlyList<Interval> Phones,
     double LogProbability
 );
 

@@ -21,7 +21,7 @@ public sealed record AlignmentInput(string Id, Utterance? Utterance, string? Rea
                 ? OfCorpus(path, split)
                 : [OfSound(path, text)];
         }
-        catch (Exception error) when (error is FormatException or IOException or UnauthorizedAccessException)
+        catch (Exception error) when (SkippedUtterance.CanSkip(error))
         {
             return [new AlignmentInput(path, null, error.Message)];
         }
@@ -32,13 +32,13 @@ public sealed record AlignmentInput(string Id, Utterance? Utterance, string? Rea
         if (!File.Exists(path))
             throw new FileNotFoundException($"{path}: there is no such file");
         var (words, phones) = text is null
-            ? FolderLayout.Transcript(
+            ? Transcripts.Beside(
                 Path.Combine(Path.GetDirectoryName(path) ?? "", Path.GetFileNameWithoutExtension(path))
             )
             : (text, null);
         var id = Path.GetFileNameWithoutExtension(path);
         return words is null && phones is null
-            ? new AlignmentInput(id, null, $"{path} has no transcript: give --text, or a .txt or .lab beside it")
+            ? new AlignmentInput(id, null, $"{path} has no transcript: give its text, or a .txt or .lab file beside it")
             : new AlignmentInput(id, new Utterance(id, path, "", "", words, phones), null);
     }
 

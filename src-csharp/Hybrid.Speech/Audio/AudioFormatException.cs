@@ -2,10 +2,23 @@ using System.Text;
 
 namespace Hybrid.Speech;
 
-/// <summary>Audio that is torn, or in a form that Hybrid does not know.</summary>
+/// <summary>Audio that is damaged or in an unsupported format, or that has no such piece or channel.</summary>
 public sealed class AudioFormatException(string message, Exception? inner = null) : Exception(message, inner)
 {
-    /// <summary>About a file whose first bytes are of no format that Hybrid reads.</summary>
+    /// <summary>Whether the end of the bytes was reached, so that the same with more bytes may succeed.</summary>
+    internal bool NeedsMoreBytes { get; private init; }
+
+    /// <summary>An error about bytes that end too early.</summary>
+    internal static AudioFormatException Truncated(string message) => new(message) { NeedsMoreBytes = true };
+
+    /// <summary>An error about more samples than are read at once.</summary>
+    internal static AudioFormatException TooLong(long samples) =>
+        new(
+            $"{samples} samples are more than Hybrid reads at once, {AudioClip.LargestLength}: "
+                + "cut the recording into pieces"
+        );
+
+    /// <summary>An error about a file whose first bytes are of no supported format.</summary>
     internal static AudioFormatException Unknown(ReadOnlySpan<byte> head)
     {
         if (head.IsEmpty)
@@ -16,17 +29,18 @@ public sealed class AudioFormatException(string message, Exception? inner = null
             [(byte)'O', (byte)'g', (byte)'g', (byte)'S', ..] => "Ogg: Opus, Vorbis",
             [(byte)'F', (byte)'O', (byte)'R', (byte)'M', ..] => "AIFF",
             [(byte)'.', (byte)'s', (byte)'n', (byte)'d', ..] => "Sun AU",
-            [(byte)'R', (byte)'I', (byte)'F', (byte)'X', ..] => "WAV with the highest byte first",
+            [(byte)'R', (byte)'I', (byte)'F', (byte)'X', ..] => "big-endian WAV",
             [_, _, _, _, (byte)'f', (byte)'t', (byte)'y', (byte)'p', ..] => "MP4",
             [0xFF, >= 0xE0, ..] => "MP3",
             _ => null,
         };
         return new(
-            $"the file begins with \"{Printable(head)}\"{(name is null ? "" : $" ({name})")}; Hybrid reads WAV and FLAC: convert it, for instance with sox or ffmpeg"
+            $"the file begins with \"{Printable(head)}\"{(name is null ? "" : $" ({name})")}; "
+                + "Hybrid reads WAV and FLAC: convert it, for instance with sox or ffmpeg"
         );
     }
 
-    /// <summary>Up to 12 bytes as they may stand in a message: others than letters, digits, blanks and common signs are dots.</summary>
+    /// <summary>Up to 12 bytes as text for a message; bytes other than printable ASCII become dots.</summary>
     internal static string Printable(ReadOnlySpan<byte> bytes) =>
         string.Concat(
             Encoding.Latin1.GetString(bytes[..Math.Min(12, bytes.Length)]).Select(c => c is >= ' ' and <= '~' ? c : '.')

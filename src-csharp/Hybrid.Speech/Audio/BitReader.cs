@@ -3,21 +3,21 @@ using System.Numerics;
 
 namespace Hybrid.Speech;
 
-/// <summary>Reads bits from the highest of each byte down. Past the end it throws; it never makes bits up.</summary>
-/// <param name="bytes">What is read.</param>
-/// <param name="start">The byte to begin with.</param>
-internal ref struct BitReader(ReadOnlySpan<byte> bytes, int start)
+/// <summary>Reads bits, the most significant bit of each byte first. Reading past the end throws.</summary>
+/// <param name="bytes">The bytes to read.</param>
+/// <param name="origin">Offset of the first byte in the file, for messages.</param>
+internal ref struct BitReader(ReadOnlySpan<byte> bytes, long origin = 0)
 {
-    // A register of 64 bits that is filled from any byte has this many bits to give, wherever in the byte reading stands.
+    // A 64-bit word that is loaded at any byte has at least this many valid bits after the bit offset.
     private const int WindowBits = 57;
 
     private readonly ReadOnlySpan<byte> bytes = bytes;
-    private long position = 8L * start;
+    private long position;
 
-    /// <summary>The byte that reading stands in or before.</summary>
+    /// <summary>Index of the byte that has the next bit.</summary>
     public readonly int BytePosition => (int)(position / 8);
 
-    /// <summary>A number of 0 to 57 bits.</summary>
+    /// <summary>An unsigned integer of 0 to 57 bits.</summary>
     public ulong Unsigned(int count)
     {
         var value = Window() >> 1 >> (63 - count);
@@ -25,7 +25,7 @@ internal ref struct BitReader(ReadOnlySpan<byte> bytes, int start)
         return value;
     }
 
-    /// <summary>A number in two's complement of 1 to 57 bits; of 0 bits it is 0.</summary>
+    /// <summary>A two's complement integer of 1 to 57 bits; 0 for 0 bits.</summary>
     public long Signed(int count)
     {
         var value = (long)Window() >> 1 >> (63 - count);
@@ -33,7 +33,7 @@ internal ref struct BitReader(ReadOnlySpan<byte> bytes, int start)
         return count == 0 ? 0 : value;
     }
 
-    /// <summary>Zeros up to the next one, which is read too.</summary>
+    /// <summary>The number of zeros before the next one; the one is read too.</summary>
     public long Unary()
     {
         for (var zeros = 0L; ; zeros += WindowBits)
@@ -48,17 +48,19 @@ internal ref struct BitReader(ReadOnlySpan<byte> bytes, int start)
         }
     }
 
-    /// <summary>Goes to the next whole byte, unless reading stands at one.</summary>
+    /// <summary>Skips to the next byte boundary, if not at one.</summary>
     public void Align() => position = (position + 7) & ~7L;
 
     private void Skip(int count)
     {
         position += count;
         if (position > 8L * bytes.Length)
-            throw new AudioFormatException($"the file is torn: it ends here, at byte {bytes.Length}");
+            throw AudioFormatException.Truncated(
+                $"the file is truncated: it ends here, at byte {origin + bytes.Length}"
+            );
     }
 
-    /// <summary>The next bits, the first one highest; what lies beyond the end is 0.</summary>
+    /// <summary>The next bits, left-aligned; bits past the end are 0.</summary>
     private readonly ulong Window()
     {
         var rest = bytes[BytePosition..];

@@ -2,68 +2,112 @@ using System.Security.Cryptography;
 
 namespace Hybrid.Speech;
 
-/// <summary>A stretch of a FLAC file: what is read next overwrites it.</summary>
-/// <param name="Channels">The samples of each channel, as integers; only the first <paramref name="Length"/> count.</param>
+/// <summary>The samples of a FLAC frame; valid until the next one is decoded.</summary>
+/// <param name="Point">Where the frame is.</param>
+/// <param name="Channels">
+/// [channels][samples], integers; only the first <paramref name="Length"/> samples of each channel are valid.
+/// </param>
 /// <param name="Length">Samples of each channel.</param>
-internal readonly record struct FlacBlock(long[][] Channels, int Length);
+internal readonly record struct FlacBlock(FlacSeekPoint Point, long[][] Channels, int Length)
+{
+    /// <summary>Index of the sample after the last one.</summary>
+    public long End => Point.Sample + Length;
+}
 
 /// <summary>
-/// Decodes FLAC, the Free Lossless Audio Codec (RFC 9639), to the integers that were encoded. Check sums of frame headers, of
-/// frames and of the whole are checked. The numbers of frames are not, so that streams cut or joined at frames are read.
+/// Decodes FLAC, the Free Lossless Audio Codec (RFC 9639), to the integers that were encoded. The checksums of frame
+/// headers, of frames and of the whole stream are verified. Frame numbers are not, so that streams cut or joined at
+/// frames are read.
 /// </summary>
-/// <param name="bytes">The whole file.</param>
-/// <exception cref="AudioFormatException">The head is torn or not FLAC's; the message names the byte.</exception>
-internal sealed class FlacDecoder(byte[] bytes)
+/// <param name="stream">The file; seekable. It is read in windows, not as a whole.</param>
+/// <exception cref="AudioFormatException">The header is truncated or not FLAC's; the message has the byte.</exception>
+internal sealed class FlacDecoder(Stream stream)
 {
-    /// <summary>What the head of the file says.</summary>
-    public FlacStreamInfo Info { get; } = FlacStreamInfo.Read(bytes);
+    // The largest frame, 8 channels of 65535 samples of 33 bits, has 2.2 MB; an inefficient code may take more.
+    private const int SmallestWindow = 1 << 16,
+        LargestWindow = 1 << 24;
 
-    /// <summary>The sound from begin to end.</summary>
+    private byte[] window = new byte[SmallestWindow];
+    private long windowBegin;
+    private int windowLength;
+
+    /// <summary>The stream header.</summary>
+    public FlacStreamInfo Info { get; } = FlacStreamInfo.Read(stream);
+
+    /// <summary>The first frame.</summary>
+    public FlacSeekPoint Start => new(0, 0, Info.FirstFrame);
+
+    /// <summary>The frames to the end of the stream.</summary>
+    /// <param name="from">The frame to begin with; null for all frames, whose MD5 is verified.</param>
     /// <exception cref="AudioFormatException">
-    /// A frame is damaged or torn (the message has its number, counted from 0, and its first byte), or the whole is not what the
-    /// head says.
+    /// A frame is damaged or truncated (the message has its index from 0 and its first byte), or the stream differs
+    /// from its header, or another FLAC file is concatenated to it.
     /// </exception>
-    public IEnumerable<FlacBlock> Blocks()
+    public IEnumerable<FlacBlock> Blocks(FlacSeekPoint? from = null)
     {
-        using var md5 = IncrementalHash.CreateHash(HashAlgorithmName.MD5);
+        using var md5 = from is null ? IncrementalHash.CreateHash(HashAlgorithmName.MD5) : null;
         var channels = new long[Info.Channels][];
         Array.Fill(channels, []);
-        var (position, done) = (Info.FirstFrame, 0L);
-        // What stands behind the last sample, such as a tag, is no sound.
-        for (var number = 0; position < bytes.Length && (Info.TotalSamples == 0 || done < Info.TotalSamples); number++)
+        var point = from ?? Start;
+        // What follows the last sample, such as a tag, is not audio.
+        while (point.Position < stream.Length && (Info.TotalSamples == 0 || point.Sample < Info.TotalSamples))
         {
-            FlacBlock block;
-            var begin = position;
-            try
-            {
-                (block, position) = ReadFrame(begin, channels);
-            }
-            catch (AudioFormatException error)
-            {
-                throw new AudioFormatException($"FLAC frame {number} at byte {begin}: {error.Message}", error);
-            }
-            done += block.Length;
-            if (Info.TotalSamples > 0 && done > Info.TotalSamples)
+            var (length, end) = ReadFrame(point, channels);
+            var block = new FlacBlock(point, channels, length);
+            if (Info.TotalSamples > 0 && block.End > Info.TotalSamples)
                 throw new AudioFormatException(
-                    $"FLAC frame {number} at byte {begin} ends at sample {done}, the file's head says {Info.TotalSamples}"
+                    $"{Name(point)} ends at sample {block.End}, the header declares {Info.TotalSamples} samples"
                 );
-            md5.AppendData(Interleave(block));
+            md5?.AppendData(Interleave(block));
             yield return block;
+            point = new FlacSeekPoint(point.Frame + 1, block.End, end);
         }
-        if (done < Info.TotalSamples)
+        if (point.Sample < Info.TotalSamples)
             throw new AudioFormatException(
-                $"the FLAC file is torn: it ends at byte {bytes.Length} after {done} of {Info.TotalSamples} samples"
+                $"the FLAC file is truncated: it ends at byte {stream.Length} after {point.Sample} of "
+                    + $"{Info.TotalSamples} samples"
             );
-        var computed = Convert.ToHexStringLower(md5.GetHashAndReset());
-        if (Info.Md5 is not null && Info.Md5 != computed)
+        if (md5 is not null && Info.Md5 is not null)
+        {
+            var computed = Convert.ToHexStringLower(md5.GetHashAndReset());
+            if (Info.Md5 != computed)
+                throw new AudioFormatException(
+                    $"the FLAC file is damaged: its samples have MD5 {computed}, its header declares {Info.Md5}"
+                );
+        }
+        if (Window(point.Position, 4).StartsWith("fLaC"u8))
             throw new AudioFormatException(
-                $"the FLAC file is damaged: its samples have MD5 {computed}, its head says {Info.Md5}"
+                $"a second FLAC file begins at byte {point.Position}: "
+                    + "cut them apart, or decode both and join them as WAV"
             );
     }
 
-    private (FlacBlock Block, int End) ReadFrame(int begin, long[][] channels)
+    /// <summary>Decodes the frame at a point; gives the number of samples, and the byte after it.</summary>
+    private (int Length, long End) ReadFrame(FlacSeekPoint point, long[][] channels)
     {
-        var reader = new BitReader(bytes, begin);
+        for (var size = SmallestWindow; ; size *= 2)
+        {
+            var bytes = Window(point.Position, size);
+            try
+            {
+                var (length, end) = ReadFrame(bytes, point.Position, channels);
+                return (length, point.Position + end);
+            }
+            catch (AudioFormatException error)
+                when (error.NeedsMoreBytes && point.Position + bytes.Length < stream.Length && size < LargestWindow)
+            {
+                // The frame extends beyond the window: once more with a larger one.
+            }
+            catch (AudioFormatException error)
+            {
+                throw new AudioFormatException($"{Name(point)}: {error.Message}", error);
+            }
+        }
+    }
+
+    private (int Length, int End) ReadFrame(ReadOnlySpan<byte> bytes, long position, long[][] channels)
+    {
+        var reader = new BitReader(bytes, position);
         var header = FlacFrameHeader.Read(bytes, ref reader, Info);
         var size = header.BlockSize;
         for (var channel = 0; channel < channels.Length; channel++)
@@ -78,24 +122,46 @@ internal sealed class FlacDecoder(byte[] bytes)
             FlacSubframe.Read(ref reader, Info.Bits + (isSide ? 1 : 0), channels[channel].AsSpan(0, size));
         }
         reader.Align();
-        var computed = FlacCrc.Frame(bytes.AsSpan(begin..reader.BytePosition));
+        var computed = FlacCrc.Frame(bytes[..reader.BytePosition]);
         var stored = (int)reader.Unsigned(16);
         if (computed != stored)
-            throw new AudioFormatException($"it is damaged: CRC-16 is {computed:x4}, {stored:x4} is stored");
+            throw new AudioFormatException($"the frame is damaged: CRC-16 is {computed:x4}, {stored:x4} is stored");
         if (header.Stereo != FlacStereo.Independent)
             Separate(header.Stereo, channels[0].AsSpan(0, size), channels[1].AsSpan(0, size));
         foreach (var channel in channels)
             CheckRange(channel.AsSpan(0, size));
-        return (new FlacBlock(channels, size), reader.BytePosition);
+        return (size, reader.BytePosition);
     }
 
-    /// <summary>Makes left and right of what is stored (RFC 9639, 4.2).</summary>
+    /// <summary>At least <paramref name="size"/> bytes at a position, fewer at the end of the file.</summary>
+    private ReadOnlySpan<byte> Window(long position, int size)
+    {
+        var skipped = position - windowBegin;
+        var held = skipped >= 0 && skipped <= windowLength;
+        if (!held || (windowLength - skipped < size && windowBegin + windowLength < stream.Length))
+        {
+            // Twice the size, so that the rest of the window is moved once for each window, not for each frame.
+            var target = window.Length >= 2 * size ? window : new byte[2 * size];
+            var kept = held ? windowLength - (int)skipped : 0;
+            if (kept > 0)
+                window.AsSpan((int)skipped, kept).CopyTo(target);
+            stream.Position = position + kept;
+            windowLength =
+                kept + stream.ReadAtLeast(target.AsSpan(kept), target.Length - kept, throwOnEndOfStream: false);
+            (window, windowBegin, skipped) = (target, position, 0);
+        }
+        return window.AsSpan((int)skipped, windowLength - (int)skipped);
+    }
+
+    private static string Name(FlacSeekPoint point) => $"FLAC frame {point.Frame} at byte {point.Position}";
+
+    /// <summary>Computes left and right from what is stored (RFC 9639, 4.2).</summary>
     private static void Separate(FlacStereo stereo, Span<long> first, Span<long> second)
     {
         for (var i = 0; i < first.Length; i++)
         {
             var (a, b) = (first[i], second[i]);
-            // The middle has lost its lowest bit, which is that of the difference.
+            // The mid channel lacks its lowest bit, which equals that of the side channel.
             var sum = a << 1 | b & 1;
             (first[i], second[i]) = stereo switch
             {
@@ -115,7 +181,7 @@ internal sealed class FlacDecoder(byte[] bytes)
             throw new AudioFormatException($"a sample does not fit into {Info.Bits} bits");
     }
 
-    /// <summary>What the MD5 is taken of: samples of all channels in turn, in whole bytes, the lowest first.</summary>
+    /// <summary>The input of the MD5: samples of all channels interleaved, in whole bytes, little-endian.</summary>
     private byte[] Interleave(FlacBlock block)
     {
         var width = (Info.Bits + 7) / 8;

@@ -1,6 +1,6 @@
 namespace Hybrid.Speech;
 
-/// <summary>How the two channels of a frame are stored; others are stored as they are.</summary>
+/// <summary>The decorrelation of the channels of a stereo frame.</summary>
 internal enum FlacStereo
 {
     Independent,
@@ -9,19 +9,21 @@ internal enum FlacStereo
     MidSide,
 }
 
-/// <summary>The head of a FLAC frame (RFC 9639, 9.1).</summary>
+/// <summary>The header of a FLAC frame (RFC 9639, 9.1).</summary>
 /// <param name="BlockSize">Samples of each channel, 1 to 65535.</param>
-/// <param name="Stereo">How two channels are stored.</param>
+/// <param name="Stereo">The decorrelation of two channels.</param>
 internal readonly record struct FlacFrameHeader(int BlockSize, FlacStereo Stereo)
 {
-    /// <summary>Reads a header and checks it against the head of the file.</summary>
-    /// <exception cref="AudioFormatException">It is damaged, uses what the format reserves, or does not fit the file's head.</exception>
+    /// <summary>Reads a header, and checks its CRC-8 and that it agrees with the stream header.</summary>
+    /// <exception cref="AudioFormatException">
+    /// The header is damaged, has a reserved value, or disagrees with the stream header.
+    /// </exception>
     public static FlacFrameHeader Read(ReadOnlySpan<byte> bytes, ref BitReader reader, FlacStreamInfo info)
     {
         var begin = reader.BytePosition;
         if (reader.Unsigned(15) != 0b111_1111_1111_1100)
             throw new AudioFormatException("no frame begins here");
-        reader.Unsigned(1); // fixed or variable block size: only a search by time needs to know
+        reader.Unsigned(1); // fixed or variable block size: needed only to search by frame numbers
         var (sizeCode, rateCode, channelCode, bitsCode) = (
             (int)reader.Unsigned(4),
             (int)reader.Unsigned(4),
@@ -29,7 +31,7 @@ internal readonly record struct FlacFrameHeader(int BlockSize, FlacStereo Stereo
             (int)reader.Unsigned(3)
         );
         if (reader.Unsigned(1) == 1)
-            throw new AudioFormatException("a reserved bit of its header is set");
+            throw new AudioFormatException("a reserved bit of the frame header is set");
         SkipNumber(ref reader);
         var stereo = channelCode switch
         {
@@ -47,23 +49,26 @@ internal readonly record struct FlacFrameHeader(int BlockSize, FlacStereo Stereo
         var computed = FlacCrc.Header(bytes[begin..reader.BytePosition]);
         var stored = (int)reader.Unsigned(8);
         if (computed != stored)
-            throw new AudioFormatException($"its header is damaged: CRC-8 is {computed:x2}, {stored:x2} is stored");
+            throw new AudioFormatException(
+                $"the frame header is damaged: CRC-8 is {computed:x2}, {stored:x2} is stored"
+            );
         if ((rate, bits, channels) != (info.SampleRate, info.Bits, info.Channels))
             throw new AudioFormatException(
-                $"it has {channels} channels of {bits} bits at {rate} samples per second, the file's head says {info.Channels} of {info.Bits} at {info.SampleRate}"
+                $"the frame has {channels} channels of {bits} bits at {rate} samples per second, "
+                    + $"the stream header {info.Channels} of {info.Bits} at {info.SampleRate}"
             );
         return new FlacFrameHeader(size, stereo);
     }
 
-    /// <summary>The number of the frame or of its first sample, written like a character of UTF-8 but of up to 7 bytes.</summary>
+    /// <summary>Skips the number of the frame or of its first sample, coded as in UTF-8 with up to 7 bytes.</summary>
     private static void SkipNumber(ref BitReader reader)
     {
         var length = System.Numerics.BitOperations.LeadingZeroCount(~((uint)reader.Unsigned(8) << 24));
         if (length is 1 or 8)
-            throw new AudioFormatException("the frame's number is none");
+            throw new AudioFormatException("the frame's number is invalid");
         for (var i = 1; i < length; i++)
             if (reader.Unsigned(8) >> 6 != 0b10)
-                throw new AudioFormatException("the frame's number is none");
+                throw new AudioFormatException("the frame's number is invalid");
     }
 
     private static int BlockSizeOf(int code, ref BitReader reader) =>
@@ -75,7 +80,7 @@ internal readonly record struct FlacFrameHeader(int BlockSize, FlacStereo Stereo
             6 => (int)reader.Unsigned(8) + 1,
             7 => (int)reader.Unsigned(16) + 1 is <= ushort.MaxValue and var size
                 ? size
-                : throw new AudioFormatException("a block size of 65536 is forbidden"),
+                : throw new AudioFormatException("a block size of 65536 is invalid"),
             _ => 1 << code,
         };
 
@@ -97,7 +102,7 @@ internal readonly record struct FlacFrameHeader(int BlockSize, FlacStereo Stereo
             12 => (int)reader.Unsigned(8) * 1000,
             13 => (int)reader.Unsigned(16),
             14 => (int)reader.Unsigned(16) * 10,
-            _ => throw new AudioFormatException("sample rate code 15 is forbidden"),
+            _ => throw new AudioFormatException("sample rate code 15 is invalid"),
         };
 
     private static int? BitsOf(int code) =>

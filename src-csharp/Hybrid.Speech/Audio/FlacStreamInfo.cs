@@ -1,64 +1,75 @@
 namespace Hybrid.Speech;
 
-/// <summary>What the head of a FLAC file says (RFC 9639, 8.2).</summary>
+/// <summary>The stream header of a FLAC file (RFC 9639, 8.2).</summary>
 /// <param name="SampleRate">Samples per second.</param>
-/// <param name="Channels">1 to 8.</param>
-/// <param name="Bits">Of a sample, 4 to 32.</param>
-/// <param name="TotalSamples">Of each channel; 0 where unknown.</param>
-/// <param name="Md5">Of all samples; null where unknown.</param>
-/// <param name="FirstFrame">The byte where the sound begins.</param>
+/// <param name="Channels">The number of channels, 1 to 8.</param>
+/// <param name="Bits">Bits per sample, 4 to 32.</param>
+/// <param name="TotalSamples">Samples of each channel; 0 where unknown.</param>
+/// <param name="Md5">MD5 of all samples, in hexadecimal; null where unknown.</param>
+/// <param name="FirstFrame">The byte at which the first frame begins.</param>
 internal sealed record FlacStreamInfo(
     int SampleRate,
     int Channels,
     int Bits,
     long TotalSamples,
     string? Md5,
-    int FirstFrame
+    long FirstFrame
 )
 {
-    private const int BlockType = 0,
-        BlockLength = 34,
+    private const int StreamInfoType = 0,
+        StreamInfoLength = 34,
+        BlockHeader = 4,
         TagHeader = 10;
 
-    /// <summary>Reads everything in front of the sound.</summary>
-    /// <exception cref="AudioFormatException">The head is torn or not FLAC's; the message names the byte.</exception>
-    public static FlacStreamInfo Read(ReadOnlySpan<byte> bytes)
+    /// <summary>Reads everything before the first frame. Metadata other than the stream header are skipped.</summary>
+    /// <param name="stream">A FLAC file; seekable.</param>
+    /// <exception cref="AudioFormatException">
+    /// The header is truncated or not FLAC's; the message has the byte.
+    /// </exception>
+    public static FlacStreamInfo Read(Stream stream)
     {
-        var begin = SkipTags(bytes);
-        if (!bytes[begin..].StartsWith("fLaC"u8))
+        var begin = SkipTags(stream);
+        Span<byte> head = stackalloc byte[StreamInfoLength];
+        var magic = Bytes(stream, begin, head[..12]);
+        if (!magic.StartsWith("fLaC"u8))
             throw new AudioFormatException(
-                $"behind its ID3 tag, at byte {begin}, the file goes on with \"{AudioFormatException.Printable(bytes[begin..])}\", not \"fLaC\"; if it is MP3, convert it to WAV or FLAC"
+                $"after its ID3 tag, at byte {begin}, the file continues with "
+                    + $"\"{AudioFormatException.Printable(magic)}\", not \"fLaC\"; "
+                    + "if it is MP3, convert it to WAV or FLAC"
             );
 
         FlacStreamInfo? info = null;
-        var reader = new BitReader(bytes, begin + 4);
+        begin += 4;
         for (var last = false; !last; )
         {
-            begin = reader.BytePosition;
-            if (bytes.Length - begin < 4)
+            var bytes = Bytes(stream, begin, head[..BlockHeader]);
+            if (bytes.Length < BlockHeader)
                 throw new AudioFormatException(
-                    $"the FLAC file is torn: it ends at byte {bytes.Length}, within its metadata"
+                    $"the FLAC file is truncated: it ends at byte {stream.Length}, within its metadata"
                 );
+            var reader = new BitReader(bytes);
             last = reader.Unsigned(1) == 1;
             var (type, length) = ((int)reader.Unsigned(7), (int)reader.Unsigned(24));
-            if (length > bytes.Length - reader.BytePosition)
+            if (length > stream.Length - begin - BlockHeader)
                 throw new AudioFormatException(
-                    $"the FLAC file is torn: metadata block {type} at byte {begin} has {length} bytes, and the file ends at byte {bytes.Length}"
+                    $"the FLAC file is truncated: metadata block {type} at byte {begin} has {length} bytes, "
+                        + $"and the file ends at byte {stream.Length}"
                 );
-            if ((type == BlockType) != info is null || (info is null && length < BlockLength))
+            if ((type == StreamInfoType) != info is null || (info is null && length < StreamInfoLength))
                 throw new AudioFormatException(
-                    $"metadata block {type} of {length} bytes at byte {begin}: FLAC begins with one STREAMINFO block (type 0) of {BlockLength} bytes"
+                    $"metadata block {type} of {length} bytes at byte {begin}: FLAC begins with one STREAMINFO block "
+                        + $"(type {StreamInfoType}) of {StreamInfoLength} bytes"
                 );
-            info ??= Fields(bytes.Slice(reader.BytePosition, length), begin);
-            reader = new BitReader(bytes, reader.BytePosition + length);
+            info ??= Fields(Bytes(stream, begin + BlockHeader, head), begin);
+            begin += BlockHeader + length;
         }
-        return info! with { FirstFrame = reader.BytePosition };
+        return info! with { FirstFrame = begin };
     }
 
-    private static FlacStreamInfo Fields(ReadOnlySpan<byte> block, int begin)
+    private static FlacStreamInfo Fields(ReadOnlySpan<byte> block, long begin)
     {
-        // Ahead of the sample rate stand the sizes of blocks and frames, which the frames tell better.
-        var reader = new BitReader(block, 10);
+        // The first ten bytes are the range of block and frame sizes, which each frame states itself.
+        var reader = new BitReader(block[10..]);
         var (rate, channels, bits, total) = (
             (int)reader.Unsigned(20),
             (int)reader.Unsigned(3) + 1,
@@ -67,7 +78,7 @@ internal sealed record FlacStreamInfo(
         );
         if (rate == 0 || bits < 4)
             throw new AudioFormatException(
-                $"STREAMINFO at byte {begin}: {bits} bits at {rate} samples per second are no sound"
+                $"STREAMINFO at byte {begin} has {bits} bits at {rate} samples per second, which is not audio"
             );
         var md5 = block.Slice(18, 16);
         return new FlacStreamInfo(
@@ -80,25 +91,32 @@ internal sealed record FlacStreamInfo(
         );
     }
 
-    /// <summary>The byte behind ID3v2 tags, which taggers put in front although FLAC has its own.</summary>
-    private static int SkipTags(ReadOnlySpan<byte> bytes)
+    /// <summary>
+    /// The byte after ID3v2 tags, which taggers put before the stream although FLAC has its own tags.
+    /// </summary>
+    private static long SkipTags(Stream stream)
     {
         long begin = 0;
-        while (
-            begin + TagHeader <= bytes.Length
-            && bytes[(int)begin..] is [(byte)'I', (byte)'D', (byte)'3', _, _, var flags, ..]
-        )
+        Span<byte> head = stackalloc byte[TagHeader];
+        while (Bytes(stream, begin, head) is [(byte)'I', (byte)'D', (byte)'3', _, _, var flags, _, _, _, _])
         {
             long size = 0;
-            foreach (var part in bytes.Slice((int)begin + 6, 4))
+            foreach (var part in head[6..])
                 size = size << 7 | (long)(part & 0x7F);
             var footer = (flags & 0x10) != 0 ? TagHeader : 0;
             begin += TagHeader + size + footer;
         }
-        return begin <= bytes.Length
-            ? (int)begin
+        return begin <= stream.Length
+            ? begin
             : throw new AudioFormatException(
-                $"the file is torn: its ID3 tag reaches to byte {begin}, and the file ends at byte {bytes.Length}"
+                $"the file is truncated: its ID3 tag extends to byte {begin}, and the file ends at byte {stream.Length}"
             );
+    }
+
+    /// <summary>The bytes at a position, fewer at the end of the file.</summary>
+    private static ReadOnlySpan<byte> Bytes(Stream stream, long position, Span<byte> buffer)
+    {
+        stream.Position = position;
+        return buffer[..stream.ReadAtLeast(buffer, buffer.Length, throwOnEndOfStream: false)];
     }
 }

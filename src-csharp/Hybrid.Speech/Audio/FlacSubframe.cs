@@ -1,13 +1,14 @@
 namespace Hybrid.Speech;
 
 /// <summary>
-/// One channel of a FLAC frame (RFC 9639, 9.2): constant, verbatim, or a linear prediction from the samples before plus a
-/// residual in Rice codes. All sums are of 64 bits, which no valid file overflows (appendix A.1); a forged one gets wrong
-/// samples, which the frame's caller finds out of range.
+/// Decodes one channel of a FLAC frame (RFC 9639, 9.2): constant, verbatim, or a linear prediction from the preceding
+/// samples plus a Rice-coded residual. Sums have 64 bits, which no valid file overflows (appendix A.1). A forged file
+/// gets wrong samples, which the caller checks for their range.
 /// </summary>
 internal static class FlacSubframe
 {
-    // The fixed predictors continue a polynomial of degree 0 to 3; in the order of time, the latest sample last.
+    // The fixed predictors extrapolate a polynomial of degree 0 to 3. Coefficients are in order of time, the latest
+    // sample last.
     private static readonly long[][] FixedPredictors =
     [
         [],
@@ -17,11 +18,11 @@ internal static class FlacSubframe
         [-1, 4, -6, 4],
     ];
 
-    /// <summary>Reads one channel.</summary>
-    /// <param name="reader">Stands at the subframe, behind it afterwards.</param>
-    /// <param name="bits">Of a sample, 4 to 33.</param>
+    /// <summary>Reads the samples of one channel.</summary>
+    /// <param name="reader">At the subframe; after it on return.</param>
+    /// <param name="bits">Bits per sample, 4 to 33.</param>
     /// <param name="samples">[block size], written.</param>
-    /// <exception cref="AudioFormatException">The subframe is torn, or uses what the format reserves.</exception>
+    /// <exception cref="AudioFormatException">The subframe is truncated or has a reserved value.</exception>
     public static void Read(ref BitReader reader, int bits, Span<long> samples)
     {
         if (reader.Unsigned(1) == 1)
@@ -29,7 +30,7 @@ internal static class FlacSubframe
         var type = (int)reader.Unsigned(6);
         var wasted = reader.Unsigned(1) == 0 ? 0 : reader.Unary() + 1;
         if (wasted >= bits)
-            throw new AudioFormatException($"{wasted} of {bits} bits per sample are called wasted");
+            throw new AudioFormatException($"{wasted} of {bits} bits per sample are declared wasted");
         bits -= (int)wasted;
         switch (type)
         {
@@ -71,10 +72,10 @@ internal static class FlacSubframe
         ReadPlain(ref reader, bits, WarmUp(samples, order));
         var precision = (int)reader.Unsigned(4) + 1;
         if (precision == 16)
-            throw new AudioFormatException("a predictor precision of 16 bits is forbidden");
+            throw new AudioFormatException("a predictor precision of 16 bits is invalid");
         var shift = (int)reader.Signed(5);
         if (shift < 0)
-            throw new AudioFormatException($"a predictor shift of {shift} is forbidden");
+            throw new AudioFormatException($"a predictor shift of {shift} is invalid");
         Span<long> predictor = stackalloc long[order];
         for (var i = order - 1; i >= 0; i--)
             predictor[i] = reader.Signed(precision);
@@ -87,7 +88,7 @@ internal static class FlacSubframe
             ? samples[..order]
             : throw new AudioFormatException($"a block of {samples.Length} samples has a predictor of order {order}");
 
-    /// <summary>Reads what the prediction missed into <paramref name="samples"/>[order..].</summary>
+    /// <summary>Reads the residual into <paramref name="samples"/>[order..].</summary>
     private static void ReadResidual(ref BitReader reader, Span<long> samples, int order)
     {
         var method = reader.Unsigned(2);
@@ -99,7 +100,8 @@ internal static class FlacSubframe
         var length = samples.Length / partitions;
         if (length * partitions != samples.Length || length < order)
             throw new AudioFormatException(
-                $"a block of {samples.Length} samples with a predictor of order {order} is cut into {partitions} partitions"
+                $"a block of {samples.Length} samples with a predictor of order {order} has {partitions} partitions, "
+                    + "which do not divide it"
             );
         for (var end = length; end <= samples.Length; end += length)
         {
@@ -110,14 +112,14 @@ internal static class FlacSubframe
             else
                 foreach (ref var sample in partition)
                 {
-                    // Positive and negative numbers take turns: 0, -1, 1, -2, ...
+                    // Zigzag code: 0, -1, 1, -2, ...
                     var folded = reader.Unary() << parameter | (long)reader.Unsigned(parameter);
                     sample = folded >> 1 ^ -(folded & 1);
                 }
         }
     }
 
-    /// <summary>Adds to each residual what the samples before it foretell.</summary>
+    /// <summary>Adds the prediction from the preceding samples to each residual.</summary>
     private static void Predict(Span<long> samples, ReadOnlySpan<long> predictor, int shift)
     {
         for (var i = predictor.Length; i < samples.Length; i++)

@@ -1,34 +1,35 @@
 using System.Runtime.Intrinsics;
+using Hybrid.Core;
 
 namespace Hybrid.Speech;
 
 /// <summary>
-/// Takes sound from one sample rate to another by a linear-phase low-pass filter h that is centred on each output sample:
-/// y[n] = sum over k of x[k] h(n in/out - k), with time in input samples. Safe for use by several threads.
+/// Converts audio from one sample rate to another by a linear-phase low-pass filter h that is centred on each output
+/// sample: y[n] = sum over k of x[k] h(n in/out - k), with time in input samples. Safe for use by several threads.
 /// </summary>
 /// <remarks>
 /// <para>
-/// Both aliases and images lie above half the lower of both rates, the lower Nyquist frequency F = min(1, out/in) / 2 in cycles
-/// per input sample. So the stop band begins at F, the pass band ends at 0.9 F, and the cut-off lies between, at 0.95 F:
-/// h(t) = 2 c sinc(2 c t) w(t), c = 0.95 F.
+/// Aliases and images are above half the lower of both rates, the lower Nyquist frequency F = min(1, out/in) / 2 in
+/// cycles per input sample. So the stop band begins at F, the pass band ends at 0.9 F, and the cut-off is between them,
+/// at 0.95 F: h(t) = 2 c sinc(2 c t) w(t), c = 0.95 F.
 /// </para>
 /// <para>
-/// w is Kaiser's window I0(b sqrt(1 - (t/r)^2)) / I0(b). For A = 90 dB, b = 0.1102 (A - 8.7) and the filter reaches over
-/// 2 r = (A - 7.95) / (2.285 * 2 pi * 0.1 F) input samples: 115 of them at the lower rate (Kaiser, Nonrecursive digital filter
-/// design using the I0-sinh window function, 1974). Pass-band ripple is as small as the stop band, 10^(-A/20) or 0.0003 dB; A is
-/// above the promised 80 dB, because the formula for r is a fit.
+/// w is the Kaiser window I0(b sqrt(1 - (t/r)^2)) / I0(b). For A = 90 dB, b = 0.1102 (A - 8.7), and the filter extends
+/// over 2 r = (A - 7.95) / (2.285 * 2 pi * 0.1 F) input samples: 115 of them at the lower rate (Kaiser, Nonrecursive
+/// digital filter design using the I0-sinh window function, 1974). Pass-band ripple equals the stop-band level,
+/// 10^(-A/20) or 0.0003 dB. A is above the documented 80 dB, because the formula for r is a fit.
 /// </para>
 /// <para>
-/// With out/in = up/down in lowest terms, time falls on <c>up</c> places between input samples, the phases, and h is tabulated
-/// for each. More than 1024 phases (awkward ratios, such as 44101 to 16000) are interpolated between two of 1024, which adds an
-/// error of (pi / 1024)^2 / 8 or -118 dB; so a table never has more than 1025 * 2 r numbers, 3 MB.
+/// With out/in = up/down in lowest terms, output times have <c>up</c> positions between input samples, the phases, and
+/// h is tabulated for each. More than 1024 phases (ratios such as 44101 to 16000) are interpolated between two of 1024,
+/// which adds an error of (pi / 1024)^2 / 8 or -118 dB. So a table has at most 1025 * 2 r numbers, 3 MB.
 /// </para>
 /// </remarks>
 internal sealed class Resampler
 {
     private const double PassBand = 0.9,
         StopBandDecibels = 90;
-    private const int MostPhases = 1024;
+    private const int MaxPhases = 1024;
 
     private static Resampler? latest;
 
@@ -41,14 +42,14 @@ internal sealed class Resampler
         taps;
     private readonly float[] table;
 
-    /// <param name="from">The rate of what comes, in Hz.</param>
-    /// <param name="to">The rate of what goes.</param>
+    /// <param name="from">The input rate, in Hz.</param>
+    /// <param name="to">The output rate, in Hz.</param>
     private Resampler(int from, int to)
     {
         (this.from, this.to) = (from, to);
         var divisor = (int)System.Numerics.BigInteger.GreatestCommonDivisor(from, to);
         (up, down) = (to / divisor, from / divisor);
-        phases = Math.Min(up, MostPhases);
+        phases = Math.Min(up, MaxPhases);
         var nyquist = Math.Min(1, (double)to / from) / 2;
         var radius = (StopBandDecibels - 7.95) / (2.285 * 2 * Math.PI * (1 - PassBand) * nyquist) / 2;
         reach = (int)Math.Ceiling(radius);
@@ -61,23 +62,26 @@ internal sealed class Resampler
             table[phase * taps + tap] = (float)Filter((double)phase / phases + reach - 1 - tap, cutOff, beta, reach);
     }
 
-    /// <summary>The resampler between two rates. A corpus has one rate, so the latest is kept.</summary>
+    /// <summary>
+    /// The resampler between two rates. A corpus mostly has one rate, so the latest resampler is kept.
+    /// </summary>
     public static Resampler Between(int from, int to) =>
         Volatile.Read(ref latest) is { } kept && (kept.from, kept.to) == (from, to)
             ? kept
             : latest = new Resampler(from, to);
 
     /// <summary>
-    /// Resamples a signal that is 0 beyond its ends. Output sample n stands at time n / out; there are as many as begin before
-    /// the input ends, ceil(length * out / in).
+    /// Resamples a signal that is 0 beyond its ends. Output sample n is at time n / out; the output has
+    /// ceil(length * out / in) samples, those before the end of the input.
     /// </summary>
     /// <exception cref="ArgumentException">The result is longer than an array.</exception>
     public float[] Apply(ReadOnlySpan<float> samples)
     {
-        var length = ((long)samples.Length * up + down - 1) / down;
+        var length = IntMath.CeilDiv((long)samples.Length * up, down);
         if (length > Array.MaxLength)
             throw new ArgumentException(
-                $"{samples.Length} samples at {from} Hz are too many to resample to {to}: cut the recording into parts",
+                $"{samples.Length} samples at {from} Hz are too many to resample to {to} Hz: "
+                    + "cut the recording into pieces",
                 nameof(samples)
             );
         var result = new float[length];
@@ -93,7 +97,9 @@ internal sealed class Resampler
         return result;
     }
 
-    /// <summary>The filter's output a number of phases behind input sample <paramref name="before"/>.</summary>
+    /// <summary>
+    /// The output of the filter, <paramref name="phase"/> phases after input sample <paramref name="before"/>.
+    /// </summary>
     private float Filtered(ReadOnlySpan<float> samples, long before, int phase)
     {
         var first = before - reach + 1;
@@ -102,8 +108,8 @@ internal sealed class Resampler
     }
 
     /// <summary>
-    /// The sum of a[i] b[i]. The order of the sum is the same on every machine, so that features, and weights trained on them, are
-    /// the same to the bit; TensorPrimitives does not promise that.
+    /// The sum of a[i] b[i]. The order of summation is the same on every machine, so that features, and weights trained
+    /// on them, are bit-identical; TensorPrimitives does not guarantee that.
     /// </summary>
     private static float Dot(ReadOnlySpan<float> a, ReadOnlySpan<float> b)
     {
@@ -133,7 +139,7 @@ internal sealed class Resampler
         return inside <= 0 ? 0 : 2 * cutOff * sinc * BesselI0(beta * Math.Sqrt(inside)) / BesselI0(beta);
     }
 
-    /// <summary>The modified Bessel function of order 0 by its power series, sum of ((x/2)^k / k!)^2.</summary>
+    /// <summary>The modified Bessel function of order 0, by its power series: sum over k of ((x/2)^k / k!)^2.</summary>
     private static double BesselI0(double x)
     {
         double sum = 1,

@@ -4,8 +4,10 @@ using System.Text;
 namespace Hybrid.Speech;
 
 /// <summary>
-/// RIFF WAVE files, those beyond 4 GB (RF64, EBU Tech 3306) included; several channels become one by their mean. Unknown
-/// chunks, forgotten pad bytes, a wrong size of the whole and a size of the data that was never filled in are accepted.
+/// RIFF WAVE files, those beyond 4 GB (RF64, EBU Tech 3306) included. Several channels become one by their mean.
+/// Unknown chunks, missing pad bytes, a wrong RIFF size and a data size that was never filled in are accepted.
+/// Concatenated files (<c>cat a.wav b.wav</c>) are one recording if their sample rates are equal, and refused
+/// otherwise.
 /// </summary>
 internal static class WavFile
 {
@@ -13,44 +15,43 @@ internal static class WavFile
         ChunkHeader = 8,
         SmallestLongSizes = 16;
 
-    /// <summary>Whether these first bytes of a file are those of a WAV file.</summary>
+    // Files have a handful of chunks. Without a limit, a file of zeros would be read in steps of eight bytes.
+    private const int MaxChunks = 1000;
+
+    /// <summary>The "data" chunk of a file.</summary>
+    /// <param name="Format">How it stores samples.</param>
+    /// <param name="Begin">The byte of its first sample.</param>
+    /// <param name="Frames">The number of times that have a sample of each channel.</param>
+    private readonly record struct DataChunk(WavFormat Format, long Begin, long Frames);
+
+    /// <summary>Whether the first bytes of a file are those of a WAV file.</summary>
     public static bool Recognizes(ReadOnlySpan<byte> head) =>
         head.Length >= RiffHeader && Id(head) is "RIFF" or "RF64" or "BW64" && Id(head[8..]) == "WAVE";
 
-    /// <summary>Reads a stream that can seek and that <see cref="Recognizes"/>.</summary>
-    /// <exception cref="AudioFormatException">Torn or unknown; the message names chunk and byte.</exception>
-    public static AudioClip Read(Stream stream)
+    /// <summary>
+    /// Reads a piece of a seekable stream that <see cref="Recognizes"/>; only the bytes of the piece are read.
+    /// </summary>
+    /// <exception cref="AudioFormatException">
+    /// The file is truncated or of an unknown form, or has no such piece; the message has chunk and byte.
+    /// </exception>
+    public static AudioClip Read(Stream stream, AudioPiece piece)
     {
-        WavFormat? format = null;
-        long? longDataSize = null;
-        for (stream.Position = RiffHeader; NextChunk(stream) is var (id, begin, size); )
+        var chunks = DataChunks(stream);
+        var rate = chunks[0].Format.SampleRate;
+        var (begin, end) = piece.Range(rate, chunks.Sum(chunk => chunk.Frames));
+        if (end - begin > AudioClip.LargestLength)
+            throw AudioFormatException.TooLong(end - begin);
+        var samples = new float[end - begin];
+        var first = 0L;
+        foreach (var chunk in chunks)
         {
-            if (id == "data")
-            {
-                if (format is null)
-                    throw new AudioFormatException($"chunk \"data\" at byte {begin} comes before any \"fmt \"");
-                return ReadData(
-                    stream,
-                    format.Value,
-                    DataSize(stream, size == uint.MaxValue && longDataSize is not null ? longDataSize.Value : size)
-                );
-            }
-            var end = begin + ChunkHeader + size;
-            if (end > stream.Length)
-                throw new AudioFormatException(
-                    $"chunk \"{id}\" at byte {begin} has {size} bytes, and the file ends at byte {stream.Length}"
-                );
-            var content = new byte[Math.Min(size, WavFormat.ExtensibleLength)];
-            stream.ReadExactly(content);
-            if (id == "fmt ")
-                format = WavFormat.Read(content, begin);
-            if (id == "ds64" && size >= SmallestLongSizes)
-                longDataSize = BinaryPrimitives.ReadInt64LittleEndian(content.AsSpan(8));
-            stream.Position = end;
-            if (size % 2 == 1)
-                SkipPad(stream);
+            var mixer = new ChannelMixer(piece.Channel, chunk.Format.Channels);
+            var (from, to) = (Math.Max(begin, first), Math.Min(end, first + chunk.Frames));
+            if (from < to)
+                ReadData(stream, chunk, from - first, ref mixer, samples.AsSpan((int)(from - begin), (int)(to - from)));
+            first += chunk.Frames;
         }
-        throw new AudioFormatException($"no \"data\" chunk up to byte {stream.Length}: the file is torn");
+        return new AudioClip(samples, rate);
     }
 
     /// <summary>Writes one channel of 16-bit PCM.</summary>
@@ -81,7 +82,66 @@ internal static class WavFile
             writer.Write((short)Math.Clamp(MathF.Round(sample * 32768), short.MinValue, short.MaxValue));
     }
 
-    /// <summary>The head of the chunk where the stream stands; null at the end of the file.</summary>
+    /// <summary>
+    /// The data of a file and of those that are concatenated to it, at least one, of equal sample rates.
+    /// </summary>
+    private static List<DataChunk> DataChunks(Stream stream)
+    {
+        var chunks = new List<DataChunk>();
+        for (long? file = 0; file is { } begin; )
+        {
+            var chunk = FindData(stream, begin, out file);
+            if (chunks.Count > 0 && chunk.Format.SampleRate != chunks[0].Format.SampleRate)
+                throw new AudioFormatException(
+                    $"a second WAV file begins at byte {begin} with {chunk.Format.SampleRate} samples per second, "
+                        + $"the first has {chunks[0].Format.SampleRate}: cut them apart"
+                );
+            chunks.Add(chunk);
+        }
+        return chunks;
+    }
+
+    /// <summary>
+    /// The data of the file at byte <paramref name="begin"/>, and the byte at which the next file begins, if any.
+    /// </summary>
+    private static DataChunk FindData(Stream stream, long begin, out long? next)
+    {
+        WavFormat? format = null;
+        long? longDataSize = null;
+        stream.Position = begin + RiffHeader;
+        for (var count = 0; NextChunk(stream) is var (id, at, size); count++)
+        {
+            if (count == MaxChunks)
+                throw new AudioFormatException(
+                    $"no \"data\" chunk among the first {MaxChunks} chunks, up to byte {at}"
+                );
+            if (id == "data")
+            {
+                if (format is null)
+                    throw new AudioFormatException($"chunk \"data\" at byte {at} comes before any \"fmt \"");
+                var declared = size == uint.MaxValue && longDataSize is not null ? longDataSize.Value : size;
+                var bytes = DataSize(stream, declared, out next);
+                return new DataChunk(format.Value, at + ChunkHeader, bytes / format.Value.BytesPerFrame);
+            }
+            var end = at + ChunkHeader + size;
+            if (end > stream.Length)
+                throw new AudioFormatException(
+                    $"chunk \"{id}\" at byte {at} has {size} bytes, and the file ends at byte {stream.Length}"
+                );
+            var content = new byte[Math.Min(size, WavFormat.ExtensibleLength)];
+            stream.ReadExactly(content);
+            if (id == "fmt ")
+                format = WavFormat.Read(content, at);
+            if (id == "ds64" && size >= SmallestLongSizes)
+                longDataSize = BinaryPrimitives.ReadInt64LittleEndian(content.AsSpan(8));
+            stream.Position = end;
+            if (size % 2 == 1)
+                SkipPad(stream);
+        }
+        throw new AudioFormatException($"no \"data\" chunk up to byte {stream.Length}: the file is truncated");
+    }
+
+    /// <summary>The header of the chunk at the stream's position; null at the end of the file.</summary>
     private static (string Id, long Begin, long Size)? NextChunk(Stream stream)
     {
         var begin = stream.Position;
@@ -91,7 +151,10 @@ internal static class WavFile
         return (Id(head), begin, BinaryPrimitives.ReadUInt32LittleEndian(head[4..]));
     }
 
-    /// <summary>Chunks begin at even bytes, but some writers forget the 0 behind an odd one, with which no id begins.</summary>
+    /// <summary>
+    /// Skips the pad byte after content of odd size. Some writers omit it: then a chunk id begins here, and no id
+    /// begins with 0.
+    /// </summary>
     private static void SkipPad(Stream stream)
     {
         var odd = stream.Position;
@@ -100,43 +163,111 @@ internal static class WavFile
     }
 
     /// <summary>
-    /// The bytes that belong to the data. Recorders that were cut off leave any size, mostly 0 or 2^32 - 1, and the data
-    /// reach to the end of the file; but 0 is meant where nothing but another chunk follows.
+    /// The size of the data in bytes, and the byte at which a concatenated file begins, if any. Interrupted recorders
+    /// leave any size, mostly 0 or 2^32 - 1: then the data extend to the end of the file, or to the next file. A size
+    /// of 0 is valid where only another chunk follows.
     /// </summary>
-    private static long DataSize(Stream stream, long size)
+    private static long DataSize(Stream stream, long declared, out long? next)
     {
         var begin = stream.Position;
         var available = stream.Length - begin;
         var isEmpty =
-            size == 0 && NextChunk(stream) is var (id, _, next) && IsId(id) && next <= stream.Length - stream.Position;
-        stream.Position = begin;
-        return isEmpty ? 0
-            : size > 0 && size <= available ? size
-            : available;
+            declared == 0
+            && NextChunk(stream) is var (id, _, size)
+            && IsId(id)
+            && size <= stream.Length - stream.Position;
+        if (isEmpty || (declared > 0 && declared <= available))
+        {
+            var length = isEmpty ? 0 : declared;
+            next = FileAfter(stream, begin + length);
+            return length;
+        }
+        next = FindFile(stream, begin);
+        return (next ?? stream.Length) - begin;
     }
 
-    private static AudioClip ReadData(Stream stream, WavFormat format, long size)
+    /// <summary>
+    /// The byte at which a file begins after the end of data, with other chunks between; null where none does.
+    /// </summary>
+    private static long? FileAfter(Stream stream, long end)
+    {
+        stream.Position = end;
+        if (end % 2 == 1)
+            SkipPad(stream);
+        Span<byte> head = stackalloc byte[RiffHeader];
+        for (var count = 0; count < MaxChunks; count++)
+        {
+            var begin = stream.Position;
+            var read = stream.ReadAtLeast(head, head.Length, throwOnEndOfStream: false);
+            if (Recognizes(head[..read]))
+                return begin;
+            stream.Position = begin;
+            if (NextChunk(stream) is not var (id, _, size) || !IsId(id) || size > stream.Length - stream.Position)
+                return null;
+            stream.Position += size;
+            if (size % 2 == 1)
+                SkipPad(stream);
+        }
+        return null;
+    }
+
+    /// <summary>
+    /// The byte at which the header of a file begins within data of unknown size; null where none does.
+    /// </summary>
+    private static long? FindFile(Stream stream, long begin)
+    {
+        // Sixteen bytes, "RIFF", a size and "WAVEfmt ", are no samples by chance.
+        const int headAndChunk = RiffHeader + 4;
+        var block = new byte[1 << 16];
+        for (var position = begin; ; position += block.Length - headAndChunk + 1)
+        {
+            stream.Position = position;
+            var count = stream.ReadAtLeast(block, block.Length, throwOnEndOfStream: false);
+            for (var i = 0; i + headAndChunk <= count; i++)
+            {
+                var found = block.AsSpan(i + 8, count - i - 8).IndexOf("WAVEfmt "u8);
+                if (found < 0)
+                    break;
+                i += found;
+                if (Recognizes(block.AsSpan(i, RiffHeader)))
+                    return position + i;
+            }
+            if (count < block.Length)
+                return null;
+        }
+    }
+
+    /// <summary>Reads frames of a chunk.</summary>
+    /// <param name="stream">The file.</param>
+    /// <param name="chunk">The data.</param>
+    /// <param name="begin">The first frame.</param>
+    /// <param name="mixer">Makes one channel.</param>
+    /// <param name="samples">[frames], written.</param>
+    private static void ReadData(
+        Stream stream,
+        DataChunk chunk,
+        long begin,
+        ref ChannelMixer mixer,
+        Span<float> samples
+    )
     {
         const int framesPerBlock = 4096;
-        var begin = stream.Position;
-        var frames = size / format.BytesPerFrame;
-        if (frames > Array.MaxLength)
-            throw new AudioFormatException(
-                $"{frames} samples are more than Hybrid holds at once; cut the recording into parts"
-            );
-        var samples = new float[frames];
+        var format = chunk.Format;
+        stream.Position = chunk.Begin + begin * format.BytesPerFrame;
         var block = new byte[format.BytesPerFrame * framesPerBlock];
         for (var done = 0; done < samples.Length; )
         {
-            var part = samples.AsSpan(done, Math.Min(framesPerBlock, samples.Length - done));
+            var part = samples.Slice(done, Math.Min(framesPerBlock, samples.Length - done));
             stream.ReadExactly(block.AsSpan(0, part.Length * format.BytesPerFrame));
-            if (format.Decode(block, part) is var bad and >= 0)
+            if (format.Decode(block, ref mixer, part) is var invalid and >= 0)
                 throw new AudioFormatException(
-                    $"chunk \"data\" at byte {begin - ChunkHeader}: the sample at byte {begin + (done + (long)bad) * format.BytesPerFrame} is no number that sound can have"
+                    $"chunk \"data\" at byte {chunk.Begin - ChunkHeader}: the sample at byte "
+                        + $"{chunk.Begin + (begin + done + invalid) * format.BytesPerFrame} "
+                        + "is NaN, infinite or too large"
                 );
             done += part.Length;
         }
-        return new AudioClip(samples, format.SampleRate);
+        mixer.CheckCancellation();
     }
 
     private static string Id(ReadOnlySpan<byte> bytes) => AudioFormatException.Printable(bytes[..4]);

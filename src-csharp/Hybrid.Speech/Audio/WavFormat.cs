@@ -2,33 +2,37 @@ using System.Buffers.Binary;
 
 namespace Hybrid.Speech;
 
-/// <summary>How a WAV file stores numbers.</summary>
+/// <summary>The encoding of samples in a WAV file.</summary>
 internal enum WavEncoding
 {
-    /// <summary>Integers; up to 8 bits without sign, more in two's complement.</summary>
+    /// <summary>Integers: unsigned up to 8 bits, two's complement above.</summary>
     Pcm = 1,
 
     /// <summary>Floating point.</summary>
     Float = 3,
 
-    /// <summary>8 bits after ITU-T G.711, as European telephones have it.</summary>
+    /// <summary>8-bit A-law, ITU-T G.711.</summary>
     ALaw = 6,
 
-    /// <summary>8 bits after ITU-T G.711, as American and Japanese telephones have it.</summary>
+    /// <summary>8-bit mu-law, ITU-T G.711.</summary>
     MuLaw = 7,
 }
 
-/// <summary>The chunk "fmt " of a WAV file.</summary>
-/// <param name="Encoding">How numbers are stored.</param>
+/// <summary>The "fmt " chunk of a WAV file.</summary>
+/// <param name="Encoding">The encoding of samples.</param>
 /// <param name="Channels">1 to 64.</param>
 /// <param name="SampleRate">Samples per second.</param>
-/// <param name="BytesPerSample">Of a channel; the bits of integers lie in the highest.</param>
+/// <param name="BytesPerSample">
+/// Bytes of a sample of one channel; integers of fewer bits use the most significant ones.
+/// </param>
 internal readonly record struct WavFormat(WavEncoding Encoding, int Channels, int SampleRate, int BytesPerSample)
 {
-    /// <summary>Bytes of the chunk's oldest form.</summary>
+    /// <summary>Length of the chunk's shortest form, in bytes.</summary>
     public const int SmallestLength = 16;
 
-    /// <summary>Bytes of the chunk's longest form, where a GUID that begins with the encoding names it.</summary>
+    /// <summary>
+    /// Length of the chunk's longest form, WAVEFORMATEXTENSIBLE, in bytes; its GUID begins with the encoding.
+    /// </summary>
     public const int ExtensibleLength = 40;
 
     private const int Extensible = 0xFFFE,
@@ -36,16 +40,16 @@ internal readonly record struct WavFormat(WavEncoding Encoding, int Channels, in
         LowestSampleRate = 1000,
         HighestSampleRate = 768_000;
 
-    // Floats that hold the integers of 32-bit PCM as they are; beyond them features would overflow.
-    private const double Loudest = 2147483648.0;
+    // Some float files hold the integers of 32-bit PCM without scaling. Larger samples would overflow the features.
+    private const double LargestSample = 2147483648.0;
 
-    /// <summary>Bytes of all channels' samples of one time.</summary>
+    /// <summary>Bytes of a frame: the samples of all channels at one time.</summary>
     public int BytesPerFrame => Channels * BytesPerSample;
 
     /// <summary>Reads the chunk.</summary>
     /// <param name="content">Its first bytes, up to <see cref="ExtensibleLength"/>.</param>
-    /// <param name="begin">Where the chunk begins in the file.</param>
-    /// <exception cref="AudioFormatException">It is torn, or names what Hybrid does not know.</exception>
+    /// <param name="begin">The byte at which the chunk begins in the file.</param>
+    /// <exception cref="AudioFormatException">The chunk is truncated, or has an unsupported value.</exception>
     public static WavFormat Read(ReadOnlySpan<byte> content, long begin)
     {
         if (content.Length < SmallestLength)
@@ -60,9 +64,9 @@ internal readonly record struct WavFormat(WavEncoding Encoding, int Channels, in
         if (encoding == Extensible && content.Length >= ExtensibleLength)
             encoding = Short(content[24..]);
         if (channels is < 1 or > LargestChannelCount)
-            throw Error($"has {channels} channels, Hybrid takes 1 to {LargestChannelCount}");
+            throw Error($"has {channels} channels, must be 1 to {LargestChannelCount}");
         if (rate is < LowestSampleRate or > HighestSampleRate)
-            throw Error($"has {rate} samples per second, which is no sound");
+            throw Error($"has {rate} samples per second, must be {LowestSampleRate} to {HighestSampleRate}");
         if (
             ((WavEncoding)encoding, bits)
             is not (
@@ -75,9 +79,10 @@ internal readonly record struct WavFormat(WavEncoding Encoding, int Channels, in
             )
         )
             throw Error(
-                $"has encoding {encoding}{Name(encoding)} with {bits} bits, which is not supported: convert it to 16-bit PCM, for instance with sox or ffmpeg"
+                $"has encoding {encoding}{Name(encoding)} with {bits} bits, which is not supported: "
+                    + "convert it to 16-bit PCM, for instance with sox or ffmpeg"
             );
-        // Integers may lie in more bytes than they need, 24 bits in 4 say.
+        // The container may be larger than the sample, for instance 4 bytes for 24 bits.
         var (needed, stored) = ((bits + 7) / 8, bytesPerFrame / channels);
         return new WavFormat(
             (WavEncoding)encoding,
@@ -89,20 +94,22 @@ internal readonly record struct WavFormat(WavEncoding Encoding, int Channels, in
         AudioFormatException Error(string what) => new($"chunk \"fmt \" at byte {begin} {what}");
     }
 
-    /// <summary>Makes one channel of a block of data.</summary>
+    /// <summary>Decodes a block of data to one channel.</summary>
     /// <param name="bytes">At least as many frames as there are samples.</param>
-    /// <param name="samples">Written: the mean of the channels.</param>
-    /// <returns>The place of the first sample that is not finite or absurdly large; -1 where all are sound.</returns>
-    public int Decode(ReadOnlySpan<byte> bytes, Span<float> samples)
+    /// <param name="mixer">Makes one channel of all.</param>
+    /// <param name="samples">[frames], written.</param>
+    /// <returns>The index of the first sample that is not finite or too large; -1 where there is none.</returns>
+    public int Decode(ReadOnlySpan<byte> bytes, ref ChannelMixer mixer, Span<float> samples)
     {
+        Span<double> frame = stackalloc double[Channels];
         for (var i = 0; i < samples.Length; i++)
         {
-            var sum = 0.0;
             for (var channel = 0; channel < Channels; channel++, bytes = bytes[BytesPerSample..])
-                sum += Sample(bytes);
-            if (!(Math.Abs(sum) <= Loudest * Channels))
+                frame[channel] = Sample(bytes);
+            var sample = mixer.Mix(frame);
+            if (!(Math.Abs(sample) <= LargestSample))
                 return i;
-            samples[i] = (float)(sum / Channels);
+            samples[i] = (float)sample;
         }
         return -1;
     }
@@ -120,7 +127,9 @@ internal readonly record struct WavFormat(WavEncoding Encoding, int Channels, in
             _ => BinaryPrimitives.ReadInt32LittleEndian(bytes) / 2147483648.0,
         };
 
-    /// <summary>ITU-T G.711, table 1, with even bits turned: sign, 3 bits of exponent, 4 of mantissa; as 16 bits.</summary>
+    /// <summary>
+    /// Decodes A-law to 16 bits: ITU-T G.711, table 1, even bits inverted; sign, 3 bits of exponent, 4 of mantissa.
+    /// </summary>
     private static int ALaw(int code)
     {
         code ^= 0x55;
@@ -129,7 +138,9 @@ internal readonly record struct WavFormat(WavEncoding Encoding, int Channels, in
         return code >= 128 ? magnitude : -magnitude;
     }
 
-    /// <summary>ITU-T G.711, table 2, with all bits turned: sign, 3 bits of exponent, 4 of mantissa; as 16 bits.</summary>
+    /// <summary>
+    /// Decodes mu-law to 16 bits: ITU-T G.711, table 2, all bits inverted; sign, 3 bits of exponent, 4 of mantissa.
+    /// </summary>
     private static int MuLaw(int code)
     {
         code ^= 0xFF;

@@ -2,11 +2,11 @@ using Hybrid.Core;
 
 namespace Hybrid.Speech;
 
-/// <summary>Recordings with transcripts.</summary>
-/// <param name="Utterances">In the order of the corpus.</param>
+/// <summary>Utterances with transcripts.</summary>
+/// <param name="Utterances">The utterances, in the order of the corpus.</param>
 public sealed record Corpus(IReadOnlyList<Utterance> Utterances)
 {
-    /// <summary>The name of a manifest within its folder.</summary>
+    /// <summary>The file name of a manifest in a folder.</summary>
     public const string ManifestName = "manifest.jsonl";
 
     private static readonly ICorpusLayout[] Layouts =
@@ -17,23 +17,28 @@ public sealed record Corpus(IReadOnlyList<Utterance> Utterances)
         new FolderLayout(),
     ];
 
-    /// <summary>What was found and cannot be used, such as a transcript without sound; in the order of the corpus.</summary>
+    /// <summary>
+    /// What was found and cannot be used, such as a transcript without audio, in the order of the corpus.
+    /// </summary>
     public IReadOnlyList<SkippedUtterance> Skipped { get; init; } = [];
 
     /// <summary>
-    /// Reads a corpus of any layout that Hybrid knows; which one it is, is recognised by what is there: a manifest, CMU 11-785
-    /// homework 3 part 2, LibriSpeech, or folders of sound files with transcripts beside them.
+    /// Reads a corpus of any supported layout, which is recognised by its files: a manifest, CMU 11-785 homework 3 part
+    /// 2, LibriSpeech, or folders of sound files with transcripts beside them.
     /// </summary>
-    /// <exception cref="FormatException">Nothing there can be used, or a manifest has a problem; the message names file and line, or the layouts that are known.</exception>
+    /// <param name="path">A folder, or a manifest.</param>
+    /// <exception cref="FormatException">
+    /// Nothing can be used, or a manifest has a problem; the message has file and line, or the supported layouts.
+    /// </exception>
     /// <exception cref="IOException">There is no such file or folder, or it cannot be read.</exception>
     public static Corpus Read(string path)
     {
         if (!Path.Exists(path))
-            throw new FileNotFoundException($"{path}: there is no such file or folder; {Known}");
+            throw new FileNotFoundException($"{Quoted.Path(path)}: there is no such file or folder; {Known}");
         foreach (var layout in Layouts)
             if (layout.TryRead(Path.GetFullPath(path)) is { } corpus)
                 return corpus;
-        throw new FormatException($"{path} is no corpus; {Known}");
+        throw new FormatException($"{Quoted.Path(path)} is not a corpus; {Known}");
     }
 
     private static string Known => $"a corpus is {string.Join("; or ", Layouts.Select(layout => layout.Description))}";
@@ -45,11 +50,12 @@ public sealed record Corpus(IReadOnlyList<Utterance> Utterances)
     public IReadOnlyList<string> Splits => [.. Utterances.Select(u => u.Split).Distinct()];
 
     /// <summary>
-    /// What to train on and what to choose the best model by: the splits <c>train</c> and <c>dev</c>. Where no split is named
-    /// train, the utterances without split; where none is named dev, 5 % of the speakers, at least one.
+    /// The training and validation utterances: the splits <c>train</c> and <c>dev</c>. If no split is named train, the
+    /// utterances without a split are the training utterances. If no split is named dev, 5 % of the speakers, at least
+    /// one, are held out.
     /// </summary>
-    /// <param name="seed">Decides which speakers are held out.</param>
-    /// <exception cref="FormatException">Nothing is left to train on, or nothing to judge by.</exception>
+    /// <param name="seed">Seed of the choice of held-out speakers.</param>
+    /// <exception cref="FormatException">There is nothing to train on, or nothing to validate on.</exception>
     public (IReadOnlyList<Utterance> Train, IReadOnlyList<Utterance> Dev) TrainAndDev(ulong seed)
     {
         var (train, dev) = (Train(), Split("dev"));
@@ -57,18 +63,18 @@ public sealed record Corpus(IReadOnlyList<Utterance> Utterances)
             return (train, dev);
         var speakers = train.Select(u => u.Speaker).Distinct().Order(StringComparer.Ordinal).ToList();
         if (speakers.Count < 2)
-            throw new FormatException("the corpus has no split dev and a single speaker: name a dev corpus with --dev");
+            throw new FormatException("the corpus has no split dev and a single speaker: give a dev corpus");
         new CounterRandom(seed).Fork("dev speakers").Stream().Shuffle(speakers);
         var held = speakers.Take(Math.Max(1, (int)Math.Round(0.05 * speakers.Count))).ToHashSet();
         return ([.. train.Where(u => !held.Contains(u.Speaker))], [.. train.Where(u => held.Contains(u.Speaker))]);
     }
 
-    /// <summary>What to learn from: the split train, or the utterances without a split.</summary>
-    /// <exception cref="FormatException">There are only other splits, which may be meant for tests.</exception>
+    /// <summary>The training utterances: the split train, or the utterances without a split.</summary>
+    /// <exception cref="FormatException">There are only other splits, which may be test data.</exception>
     internal IReadOnlyList<Utterance> Train() =>
         Split("train") is { Count: > 0 } named ? named
         : Split("") is { Count: > 0 } rest ? rest
         : throw new FormatException(
-            $"the corpus has no split train, only {string.Join(", ", Splits)}: name one, or leave \"split\" out"
+            $"the corpus has no split train, only {Quoted.List(Splits)}: name one, or leave \"split\" out"
         );
 }

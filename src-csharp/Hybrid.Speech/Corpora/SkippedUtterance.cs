@@ -1,8 +1,22 @@
+using Hybrid.Core;
+
 namespace Hybrid.Speech;
 
-/// <summary>An utterance that could not be used, and why.</summary>
+/// <summary>An utterance that cannot be used.</summary>
+/// <param name="Id">The utterance's id, or a file name.</param>
+/// <param name="Reason">Why it cannot be used, in one sentence.</param>
 public readonly record struct SkippedUtterance(string Id, string Reason)
 {
-    /// <summary>Id and reason.</summary>
-    public override string ToString() => $"{Id}: {Reason}";
+    /// <summary>Id and reason, on one line of bounded length.</summary>
+    public override string ToString() => Quoted.Line($"{Quoted.Unless(Id)}: {Reason}");
+
+    /// <summary>Whether an exception concerns a single input, so that work continues with the next one.</summary>
+    public static bool CanSkip(Exception error) =>
+        error
+            is IOException
+                or FormatException
+                or AudioFormatException
+                or InfeasibleTargetException
+                or ArgumentException
+                or UnauthorizedAccessException;
 }

@@ -1,20 +1,24 @@
 namespace Hybrid.Speech;
 
-/// <summary>How coefficients change from frame to frame.</summary>
+/// <summary>Differences of coefficients over time (delta features).</summary>
 internal static class Deltas
 {
-    // d(t) = sum over j = 1, 2 of j (c(t + j) - c(t - j)) / 10; the second order is this filter applied to itself (Kaldi,
-    // feat/feature-functions.h, DeltaFeatures, with its defaults; of the first order also torchaudio.functional.compute_deltas).
+    // d(t) = sum over j = 1, 2 of j (c(t + j) - c(t - j)) / 10; the second order is this filter applied to itself
+    // (Kaldi, feat/feature-functions.h, DeltaFeatures, with its defaults; of the first order also
+    // torchaudio.functional.compute_deltas).
     private static readonly double[][] Filters =
     [
         [-0.2, -0.1, 0, 0.1, 0.2],
         [0.04, 0.04, 0.01, -0.04, -0.1, -0.04, 0.01, 0.04, 0.04],
     ];
 
-    /// <summary>Coefficients and behind them the differences of each order that the preset asks for; before the first frame and behind the last these two repeat.</summary>
+    /// <summary>
+    /// Appends the differences of each order of the preset to the coefficients. The first and the last frame are
+    /// repeated beyond the ends.
+    /// </summary>
     /// <param name="coefficients">[frames, coefficients]</param>
-    /// <param name="preset">Says how many coefficients there are, and which orders.</param>
-    /// <returns>[frames, width of the preset]; the coefficients themselves where it asks for no differences.</returns>
+    /// <param name="preset">The number of coefficients, and the orders.</param>
+    /// <returns>[frames, width of the preset]; the same array where the preset has no differences.</returns>
     public static float[] Append(float[] coefficients, FeaturePreset preset)
     {
         if (preset.Deltas == 0)

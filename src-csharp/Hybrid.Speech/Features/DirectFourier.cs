@@ -3,8 +3,8 @@ using System.Runtime.Intrinsics;
 namespace Hybrid.Speech;
 
 /// <summary>
-/// Power spectra of real signals by the definition, for sizes that are no power of two: X(k) = sum over n of x(n)
-/// exp(-2 pi i k n / N). Eight signals go through side by side, one in each lane of a register.
+/// Power spectra of real signals by the definition, for sizes that are not a power of two: X(k) = sum over n of x(n)
+/// exp(-2 pi i k n / N). Eight signals are transformed at once, one in each lane of a SIMD register.
 /// </summary>
 internal sealed class DirectFourier
 {

@@ -3,18 +3,22 @@ using Hybrid.Core;
 
 namespace Hybrid.Speech;
 
-/// <summary>Features of utterances as a preset has them: computed from sound, or read where they are given. Safe for use by several threads.</summary>
+/// <summary>
+/// Features of a preset: computed from audio, or read from files of precomputed features. Safe for use by several
+/// threads.
+/// </summary>
 public sealed class FeatureExtractor
 {
-    // Silence at an end: so far below the loudest frame; so much of it counts for the normalisation. No sound at all: so far below.
+    // Silence at the ends is this far below the loudest frame, and at most this much of it counts for the
+    // normalisation. Digital silence is this far below the loudest frame.
     private const double EdgeDecibels = 30,
         EdgeSeconds = 0.5,
-        NoSoundDecibels = 90;
+        DigitalSilenceDecibels = 90;
 
     private readonly Mfcc? mfcc;
 
     /// <summary>Prepares the computation.</summary>
-    /// <exception cref="ArgumentException">The preset has problems.</exception>
+    /// <exception cref="ArgumentException">The preset has problems; the message has all of them.</exception>
     public FeatureExtractor(FeaturePreset preset)
     {
         if (preset.Validate() is { Count: > 0 } problems)
@@ -23,83 +27,125 @@ public sealed class FeatureExtractor
         mfcc = preset.Kind == FeatureKind.Precomputed ? null : new Mfcc(preset);
     }
 
-    /// <summary>What the features are.</summary>
+    /// <summary>The settings of the features.</summary>
     public FeaturePreset Preset { get; }
 
-    /// <summary>Features of an utterance, [frames, width of the preset], normalised over the utterance, and its length in seconds.</summary>
-    /// <exception cref="FormatException">It has sound where features are given, or the reverse; or its features are not those of the preset.</exception>
-    /// <exception cref="AudioFormatException">The sound file is torn or unknown.</exception>
-    /// <exception cref="ArgumentException">The sound's sample rate is outside 8000 to 48000.</exception>
+    /// <summary>
+    /// Precomputed features of a <c>.npy</c> file, [frames, coefficients], normalised over the utterance.
+    /// </summary>
+    /// <returns>Features, [frames, width of the preset], and the length in seconds.</returns>
+    /// <exception cref="FormatException">
+    /// The file does not have the shape of the preset, or a number that is not finite; the message has file, frame and
+    /// coefficient.
+    /// </exception>
+    /// <exception cref="InvalidOperationException">The preset computes features from audio.</exception>
     /// <exception cref="IOException">The file is missing or cannot be read.</exception>
-    public (float[] Features, double DurationSeconds) Extract(Utterance utterance)
+    public (float[] Features, double DurationSeconds) ExtractPrecomputed(string path)
     {
-        if (mfcc is null)
-        {
-            if (utterance.FeaturesPath.Length == 0)
-                throw new FormatException(
-                    $"it has sound, and the features are to be given: declare features (mfcc {Preset.Coefficients})"
-                );
-            var given = ReadGiven(utterance.FeaturesPath);
-            return (Normalized(given), given.Length / Preset.Coefficients * Preset.HopSeconds);
-        }
-        if (utterance.AudioPath.Length == 0)
-            throw new FormatException(
-                $"its features are given, and they are to be computed from sound: declare features (precomputed {Preset.Coefficients})"
+        if (mfcc is not null)
+            throw new InvalidOperationException(
+                "the preset computes features from audio and takes no precomputed ones"
             );
-        var clip = AudioClip.Read(utterance.AudioPath);
-        if (utterance.Speed != 1)
-            clip = clip.Resample(Preset.SampleRate).PerturbSpeed(utterance.Speed);
-        return (Extract(clip), clip.DurationSeconds);
+        var coefficients = ReadPrecomputed(path);
+        return (Normalized(coefficients), coefficients.Length / Preset.Coefficients * Preset.HopSeconds);
     }
 
     /// <summary>
-    /// Features of a clip, [frames, width of the preset], normalised over the clip; one of another sample rate than the preset's is
-    /// resampled first.
+    /// Features of a clip, [frames, width of the preset], normalised over the clip. A clip of another sample rate than
+    /// the preset's is resampled first.
     /// </summary>
-    /// <exception cref="ArgumentException">The clip's sample rate is outside 8000 to 48000.</exception>
-    /// <exception cref="InvalidOperationException">The features are given, not computed from sound.</exception>
-    public float[] Extract(AudioClip clip) => Normalized(Computed.Compute(clip.Resample(Preset.SampleRate).Samples));
+    /// <exception cref="ArgumentException">
+    /// The clip's sample rate is outside 8000 to 48000, a sample is not finite (the message has its index), or the clip
+    /// is too long.
+    /// </exception>
+    /// <exception cref="InvalidOperationException">The features are precomputed.</exception>
+    public float[] Extract(AudioClip clip)
+    {
+        var computation = Computation;
+        CheckFinite(clip);
+        return Normalized(computation.Compute(clip.Resample(Preset.SampleRate).Samples));
+    }
 
-    /// <summary>The same without resampling and normalisation, as other toolkits give them.</summary>
-    /// <exception cref="ArgumentException">The clip has another sample rate than the preset.</exception>
-    /// <exception cref="InvalidOperationException">The features are given, not computed from sound.</exception>
-    public float[] ExtractRaw(AudioClip clip) =>
-        clip.SampleRate == Preset.SampleRate
-            ? Deltas.Append(Computed.Compute(clip.Samples), Preset)
-            : throw new ArgumentException(
-                $"the audio has {clip.SampleRate} samples per second, the features take {Preset.SampleRate}: resample it with At({Preset.SampleRate})",
+    /// <summary>Features of a clip without resampling and normalisation, as other toolkits compute them.</summary>
+    /// <exception cref="ArgumentException">
+    /// The clip has another sample rate than the preset, a sample is not finite (the message has its index), or the
+    /// clip is too long.
+    /// </exception>
+    /// <exception cref="InvalidOperationException">The features are precomputed.</exception>
+    public float[] ExtractRaw(AudioClip clip)
+    {
+        var computation = Computation;
+        if (clip.SampleRate != Preset.SampleRate)
+            throw new ArgumentException(
+                $"the audio has {clip.SampleRate} samples per second, the features need {Preset.SampleRate}: "
+                    + $"resample it with Resample({Preset.SampleRate})",
                 nameof(clip)
             );
+        CheckFinite(clip);
+        return Deltas.Append(computation.Compute(clip.Samples), Preset);
+    }
 
-    private Mfcc Computed =>
+    /// <summary>
+    /// Names the first feature that is not finite, with frame, coefficient and value; null if all are.
+    /// </summary>
+    /// <param name="features">[frames, <paramref name="width"/>]</param>
+    /// <param name="width">Length of a feature vector.</param>
+    internal static string? FirstNotFinite(ReadOnlySpan<float> features, int width) =>
+        IndexOfNotFinite(features) is var index and >= 0
+            ? FormattableString.Invariant(
+                $"coefficient {index % width} of frame {index / width} is {features[index]}, must be finite"
+            )
+            : null;
+
+    private static void CheckFinite(AudioClip clip)
+    {
+        if (IndexOfNotFinite(clip.Samples) is not (var index and >= 0))
+            return;
+        var seconds = (double)index / clip.SampleRate;
+        throw new ArgumentException(
+            FormattableString.Invariant(
+                $"sample {index}, at {seconds:0.####} s, is {clip.Samples[index]}, must be finite"
+            )
+        );
+    }
+
+    private static int IndexOfNotFinite(ReadOnlySpan<float> values)
+    {
+        for (var i = 0; i < values.Length; i++)
+            if (!float.IsFinite(values[i]))
+                return i;
+        return -1;
+    }
+
+    private Mfcc Computation =>
         mfcc
         ?? throw new InvalidOperationException(
-            $"the model takes features that come with a corpus, {Preset.Coefficients} per frame, and no sound; for sound, train one with features (mfcc {Preset.Coefficients}) on recordings"
+            $"the model takes precomputed features, {Preset.Coefficients} per frame, and no audio; "
+                + "for audio, train a model with features that are computed from it"
         );
 
-    private float[] ReadGiven(string path)
+    private float[] ReadPrecomputed(string path)
     {
         var array = NpyArray.Read(path);
         if (array.Type.Kind != NpyKind.Float || array.Shape.Count != 2 || array.Shape[1] != Preset.Coefficients)
             throw new FormatException(
-                $"{path}: {array.Type} of shape ({string.Join(", ", array.Shape)}) where features are floats of shape (frames, {Preset.Coefficients})"
+                $"{Quoted.Path(path)}: {array.Type} of shape ({Quoted.List(array.Shape)}), must be floats of shape "
+                    + $"(frames, {Preset.Coefficients})"
             );
         var features = array.ToSingles();
-        if (Array.FindIndex(features, value => !float.IsFinite(value)) is var bad and >= 0)
-            throw new FormatException(
-                $"{path}: coefficient {bad % Preset.Coefficients} of frame {bad / Preset.Coefficients} is no finite number"
-            );
+        if (FirstNotFinite(features, Preset.Coefficients) is { } problem)
+            throw new FormatException($"{Quoted.Path(path)}: {problem}");
         return features;
     }
 
     /// <summary>
-    /// Appends differences to coefficients, and brings each of both to mean 0 and, if asked, variance 1 over the frames that
-    /// <see cref="Span"/> names; a constant one becomes 0.
+    /// Appends differences to coefficients and normalises both: mean 0 and, if the preset says so, variance 1 over the
+    /// frames of <see cref="SpeechSpan"/>. A constant coefficient becomes 0.
     /// </summary>
     private float[] Normalized(float[] coefficients)
     {
         var width = Preset.Width;
-        var (first, end) = mfcc is null ? (0, coefficients.Length / Preset.Coefficients) : Span(coefficients);
+        var (first, end) = mfcc is null ? (0, coefficients.Length / Preset.Coefficients) : SpeechSpan(coefficients);
         var features = Deltas.Append(coefficients, Preset);
         for (var c = 0; c < width; c++)
         {
@@ -121,11 +167,11 @@ public sealed class FeatureExtractor
     }
 
     /// <summary>
-    /// From which frame to which the sound counts for the normalisation. Long silence before and behind would otherwise decide what
-    /// is normal, and digital silence, whose level is that of no room, wherever it is; its frames become those of the quietest
-    /// frame that has sound.
+    /// The frames that count for the normalisation. Otherwise long silence at the ends would dominate mean and variance,
+    /// and so would digital silence: its level is below that of any room, and its frames are replaced by the quietest
+    /// frame with sound.
     /// </summary>
-    private (int First, int End) Span(float[] features)
+    private (int First, int End) SpeechSpan(float[] features)
     {
         var coefficients = Preset.Coefficients;
         var decibels = Preset.RangeDecibels > 0 ? 1 : 10 / Math.Log(10);
@@ -133,7 +179,8 @@ public sealed class FeatureExtractor
         for (var t = 0; t < levels.Length; t++)
         {
             var frame = features.AsSpan(t * coefficients, coefficients);
-            // The coefficient 0 of the orthonormal cosine transform is the mean logarithm of the filters' energies times the root of their number.
+            // Coefficient 0 of the orthonormal cosine transform is the mean log energy of the filters, times the root
+            // of their number.
             levels[t] =
                 decibels
                 * (
@@ -146,15 +193,12 @@ public sealed class FeatureExtractor
             return (0, 0);
 
         var loudest = levels.Max();
-        // Samples were no numbers: there is no level to go by.
-        if (!double.IsFinite(loudest))
-            return (0, levels.Length);
         var quietest = -1;
         for (var t = 0; t < levels.Length; t++)
-            if (levels[t] > loudest - NoSoundDecibels && (quietest < 0 || levels[t] < levels[quietest]))
+            if (levels[t] > loudest - DigitalSilenceDecibels && (quietest < 0 || levels[t] < levels[quietest]))
                 quietest = t;
         for (var t = 0; t < levels.Length; t++)
-            if (levels[t] <= loudest - NoSoundDecibels)
+            if (levels[t] <= loudest - DigitalSilenceDecibels)
                 features.AsSpan(quietest * coefficients, coefficients).CopyTo(features.AsSpan(t * coefficients));
 
         var margin = (int)(EdgeSeconds / Preset.HopSeconds);

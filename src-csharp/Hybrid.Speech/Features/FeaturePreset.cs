@@ -4,40 +4,42 @@ using Hybrid.Core;
 
 namespace Hybrid.Speech;
 
-/// <summary>Where feature vectors come from.</summary>
+/// <summary>The kind of feature vectors.</summary>
 public enum FeatureKind
 {
-    /// <summary>Cepstral coefficients, computed from sound.</summary>
+    /// <summary>Mel-frequency cepstral coefficients (MFCC), computed from audio.</summary>
     Mfcc,
 
-    /// <summary>They come with the corpus, ready-made; such a model takes no sound.</summary>
+    /// <summary>Features that are stored in the corpus; such a model takes no audio.</summary>
     [JsonStringEnumMemberName("Given")]
     Precomputed,
 
-    /// <summary>Logarithms of the mel filters' energies, computed from sound: what the cosine transform makes cepstral coefficients of.</summary>
+    /// <summary>Log mel filter-bank energies, computed from audio: MFCC before the cosine transform.</summary>
     LogMel,
 }
 
-/// <summary>What weights the samples of a frame.</summary>
+/// <summary>The window function of a frame.</summary>
 public enum FrameWindow
 {
-    /// <summary>Kaldi's: a Hann window to the power of 0.85, zero at both ends.</summary>
+    /// <summary>Kaldi's window: a Hann window to the power of 0.85, zero at both ends.</summary>
     Povey,
 
     /// <summary>The periodic Hann window.</summary>
     Hann,
 }
 
-/// <summary>Where frames lie at the ends of a recording.</summary>
+/// <summary>The position of frames at the ends of a recording.</summary>
 public enum FrameEdges
 {
-    /// <summary>Frames lie within the sound; the first begins with it.</summary>
+    /// <summary>All frames are inside the audio; the first begins with it.</summary>
     Snip,
 
-    /// <summary>The first frame is centred on the first sample; half a frame of the sound, mirrored, stands before and behind it.</summary>
+    /// <summary>
+    /// The first frame is centred on the first sample; half a frame of mirrored audio is padded at both ends.
+    /// </summary>
     Reflect,
 
-    /// <summary>The first frame is centred on the first sample; half a frame of zeros stands before and behind.</summary>
+    /// <summary>The first frame is centred on the first sample; half a frame of zeros is padded at both ends.</summary>
     Zeros,
 }
 
@@ -50,36 +52,46 @@ public enum MelScale
     /// <summary>The same scale (of HTK), weights linear in hertz.</summary>
     Htk,
 
-    /// <summary>Linear up to 1 kHz, logarithmic above (Slaney, Auditory Toolbox, 1998); weights linear in hertz, every triangle of the same area.</summary>
+    /// <summary>
+    /// Linear up to 1 kHz, logarithmic above (Slaney, Auditory Toolbox, 1998); weights linear in hertz, all triangles
+    /// of equal area.
+    /// </summary>
     Slaney,
 }
 
 /// <summary>
-/// How sound becomes feature vectors. A model file stores its preset, and a model refuses features of another. The defaults
-/// are Kaldi's MFCC with 28 coefficients (kaldi-asr.org, feat/feature-mfcc.h; torchaudio.compliance.kaldi.mfcc).
+/// The settings of feature extraction. A model file stores its preset, and a model refuses features of another one. The
+/// defaults are Kaldi's MFCC with 28 coefficients (kaldi-asr.org, feat/feature-mfcc.h;
+/// torchaudio.compliance.kaldi.mfcc).
 /// </summary>
-/// <param name="Name">Its name.</param>
-/// <param name="SampleRate">Samples per second that it takes.</param>
-/// <param name="WindowMilliseconds">Length of a frame.</param>
-/// <param name="HopMilliseconds">From one frame to the next.</param>
-/// <param name="PreEmphasis">Share of the sample before that is subtracted from each.</param>
-/// <param name="MelBins">Triangular filters on the mel scale.</param>
-/// <param name="LowHertz">Where the lowest filter begins; the highest ends at half the sample rate.</param>
-/// <param name="Coefficients">Cepstral coefficients kept, the zeroth included; of <see cref="FeatureKind.LogMel"/>, the number of filters.</param>
-/// <param name="Lifter">Q of the cepstral lifter 1 + Q/2 sin(pi i / Q); 0 for none.</param>
-/// <param name="NormalizeVariance">Whether each coefficient gets mean 0 and variance 1 over the utterance; mean 0 alone otherwise.</param>
-/// <param name="Kind">Where they come from; of given ones, what tells how they are computed says nothing, window and hop apart.</param>
-/// <param name="Window">What weights the samples of a frame.</param>
-/// <param name="Edges">Where frames lie at the ends.</param>
-/// <param name="FftSize">Samples that the Fourier transform takes, zeros behind those of the frame; 0 for the next power of two.</param>
-/// <param name="SampleScale">By what samples in [-1, 1] are multiplied.</param>
-/// <param name="RemoveMean">Whether the mean of a frame's samples is subtracted from them.</param>
+/// <param name="Name">Name of the preset.</param>
+/// <param name="SampleRate">Samples per second, 8000 to 48000; audio of another rate is resampled.</param>
+/// <param name="WindowMilliseconds">Length of a frame, 1 to 1000 ms.</param>
+/// <param name="HopMilliseconds">Distance between the beginnings of adjacent frames, 1 to 1000 ms.</param>
+/// <param name="PreEmphasis">Share of the preceding sample that is subtracted from each sample, 0 to 1.</param>
+/// <param name="MelBins">The number of triangular filters on the mel scale, 1 to 1000.</param>
+/// <param name="LowHertz">Lower end of the lowest filter; the highest ends at half the sample rate.</param>
+/// <param name="Coefficients">
+/// Cepstral coefficients of a frame, the zeroth included; of <see cref="FeatureKind.LogMel"/>, the number of filters.
+/// </param>
+/// <param name="Lifter">Q of the cepstral lifter 1 + Q/2 sin(pi i / Q), 1 to 1000; 0 for none.</param>
+/// <param name="NormalizeVariance">
+/// Whether each coefficient is normalised to mean 0 and variance 1 over the utterance; to mean 0 only otherwise.
+/// </param>
+/// <param name="Kind">The kind of features. Of precomputed features, only number, window and hop apply.</param>
+/// <param name="Window">The window function of a frame.</param>
+/// <param name="Edges">The position of frames at the ends of a recording.</param>
+/// <param name="FftSize">Samples of the Fourier transform, zero-padded; 0 for the next power of two.</param>
+/// <param name="SampleScale">Factor on samples in [-1, 1], up to 1e9.</param>
+/// <param name="RemoveMean">Whether the mean of the samples of a frame is subtracted.</param>
 /// <param name="Mel">The mel scale.</param>
 /// <param name="RangeDecibels">
-/// 0: energies become natural logarithms. Above: they become decibels, and those so far below the largest of the recording are
-/// raised to there.
+/// 0: energies become natural logarithms. Above 0: energies become decibels, at least this far below the maximum of the
+/// recording; up to 1000.
 /// </param>
-/// <param name="Deltas">How many orders of differences over time stand behind the coefficients of a frame: 0, 1 or 2.</param>
+/// <param name="Deltas">
+/// The orders of differences over time that are appended to the coefficients of a frame: 0, 1 or 2.
+/// </param>
 public sealed record FeaturePreset(
     string Name = "kaldi",
     int SampleRate = 16000,
@@ -102,19 +114,105 @@ public sealed record FeaturePreset(
     int Deltas = 0
 )
 {
-    // A transform whose size is no power of two takes time with the square of its size.
+    // A transform whose size is not a power of two takes time proportional to the square of its size.
     private const int LargestFftSize = 4096;
-    private const int LargestGiven = 1 << 20;
+    private const int LargestPrecomputed = 1 << 20;
+    private const int LowestRate = AudioClip.LowestSampleRate,
+        HighestRate = AudioClip.HighestSampleRate;
 
-    /// <summary>Kaldi's MFCC with a number of coefficients, and their differences over time up to an order.</summary>
+    // Presets come from files. A hop of one sample would give 160 times the frames of a usual one.
+    private const double ShortestMilliseconds = 1,
+        LongestMilliseconds = 1000;
+
+    // In hertz, below half the sample rate. Filters narrower than the resolution of double would have infinite slopes.
+    private const double SmallestBand = 100;
+
+    private double HighestLowHertz => SampleRate / 2.0 - SmallestBand;
+
+    /// <summary>A condition on the values of a preset, and the message where it does not hold.</summary>
+    private readonly record struct Rule(
+        Func<FeaturePreset, bool> Holds,
+        Func<FeaturePreset, FormattableString> Problem
+    );
+
+    private static readonly Rule[] CommonRules =
+    [
+        new(
+            p => p.SampleRate is >= LowestRate and <= HighestRate,
+            p => $"sample rate is {p.SampleRate} Hz, must be {LowestRate} to {HighestRate}"
+        ),
+        new(
+            p => p.WindowMilliseconds is >= ShortestMilliseconds and <= LongestMilliseconds,
+            p => $"window is {p.WindowMilliseconds} ms, must be {ShortestMilliseconds} to {LongestMilliseconds}"
+        ),
+        new(
+            p => p.HopMilliseconds is >= ShortestMilliseconds and <= LongestMilliseconds,
+            p => $"hop is {p.HopMilliseconds} ms, must be {ShortestMilliseconds} to {LongestMilliseconds}"
+        ),
+        new(
+            p => p.Deltas is >= 0 and <= 2,
+            p => $"deltas is {p.Deltas}, must be 0, 1 or 2, the orders of differences over time"
+        ),
+        new(p => Enum.IsDefined(p.Kind), p => $"features of kind {p.Kind} do not exist"),
+    ];
+
+    private static readonly Rule[] PrecomputedRules =
+    [
+        new(
+            p => p.Coefficients is >= 1 and <= LargestPrecomputed,
+            p => $"number of coefficients is {p.Coefficients}, must be 1 to {LargestPrecomputed}"
+        ),
+    ];
+
+    private static readonly Rule[] ComputedRules =
+    [
+        new(
+            p => p.FftSize == 0 || (p.FftSize >= p.WindowSamples && p.FftSize <= LargestFftSize),
+            p => $"FFT size is {p.FftSize}, must be 0 or {p.WindowSamples}, the window's size, to {LargestFftSize}"
+        ),
+        new(
+            p => Enum.IsDefined(p.Window) && Enum.IsDefined(p.Edges) && Enum.IsDefined(p.Mel),
+            p => $"window {p.Window}, edges {p.Edges} or mel scale {p.Mel} does not exist"
+        ),
+        new(p => p.PreEmphasis is >= 0 and <= 1, p => $"pre-emphasis is {p.PreEmphasis}, must be 0 to 1"),
+        new(p => p.Lifter is 0 or (>= 1 and <= 1000), p => $"the lifter is {p.Lifter}, must be 0 or 1 to 1000"),
+        new(
+            p => p.SampleScale is > 0 and <= 1e9,
+            p => $"the sample scale is {p.SampleScale}, must be above 0, up to 1e9"
+        ),
+        new(
+            p => p.RangeDecibels is >= 0 and <= 1000,
+            p => $"the range of decibels is {p.RangeDecibels}, must be 0 to 1000"
+        ),
+        new(p => p.MelBins is >= 1 and <= 1000, p => $"number of mel bins is {p.MelBins}, must be 1 to 1000"),
+        new(
+            p => p.Kind != FeatureKind.LogMel || p.Coefficients == p.MelBins,
+            p => $"number of coefficients is {p.Coefficients}, must be {p.MelBins}, the number of mel bins"
+        ),
+        new(
+            p => p.Kind != FeatureKind.Mfcc || (p.Coefficients >= 1 && p.Coefficients <= p.MelBins),
+            p => $"number of coefficients is {p.Coefficients}, must be 1 to {p.MelBins}, the number of mel bins"
+        ),
+        new(
+            p => p.LowHertz >= 0 && p.LowHertz <= p.HighestLowHertz,
+            p => $"the lowest filter begins at {p.LowHertz} Hz, must be 0 to {p.HighestLowHertz}"
+        ),
+    ];
+
+    /// <summary>Kaldi's MFCC.</summary>
+    /// <param name="coefficients">Coefficients of a frame, 1 to 40.</param>
+    /// <param name="deltas">The highest order of differences over time, 0 to 2.</param>
     public static FeaturePreset Mfcc(int coefficients, int deltas = 0) =>
         new(Coefficients: coefficients, Deltas: deltas);
 
-    /// <summary>Kaldi's logarithms of filter energies (feat/feature-fbank.h) with a number of filters, and their differences over time up to an order.</summary>
+    /// <summary>Kaldi's log filter-bank energies (feat/feature-fbank.h).</summary>
+    /// <param name="filters">The number of filters.</param>
+    /// <param name="deltas">The highest order of differences over time, 0 to 2.</param>
     public static FeaturePreset LogMel(int filters, int deltas = 0) =>
         new("fbank", MelBins: filters, Coefficients: filters, Lifter: 0, Kind: FeatureKind.LogMel, Deltas: deltas);
 
-    /// <summary>What torchaudio.transforms.MFCC gives with its defaults, but for the number of coefficients; its own is 40.</summary>
+    /// <summary>The defaults of torchaudio.transforms.MFCC.</summary>
+    /// <param name="coefficients">Coefficients of a frame; torchaudio's default is 40.</param>
     public static FeaturePreset Torchaudio(int coefficients) =>
         new(
             "torchaudio",
@@ -133,7 +231,8 @@ public sealed record FeaturePreset(
             RangeDecibels: 80
         );
 
-    /// <summary>What librosa.feature.mfcc gives with its defaults (from version 0.10 on), but for the number of coefficients; its own is 20.</summary>
+    /// <summary>The defaults of librosa.feature.mfcc, from version 0.10 on.</summary>
+    /// <param name="coefficients">Coefficients of a frame; librosa's default is 20.</param>
     public static FeaturePreset Librosa(int coefficients) =>
         new(
             "librosa",
@@ -154,11 +253,13 @@ public sealed record FeaturePreset(
             RangeDecibels: 80
         );
 
-    /// <summary>Features that come with the corpus, a number of them in each frame of 25 ms every 10 ms, and their differences over time up to an order.</summary>
+    /// <summary>Features that are stored in the corpus, in frames of 25 ms every 10 ms.</summary>
+    /// <param name="coefficients">Coefficients of a frame.</param>
+    /// <param name="deltas">The highest order of differences over time that is appended, 0 to 2.</param>
     public static FeaturePreset Precomputed(int coefficients, int deltas = 0) =>
         new("given", Coefficients: coefficients, Kind: FeatureKind.Precomputed, Deltas: deltas);
 
-    /// <summary>Numbers in a feature vector: the coefficients and their differences.</summary>
+    /// <summary>Length of a feature vector: the coefficients and their differences.</summary>
     [JsonIgnore]
     public int Width => Coefficients * (1 + Deltas);
 
@@ -170,17 +271,23 @@ public sealed record FeaturePreset(
     [JsonIgnore]
     public int HopSamples => (int)Math.Round(SampleRate * HopMilliseconds / 1000);
 
-    /// <summary>Seconds from one frame to the next. Ours lie whole samples apart, which <see cref="HopMilliseconds"/> need not be at every sampling rate.</summary>
+    /// <summary>
+    /// Seconds from one frame to the next. Computed frames are whole samples apart, so that this may differ slightly
+    /// from <see cref="HopMilliseconds"/>.
+    /// </summary>
     internal double HopSeconds =>
         Kind == FeatureKind.Precomputed ? HopMilliseconds / 1000 : (double)HopSamples / SampleRate;
 
-    /// <summary>Samples that are put before and behind the sound.</summary>
+    /// <summary>Samples that are padded at each end of the audio.</summary>
     internal int Padding => Edges == FrameEdges.Snip ? 0 : WindowSamples / 2;
 
-    /// <summary>Where the middle of the first frame lies, in seconds.</summary>
+    /// <summary>The centre of the first frame, in seconds.</summary>
     internal double FirstCenterSeconds => Edges == FrameEdges.Snip ? WindowMilliseconds / 2000 : 0;
 
-    /// <summary>Whole frames in a number of samples; what is left at the end is dropped. Too few samples to be mirrored have no frames.</summary>
+    /// <summary>
+    /// The number of frames of a number of samples; the rest at the end is dropped. Too few samples to be mirrored have
+    /// no frames.
+    /// </summary>
     public int FrameCount(int samples)
     {
         var padded = samples + 2L * Padding;
@@ -188,7 +295,9 @@ public sealed record FeaturePreset(
         return tooFew ? 0 : (int)(1 + (padded - WindowSamples) / HopSamples);
     }
 
-    /// <summary>In what features of another preset differ from this one's; each a clause with both values. A name is no difference.</summary>
+    /// <summary>
+    /// The settings in which another preset differs, each a clause with both values. The name is not compared.
+    /// </summary>
     public IReadOnlyList<string> DiffersFrom(FeaturePreset other)
     {
         static Dictionary<string, string> Fields(FeaturePreset preset) =>
@@ -205,68 +314,21 @@ public sealed record FeaturePreset(
         ];
     }
 
-    /// <summary>Everything that is wrong; each a clause naming the value.</summary>
-    public IReadOnlyList<string> Validate()
-    {
-        var problems = new List<string>();
-        if (SampleRate is < AudioClip.LowestSampleRate or > AudioClip.HighestSampleRate)
-            problems.Add(
-                $"sample rate is {SampleRate} Hz, must be {AudioClip.LowestSampleRate} to {AudioClip.HighestSampleRate}"
-            );
-        // Presets come from files: what memory they ask for is limited.
-        if (WindowSamples < 2 || HopSamples < 1 || !(WindowMilliseconds <= 1000) || !(HopMilliseconds <= 1000))
-            problems.Add(
-                string.Create(
-                    System.Globalization.CultureInfo.InvariantCulture,
-                    $"window is {WindowMilliseconds} ms and hop {HopMilliseconds} ms, must be longer than a sample and at most 1000 ms"
-                )
-            );
-        if (Deltas is < 0 or > 2)
-            problems.Add($"deltas is {Deltas}, must be 0, 1 or 2, the orders of differences over time");
-        if (!Enum.IsDefined(Kind))
-            problems.Add($"features of kind {Kind} do not exist");
-        if (Kind == FeatureKind.Precomputed)
-        {
-            if (Coefficients is < 1 or > LargestGiven)
-                problems.Add($"number of coefficients is {Coefficients}, must be 1 to {LargestGiven}");
-            return problems;
-        }
-        if (FftSize != 0 && (FftSize < WindowSamples || FftSize > LargestFftSize))
-            problems.Add(
-                $"the Fourier transform takes {FftSize} samples, must be 0 or from {WindowSamples}, the window's, to {LargestFftSize}"
-            );
-        if (!Enum.IsDefined(Window) || !Enum.IsDefined(Edges) || !Enum.IsDefined(Mel))
-            problems.Add($"window {Window}, edges {Edges} or mel scale {Mel} does not exist");
-        if (!(RangeDecibels >= 0))
-            problems.Add(
-                string.Create(
-                    System.Globalization.CultureInfo.InvariantCulture,
-                    $"the range of decibels is {RangeDecibels}, must not be negative"
-                )
-            );
-        if (MelBins is < 1 or > 1000)
-            problems.Add($"number of mel bins is {MelBins}, must be 1 to 1000");
-        if (Kind == FeatureKind.LogMel && Coefficients != MelBins)
-            problems.Add(
-                $"number of coefficients is {Coefficients}, must be {MelBins}, the number of mel bins, because each energy is one"
-            );
-        else if (Coefficients < 1 || Coefficients > MelBins)
-            problems.Add($"number of coefficients is {Coefficients}, must be 1 to {MelBins}, the number of mel bins");
-        if (!(LowHertz >= 0) || LowHertz >= SampleRate / 2.0)
-            problems.Add(
-                string.Create(
-                    System.Globalization.CultureInfo.InvariantCulture,
-                    $"the lowest filter begins at {LowHertz} Hz, must lie below half the sample rate"
-                )
-            );
-        return problems;
-    }
+    /// <summary>All problems of the settings, each a clause with value and range; empty if there are none.</summary>
+    /// <remarks>The features of finite samples are finite if there are no problems.</remarks>
+    public IReadOnlyList<string> Validate() =>
+        [
+            .. CommonRules
+                .Concat(Kind == FeatureKind.Precomputed ? PrecomputedRules : ComputedRules)
+                .Where(rule => !rule.Holds(this))
+                .Select(rule => FormattableString.Invariant(rule.Problem(this))),
+        ];
 
     /// <summary>The preset as JSON.</summary>
     public string ToJson() => JsonSerializer.Serialize(this, FeatureJson.Default.FeaturePreset);
 
-    /// <summary>Reads what <see cref="ToJson"/> wrote.</summary>
-    /// <exception cref="FormatException">The text is no preset.</exception>
+    /// <summary>Reads a preset from the JSON of <see cref="ToJson"/>.</summary>
+    /// <exception cref="FormatException">The text is not a preset.</exception>
     public static FeaturePreset FromJson(string json)
     {
         try
@@ -281,7 +343,7 @@ public sealed record FeaturePreset(
     }
 }
 
-/// <summary>JSON of a preset, generated at compile time.</summary>
+/// <summary>Source-generated JSON serialisation of presets.</summary>
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
     UseStringEnumConverter = true,

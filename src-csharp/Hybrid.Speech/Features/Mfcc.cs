@@ -1,22 +1,23 @@
 using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
+using Hybrid.Core;
 
 namespace Hybrid.Speech;
 
 /// <summary>
-/// Mel-frequency cepstral coefficients, or the logarithms of energies that they are made of. A frame goes: samples -> minus mean
-/// -> pre-emphasis -> window -> power spectrum -> mel filters -> logarithm -> cosine transform -> lifter, as far as the preset
-/// has these steps. Safe for use by several threads.
+/// Mel-frequency cepstral coefficients, or the log mel energies before the cosine transform. The steps for a frame, as
+/// far as the preset has them: samples -> minus mean -> pre-emphasis -> window -> power spectrum -> mel filters ->
+/// logarithm -> cosine transform -> lifter. Safe for use by several threads.
 /// </summary>
 /// <remarks>
-/// All in double: in single precision the rounding of a loud tone drowns the bands that it leaves empty, and coefficients
-/// are off by 2 %. Eight neighbouring frames are computed side by side, one in each lane of a register; a frame's result does
-/// not depend on its lane.
+/// All in double: in single precision the rounding error of a loud tone exceeds the energy of empty bands, and
+/// coefficients are off by 2 %. Eight adjacent frames are computed at once, one in each lane of a SIMD register; the
+/// result of a frame does not depend on its lane.
 /// </remarks>
 internal sealed unsafe class Mfcc
 {
-    // Where filter energies end below: Kaldi at the float epsilon, librosa and torchaudio where they use decibels at 1e-10.
+    // The floor of filter energies: the float epsilon in Kaldi, 1e-10 in librosa and torchaudio, which use decibels.
     private const double LowestEnergy = 1.1920928955078125e-7,
         LowestEnergyInDecibels = 1e-10;
 
@@ -24,7 +25,7 @@ internal sealed unsafe class Mfcc
 
     private delegate void PowerSpectrum(Span<Vector512<double>> signal, Span<Vector512<double>> power);
 
-    /// <summary>Where eight frames stand between the steps, one in each lane.</summary>
+    /// <summary>Intermediate results of eight frames, one in each lane.</summary>
     private readonly ref struct Work
     {
         public readonly Span<Vector512<double>> Signal,
@@ -38,15 +39,18 @@ internal sealed unsafe class Mfcc
             Signal = new(memory, fftSize);
             Power = new(memory += fftSize, fftSize / 2 + 1);
             Energies = new(memory += Power.Length, preset.MelBins);
-            Folded = new(memory += Energies.Length, RoundUp(preset.MelBins, 2));
-            Cepstra = new(memory + Folded.Length, RoundUp(preset.Coefficients, 4));
+            Folded = new(memory += Energies.Length, IntMath.RoundUp(preset.MelBins, 2));
+            Cepstra = new(memory + Folded.Length, IntMath.RoundUp(preset.Coefficients, 4));
         }
 
         public static int Size(FeaturePreset preset, int fftSize) =>
-            fftSize + fftSize / 2 + 1 + preset.MelBins + RoundUp(preset.MelBins, 2) + RoundUp(preset.Coefficients, 4);
+            fftSize
+            + fftSize / 2
+            + 1
+            + preset.MelBins
+            + IntMath.RoundUp(preset.MelBins, 2)
+            + IntMath.RoundUp(preset.Coefficients, 4);
     }
-
-    private static int RoundUp(int size, int multiple) => (size + multiple - 1) / multiple * multiple;
 
     private readonly FeaturePreset preset;
     private readonly double[] window;
@@ -55,7 +59,7 @@ internal sealed unsafe class Mfcc
     private readonly (int First, double[] Weights)[] filters;
     private readonly double[] cosines;
 
-    /// <summary>Prepares windows, filters and transforms for a preset without problems.</summary>
+    /// <summary>Prepares window, filters and transforms for a valid preset.</summary>
     public Mfcc(FeaturePreset preset)
     {
         this.preset = preset;
@@ -79,18 +83,26 @@ internal sealed unsafe class Mfcc
     }
 
     /// <summary>Coefficients of samples at the preset's rate, [frames, coefficients].</summary>
+    /// <exception cref="ArgumentException">
+    /// The features with their differences are more than an array holds.
+    /// </exception>
     public float[] Compute(ReadOnlySpan<float> samples)
     {
         var frames = preset.FrameCount(samples.Length);
         if (frames == 0)
             return [];
+        if ((long)frames * preset.Width > Array.MaxLength)
+            throw new ArgumentException(
+                $"{frames} frames of {preset.Width} features are more than an array holds: "
+                    + "cut the recording into pieces"
+            );
         samples = Padded(samples);
         var features = new float[frames * preset.Coefficients];
         var memory = new Vector512<double>[1 + Work.Size(preset, fftSize)];
         fixed (Vector512<double>* start = memory)
         {
-            // Registers that lie across two cache lines take twice as long.
-            var work = new Work((Vector512<double>*)(((nuint)start + 63) / 64 * 64), preset, fftSize);
+            // Registers that cross a cache line take twice as long to load and store.
+            var work = new Work((Vector512<double>*)IntMath.RoundUp((nint)start, 64), preset, fftSize);
             var lowest = double.NegativeInfinity;
             if (preset.RangeDecibels > 0)
             {
@@ -165,7 +177,7 @@ internal sealed unsafe class Mfcc
         }
     }
 
-    /// <summary>The sound with what the preset puts before and behind it.</summary>
+    /// <summary>The samples with the padding of the preset at both ends.</summary>
     private ReadOnlySpan<float> Padded(ReadOnlySpan<float> samples)
     {
         var (n, padding) = (samples.Length, preset.Padding);
@@ -179,7 +191,7 @@ internal sealed unsafe class Mfcc
         return padded;
     }
 
-    /// <summary>Logarithms of the filter energies of eight frames, the first of which begins with the samples.</summary>
+    /// <summary>Log filter energies of eight frames; the first frame begins with the first sample.</summary>
     private void LogEnergies(ReadOnlySpan<float> samples, Work work)
     {
         var needed = (Lanes - 1) * preset.HopSamples + window.Length;
@@ -210,7 +222,7 @@ internal sealed unsafe class Mfcc
             TensorPrimitives.Multiply(logarithms, 10 / Math.Log(10), logarithms);
     }
 
-    /// <summary>Eight frames side by side, and their sums.</summary>
+    /// <summary>Transposes eight frames, one into each lane; returns the sum of each frame.</summary>
     private static Vector512<double> Gather(float* samples, nint hop, int length, Vector512<double>* signal)
     {
         nint hop2 = 2 * hop,
@@ -230,7 +242,7 @@ internal sealed unsafe class Mfcc
         return sum;
     }
 
-    /// <summary>Takes a mean from samples, pre-emphasises and windows them, and fills up with zeros.</summary>
+    /// <summary>Subtracts the mean, applies pre-emphasis and window, and pads with zeros.</summary>
     private void Weigh(Vector512<double>* signal, Vector512<double> mean)
     {
         var emphasis = Vector512.Create(-preset.PreEmphasis);
@@ -262,13 +274,15 @@ internal sealed unsafe class Mfcc
         : mel < BreakMel ? mel * LinearHertz
         : BreakHertz * Math.Exp((mel - BreakMel) * LogStep);
 
-    /// <summary>Triangles that are equally spaced on the mel scale, each as its first bin and the weights from there on.</summary>
+    /// <summary>
+    /// Triangular filters, equally spaced on the mel scale: the first bin of each and the weights from there on.
+    /// </summary>
     private static (int First, double[] Weights)[] MelFilters(FeaturePreset preset, int fftSize)
     {
         var scale = preset.Mel;
         double low = ToMel(preset.LowHertz, scale),
             step = (ToMel(preset.SampleRate / 2.0, scale) - low) / (preset.MelBins + 1);
-        // On the axis on which the sides are straight lines: mel or hertz.
+        // On the axis on which the triangles have straight sides: mel or hertz.
         double[] corners =
         [
             .. Enumerable
@@ -302,14 +316,14 @@ internal sealed unsafe class Mfcc
     }
 
     /// <summary>
-    /// The orthonormal cosine transform (DCT-II) times the lifter, [coefficients / 4, mel bins / 2, 4]: cosines of even
-    /// coefficients are the same from both ends and are for sums of two energies, those of odd ones are opposite and for
-    /// differences. A middle one counts half, because its sum is twice itself.
+    /// The orthonormal cosine transform (DCT-II) times the lifter, [coefficients / 4, mel bins / 2, 4]. Cosines of even
+    /// coefficients are symmetric and multiply sums of two energies, those of odd coefficients are antisymmetric and
+    /// multiply differences. The weight of a middle energy is halved, because its sum is twice the energy.
     /// </summary>
     private static double[] CosineTransform(FeaturePreset preset)
     {
-        var half = RoundUp(preset.MelBins, 2) / 2;
-        var table = new double[RoundUp(preset.Coefficients, 4) * half];
+        var half = IntMath.RoundUp(preset.MelBins, 2) / 2;
+        var table = new double[IntMath.RoundUp(preset.Coefficients, 4) * half];
         for (var c = 0; c < preset.Coefficients; c++)
         {
             var scale = Math.Sqrt((c == 0 ? 1.0 : 2.0) / preset.MelBins);

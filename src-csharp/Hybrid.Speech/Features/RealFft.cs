@@ -4,25 +4,25 @@ using System.Runtime.Intrinsics;
 namespace Hybrid.Speech;
 
 /// <summary>
-/// Power spectra of real signals by a fast Fourier transform (Cooley and Tukey 1965, four parts at a time): the N real samples
-/// are taken as N / 2 complex ones, transformed, and taken apart again. Eight signals go through side by side, one in each lane
-/// of a register.
+/// Power spectra of real signals by a radix-4 fast Fourier transform (Cooley and Tukey 1965): the N real samples are
+/// transformed as N / 2 complex ones, and the spectra of even and odd samples are separated afterwards. Eight signals
+/// are transformed at once, one in each lane of a SIMD register.
 /// </summary>
 internal sealed unsafe class RealFft
 {
     private readonly int half;
-    private readonly int[] places; // where a frequency lies after the passes
+    private readonly int[] places; // digit-reversed index of a frequency after the passes
     private readonly double[] cos,
         sin; // of w^i, w = exp(-2 pi i / N)
 
     /// <param name="size">N, a power of two, at least 4.</param>
     public RealFft(int size)
     {
-        if (size < 4 || (size & (size - 1)) != 0)
+        if (size < 4 || !int.IsPow2(size))
             throw new ArgumentOutOfRangeException(
                 nameof(size),
                 size,
-                "the size of a transform is a power of two, at least 4"
+                "the size of a transform must be a power of two, at least 4"
             );
         half = size / 2;
         places = new int[half];
@@ -57,8 +57,8 @@ internal sealed unsafe class RealFft
             power[k] = powers[k].ToScalar();
     }
 
-    /// <summary>The same for every lane.</summary>
-    /// <param name="signal">[N], used as working space.</param>
+    /// <summary>power[k] = |X(k)|^2 for k = 0 .. N/2, of the signal in each lane.</summary>
+    /// <param name="signal">[N], overwritten.</param>
     /// <param name="power">[N/2 + 1]</param>
     public void Power(Span<Vector512<double>> signal, Span<Vector512<double>> power)
     {
@@ -78,7 +78,9 @@ internal sealed unsafe class RealFft
         }
     }
 
-    /// <summary>Makes four transforms of a quarter of the length out of each one: decimation in frequency.</summary>
+    /// <summary>
+    /// A radix-4 pass: splits each transform into four of a quarter of the length, decimation in frequency.
+    /// </summary>
     private void Quarters(Vector512<double>* z, int length)
     {
         int quarter = length / 4,
@@ -140,8 +142,8 @@ internal sealed unsafe class RealFft
     }
 
     /// <summary>
-    /// X(k) = E(k) + w^k O(k) and X(N/2 - k) = (E(k) - w^k O(k))*: E and O are the spectra of even and odd samples, both
-    /// contained in Z.
+    /// The power spectrum from the complex spectrum Z, which contains E and O, the spectra of even and odd samples:
+    /// X(k) = E(k) + w^k O(k) and X(N/2 - k) = (E(k) - w^k O(k))*.
     /// </summary>
     private void Squares(Vector512<double>* z, Vector512<double>* power)
     {
@@ -151,7 +153,7 @@ internal sealed unsafe class RealFft
         {
             Vector512<double>* a = z + 2 * places[k],
                 b = z + 2 * places[half - k];
-            // Twice E and twice O.
+            // 2 E and 2 O.
             Vector512<double> evenR = a[0] + b[0],
                 evenI = a[1] - b[1],
                 oddR = a[1] + b[1],

@@ -1,9 +1,9 @@
 namespace Hybrid.Speech;
 
-/// <summary>The power of sound over time and frequency, for pictures.</summary>
-/// <param name="Decibels">[frames][bins], power in decibels relative to the loudest, at least -80.</param>
-/// <param name="Seconds">The middle of each frame.</param>
-/// <param name="Hertz">The middle of each bin.</param>
+/// <summary>Power over time and frequency, for display.</summary>
+/// <param name="Decibels">[frames][bins], power in decibels relative to the maximum, at least -80.</param>
+/// <param name="Seconds">[frames], the centre of each frame.</param>
+/// <param name="Hertz">[bins], the centre of each bin.</param>
 public sealed record Spectrogram(float[][] Decibels, double[] Seconds, double[] Hertz)
 {
     private const double WindowSeconds = 0.016,

@@ -2,10 +2,15 @@ using Hybrid.Core;
 
 namespace Hybrid.Speech;
 
-/// <summary>Models of which phones follow which, for the beam search: estimated from transcripts, kept as ARPA files.</summary>
+/// <summary>
+/// Models of which phones follow which, for the beam search: estimated from transcripts, kept as ARPA files.
+/// </summary>
 public static class LanguageModels
 {
-    /// <summary>Estimates a model from the transcripts of utterances (interpolated Kneser-Ney, <see cref="NGramModel.Estimate"/>).</summary>
+    /// <summary>
+    /// Estimates a model from the transcripts of utterances (interpolated Kneser-Ney, <see
+    /// cref="NGramModel.Estimate"/>).
+    /// </summary>
     /// <param name="utterances">Words or phones; the sound is not looked at.</param>
     /// <param name="inventory">The phones that there are.</param>
     /// <param name="order">The longest n-grams, 1 to 8.</param>
@@ -19,15 +24,15 @@ public static class LanguageModels
         IReadOnlyList<Lexicon>? lexicons = null
     )
     {
-        var pronouncer = new Pronouncer(lexicons is { Count: > 0 } ? lexicons : [Lexicon.BuiltIn]);
+        var pronouncer = Pronouncer.Of(lexicons);
         var (sequences, skipped) = (new List<int[]>(), new List<SkippedUtterance>());
         foreach (var utterance in utterances)
         {
             try
             {
-                sequences.Add(inventory.Labels(SpeechDataset.Transcribe(utterance, pronouncer)));
+                sequences.Add(inventory.Labels(utterance.Transcribe(pronouncer)));
             }
-            catch (FormatException error)
+            catch (Exception error) when (SkippedUtterance.CanSkip(error))
             {
                 skipped.Add(new SkippedUtterance(utterance.Id, error.Message));
             }
@@ -39,21 +44,22 @@ public static class LanguageModels
         return (NGramModel.Estimate(sequences, inventory.Count, order), skipped);
     }
 
-    /// <summary>Reads an ARPA file.</summary>
-    /// <exception cref="FormatException">A line is malformed or names a phone that the inventory lacks; the message names file and line.</exception>
-    /// <exception cref="IOException">The file is missing or cannot be read.</exception>
-    public static NGramModel Read(string path, PhoneInventory inventory)
-    {
-        using var text = File.OpenText(path);
-        try
+    /// <summary>Reads an ARPA file, plain or compressed with gzip.</summary>
+    /// <returns>The model; <see cref="NGramModel.MissingSymbols"/> has the phones that it cannot score.</returns>
+    /// <exception cref="FormatException">
+    /// The file is truncated, or a line is malformed or names a phone that the inventory lacks; the message names file
+    /// and line.
+    /// </exception>
+    /// <exception cref="IOException">The file is missing, a folder, or cannot be read.</exception>
+    public static NGramModel Read(string path, PhoneInventory inventory) => InputFile.Read(path, file =>
         {
-            return NGramModel.Read(text, inventory.Symbols);
-        }
-        catch (FormatException error)
-        {
-            throw new FormatException($"{path}: {error.Message}", error);
-        }
-    }
+            using var content = UnpackedStream.Gunzip(file);
+            using var text = new StreamReader(content);
+            var model = NGramModel.Read(text, inventory.Symbols);
+            // gzip has its check sum at the end.
+            (content as UnpackedStream)?.Finish();
+            return model;
+        });
 
     /// <summary>Writes an ARPA file, as a whole or not at all.</summary>
     /// <exception cref="IOException">The disk is full or the place is not writable.</exception>

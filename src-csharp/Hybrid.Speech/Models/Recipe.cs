@@ -27,6 +27,16 @@ public sealed record Recipe(string Name, FeaturePreset Features, NetworkSpec Net
             }
             : this;
 
+    /// <summary>Finds everything in a corpus that would hurt a training with this recipe.</summary>
+    /// <inheritdoc cref="CorpusValidation.Run"/>
+    public CorpusValidation ValidateCorpus(
+        Corpus corpus,
+        Corpus? dev = null,
+        IReadOnlyList<Lexicon>? lexicons = null,
+        IProgress<double>? progress = null,
+        CancellationToken cancellation = default
+    ) => CorpusValidation.Run(corpus, Network, For(corpus).Features, dev, lexicons, progress, cancellation);
+
     /// <summary>The recipe as JSON.</summary>
     public string ToJson() => JsonSerializer.Serialize(this, RecipeJson.Default.Recipe);
 

@@ -2,35 +2,37 @@ using Hybrid.Core;
 
 namespace Hybrid.Speech;
 
-/// <summary>Words with their first pronunciation.</summary>
+/// <summary>A pronunciation dictionary: words with their first pronunciation.</summary>
 public sealed class Lexicon
 {
     private readonly Dictionary<string, string[]> pronunciations;
 
     private Lexicon(Dictionary<string, string[]> pronunciations) => this.pronunciations = pronunciations;
 
-    /// <summary>The words of the built-in synthesiser.</summary>
+    /// <summary>The words of <see cref="WordList"/>, which the synthesiser speaks.</summary>
     public static Lexicon BuiltIn { get; } =
         new(WordList.All.ToDictionary(word => word.Spelling, word => word.Phones.ToArray()));
 
-    /// <summary>How many words.</summary>
+    /// <summary>The number of words.</summary>
     public int Count => pronunciations.Count;
 
-    /// <summary>The words, spelled in upper case.</summary>
+    /// <summary>The words, in upper case.</summary>
     public IEnumerable<string> Words => pronunciations.Keys;
 
     /// <summary>
-    /// Reads a file of one pronunciation per line: CMUdict (<c>WORD  PH PH</c> with variants <c>WORD(2)</c>), CMUdict with
-    /// variant numbers (<c>WORD 1 PH PH</c>), or <c>WORD,PH PH</c>. Stress digits are removed; of several pronunciations the
-    /// first is kept. Lines that begin with ;;; or # are comments.
+    /// Reads a file with a pronunciation per line: CMUdict (<c>WORD PH PH</c> with variants <c>WORD(2)</c>), CMUdict
+    /// with variant numbers (<c>WORD 1 PH PH</c>), or <c>WORD,PH PH</c>. Stress digits are removed; of several
+    /// pronunciations the first is kept. Lines that begin with ;;; or # are comments.
     /// </summary>
-    /// <exception cref="FormatException">A line has no phones, or one that the inventory lacks; the message names file and line.</exception>
-    /// <exception cref="IOException">The file is missing or cannot be read.</exception>
+    /// <exception cref="FormatException">
+    /// A line has no phones, an unknown one, or is too long; the message has file and line.
+    /// </exception>
+    /// <exception cref="IOException">The file is missing, is a folder, or cannot be read.</exception>
     public static Lexicon Read(string path, PhoneInventory inventory)
     {
         var words = new Dictionary<string, string[]>();
         var number = 0;
-        foreach (var line in File.ReadLines(path))
+        foreach (var line in TextLines.Read(path))
         {
             number++;
             if (string.IsNullOrWhiteSpace(line) || line.StartsWith(";;;", StringComparison.Ordinal) || line[0] == '#')
@@ -38,18 +40,25 @@ public sealed class Lexicon
             var (word, phones) = Split(line);
             if (phones.Length == 0)
                 throw new FormatException(
-                    $"{path}, line {number}: {Quoted.Text(line)} has no pronunciation; a line is WORD PH PH or WORD,PH PH"
+                    $"{Quoted.Path(path)}, line {number}: {Quoted.Text(line)} has no pronunciation; "
+                        + "a line is WORD PH PH or WORD,PH PH"
                 );
             if (phones.FirstOrDefault(phone => !inventory.TryGetIndex(phone, out _)) is { } unknown)
                 throw new FormatException(
-                    $"{path}, line {number}: unknown phone {Quoted.Unless(unknown)}; known are {string.Join(" ", inventory.Symbols.Skip(1))}"
+                    $"{Quoted.Path(path)}, line {number}: unknown phone {Quoted.Unless(unknown)}; "
+                        + $"known are {Quoted.List([.. inventory.Symbols.Skip(1)], " ")}"
                 );
             words.TryAdd(word, phones);
         }
-        return words.Count > 0 ? new Lexicon(words) : throw new FormatException($"{path}: no pronunciations");
+        return words.Count > 0
+            ? new Lexicon(words)
+            : throw new FormatException($"{Quoted.Path(path)}: no pronunciations");
     }
 
-    /// <summary>The first pronunciation of a word, spelled in upper case.</summary>
+    /// <summary>Looks up the first pronunciation of a word.</summary>
+    /// <param name="word">The word in upper case.</param>
+    /// <param name="phones">Its phones; empty if the word is unknown.</param>
+    /// <returns>Whether the word is known.</returns>
     public bool TryGet(string word, out IReadOnlyList<string> phones)
     {
         var found = pronunciations.TryGetValue(word, out var array);
@@ -59,7 +68,7 @@ public sealed class Lexicon
 
     private static (string Word, string[] Phones) Split(string line)
     {
-        // Words may contain commas in no known dictionary, phones never do.
+        // No known dictionary has words or phones with commas.
         var comma = line.IndexOf(',');
         var fields =
             comma > 0

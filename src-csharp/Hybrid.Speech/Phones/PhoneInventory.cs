@@ -4,8 +4,8 @@ using Hybrid.Core;
 namespace Hybrid.Speech;
 
 /// <summary>
-/// The symbols that a model tells apart, in order: the blank of CTC at index 0, then the phones. Each has a letter for compact
-/// output where one is defined.
+/// The output symbols of a model, in order: the CTC blank at index 0, then the phones. ARPAbet phones have a letter for
+/// compact output.
 /// </summary>
 public sealed class PhoneInventory
 {
@@ -67,18 +67,18 @@ public sealed class PhoneInventory
 
     private readonly FrozenDictionary<string, int> indices;
 
-    /// <summary>An inventory of the given phones; the blank is added in front.</summary>
-    /// <param name="phones">Names, each unique, not empty and without spaces, which separate them in files.</param>
-    /// <exception cref="ArgumentException">A name is empty, has a space in it, or occurs twice.</exception>
+    /// <summary>An inventory of phones; the blank is inserted at index 0.</summary>
+    /// <param name="phones">Unique names, not empty and without white space, which separates them in files.</param>
+    /// <exception cref="ArgumentException">A name is empty, has white space, or is a duplicate.</exception>
     public PhoneInventory(IEnumerable<string> phones)
     {
         Symbols = ["", .. phones];
         if (Symbols.Skip(1).Any(string.IsNullOrWhiteSpace))
             throw new ArgumentException("a phone has no name", nameof(phones));
         if (Symbols.FirstOrDefault(phone => phone.Any(char.IsWhiteSpace)) is { } spaced)
-            throw new ArgumentException($"phone {Quoted.Text(spaced)} has a space in its name", nameof(phones));
+            throw new ArgumentException($"phone {Quoted.Text(spaced)} has white space in its name", nameof(phones));
         if (Symbols.GroupBy(phone => phone).FirstOrDefault(group => group.Count() > 1) is { } twice)
-            throw new ArgumentException($"phone {Quoted.Unless(twice.Key)} occurs twice", nameof(phones));
+            throw new ArgumentException($"phone {Quoted.Unless(twice.Key)} is a duplicate", nameof(phones));
         indices = Symbols.Select((phone, i) => KeyValuePair.Create(phone, i)).ToFrozenDictionary();
     }
 
@@ -90,36 +90,38 @@ public sealed class PhoneInventory
     /// <summary>Names by index; the blank's is empty.</summary>
     public IReadOnlyList<string> Symbols { get; }
 
-    /// <summary>Symbols, blank included.</summary>
+    /// <summary>The number of symbols, blank included.</summary>
     public int Count => Symbols.Count;
 
-    /// <summary>The index of a phone.</summary>
+    /// <summary>Looks up the index of a phone.</summary>
     public bool TryGetIndex(string phone, out int index) => indices.TryGetValue(phone, out index) && index > 0;
 
     /// <summary>The letter of a symbol in the output of CMU 11-785 homework 3.</summary>
-    /// <exception cref="FormatException">The phone is none of <see cref="Arpabet"/>'s and has no letter.</exception>
+    /// <exception cref="FormatException">The phone is not in <see cref="Arpabet"/> and has no letter.</exception>
     public char Letter(int index) =>
         index == 0 ? BlankLetter
         : Letters.TryGetValue(Symbols[index], out var letter) ? letter
         : throw new FormatException(
-            $"phone {Symbols[index]} has no letter; those of CMUdict have: {string.Join(" ", Letters.Keys)}"
+            $"phone {Quoted.Unless(Symbols[index])} has no letter; those of CMUdict have: "
+                + string.Join(" ", Letters.Keys)
         );
 
-    /// <summary>A phone of CMUdict without the digit of its stress.</summary>
+    /// <summary>A phone of CMUdict without its stress digit.</summary>
     internal static string WithoutStress(string phone) => phone.TrimEnd('0', '1', '2');
 
     /// <summary>The names of labels.</summary>
     public IEnumerable<string> Names(IEnumerable<int> labels) => labels.Select(label => Symbols[label]);
 
     /// <summary>The indices of phones.</summary>
-    /// <exception cref="FormatException">A phone is not in the inventory; the message names all that are not.</exception>
+    /// <exception cref="FormatException">A phone is not in the inventory; the message has all that are not.</exception>
     public int[] Labels(IEnumerable<string> phones)
     {
         var list = phones.ToList();
         var unknown = list.Where(phone => !TryGetIndex(phone, out _)).Distinct().ToList();
         if (unknown.Count > 0)
             throw new FormatException(
-                $"unknown phone{(unknown.Count > 1 ? "s" : "")} {string.Join(", ", unknown)}; known are {string.Join(" ", Symbols.Skip(1))}"
+                $"unknown phone{(unknown.Count > 1 ? "s" : "")} {Quoted.List(unknown)}; "
+                    + $"known are {Quoted.List([.. Symbols.Skip(1)], " ")}"
             );
         return [.. list.Select(phone => indices[phone])];
     }

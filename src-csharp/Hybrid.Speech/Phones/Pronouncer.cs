@@ -3,13 +3,21 @@ using System.Text;
 namespace Hybrid.Speech;
 
 /// <summary>
-/// Turns text into phones: upper case, punctuation dropped, the first pronunciation of the first lexicon that has the word;
-/// a hyphenated word is split when no lexicon has the whole. Silence is neither inserted nor expected.
+/// Converts text to phones: upper case, punctuation removed, the first pronunciation of the first lexicon that has the
+/// word. A hyphenated word is split if no lexicon has the whole word. Silence is neither inserted nor expected.
 /// </summary>
-/// <param name="lexicons">Tried in order.</param>
+/// <param name="lexicons">Pronunciations, tried in order.</param>
 public sealed class Pronouncer(IReadOnlyList<Lexicon> lexicons)
 {
-    /// <summary>The words of a text with their phones, and the words that no lexicon has.</summary>
+    /// <summary>A pronouncer with some lexicons, or with <see cref="Lexicon.BuiltIn"/> if there are none.</summary>
+    /// <param name="lexicons">Pronunciations, tried in order; null or empty for the built-in ones.</param>
+    public static Pronouncer Of(IReadOnlyList<Lexicon>? lexicons) =>
+        new(lexicons is { Count: > 0 } ? lexicons : [Lexicon.BuiltIn]);
+
+    /// <summary>The lexicons, in the order of search.</summary>
+    internal IReadOnlyList<Lexicon> Lexicons => lexicons;
+
+    /// <summary>The words of a text with their phones, and the words without pronunciation.</summary>
     public (IReadOnlyList<Word> Words, IReadOnlyList<string> Missing) Pronounce(string text)
     {
         var words = new List<Word>();
@@ -35,7 +43,7 @@ public sealed class Pronouncer(IReadOnlyList<Lexicon> lexicons)
         return (words, missing);
     }
 
-    /// <summary>Upper case; letters, digits, inner hyphens and apostrophes stay.</summary>
+    /// <summary>The word in upper case; letters, digits, and inner hyphens and apostrophes are kept.</summary>
     private static string Normalize(string token)
     {
         var kept = new StringBuilder(token.Length);
@@ -54,7 +62,7 @@ public sealed class Pronouncer(IReadOnlyList<Lexicon> lexicons)
 
     private Word? Find(string text)
     {
-        // 'TIS is a word, 'HELLO' is one in quotation marks.
+        // The apostrophe of 'TIS belongs to the word, those of 'HELLO' are quotation marks.
         foreach (var spelling in new[] { text, text.Trim('\'') })
         foreach (var lexicon in lexicons)
             if (lexicon.TryGet(spelling, out var phones))

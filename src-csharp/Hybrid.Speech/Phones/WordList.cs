@@ -1,10 +1,12 @@
 namespace Hybrid.Speech;
 
 /// <summary>
-/// Some six hundred common English words with one pronunciation each, in which every phone occurs often: the vocabulary of
-/// synthetic corpora.
+/// 614 common English words with one pronunciation each, in which every phone is frequent: the vocabulary of synthetic
+/// corpora.
 /// </summary>
-/// <remarks>The pronunciations agree with the first variant in the CMU pronouncing dictionary, stress removed.</remarks>
+/// <remarks>
+/// The pronunciations agree with the first variant in the CMU pronouncing dictionary, stress removed.
+/// </remarks>
 public static class WordList
 {
     /// <summary>All words, sorted by spelling.</summary>
@@ -13,7 +15,7 @@ public static class WordList
     private static Word[] Read()
     {
         using var stream = typeof(WordList).Assembly.GetManifestResourceStream("Hybrid.Speech.Phones.words.txt")
-            ?? throw new InvalidOperationException("The word list words.txt is missing from Hybrid.Speech.dll.");
+            ?? throw new InvalidOperationException("the word list words.txt is missing from Hybrid.Speech.dll");
         using var reader = new StreamReader(stream);
         var words = new List<Word>();
         while (reader.ReadLine() is { } line)

@@ -1,67 +1,12 @@
-using System.Collections.Concurrent;
 using Hybrid.Core;
 
 namespace Hybrid.Speech;
 
-/// <summary>A recognised phone.</summary>
-/// <param name="Phone">Its name.</param>
-/// <param name="StartSeconds">Where it begins.</param>
-/// <param name="EndSeconds">Where it ends.</param>
-/// <param name="Confidence">Mean probability of the phone over its frames, in [0, 1].</param>
-public readonly record struct RecognizedPhone(string Phone, double StartSeconds, double EndSeconds, double Confidence);
-
-/// <summary>One reading of an utterance. All scores are natural logarithms and add up to <see cref="Total"/>.</summary>
-/// <param name="Phones">The phones in order of time.</param>
-/// <param name="LogProbability">
-/// Of the phones given the audio: of their best alignment if greedily decoded, of all alignments that a beam search has kept.
-/// </param>
-/// <param name="LanguageModel">Weighted log probability of the phones themselves; 0 without a language model.</param>
-/// <param name="LengthBonus">What the phones' number adds.</param>
-public sealed record TimedHypothesis(
-    IReadOnlyList<RecognizedPhone> Phones,
-    double LogProbability,
-    double LanguageModel = 0,
-    double LengthBonus = 0
-)
-{
-    /// <summary>By which readings are compared.</summary>
-    public double Total => LogProbability + LanguageModel + LengthBonus;
-
-    /// <summary>The phones as intervals, for files of results.</summary>
-    public IReadOnlyList<AlignedInterval> Intervals =>
-        [
-            .. Phones.Select(phone => new AlignedInterval(
-                phone.Phone,
-                phone.StartSeconds,
-                phone.EndSeconds,
-                phone.Confidence
-            )),
-        ];
-
-    /// <summary>The names of the phones with spaces between.</summary>
-    public override string ToString() => string.Join(' ', Phones.Select(phone => phone.Phone));
-}
-
-/// <summary>What was recognised in an utterance.</summary>
-/// <param name="Hypotheses">The best first; at least one, and more where an n-best list was asked for.</param>
-/// <param name="DurationSeconds">Length of the audio.</param>
-public sealed record RecognitionResult(IReadOnlyList<TimedHypothesis> Hypotheses, double DurationSeconds)
-{
-    /// <summary>The phones of the best reading.</summary>
-    public IReadOnlyList<RecognizedPhone> Phones => Hypotheses[0].Phones;
-
-    /// <summary>The best reading's <see cref="TimedHypothesis.LogProbability"/>.</summary>
-    public double LogProbability => Hypotheses[0].LogProbability;
-
-    /// <summary>The best reading: the names of its phones with spaces between.</summary>
-    public override string ToString() => Hypotheses[0].ToString();
-}
-
 /// <summary>
-/// Turns speech into phones with a trained model. One recogniser serves any number of threads at a time.
+/// Converts speech to phones with a trained model. Thread-safe: concurrent calls give the same results as serial ones.
 /// </summary>
 /// <param name="model">The model.</param>
-/// <param name="team">Threads to share the work of a call; all processors where left out.</param>
+/// <param name="team">Threads that share the work of a call; null for <see cref="ThreadTeam.Default"/>.</param>
 public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
 {
     private static readonly BatchSize EvaluationBatch = new(32, 16000);
@@ -72,16 +17,15 @@ public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
     private readonly PrefixBeamSearchDecoder? search = model.LanguageModel is { } language
         ? new PrefixBeamSearchDecoder(language.Search())
         : null;
-    private readonly ConcurrentBag<Workspace> idle = [];
 
     /// <summary>The model.</summary>
     public SpeechModel Model => model;
 
     /// <summary>
-    /// How to search for phones, with how many readings to return and with which language model: with <see cref="SpeechModel.LanguageModel"/>,
-    /// if the model has one. Null to take the most probable symbol of every frame, as a recogniser does whose model has none.
+    /// Settings of the prefix beam search: beam width, number of hypotheses, language model. Null for greedy decoding. The
+    /// default is a search with <see cref="SpeechModel.LanguageModel"/>, or null if the model has none.
     /// </summary>
-    /// <exception cref="ArgumentException">Settings are wrong; the message lists all.</exception>
+    /// <exception cref="ArgumentException">Settings are invalid; the message lists all of them.</exception>
     public PrefixBeamOptions? Beam
     {
         get;
@@ -93,32 +37,66 @@ public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
     } = model.LanguageModel?.Search();
 
     /// <summary>
-    /// How sure the network must be, on average over the phones within 1.5 s, for there to be speech at all: phones where it is less
-    /// sure are left out, and scores stay those of all phones. As the model says; 0 keeps every phone.
+    /// Confidence threshold of voice activity detection, in [0, 1]: phones are dropped if the mean posterior probability of the
+    /// phones within 1.5 s is lower. Scores remain those of all phones. 0 keeps every phone. The default is that of the model.
     /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">The value is not in [0, 1].</exception>
     public double MinConfidence
     {
         get;
         init => field = SpeechModel.Probability(value);
     } = model.MinConfidence;
 
-    /// <summary>How recordings too long for the memory go through the network.</summary>
-    public ChunkingOptions Chunking { get; init; } = new();
+    /// <summary>Division of long recordings into chunks.</summary>
+    /// <exception cref="ArgumentException">Options are invalid; the message lists all of them.</exception>
+    public ChunkingOptions Chunking
+    {
+        get;
+        init =>
+            field = value.Validate() is { Count: > 0 } problems
+                ? throw new ArgumentException(string.Join("; ", problems), nameof(value))
+                : value;
+    } = new();
 
-    /// <summary>A recogniser with the model that comes with Hybrid, <see cref="SpeechModel.Default"/>; one for all who ask.</summary>
+    /// <summary>
+    /// Maximum memory for features and activations over all concurrent calls, in bytes; 256 MiB by default. Calls that would
+    /// exceed it wait for others to finish. A call that needs more runs when no other one does. The caller's audio, the search
+    /// for phones and results are not counted.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">The value is negative.</exception>
+    public long MaxWorkingBytes
+    {
+        get => Workspaces.MaxWorkingBytes;
+        init => Workspaces.MaxWorkingBytes = NotNegative(value);
+    }
+
+    /// <summary>
+    /// Maximum working memory kept between calls to be reused, in bytes; 64 MiB by default. 0 keeps none. Memory beyond it is
+    /// released at the end of each call.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">The value is negative.</exception>
+    public long MaxIdleBytes
+    {
+        get => Workspaces.MaxIdleBytes;
+        init => Workspaces.MaxIdleBytes = NotNegative(value);
+    }
+
+    internal WorkspacePool Workspaces { get; } = new(team);
+
+    /// <summary>A shared recogniser with <see cref="SpeechModel.Default"/>, the model that is part of Hybrid.</summary>
     public static Recognizer Default => Shipped.Value;
 
-    /// <summary>A recogniser with the model of a file.</summary>
-    /// <exception cref="FormatException">The file is torn or no model.</exception>
+    /// <summary>Creates a recogniser with the model of a file.</summary>
+    /// <exception cref="FormatException">The file is damaged or not a model.</exception>
     /// <exception cref="IOException">The file is missing or cannot be read.</exception>
     public static Recognizer Load(string path) => new(SpeechModel.Load(path));
 
-    /// <summary>Recognises a clip, at any sample rate from 8 to 48 kHz; audio shorter than a frame has no phones.</summary>
-    /// <param name="clip">The sound.</param>
-    /// <param name="cancellation">Stops between the windows of a long recording.</param>
-    /// <exception cref="ArgumentException">The audio's sample rate is outside 8000 to 48000.</exception>
-    /// <exception cref="InvalidOperationException">The model takes features that are given, and no sound.</exception>
-    /// <exception cref="OperationCanceledException">It was stopped.</exception>
+    /// <summary>Recognises a clip. Audio shorter than a frame has no phones.</summary>
+    /// <param name="clip">Audio with a sample rate of 8 to 48 kHz.</param>
+    /// <param name="cancellation">Stops between the chunks of a long recording.</param>
+    /// <exception cref="ArgumentException">The sample rate is outside 8000 to 48000.</exception>
+    /// <exception cref="InvalidOperationException">The model takes precomputed features.</exception>
+    /// <exception cref="OperationCanceledException">The call was cancelled.</exception>
     public RecognitionResult Recognize(AudioClip clip, CancellationToken cancellation = default) =>
         Recognize(LogProbs(clip, cancellation), clip.DurationSeconds);
 
@@ -127,52 +105,60 @@ public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
     public RecognitionResult Recognize(float[] samples, int sampleRate, CancellationToken cancellation = default) =>
         Recognize(new AudioClip(samples, sampleRate), cancellation);
 
-    /// <summary>Recognises a sound file without holding up the caller's thread.</summary>
-    /// <param name="path">WAV or FLAC.</param>
-    /// <param name="cancellation">Stops while the file is read, and between the windows of a long recording.</param>
-    /// <exception cref="AudioFormatException">The content is no audio that Hybrid knows; the message names file, place and remedy.</exception>
+    /// <summary>Recognises an audio file without blocking the calling thread.</summary>
+    /// <param name="path">A WAV or FLAC file.</param>
+    /// <param name="cancellation">Stops while the file is read, and between the chunks of a long recording.</param>
+    /// <exception cref="AudioFormatException">
+    /// The file is damaged or of an unknown format; the message names file, place and remedy.
+    /// </exception>
     /// <exception cref="IOException">The file is missing or cannot be read.</exception>
     /// <inheritdoc cref="Recognize(AudioClip, CancellationToken)" path="/exception"/>
     public async Task<RecognitionResult> RecognizeAsync(string path, CancellationToken cancellation = default)
     {
         var clip = await AudioClip.ReadAsync(path, cancellation).ConfigureAwait(false);
-        return await Task.Run(() => Recognize(clip, cancellation), cancellation).ConfigureAwait(false);
+        var logProbs = await LogProbsAsync(clip, cancellation).ConfigureAwait(false);
+        return await Task.Run(() => Recognize(logProbs, clip.DurationSeconds), cancellation).ConfigureAwait(false);
     }
 
-    /// <summary>Recognises an utterance of a corpus: its sound, or the features that are given; what is said in it is not looked at.</summary>
-    /// <inheritdoc cref="FeatureExtractor.Extract(Utterance)" path="/exception"/>
+    /// <summary>Recognises an utterance of a corpus: its audio, or its precomputed features. The transcript is not used.</summary>
+    /// <inheritdoc cref="UtteranceFeatures.Extract(FeatureExtractor, Utterance)" path="/exception"/>
     public RecognitionResult Recognize(Utterance utterance)
     {
         var (logProbs, duration) = LogProbs(utterance);
         return Recognize(logProbs, duration);
     }
 
-    /// <summary>Recognises features that were computed before, as <see cref="FeatureExtractor.Extract(AudioClip)"/> gives them.</summary>
-    /// <param name="features">[frames, width of the model's preset], normalised over the utterance.</param>
-    /// <param name="computedBy">What they are; the model takes its own alone.</param>
-    /// <param name="durationSeconds">Length of the sound that they stand for.</param>
-    /// <exception cref="ArgumentException">They are other features than the model's, the message lists every difference; or the last frame is torn.</exception>
+    /// <summary>Recognises features as computed by <see cref="FeatureExtractor.Extract(AudioClip)"/>.</summary>
+    /// <param name="features">Features, [frames, width of the preset], normalised over the utterance.</param>
+    /// <param name="computedBy">Preset of the features; must equal that of the model, names aside.</param>
+    /// <param name="durationSeconds">Duration of the audio, in seconds.</param>
+    /// <exception cref="ArgumentException">
+    /// The presets differ, and the message lists every difference; or the last frame is incomplete, or a feature is not
+    /// finite.
+    /// </exception>
     public RecognitionResult Recognize(float[] features, FeaturePreset computedBy, double durationSeconds)
     {
         if (model.Features.DiffersFrom(computedBy) is { Count: > 0 } differences)
             throw new ArgumentException(
-                $"these are not the features that the model takes: {string.Join("; ", differences)}",
+                $"these are not the features of the model: {string.Join("; ", differences)}",
                 nameof(computedBy)
             );
         if (features.Length % model.Features.Width != 0)
             throw new ArgumentException(
-                $"{features.Length} numbers are no frames of {model.Features.Width} features",
+                $"{features.Length} numbers do not divide into frames of {model.Features.Width} features",
                 nameof(features)
             );
+        if (FeatureExtractor.FirstNotFinite(features, model.Features.Width) is { } problem)
+            throw new ArgumentException(problem, nameof(features));
         return Recognize(LogProbs(features), durationSeconds);
     }
 
-    /// <summary>Recognises utterances and compares with their transcripts.</summary>
+    /// <summary>Recognises utterances and compares the results with their transcripts.</summary>
     /// <param name="utterances">Recordings with transcripts.</param>
-    /// <param name="lexicons">Pronunciations, tried in order; those of the built-in words where none is given.</param>
+    /// <param name="lexicons">Lexicons in order of precedence; the built-in one if null or empty.</param>
     /// <param name="cancellation">Stops between utterances.</param>
-    /// <param name="cache">Keeps features for the next time and for want of memory; null to hold all in memory.</param>
-    /// <returns>The figures, and the utterances that could not be used.</returns>
+    /// <param name="cache">Keeps features for later calls and those that exceed the memory; null to hold all in memory.</param>
+    /// <returns>The evaluation, and the utterances that could not be used.</returns>
     public (Evaluation Evaluation, IReadOnlyList<SkippedUtterance> Skipped) Evaluate(
         IReadOnlyList<Utterance> utterances,
         IReadOnlyList<Lexicon>? lexicons = null,
@@ -180,49 +166,80 @@ public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
         FeatureCache? cache = null
     )
     {
-        var pronouncer = new Pronouncer(lexicons is { Count: > 0 } ? lexicons : [Lexicon.BuiltIn]);
+        var pronouncer = Pronouncer.Of(lexicons);
         var data = SpeechDataset.Load(utterances, extractor, model.Inventory, pronouncer, cancellation, cache);
-        return (
-            Evaluation.Run(
-                model.Network,
-                data,
-                EvaluationBatch,
-                logProbs => Decode(logProbs)[0],
-                new Workspace(team),
-                cancellation
-            ),
-            data.Skipped
+        var evaluation = Evaluation.Run(
+            model.Network,
+            data,
+            EvaluationBatch,
+            logProbs => Decode(logProbs)[0],
+            new Workspace(team),
+            cancellation
         );
+        return (evaluation, data.Skipped);
     }
 
-    /// <summary>The network's log probabilities, for decoders, aligners and pictures.</summary>
-    /// <exception cref="ArgumentException">The audio's sample rate is outside 8000 to 48000.</exception>
-    /// <exception cref="InvalidOperationException">The model takes features that are given, and no sound.</exception>
-    /// <exception cref="OperationCanceledException">It was stopped.</exception>
-    public LogProbs LogProbs(AudioClip clip, CancellationToken cancellation = default) =>
-        LogProbs(extractor.Extract(clip), cancellation);
+    /// <summary>Log probabilities of the symbols in each output frame, [T', V].</summary>
+    /// <inheritdoc cref="Recognize(AudioClip, CancellationToken)"/>
+    public LogProbs LogProbs(AudioClip clip, CancellationToken cancellation = default)
+    {
+        var (passFrames, featureBytes) = Needs(clip.DurationSeconds);
+        using var lease = Workspaces.Rent(passFrames, featureBytes, cancellation);
+        return LogProbs(extractor.Extract(clip), lease, cancellation);
+    }
 
-    /// <summary>The network's log probabilities for an utterance of a corpus, and its length in seconds.</summary>
-    /// <inheritdoc cref="FeatureExtractor.Extract(Utterance)" path="/exception"/>
+    /// <summary>Log probabilities of an utterance of a corpus, [T', V], and its duration in seconds.</summary>
+    /// <inheritdoc cref="UtteranceFeatures.Extract(FeatureExtractor, Utterance)" path="/exception"/>
     public (LogProbs LogProbs, double DurationSeconds) LogProbs(Utterance utterance)
     {
         var (features, duration) = extractor.Extract(utterance);
         return (LogProbs(features), duration);
     }
 
-    private LogProbs LogProbs(float[] features, CancellationToken cancellation = default)
+    /// <summary>
+    /// Log probabilities of the symbols in each output frame, [T', V]; neither the work nor the wait for memory blocks the
+    /// calling thread.
+    /// </summary>
+    /// <inheritdoc cref="Recognize(AudioClip, CancellationToken)"/>
+    internal async Task<LogProbs> LogProbsAsync(AudioClip clip, CancellationToken cancellation)
     {
-        var frames = features.Length / model.Features.Width;
-        if (frames == 0)
-            return Core.LogProbs.FromLogits([], 0, model.Inventory.Count);
-        if (!idle.TryTake(out var workspace))
-            workspace = new Workspace(team);
-        var logits = Chunking.Forward(model.Network, features, frames, workspace, cancellation);
-        idle.Add(workspace);
-        return Core.LogProbs.FromLogits(logits, logits.Length / model.Inventory.Count, model.Inventory.Count);
+        var (passFrames, featureBytes) = Needs(clip.DurationSeconds);
+        using var lease = await Workspaces.RentAsync(passFrames, featureBytes, cancellation).ConfigureAwait(false);
+        return await Task.Run(() => LogProbs(extractor.Extract(clip), lease, cancellation), cancellation)
+            .ConfigureAwait(false);
     }
 
-    /// <summary>The hypotheses, the best first, without what is no speech; an empty one of probability 0 where a language model forbids all.</summary>
+    private LogProbs LogProbs(float[] features)
+    {
+        var passFrames = PassFrames(features.Length / model.Features.Width);
+        using var lease = Workspaces.Rent(passFrames, otherBytes: 0, CancellationToken.None);
+        return LogProbs(features, lease, CancellationToken.None);
+    }
+
+    private LogProbs LogProbs(float[] features, WorkspacePool.Lease lease, CancellationToken cancellation)
+    {
+        var (frames, symbols) = (features.Length / model.Features.Width, model.Inventory.Count);
+        if (frames == 0)
+            return Core.LogProbs.FromLogits([], 0, symbols);
+        var logits = Chunking.Forward(model.Network, features, frames, lease.Workspace, lease.Measure, cancellation);
+        return Core.LogProbs.FromLogits(logits, logits.Length / symbols, symbols);
+    }
+
+    /// <summary>Frames of a forward pass, and bytes of resampled audio, coefficients and features, for a clip.</summary>
+    private (int PassFrames, long FeatureBytes) Needs(double durationSeconds)
+    {
+        var preset = model.Features;
+        var frames = (int)Math.Min(int.MaxValue, durationSeconds / preset.HopSeconds);
+        var numbers = durationSeconds * preset.SampleRate + (double)frames * (preset.Coefficients + preset.Width);
+        return (PassFrames(frames), (long)(numbers * sizeof(float)));
+    }
+
+    private int PassFrames(int frames) => Chunking.PassFrames(model.Network.FrameMapping.Stride, frames);
+
+    /// <summary>
+    /// Hypotheses in descending order of score, without phones outside of speech; one without phones and of probability 0 if the
+    /// language model excludes all.
+    /// </summary>
     private IReadOnlyList<Hypothesis> Decode(LogProbs logProbs)
     {
         IReadOnlyList<Hypothesis> all =
@@ -234,22 +251,28 @@ public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
         return [.. all.Select(new ConfidenceVad(logProbs, reach, MinConfidence).Apply)];
     }
 
-    private RecognitionResult Recognize(LogProbs logProbs, double durationSeconds)
+    private RecognitionResult Recognize(LogProbs logProbs, double durationSeconds) =>
+        new([.. Decode(logProbs).Select(hypothesis => WithTimes(hypothesis, durationSeconds))], durationSeconds);
+
+    private TimedHypothesis WithTimes(Hypothesis hypothesis, double durationSeconds)
     {
         var times = model.Times;
-        TimedHypothesis Read(Hypothesis hypothesis) =>
-            new(
-                [
-                    .. hypothesis.Labels.Select(label =>
-                    {
-                        var (start, end) = times.Span(label.Start, label.End, durationSeconds);
-                        return new RecognizedPhone(model.Inventory.Symbols[label.Symbol], start, end, label.Confidence);
-                    }),
-                ],
-                hypothesis.Acoustic,
-                hypothesis.LanguageModel,
-                hypothesis.LengthBonus
-            );
-        return new RecognitionResult([.. Decode(logProbs).Select(Read)], durationSeconds);
+        Interval PhoneOf(LabelSpan label)
+        {
+            var (start, end) = times.Span(label.Start, label.End, durationSeconds);
+            return new Interval(model.Inventory.Symbols[label.Symbol], start, end, label.Confidence);
+        }
+        return new TimedHypothesis(
+            [.. hypothesis.Labels.Select(PhoneOf)],
+            hypothesis.Acoustic,
+            hypothesis.LanguageModel,
+            hypothesis.LengthBonus
+        );
+    }
+
+    private static long NotNegative(long bytes)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(bytes);
+        return bytes;
     }
 }

@@ -6,7 +6,7 @@ using Hybrid.Core;
 
 namespace Hybrid.Speech;
 
-/// <summary>What makes a training the same training: its recipe, its data and its time. A checkpoint carries it.</summary>
+/// <summary>Identity of a training - recipe, data and time limit - as stored in its checkpoints.</summary>
 internal static class TrainingFingerprint
 {
     private const string RecipeKey = "hybrid.training.recipe",
@@ -14,7 +14,7 @@ internal static class TrainingFingerprint
         DevKey = "hybrid.training.devData",
         LimitKey = "hybrid.training.limit";
 
-    /// <summary>The identity as metadata.</summary>
+    /// <summary>The fingerprint as metadata.</summary>
     public static Dictionary<string, string> Describe(Recipe recipe, IDataset train, IDataset dev, TimeSpan? limit) =>
         new()
         {
@@ -26,7 +26,9 @@ internal static class TrainingFingerprint
                 : "none",
         };
 
-    /// <summary>What differs between a checkpoint and the training that wants to continue it; each a clause with both values.</summary>
+    /// <summary>
+    /// Differences between a checkpoint and the training to be continued; each a phrase with both values.
+    /// </summary>
     public static IReadOnlyList<string> DiffersFrom(
         IReadOnlyDictionary<string, string> checkpoint,
         IReadOnlyDictionary<string, string> now
@@ -39,7 +41,7 @@ internal static class TrainingFingerprint
         {
             string old = before.GetValueOrDefault(key, "nothing"),
                 wanted = after.GetValueOrDefault(key, "nothing");
-            // The name of a recipe changes nothing, nor does how often checkpoints are written.
+            // Neither the name of a recipe nor the checkpoint interval changes the weights.
             if (old != wanted && key is not ("name" or "training.checkpointMinutes"))
                 differences.Add($"{key} was {old}, is {wanted}");
         }
@@ -51,7 +53,7 @@ internal static class TrainingFingerprint
         return differences;
     }
 
-    /// <summary>Utterances, frames and a hash over names, lengths and labels.</summary>
+    /// <summary>Number of utterances and frames, and a hash of ids, lengths and labels.</summary>
     private static string Fingerprint(IDataset data)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
@@ -71,7 +73,7 @@ internal static class TrainingFingerprint
         );
     }
 
-    /// <summary>The recipe with all that recipes have today, as it is where an older program wrote nothing of it.</summary>
+    /// <summary>The recipe with the default of every setting that an older program did not write.</summary>
     private static string Completed(string recipe)
     {
         try
@@ -84,7 +86,7 @@ internal static class TrainingFingerprint
         }
     }
 
-    /// <summary>Every value of a JSON text by its path.</summary>
+    /// <summary>The values of a JSON text by their paths.</summary>
     private static Dictionary<string, string> Flatten(string json)
     {
         var values = new Dictionary<string, string>();

@@ -1,30 +1,40 @@
 using System.Buffers;
 using System.Globalization;
-using System.Text;
 using System.Text.Json;
 using Hybrid.Core;
 
 namespace Hybrid.Speech;
 
 /// <summary>
-/// The files of a training: the best model, the last two checkpoints, and what every step showed, a JSON object per line.
+/// Files of a training: the best model, the last two checkpoints, and the metrics of every update and epoch, a JSON
+/// object per line.
 /// </summary>
-/// <param name="path">The folder; made when something is written.</param>
+/// <param name="path">The folder; it is created when needed.</param>
 public sealed class TrainingFolder(string path)
 {
-    // Steps are written together with the next checkpoint, so that after a crash both tell the same story.
-    private readonly StringBuilder pending = new();
+    // Metrics are written together with the next checkpoint: after a crash both describe the same updates.
+    private readonly ArrayBufferWriter<byte> pending = new();
 
     /// <summary>The best model so far.</summary>
     public string Model => Path.Combine(path, "model.safetensors");
 
-    /// <summary>The latest checkpoint; the one before has <c>.previous</c> behind its name.</summary>
+    /// <summary>The latest checkpoint; the previous one has the suffix <c>.previous</c>.</summary>
     public string Checkpoint => Path.Combine(path, "checkpoint.safetensors");
 
-    /// <summary>What every step and epoch showed.</summary>
+    /// <summary>The metrics of every update and epoch.</summary>
     public string Metrics => Path.Combine(path, "metrics.jsonl");
 
-    /// <summary>Moves the files of an earlier training aside, so that nothing is lost; returns where they are, null if there were none.</summary>
+    /// <summary>Refuses a folder in which a training is running.</summary>
+    /// <exception cref="IOException">The folder is in use; the message names process, host and time.</exception>
+    public void RequireFree() => TrainingLock.RequireFree(path);
+
+    /// <summary>Reserves the folder for this training until the lock is disposed.</summary>
+    /// <exception cref="IOException">The folder is in use, or not writable.</exception>
+    internal TrainingLock Acquire() => TrainingLock.Acquire(path);
+
+    /// <summary>
+    /// Moves the files of an earlier training to a new subfolder and returns its path; null if there are none.
+    /// </summary>
     public string? MoveEarlierAside()
     {
         var files = new[] { Model, Checkpoint, Core.Checkpoint.Previous(Checkpoint), Metrics }
@@ -41,7 +51,7 @@ public sealed class TrainingFolder(string path)
         string Earlier(int n) => Path.Combine(path, string.Create(CultureInfo.InvariantCulture, $"earlier-{n}"));
     }
 
-    /// <summary>Drops the metrics of steps that are going to be taken again.</summary>
+    /// <summary>Removes the metrics of updates after a number of steps, which are going to be repeated.</summary>
     public void KeepMetricsUpTo(long steps)
     {
         if (!File.Exists(Metrics))
@@ -55,7 +65,7 @@ public sealed class TrainingFolder(string path)
         });
     }
 
-    /// <summary>Notes what a step showed.</summary>
+    /// <summary>Adds the metrics of an update.</summary>
     public void Add(TrainingProgress progress) =>
         Add(json =>
         {
@@ -72,7 +82,7 @@ public sealed class TrainingFolder(string path)
             Number(json, "elapsedSeconds", progress.Elapsed.TotalSeconds);
         });
 
-    /// <summary>Notes what an epoch brought.</summary>
+    /// <summary>Adds the metrics of an epoch.</summary>
     public void Add(EpochReport report) =>
         Add(json =>
         {
@@ -85,25 +95,31 @@ public sealed class TrainingFolder(string path)
             Number(json, "elapsedSeconds", report.ElapsedSeconds);
         });
 
-    /// <summary>Brings what was noted to the disk, and the state of a training.</summary>
+    /// <summary>Writes the added metrics and a checkpoint; all of it is on disk when the method returns.</summary>
+    /// <param name="trainer">The training.</param>
+    /// <param name="description">Additional metadata of the checkpoint.</param>
+    /// <exception cref="IOException">A file cannot be written; the previous checkpoint stays usable.</exception>
     public void Save(Trainer trainer, IReadOnlyDictionary<string, string> description)
     {
         Directory.CreateDirectory(path);
-        File.AppendAllText(Metrics, pending.ToString());
+        using (var metrics = new FileStream(Metrics, FileMode.Append, FileAccess.Write))
+        {
+            metrics.Write(pending.WrittenSpan);
+            metrics.Flush(flushToDisk: true);
+        }
         pending.Clear();
         Core.Checkpoint.Write(Checkpoint, trainer, description);
     }
 
     private void Add(Action<Utf8JsonWriter> write)
     {
-        var buffer = new ArrayBufferWriter<byte>();
-        using (var json = new Utf8JsonWriter(buffer))
+        using (var json = new Utf8JsonWriter(pending))
         {
             json.WriteStartObject();
             write(json);
             json.WriteEndObject();
         }
-        pending.Append(Encoding.UTF8.GetString(buffer.WrittenSpan)).Append('\n');
+        pending.Write("\n"u8);
     }
 
     private static void Number(Utf8JsonWriter json, string name, double value)
@@ -114,7 +130,7 @@ public sealed class TrainingFolder(string path)
             json.WriteNull(name);
     }
 
-    // A line that a crash cut off belongs to no step.
+    // A line that a crash cut off counts as none of the steps.
     private static long StepOf(string line)
     {
         try

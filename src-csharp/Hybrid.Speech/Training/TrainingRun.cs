@@ -4,32 +4,8 @@ using Hybrid.Core;
 
 namespace Hybrid.Speech;
 
-/// <summary>How a training runs, beside what it trains.</summary>
-/// <param name="Folder">Where the best model, checkpoints and metrics go; null to keep nothing.</param>
-/// <param name="Limit">The time over which to stretch the schedule; null to run the recipe's epochs.</param>
-/// <param name="Resume">Whether to continue from the folder's checkpoint, if there is one.</param>
-/// <param name="CheckpointInterval">The longest time between two checkpoints; the recipe's where null.</param>
-/// <param name="TargetPer">An error rate on the dev data, in percent, at which to stop; null to go on to the end.</param>
-public sealed record TrainingOptions(
-    string? Folder = null,
-    TimeSpan? Limit = null,
-    bool Resume = false,
-    TimeSpan? CheckpointInterval = null,
-    double? TargetPer = null
-);
-
-/// <summary>Those who watch a training.</summary>
-/// <param name="Stepped">Is told of every step.</param>
-/// <param name="EpochEnded">Is told of every pass.</param>
-/// <param name="Noticed">Is told in a sentence what a person should know.</param>
-public sealed record TrainingObserver(
-    Action<TrainingProgress>? Stepped = null,
-    Action<EpochReport>? EpochEnded = null,
-    Action<string>? Noticed = null
-);
-
-/// <summary>A training of a recipe on speech: data in, the best model out.</summary>
-public sealed class TrainingRun
+/// <summary>A training of a recipe on speech; its result is the best model.</summary>
+public sealed partial class TrainingRun
 {
     private readonly Trainer trainer;
     private readonly SpeechModel model;
@@ -37,11 +13,13 @@ public sealed class TrainingRun
 
     /// <summary>Prepares a training.</summary>
     /// <param name="recipe">Features, network and schedule.</param>
-    /// <param name="inventory">The phones to tell apart.</param>
-    /// <param name="train">What to learn from.</param>
-    /// <param name="dev">What to choose the best model by.</param>
-    /// <param name="team">Threads to share the work; all processors where left out.</param>
-    /// <exception cref="ArgumentException">The recipe has problems, or nothing of the data can be used; the message says why.</exception>
+    /// <param name="inventory">The phones to distinguish.</param>
+    /// <param name="train">The training data.</param>
+    /// <param name="dev">The dev data, which select the best model.</param>
+    /// <param name="team">Threads that share the work; all processors if null.</param>
+    /// <exception cref="ArgumentException">
+    /// The recipe has problems, or no utterance is usable; the message says why.
+    /// </exception>
     /// <exception cref="InvalidSpecException">The network has problems.</exception>
     public TrainingRun(
         Recipe recipe,
@@ -54,138 +32,71 @@ public sealed class TrainingRun
         foreach (var (data, name) in new[] { (train, "training"), (dev, "dev") })
             if (data.Count == 0)
                 throw new ArgumentException(
-                    $"nothing of the {name} data can be used{string.Concat(data.Skipped.Take(3).Select(left => $"; {left}"))}"
+                    Quoted.Line(
+                        $"no utterance of the {name} data is usable"
+                            + string.Concat(data.Skipped.Take(3).Select(skipped => $"; {skipped}"))
+                    )
                 );
         if (recipe.Training.Speeds is { } speeds && !speeds.SequenceEqual(train.Speeds))
             throw new ArgumentException(
                 $"the recipe trains at speeds {Listed(speeds)}, the training data were loaded at {Listed(train.Speeds)}"
             );
         model = SpeechModel.Create(recipe.Network, recipe.Features, inventory, recipe.Training.Seed);
-        foreach (var (data, name) in new[] { (train, "training"), (dev, "dev") })
-            if (Infeasible(data).Count() == data.Count)
-                throw new ArgumentException(
-                    $"no utterance of the {name} data has enough frames for its phones behind the network's subsampling of {model.Times.Stride}; first {Infeasible(data).First()}"
-                );
         trainer = new Trainer(model.Network, recipe.Training, train, dev, team);
         (Recipe, Train, Dev) = (recipe, train, dev);
-    }
-
-    /// <summary>Prepares a training on a corpus: the splits are chosen, the sound is read, the words are looked up.</summary>
-    /// <param name="recipe">Features, network and schedule.</param>
-    /// <param name="corpus">Recordings with transcripts.</param>
-    /// <param name="dev">What to choose the best model by, all of it; the corpus decides where null.</param>
-    /// <param name="lexicons">Pronunciations, tried in order; those of the built-in words where none is given.</param>
-    /// <param name="team">Threads to share the work; all processors where left out.</param>
-    /// <param name="cancellation">Stops between recordings.</param>
-    /// <param name="cache">Keeps features for the next time and for want of memory; null to hold all in memory.</param>
-    /// <exception cref="ArgumentException">The recipe has problems, or nothing of the data can be used; the message says why.</exception>
-    /// <exception cref="FormatException">The corpus has nothing to train on or to judge by.</exception>
-    public static TrainingRun Prepare(
-        Recipe recipe,
-        Corpus corpus,
-        Corpus? dev = null,
-        IReadOnlyList<Lexicon>? lexicons = null,
-        ThreadTeam? team = null,
-        CancellationToken cancellation = default,
-        FeatureCache? cache = null
-    )
-    {
-        recipe = recipe.For(corpus);
-        if (recipe.Training.Speeds is not null && recipe.Features.Kind == FeatureKind.Precomputed)
-            throw new ArgumentException(
-                "speeds are of sound, and the features of this corpus are given: leave speeds out of the schedule"
-            );
-        var inventory = PhoneInventory.Arpabet;
-        var (train, judge) = dev is null ? corpus.TrainAndDev(recipe.Training.Seed) : (corpus.Train(), dev.Utterances);
-        var extractor = new FeatureExtractor(recipe.Features);
-        var pronouncer = new Pronouncer(lexicons is { Count: > 0 } ? lexicons : [Lexicon.BuiltIn]);
-        return new TrainingRun(
-            recipe,
-            inventory,
-            SpeechDataset.Load(train, extractor, inventory, pronouncer, cancellation, cache, recipe.Training.Speeds),
-            SpeechDataset.Load(judge, extractor, inventory, pronouncer, cancellation, cache),
-            team
-        );
-    }
-
-    /// <summary>
-    /// A training that learns the first <paramref name="utterances"/> feasible utterances by heart and is judged by the same:
-    /// masks, all dropout and phases are left out, the learning rate stays constant after a warm-up. A network that cannot do this cannot
-    /// learn more.
-    /// </summary>
-    /// <param name="utterances">How many.</param>
-    /// <param name="epochs">After how many passes to give up.</param>
-    /// <param name="team">Threads to share the work; all processors where left out.</param>
-    public TrainingRun Overfit(int utterances, int epochs, ThreadTeam? team = null)
-    {
-        static IReadOnlyList<LayerSpec> Plain(IEnumerable<LayerSpec> layers) =>
-            [
-                .. layers
-                    .Where(layer => layer is not (SpecAugmentSpec or DropoutSpec))
-                    .Select(layer =>
-                        layer switch
-                        {
-                            RecurrentSpec recurrent => recurrent with { Dropout = 0, Locked = false },
-                            ResidualSpec residual => residual with { Body = Plain(residual.Body) },
-                            _ => layer,
-                        }
-                    ),
-            ];
-        var network = Recipe.Network with
-        {
-            Encoder = Plain(Recipe.Network.Encoder),
-            Decoder = Plain(Recipe.Network.Decoder),
-        };
-        var schedule = Recipe.Training with
-        {
-            Epochs = epochs,
-            Batch = Recipe.Training.Batch with { Utterances = Math.Min(utterances, 4) },
-            LearningRate = new WarmUp(5, new ConstantRate()),
-            Phases = null,
-            Augmentation = null,
-            Averaging = null,
-            Patience = null,
-            Speeds = null,
-        };
-        var impossible = Infeasible(Train).Select(left => left.Id).ToHashSet();
-        var few = Train.Where(id => !impossible.Contains(id)).Take(utterances);
-        return new TrainingRun(Recipe with { Network = network, Training = schedule }, model.Inventory, few, few, team);
     }
 
     /// <summary>Features, network and schedule.</summary>
     public Recipe Recipe { get; }
 
-    /// <summary>What is learned from.</summary>
+    /// <summary>The training data.</summary>
     public SpeechDataset Train { get; }
 
-    /// <summary>What the best model is chosen by.</summary>
+    /// <summary>The dev data, which select the best model.</summary>
     public SpeechDataset Dev { get; }
 
-    /// <summary>What every pass so far brought.</summary>
+    /// <summary>Reports of all epochs so far.</summary>
     public IReadOnlyList<EpochReport> History => trainer.State.History;
 
-    /// <summary>Utterances whose phones do not fit into the network's output frames; they are skipped in training.</summary>
-    public IEnumerable<SkippedUtterance> Infeasible(SpeechDataset data)
-    {
-        for (var i = 0; i < data.Count; i++)
-        {
-            var (needed, available) = (
-                CtcFeasibility.FramesNeeded(data.Labels(i)),
-                model.Network.OutputLength(data.Frames(i))
-            );
-            if (needed > available)
-                yield return new SkippedUtterance(data.Id(i), $"needs {needed} frames, has {available}");
-        }
-    }
+    /// <summary>The best epoch so far by the schedule's metric; null before the first.</summary>
+    public EpochReport? Best => trainer.Best;
 
-    /// <summary>Trains and returns the model that was best on the dev data.</summary>
-    /// <param name="options">How to run.</param>
-    /// <param name="observer">Those who watch.</param>
-    /// <param name="cancellation">Stops between steps; a last checkpoint is written.</param>
-    /// <exception cref="TrainingDivergedException">A loss is not finite; files written so far stay usable.</exception>
-    /// <exception cref="OperationCanceledException">The training was stopped.</exception>
-    /// <exception cref="FormatException">There is no usable checkpoint to resume from, or it belongs to another training; the message lists what differs.</exception>
-    /// <exception cref="IOException">A file cannot be written; those written so far stay usable.</exception>
+    /// <summary>Completed updates.</summary>
+    public long Steps => trainer.State.Steps;
+
+    /// <summary>
+    /// The reason why the latest <see cref="Run"/> ended; null before its end and after an exception.
+    /// </summary>
+    public StopReason? StopReason => trainer.StopReason;
+
+    /// <summary>Utterances with fewer output frames than their phones need; training skips them.</summary>
+    public IEnumerable<SkippedUtterance> Infeasible(SpeechDataset data) =>
+        Trainer
+            .Infeasible(model.Network, data)
+            .Select(utterance => new SkippedUtterance(
+                data.Id(utterance.Index),
+                $"needs {utterance.Needed} frames, has {utterance.Available}"
+            ));
+
+    /// <summary>Trains and returns the model of the best epoch.</summary>
+    /// <param name="options">Folder, limits and resumption.</param>
+    /// <param name="observer">Receivers of the progress.</param>
+    /// <param name="cancellation">Stops between updates, after writing a checkpoint.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The time limit is not positive.</exception>
+    /// <exception cref="TrainingDivergedException">
+    /// The loss or the gradient is not finite; files written so far stay usable.
+    /// </exception>
+    /// <exception cref="InvalidDataException">
+    /// A feature is NaN or infinite; the message names utterance and frame.
+    /// </exception>
+    /// <exception cref="OperationCanceledException">Cancelled.</exception>
+    /// <exception cref="FormatException">
+    /// The checkpoint to continue from is not usable, or belongs to another training; the message lists the
+    /// differences.
+    /// </exception>
+    /// <exception cref="IOException">
+    /// The folder is in use by another training, or a file cannot be written; files written so far stay usable.
+    /// </exception>
     public SpeechModel Run(
         TrainingOptions? options = null,
         TrainingObserver? observer = null,
@@ -194,19 +105,20 @@ public sealed class TrainingRun
     {
         options ??= new TrainingOptions();
         observer ??= new TrainingObserver();
-        // Before an earlier training is moved aside.
+        // Checked here too, before an earlier training is moved.
         if (options.Limit <= TimeSpan.Zero)
             throw new ArgumentOutOfRangeException(nameof(options), "there is no time to train in");
         var folder = options.Folder is null ? null : new TrainingFolder(options.Folder);
+        using var held = folder?.Acquire();
         var description = TrainingFingerprint.Describe(Recipe, Train, Dev, options.Limit);
         if (folder is not null)
             Begin(folder, options, observer, description);
 
-        var (watch, plateau, waste) = (Stopwatch.StartNew(), new BlankPlateauMonitor(), new PaddingMonitor());
         var interval = options.CheckpointInterval ?? TimeSpan.FromMinutes(Recipe.Training.CheckpointMinutes ?? 1);
+        var recorder = new Recorder(this, folder, description, interval, observer);
         try
         {
-            trainer.Run(options.Limit, Stepped, EpochEnded, options.TargetPer, cancellation);
+            trainer.Run(options.Limit, recorder, recorder, options.TargetPer, cancellation);
         }
         catch (OperationCanceledException) when (folder is not null)
         {
@@ -214,33 +126,6 @@ public sealed class TrainingRun
             throw;
         }
         return new SpeechModel(new Network<float>(Recipe.Network, bestWeights!), model.Inventory, model.Features);
-
-        void Stepped(TrainingProgress progress)
-        {
-            folder?.Add(progress);
-            observer.Stepped?.Invoke(progress);
-            waste.Add(progress.Step);
-            if (plateau.Advise(progress.Steps, progress.Step) is { } advice)
-                observer.Noticed?.Invoke(advice);
-            if (folder is null || watch.Elapsed < interval)
-                return;
-            folder.Save(trainer, description);
-            watch.Restart();
-        }
-
-        void EpochEnded(EpochReport report)
-        {
-            // The checkpoint first: should the model not follow, resuming makes up for it.
-            folder?.Add(report);
-            folder?.Save(trainer, description);
-            watch.Restart();
-            KeepBest(folder);
-            observer.EpochEnded?.Invoke(report);
-            if (report.Epoch > 1)
-                return;
-            foreach (var advice in waste.Advise())
-                observer.Noticed?.Invoke(advice);
-        }
     }
 
     private static string Listed(IReadOnlyList<double> speeds) =>
@@ -248,6 +133,7 @@ public sealed class TrainingRun
             ? "none"
             : string.Join(", ", speeds.Select(speed => speed.ToString(CultureInfo.InvariantCulture)));
 
+    /// <summary>Restores a checkpoint, or moves an earlier training out of the folder.</summary>
     private void Begin(
         TrainingFolder folder,
         TrainingOptions options,
@@ -255,46 +141,107 @@ public sealed class TrainingRun
         Dictionary<string, string> description
     )
     {
-        string? notice = null;
-        var checkpoint = options.Resume ? Checkpoint.ReadLatest(folder.Checkpoint, out notice) : null;
+        void Notice(TrainingNoticeKind kind, string message) =>
+            observer.Notices?.Report(new TrainingNotice(kind, message));
+
+        string? damage = null;
+        var checkpoint = options.Resume ? Checkpoint.ReadLatest(folder.Checkpoint, out damage) : null;
         if (checkpoint is null)
         {
             if (options.Resume)
-                observer.Noticed?.Invoke($"{folder.Checkpoint} is not there: the training begins from its beginning");
+                Notice(
+                    TrainingNoticeKind.NoCheckpoint,
+                    $"{Quoted.Path(folder.Checkpoint)} does not exist: the training starts from the beginning"
+                );
             if (folder.MoveEarlierAside() is { } earlier)
-                observer.Noticed?.Invoke($"files of an earlier training were moved to {earlier}");
+                Notice(
+                    TrainingNoticeKind.EarlierFilesMoved,
+                    $"files of an earlier training were moved to {Quoted.Path(earlier)}"
+                );
             return;
         }
-        if (notice is not null)
-            observer.Noticed?.Invoke(notice);
+        if (damage is not null)
+            Notice(TrainingNoticeKind.DamagedCheckpoint, damage);
         if (TrainingFingerprint.DiffersFrom(checkpoint.Metadata, description) is { Count: > 0 } differences)
             throw new FormatException(
-                $"{folder.Checkpoint} belongs to another training: {string.Join("; ", differences)}. Give the same recipe, data and time, or leave --resume out"
+                Quoted.Line(
+                    $"{Quoted.Path(folder.Checkpoint)} belongs to another training: {string.Join("; ", differences)}. "
+                        + "Give the same recipe, data and time, or do not resume"
+                )
             );
         trainer.Restore(checkpoint);
         folder.KeepMetricsUpTo(trainer.State.Steps);
         var state = trainer.State;
-        observer.Noticed?.Invoke(
+        Notice(
+            TrainingNoticeKind.Resumed,
             options.Limit is null
                 ? $"continues after {state.Steps} updates, in epoch {state.Epoch + 1}"
                 : string.Create(
                     CultureInfo.InvariantCulture,
-                    $"continues after {state.Steps} updates; the schedule goes on at {state.ElapsedSeconds / 60:F1} minutes already spent"
-                )
+                    $"continues after {state.Steps} updates; the schedule goes on at {state.ElapsedSeconds / 60:F1} "
+                ) + "minutes already spent"
         );
+        // The checkpoint of an epoch's end is written before its model.
         if (state.Batch == 0)
             KeepBest(folder);
-        if (state.Best is not null)
+        if (Best is not null)
             bestWeights ??= [.. SpeechModel.Load(folder.Model).Network.Save()];
     }
 
-    /// <summary>Keeps the weights if they are the best so far: those of the epoch that has just ended.</summary>
+    /// <summary>Keeps the weights if the epoch that has just ended is the best so far.</summary>
     private void KeepBest(TrainingFolder? folder)
     {
-        if (History.Count == 0 || !ReferenceEquals(History[^1], trainer.State.Best))
+        if (History.Count == 0 || !ReferenceEquals(History[^1], Best))
             return;
         bestWeights = [.. trainer.EvaluationWeights()];
         if (folder is not null)
             model.Save(folder.Model, bestWeights);
+    }
+
+    /// <summary>Writes metrics, checkpoints and models, and forwards the progress to the observer.</summary>
+    private sealed class Recorder(
+        TrainingRun run,
+        TrainingFolder? folder,
+        Dictionary<string, string> description,
+        TimeSpan interval,
+        TrainingObserver observer
+    ) : IProgress<TrainingProgress>, IProgress<EpochReport>
+    {
+        private readonly Stopwatch sinceCheckpoint = Stopwatch.StartNew();
+        private readonly BlankPlateauMonitor plateau = new();
+        private readonly PaddingMonitor padding = new();
+
+        void IProgress<TrainingProgress>.Report(TrainingProgress progress)
+        {
+            folder?.Add(progress);
+            observer.Steps?.Report(progress);
+            padding.Add(progress.Step);
+            if (plateau.Advise(progress.Steps, progress.Step) is { } advice)
+                Notice(TrainingNoticeKind.BlankPlateau, advice);
+            if (sinceCheckpoint.Elapsed >= interval)
+                Save();
+        }
+
+        void IProgress<EpochReport>.Report(EpochReport report)
+        {
+            folder?.Add(report);
+            // The checkpoint first: if writing the model fails, resuming repeats it.
+            Save();
+            run.KeepBest(folder);
+            observer.Epochs?.Report(report);
+            if (report.Epoch > 1)
+                return;
+            foreach (var advice in padding.Advise())
+                Notice(TrainingNoticeKind.InefficientBatches, advice);
+        }
+
+        private void Save()
+        {
+            folder?.Save(run.trainer, description);
+            sinceCheckpoint.Restart();
+        }
+
+        private void Notice(TrainingNoticeKind kind, string message) =>
+            observer.Notices?.Report(new TrainingNotice(kind, message));
     }
 }

@@ -23,14 +23,16 @@ let private inputs (arguments: ParseResults<AlignArguments>) =
     | [ path ], (Some _ as text), None -> AlignmentInput.Of(path, text = Option.toObj text)
     | _, Some _, None ->
         raise (UserException "--text is for one sound file: for several, put a .txt of the same name beside each")
-    | paths, None, None -> [|
-        for path in paths do
-            yield! AlignmentInput.Of path
-      |]
+    | paths, None, None ->
+        RecordingIds.Distinct [|
+            for path in paths do
+                yield! AlignmentInput.Of path
+        |]
 
 /// Runs `hybrid align`.
 let run (arguments: ParseResults<AlignArguments>) =
-    let folder = arguments.GetResult AlignArguments.Out
+    let folder =
+        ResultFolder(arguments.GetResult AlignArguments.Out, arguments.Contains AlignArguments.Overwrite)
 
     let format =
         match arguments.GetResult(AlignArguments.Format, AlignFormat.Textgrid) with
@@ -77,7 +79,8 @@ let run (arguments: ParseResults<AlignArguments>) =
     if inputs |> Seq.exists (fun input -> isNull input.Utterance) then
         say "hint: give the words of one sound file with --text, or put a .txt or .lab beside each"
 
-    say $"{inputs.Count - failed.Count} of {inputs.Count} aligned: {folder}"
+    reportKept folder
+    say $"{inputs.Count - failed.Count} of {inputs.Count} aligned: {folder.Folder}"
 
     if failed.Count > 0 then
         Outcome.PartlyFailed

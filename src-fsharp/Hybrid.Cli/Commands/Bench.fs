@@ -2,7 +2,10 @@
 module Hybrid.Cli.Commands.Bench
 
 open System
+open System.Globalization
 open System.IO
+open System.Reflection
+open System.Runtime.InteropServices
 open System.Text.Json
 open Argu
 open Hybrid.Core
@@ -80,6 +83,75 @@ let private layers (team: ThreadTeam) =
         for struct (layer, time) in times do
             print $"  {100.0 * time / total, 5:F1} %%  {time, 8:F1} ms  {layer}"
 
+/// The file that `--record` appends to, relative to the working folder.
+let historyPath = Path.Combine("benchmarks", "history.csv")
+
+/// Its first line.
+let historyHeader = "commit,date,machine,kernel,threads,ms,gflops,peak_share"
+
+/// The commit that the program was built from, as the SDK writes it into the version: 0.2.0+COMMIT.
+let private commit =
+    lazy
+        (let version = typeof<Benchmark>.Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()
+
+         match Option.ofObj version |> Option.map (fun v -> v.InformationalVersion.Split('+', 2)) with
+         | Some [| _; commit |] -> commit.Substring(0, min 12 commit.Length)
+         | _ -> "unknown")
+
+/// The processor's name where the system tells it, and the number of logical processors.
+let private machineName =
+    lazy
+        (let name =
+            if File.Exists "/proc/cpuinfo" then
+                File.ReadLines "/proc/cpuinfo"
+                |> Seq.tryFind _.StartsWith("model name")
+                |> Option.map (fun line -> line.Substring(line.IndexOf ':' + 1).Trim())
+            else
+                Environment.GetEnvironmentVariable "PROCESSOR_IDENTIFIER" |> Option.ofObj
+
+         let name = defaultArg name (string RuntimeInformation.ProcessArchitecture)
+         $"{name} x{Environment.ProcessorCount}")
+
+/// A CSV field as RFC 4180 quotes it.
+let private quoted (field: string) =
+    if field.IndexOfAny [| ','; '"'; '\n'; '\r' |] >= 0 then
+        "\"" + field.Replace("\"", "\"\"") + "\""
+    else
+        field
+
+/// A line of the history; no speed where operations do not tell the cost.
+let historyLine (commit: string) (date: DateOnly) (machine: string) (result: BenchmarkResult) =
+    let number (format: string) (value: float) = value.ToString(format, CultureInfo.InvariantCulture)
+    let speed format value = if result.Gflops > 0 then number format value else ""
+
+    [
+        commit
+        date.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture)
+        machine
+        $"{result.Group} {result.Case}"
+        string result.Threads
+        number "0.####" result.MedianMilliseconds
+        speed "0.#" result.Gflops
+        speed "0.###" result.PeakShare
+    ]
+    |> List.map quoted
+    |> String.concat ","
+
+/// Refuses a file that is not a history, before hours are measured for it.
+let private checkHistory (path: string) =
+    if File.Exists path then
+        match File.ReadLines path |> Seq.tryHead with
+        | Some header when header <> historyHeader ->
+            raise (UserException $"{path} is another table: its first line must be {historyHeader}")
+        | _ -> ()
+
+/// Appends lines to a history; a new file begins with the header.
+let private appendHistory (path: string) (lines: string list) =
+    Path.GetDirectoryName path |> nonNull |> Directory.CreateDirectory |> ignore
+    let isNew = not (File.Exists path) || FileInfo(path).Length = 0L
+    let lines = if isNew then historyHeader :: lines else lines
+    File.AppendAllText(path, String.concat "\n" (lines @ [ "" ]))
+
 /// Runs `hybrid bench`.
 let run (arguments: ParseResults<BenchArguments>) =
     let benchmarks = all (arguments.TryGetResult BenchArguments.Anchors)
@@ -87,6 +159,10 @@ let run (arguments: ParseResults<BenchArguments>) =
     // The group growth takes long and is only for docs/performance.md.
     let chosen = arguments.GetResult(BenchArguments.Groups, List.except [ "growth" ] groups)
     let json = arguments.Contains BenchArguments.Json
+    let record = arguments.Contains BenchArguments.Record
+
+    if record then
+        checkHistory historyPath
 
     for name in List.except ("layers" :: groups) chosen do
         raise (UserException $"""there is no group {name}; groups: {String.concat ", " groups}, layers""")
@@ -99,7 +175,7 @@ let run (arguments: ParseResults<BenchArguments>) =
     let results = [
         for count in threads do
             positive "threads" count
-            let team = ThreadTeam count
+            use team = new ThreadTeam(count)
             let machine = Machine.Measure team
 
             if not json then
@@ -137,5 +213,10 @@ let run (arguments: ParseResults<BenchArguments>) =
     if json then
         let options = JsonSerializerOptions(PropertyNamingPolicy = JsonNamingPolicy.CamelCase)
         printBlock (JsonSerializer.Serialize(results, options))
+
+    if record then
+        let today = DateOnly.FromDateTime DateTime.UtcNow
+        appendHistory historyPath (results |> List.map (historyLine commit.Value today machineName.Value))
+        say $"{results.Length} results appended to {historyPath}"
 
     Outcome.Done

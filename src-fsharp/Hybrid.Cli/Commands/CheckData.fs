@@ -26,11 +26,20 @@ let private section (title: string) (describe: 'finding -> string) (findings: 'f
     for finding in findings do
         print $"  {describe finding}"
 
+/// Whether there is an utterance to train or validate on.
+let private isUsable (check: CorpusValidation) = check.Splits |> Seq.exists (fun split -> split.Usable > 0)
+
 let private printAll (recipe: Hybrid.Speech.Recipe) (check: CorpusValidation) =
     for split in check.Splits do
+        let usable =
+            if split.IsToBeRecognized then
+                "to be recognised, without transcripts"
+            else
+                $"{split.Usable} usable"
+
         print (
             $"{named [ split.Name ]}: {split.Utterances} utterances of {split.Speakers} speakers, "
-            + $"{split.Hours:F2} hours, {split.Usable} usable"
+            + $"{split.Hours:F2} hours, {usable}"
         )
 
     check.Unusable |> section "files or transcripts that cannot be used" string
@@ -50,10 +59,9 @@ let private printAll (recipe: Hybrid.Speech.Recipe) (check: CorpusValidation) =
     print ""
 
     print (
-        if check.Skipped = 0 then
-            "nothing is left out"
-        else
-            $"{check.Skipped} left out"
+        if check.Skipped > 0 then $"{check.Skipped} left out"
+        elif isUsable check then "nothing is left out"
+        else "no utterance has a transcript to train or validate on"
     )
 
 /// Runs `hybrid check-data`.
@@ -65,7 +73,7 @@ let run (arguments: ParseResults<CheckDataArguments>) =
 
     let check =
         withProgress "checking" (fun progress ->
-            CorpusValidation.Run(corpus, recipe, dev, lexicons, fractionOf progress, interruption.Value))
+            recipe.ValidateCorpus(corpus, dev, lexicons, fractionOf progress, interruption.Value))
 
     if arguments.Contains CheckDataArguments.Json then
         printBlock (ResultJson.Check check)
@@ -75,7 +83,7 @@ let run (arguments: ParseResults<CheckDataArguments>) =
     if check.UnknownWords.Count > 0 then
         sayHint (Causes.ofData None lexicons corpus.Utterances)
 
-    if check.Skipped > 0 then
+    if check.Skipped > 0 || not (isUsable check) then
         Outcome.PartlyFailed
     else
         Outcome.Done

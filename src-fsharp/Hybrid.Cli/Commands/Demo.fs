@@ -54,7 +54,7 @@ let private report
         Heading $"An utterance of an unseen speaker: {text}"
         Sound utterance.AudioPath
         Verbatim(sideBySide model.Inventory shown)
-        Picture(spectrogram (clip, (recognizer.Recognize clip).Hypotheses[0].Intervals, alignment.Words))
+        Picture(spectrogram (clip, (recognizer.Recognize clip).Hypotheses[0].Phones, alignment.Words))
         Caption "Spectrogram with the recognised phones, and the words by forced alignment of the text."
         Picture(posteriors (model, clip.DurationSeconds, logProbs))
         Caption "Posterior probability of each symbol. CTC outputs the blank in most frames."
@@ -87,9 +87,12 @@ let run (arguments: ParseResults<DemoArguments>) =
     let clock, date = Stopwatch.StartNew(), DateOnly.FromDateTime DateTime.Now
     let folder = arguments.GetResult(DemoArguments.Out, "hybrid-demo")
     let seed = arguments.GetResult(DemoArguments.Seed, 1)
+    let overwrite = arguments.Contains DemoArguments.Overwrite
+    let page = Path.Combine(folder, "report.html")
+    requireReplaceable overwrite page
 
     let corpus =
-        Synth.make (Path.Combine(folder, "speech")) utterances speakers seed SyntheticLayout.Manifest
+        Synth.make overwrite (Path.Combine(folder, "speech")) utterances speakers seed SyntheticLayout.Manifest
 
     let recipe = Recipes.tiny.With(seed = Nullable(uint64 seed))
     let training, model = Train.train recipe corpus folder
@@ -102,8 +105,8 @@ let run (arguments: ParseResults<DemoArguments>) =
         print $"{result.Id}: {text}"
         printBlock (sideBySide model.Inventory result)
 
-    let page = Path.Combine(folder, "report.html")
-    report page training recognizer evaluation corpus $"hybrid demo --out {folder} --seed {seed}" date
+    let command = $"hybrid demo --out {folder} --seed {seed}"
+    writeResult overwrite page (fun () -> report page training recognizer evaluation corpus command date)
     print ""
     print $"unseen synthetic speakers: {describe evaluation}"
     print $"model   {TrainingFolder(folder).Model}"

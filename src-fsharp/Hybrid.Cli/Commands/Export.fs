@@ -22,14 +22,17 @@ let run (arguments: ParseResults<ExportArguments>) =
             (arguments.TryGetResult ExportArguments.Lm_Weight)
             (arguments.TryGetResult ExportArguments.Length_Bonus)
 
-    SpeechModel(
-        model.Network,
-        model.Inventory,
-        model.Features,
-        MinConfidence = share "min-confidence" minConfidence,
-        LanguageModel = Option.toObj language
-    )
-        .Save(path, halves = arguments.Contains ExportArguments.Half)
+    let exported =
+        SpeechModel(
+            model.Network,
+            model.Inventory,
+            model.Features,
+            MinConfidence = share "min-confidence" minConfidence,
+            LanguageModel = Option.toObj language
+        )
+
+    writeResult (arguments.Contains ExportArguments.Overwrite) path (fun () ->
+        exported.Save(path, halves = arguments.Contains ExportArguments.Half))
 
     say $"{FileInfo(path).Length} bytes: {path}"
     Outcome.Done

@@ -28,7 +28,8 @@ let run (arguments: ParseResults<LmArguments>) =
     if skipped.Count > 0 then
         sayHint (cause ())
 
-    LanguageModels.Write(path, model, inventory)
+    writeResult (arguments.Contains LmArguments.Overwrite) path (fun () -> LanguageModels.Write(path, model, inventory))
+
     let counts = [ for length in 1..order -> string (model.Count length) ] |> String.concat ", "
     say $"n-grams of {utterances.Count - skipped.Count} transcripts, by length: {counts}: {path}"
 

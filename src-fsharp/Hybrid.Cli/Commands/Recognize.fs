@@ -9,23 +9,16 @@ open Hybrid.Speech
 open Hybrid.Cli.Arguments
 open Hybrid.Cli.Console
 
-/// The sound files of a path, each with the name of its result: the file itself, or all sound files below a folder.
+/// The files of a path with the names of their results, and the files that cannot be used: the path itself, or the
+/// sound files in a folder and the folders below it.
 let private expand (path: string) =
-    let named (root: string) (file: string) =
-        file, string (Path.ChangeExtension(Path.GetRelativePath(root, file), null))
-
     if Directory.Exists path then
-        let sound (file: string) =
-            AudioClip.Extensions
-            |> Seq.exists (fun extension -> file.EndsWith(extension, StringComparison.OrdinalIgnoreCase))
+        let struct (files, skipped) = SoundFiles.Find path
 
-        Directory.EnumerateFiles(path, "*", SearchOption.AllDirectories)
-        |> Seq.filter sound
-        |> Seq.sortWith (fun a b -> String.CompareOrdinal(a, b))
-        |> Seq.map (named path)
-        |> List.ofSeq
+        [ for file in files -> file, string (Path.ChangeExtension(Path.GetRelativePath(path, file), null)) ],
+        List.ofSeq skipped
     else
-        [ path, string (Path.GetFileNameWithoutExtension path) ]
+        [ path, string (Path.GetFileNameWithoutExtension path) ], []
 
 /// The result, or None after reporting why a file could not be used.
 let private attempt (name: string) (recognize: unit -> 'result) =
@@ -33,12 +26,7 @@ let private attempt (name: string) (recognize: unit -> 'result) =
 
     try
         Some(recognize ())
-    with
-    | :? AudioFormatException
-    | :? FormatException
-    | :? IOException
-    | :? UnauthorizedAccessException
-    | :? ArgumentException as error ->
+    with error when SkippedUtterance.CanSkip error ->
         // Most messages begin with the file.
         say (
             if error.Message.Contains name then
@@ -55,34 +43,34 @@ let private outcome (results: 'result option list) =
     | failed when failed = results.Length -> Outcome.Failed
     | _ -> Outcome.PartlyFailed
 
-/// A result as text; an n-best list has a line per hypothesis with rank and score.
-let private lines (file: string) (result: RecognitionResult) =
-    if result.Hypotheses.Count = 1 then
-        // Loading F#'s support for interpolated strings would take a tenth of the time of a sentence.
-        String.Concat(file, ": ", string result, "\n")
-    else
-        String.concat "" [
-            for i, hypothesis in Seq.indexed result.Hypotheses ->
-                $"{file} {i + 1} {hypothesis.Total:F4}: {hypothesis}\n"
-        ]
+/// A recognised file: its path, its name in results, and the result.
+type private Recognized = { File: string; Id: string; Result: RecognitionResult }
 
-/// The file extension of a format, and the content for one or several results.
-let private write format (results: struct (string * RecognitionResult) seq) =
-    let each write = results |> Seq.map (fun (struct (file, result)) -> write file result) |> String.concat ""
+let private extension format =
+    match format with
+    | RecognizeFormat.Text -> ".txt"
+    | RecognizeFormat.Json -> ".json"
+    | RecognizeFormat.Ctm -> ".ctm"
+    | RecognizeFormat.Textgrid -> ".TextGrid"
+
+/// The content of a file with these results.
+let private content format (results: Recognized list) =
+    let each write = results |> List.map write |> String.concat ""
 
     match format with
-    | RecognizeFormat.Text -> ".txt", each lines
-    | RecognizeFormat.Json -> ".json", ResultJson.Recognitions results + "\n"
-    | RecognizeFormat.Ctm ->
-        ".ctm",
-        each (fun file result ->
-            Hybrid.Speech.Ctm.Write(string (Path.GetFileNameWithoutExtension file), result.Hypotheses[0].Intervals))
-    | RecognizeFormat.Textgrid -> ".TextGrid", each (fun _ result -> TextGrid.Of(result).Write())
+    | RecognizeFormat.Text -> each (fun one -> ResultText.Recognition(one.File, one.Result))
+    | RecognizeFormat.Json -> ResultJson.Recognitions [ for one in results -> struct (one.File, one.Result) ] + "\n"
+    | RecognizeFormat.Ctm -> each (fun one -> Hybrid.Speech.Ctm.Write(one.Id, one.Result.Phones))
+    | RecognizeFormat.Textgrid -> each (fun one -> TextGrid.Of(one.Result).Write())
 
 /// Recognises the sound files of paths into a folder, or to standard output: text after each file, other formats at the
 /// end.
-let private recognizeFiles (recognizer: Recognizer) format (folder: string option) (paths: string list) =
-    let files = paths |> List.collect expand
+let private recognizeFiles (recognizer: Recognizer) format (folder: ResultFolder option) (paths: string list) =
+    let expanded = List.map expand paths
+    let files, skipped = List.collect fst expanded, List.collect snd expanded
+
+    for one in skipped do
+        say one.Reason
 
     if files.IsEmpty then
         let kinds = String.concat ", " AudioClip.Extensions
@@ -91,7 +79,7 @@ let private recognizeFiles (recognizer: Recognizer) format (folder: string optio
     if folder.IsNone && format = RecognizeFormat.Textgrid && files.Length > 1 then
         raise (UserException "several TextGrids need a folder: give --out FOLDER")
 
-    let results = folder |> Option.map ResultFolder
+    let ids = RecordingIds.Distinct [| for file, name in files -> struct (name, file) |]
 
     let cause =
         match recognizer.Model.Features with
@@ -99,33 +87,35 @@ let private recognizeFiles (recognizer: Recognizer) format (folder: string optio
         | _ -> None
 
     let recognize (file: string) (name: string) =
-        let path = results |> Option.map _.Take(name)
-        let result = struct (file, recognizer.Recognize(AudioClip.Read file))
-        let ending, content = write format [ result ]
+        let path = folder |> Option.map _.Take(name, extension format)
+        let one = { File = file; Id = name; Result = recognizer.Recognize(AudioClip.Read file) }
 
-        match path with
-        | Some path -> ResultFolder.Write(path + ending, content)
-        | None when format = RecognizeFormat.Text -> printResult content
-        | None -> ()
+        match folder, path with
+        | Some folder, Some path -> folder.Write(path + extension format, content format [ one ])
+        | _ when format = RecognizeFormat.Text -> printResult (content format [ one ])
+        | _ -> ()
 
-        result
+        one
 
     let recognized =
         withHint (fun _ -> cause) (fun () -> [
-            for file, name in files do
-                attempt file (fun () -> recognize file name)
+            for (file, _), id in Seq.zip files ids do
+                attempt file (fun () -> recognize file id)
         ])
 
-    if folder.IsNone && format <> RecognizeFormat.Text then
-        printResult (snd (write format (List.choose id recognized)))
+    match folder with
+    | Some folder -> reportKept folder
+    | None when format <> RecognizeFormat.Text -> printResult (content format (List.choose id recognized))
+    | None -> ()
 
     if List.exists Option.isNone recognized then
         sayHint cause
 
-    outcome recognized
+    outcome (recognized @ [ for _ in skipped -> None ])
 
 /// Recognises corpora and writes the CSV of CMU 11-785 HW3P2.
-let private submit (recognizer: Recognizer) (csv: string) (paths: string list) =
+let private submit (recognizer: Recognizer) (overwrite: bool) (csv: string) (paths: string list) =
+    requireReplaceable overwrite csv
     let corpora = paths |> List.map Corpus.Read
 
     let utterances = [
@@ -142,7 +132,7 @@ let private submit (recognizer: Recognizer) (csv: string) (paths: string list) =
                 progress.Report(struct (float (index + 1) / float utterances.Length, utterance.Id))
         ])
 
-    Hw3p2Submission.Write(csv, recognizer.Model.Inventory, results |> List.map Option.toObj)
+    Hw3p2Submission.Write(csv, recognizer.Model.Inventory, results |> List.map Option.toObj, overwrite)
     say $"{results.Length} utterances: {csv}"
 
     if corpora |> List.exists (fun corpus -> corpus.Skipped.Count > 0) then
@@ -167,6 +157,7 @@ let run (arguments: ParseResults<RecognizeArguments>) =
         }
 
     let paths = arguments.GetResult RecognizeArguments.Paths
+    let overwrite = arguments.Contains RecognizeArguments.Overwrite
 
     let format =
         match arguments.TryGetResult RecognizeArguments.Format, arguments.Contains RecognizeArguments.Json with
@@ -177,8 +168,10 @@ let run (arguments: ParseResults<RecognizeArguments>) =
     match
         arguments.TryGetResult RecognizeArguments.Submission, format, arguments.TryGetResult RecognizeArguments.Out
     with
-    | None, format, folder -> recognizeFiles recognizer (defaultArg format RecognizeFormat.Text) folder paths
-    | Some csv, None, None -> submit recognizer csv paths
+    | None, format, folder ->
+        let folder = folder |> Option.map (fun folder -> ResultFolder(folder, overwrite))
+        recognizeFiles recognizer (defaultArg format RecognizeFormat.Text) folder paths
+    | Some csv, None, None -> submit recognizer overwrite csv paths
     | Some _, Some _, _ ->
         raise (UserException "--submission and --json or --format exclude each other: give one of them")
     | Some _, None, Some _ -> raise (UserException "--submission names the file to write: leave --out out")

@@ -2,14 +2,16 @@
 module Hybrid.Cli.Commands.Synth
 
 open System
+open System.IO
 open Argu
 open Hybrid.Speech
 open Hybrid.Cli.Arguments
 open Hybrid.Cli.Console
 
 /// Writes a corpus and says its size.
-let make (folder: string) utterances speakers (seed: int) (layout: SyntheticLayout) =
-    let corpus =
+let make (overwrite: bool) (folder: string) utterances speakers (seed: int) (layout: SyntheticLayout) =
+    // The one file whose name may be that of another corpus.
+    writeResult overwrite (Path.Combine(folder, Corpus.ManifestName)) (fun () ->
         withProgress "synthesising" (fun progress ->
             SyntheticCorpus.Write(
                 folder,
@@ -19,7 +21,10 @@ let make (folder: string) utterances speakers (seed: int) (layout: SyntheticLayo
                 fractionOf progress,
                 interruption.Value,
                 layout
-            ))
+            )
+            |> ignore<Corpus>))
+
+    let corpus = Corpus.Read folder
 
     let splits =
         corpus.Splits |> Seq.map (fun split -> $"{split} {corpus.Split(split).Count}") |> String.concat ", "
@@ -49,6 +54,7 @@ let run (arguments: ParseResults<SynthArguments>) =
         | Hw3p2 -> SyntheticLayout.Hw3p2
 
     make
+        (arguments.Contains SynthArguments.Overwrite)
         (arguments.GetResult SynthArguments.Out)
         utterances
         speakers

@@ -6,14 +6,17 @@ open System.Runtime.CompilerServices
 open System.Runtime.InteropServices
 open Hybrid.Core
 
-/// `training { ... }`: settings in any order, each at most once but `phase`.
+/// `training { ... }`: settings in any order, each at most once except `phase`.
+/// Each keyword has two overloads: the one that sets a value, and one for values of any other type, with the compiler's
+/// error message. The parameters of the second are generic: otherwise the compiler would require annotations where a
+/// function makes a schedule, as in `let quick count = training { epochs count }`.
 type TrainingBuilder() =
     inherit ScheduleBuilderErrors()
 
     static let add keyword line apply settings =
         settings @ [ { Keyword = keyword; Line = defaultArg line 0; Apply = apply } ]
 
-    /// The keyword of a part of the schedule, and which of several it is.
+    /// The keyword of a problem's path, and which of several it is.
     static let keywordOf (problem: SpecProblem) =
         match problem.Path.Split '.' with
         | [| "phases"; i |] -> "phase", int i
@@ -32,78 +35,179 @@ type TrainingBuilder() =
 
     member _.Yield(()) : Setting list = []
 
-    /// The number from which starting weights, order, dropout and masks follow.
+    /// Seed of the initial weights, the order of utterances, dropout, masks and speeds.
     [<CustomOperation "seed">]
     member _.Seed(settings, value: int, ?_more: ``nothing more``, [<CallerLineNumber>] ?line: int) =
         settings |> add "seed" line (fun s -> { s with Seed = value })
+
+    [<CustomOperation "seed";
+      CompilerMessage("seed takes one whole number: seed 11785",
+                      ScheduleMessages.Number,
+                      IsError = true,
+                      IsHidden = true)>]
+    member _.Seed(settings: Setting list, ?_value: 'value, ?_more: obj, ?_line: int) = settings
 
     /// Passes through the data.
     [<CustomOperation "epochs">]
     member _.Epochs(settings, count: int, ?_more: ``nothing more``, [<CallerLineNumber>] ?line: int) =
         settings |> add "epochs" line (fun s -> { s with Epochs = count })
 
-    /// At most so many utterances in a batch.
+    [<CustomOperation "epochs";
+      CompilerMessage("epochs takes one whole number, without a unit: epochs 20",
+                      ScheduleMessages.Number,
+                      IsError = true,
+                      IsHidden = true)>]
+    member _.Epochs(settings: Setting list, ?_value: 'value, ?_more: obj, ?_line: int) = settings
+
+    /// Maximum number of utterances in a batch.
     [<CustomOperation "batchSize">]
     member _.BatchSize(settings, utterances: int, ?_more: ``nothing more``, [<CallerLineNumber>] ?line: int) =
         settings |> add "batchSize" line (fun s -> { s with BatchSize = Some utterances })
 
-    /// At most so many frames in a batch, padding included.
+    [<CustomOperation "batchSize";
+      CompilerMessage("batchSize takes one whole number, the utterances of a batch: batchSize 32",
+                      ScheduleMessages.Number,
+                      IsError = true,
+                      IsHidden = true)>]
+    member _.BatchSize(settings: Setting list, ?_value: 'value, ?_more: obj, ?_line: int) = settings
+
+    /// Maximum number of frames in a batch, padding included.
     [<CustomOperation "batchFrames">]
     member _.BatchFrames(settings, frames: int, ?_more: ``nothing more``, [<CallerLineNumber>] ?line: int) =
         settings |> add "batchFrames" line (fun s -> { s with BatchFrames = Some frames })
 
-    /// How weights move: `sgd`, `adam` or `adamW`.
+    [<CustomOperation "batchFrames";
+      CompilerMessage("batchFrames takes one whole number, the frames of a batch: batchFrames 16000",
+                      ScheduleMessages.Number,
+                      IsError = true,
+                      IsHidden = true)>]
+    member _.BatchFrames(settings: Setting list, ?_value: 'value, ?_more: obj, ?_line: int) = settings
+
+    /// Optimiser: `sgd`, `adam` or `adamW`.
     [<CustomOperation "optimizer">]
     member _.Optimizer(settings, optimizer: OptimizerSpec, ?_more: ``nothing more``, [<CallerLineNumber>] ?line: int) =
         settings |> add "optimizer" line (fun s -> { s with Optimizer = optimizer })
 
-    /// How the step size changes.
+    [<CustomOperation "optimizer";
+      CompilerMessage("optimizer takes sgd, adam or adamW, with their settings in parentheses: "
+                      + "optimizer (adamW (learningRate = 1e-3))",
+                      ScheduleMessages.Number,
+                      IsError = true,
+                      IsHidden = true)>]
+    member _.Optimizer(settings: Setting list, ?_value: 'value, ?_more: obj, ?_line: int) = settings
+
+    /// Learning-rate schedule.
     [<CustomOperation "learningRate">]
     member _.LearningRate
         (settings, schedule: LearningRateSchedule, ?_more: ``nothing more``, [<CallerLineNumber>] ?line: int)
         =
         settings |> add "learningRate" line (fun s -> { s with LearningRate = schedule })
 
-    /// The longest gradient, as a Euclidean norm over all parameters.
+    [<CustomOperation "learningRate";
+      CompilerMessage("learningRate takes a schedule: learningRate (cosine ()); the rate itself is a setting of the "
+                      + "optimizer: optimizer (adamW (learningRate = 1e-3))",
+                      ScheduleMessages.Number,
+                      IsError = true,
+                      IsHidden = true)>]
+    member _.LearningRate(settings: Setting list, ?_value: 'value, ?_more: obj, ?_line: int) = settings
+
+    /// Maximum Euclidean norm of the gradient over all parameters.
+    // No second overload: it would refuse whole numbers, which F# converts.
     [<CustomOperation "clipGradients">]
     member _.ClipGradients(settings, norm: float, ?_more: ``nothing more``, [<CallerLineNumber>] ?line: int) =
         settings |> add "clipGradients" line (fun s -> { s with ClipGradients = Some norm })
 
-    /// What is judged and kept is an average of the weights: `ema 0.999`.
+    /// Average of the weights for validation and the model: `ema 0.999`.
     [<CustomOperation "averageWeights">]
     member _.AverageWeights
         (settings, average: AveragingSpec, ?_more: ``nothing more``, [<CallerLineNumber>] ?line: int)
         =
         settings |> add "averageWeights" line (fun s -> { s with Averaging = Some average })
 
-    /// Masks over the features that the network is trained on: `mask (time = 20, frequency = 4)`.
+    [<CustomOperation "averageWeights";
+      CompilerMessage("averageWeights takes an average: averageWeights (ema 0.999)",
+                      ScheduleMessages.Number,
+                      IsError = true,
+                      IsHidden = true)>]
+    member _.AverageWeights(settings: Setting list, ?_value: 'value, ?_more: obj, ?_line: int) = settings
+
+    /// Masks over the input features in training: `mask (time = 20, frequency = 4)`.
     [<CustomOperation "augment">]
     member _.Augment(settings, masks: SpecAugmentSpec, ?_more: ``nothing more``, [<CallerLineNumber>] ?line: int) =
         settings |> add "augment" line (fun s -> { s with Augmentation = Some masks })
 
-    /// How fast the sound is played; one of these is drawn for each utterance and epoch: `speeds [ 0.9; 1.0; 1.1 ]`.
+    [<CustomOperation "augment";
+      CompilerMessage("augment takes masks: augment (mask (time = 20, frequency = 4)); dropout is a layer and goes "
+                      + "into encoder or decoder",
+                      ScheduleMessages.Number,
+                      IsError = true,
+                      IsHidden = true)>]
+    member _.Augment(settings: Setting list, ?_value: 'value, ?_more: obj, ?_line: int) = settings
+
+    /// Speed perturbation: one of the factors is drawn for each utterance and epoch, `speeds [ 0.9; 1.0; 1.1 ]`.
     [<CustomOperation "speeds">]
     member _.Speeds(settings, factors: float list, ?_more: ``nothing more``, [<CallerLineNumber>] ?line: int) =
         settings |> add "speeds" line (fun s -> { s with Speeds = Some factors })
 
-    /// Ends the training when so many epochs have gone by since the best one.
+    [<CustomOperation "speeds";
+      CompilerMessage("speeds takes a list of factors: speeds [ 0.9; 1.0; 1.1 ]",
+                      ScheduleMessages.Number,
+                      IsError = true,
+                      IsHidden = true)>]
+    member _.Speeds(settings: Setting list, ?_value: 'value, ?_more: obj, ?_line: int) = settings
+
+    /// Figure that decides which epoch is the best: `devPer` or `devLoss`.
+    [<CustomOperation "selectBy">]
+    member _.SelectBy(settings, metric: SelectionMetric, ?_more: ``nothing more``, [<CallerLineNumber>] ?line: int) =
+        settings |> add "selectBy" line (fun s -> { s with SelectBy = metric })
+
+    [<CustomOperation "selectBy";
+      CompilerMessage("selectBy takes devPer or devLoss: selectBy devLoss",
+                      ScheduleMessages.Number,
+                      IsError = true,
+                      IsHidden = true)>]
+    member _.SelectBy(settings: Setting list, ?_value: 'value, ?_more: obj, ?_line: int) = settings
+
+    /// Ends the training after a number of epochs without improvement.
     [<CustomOperation "stopEarly">]
     member _.StopEarly(settings, patience: int<epochs>, ?_more: ``nothing more``, [<CallerLineNumber>] ?line: int) =
         settings |> add "stopEarly" line (fun s -> { s with Patience = Some(int patience) })
 
-    /// How dev utterances are decoded to choose the best model: `greedy` or `prefixBeam 8`.
+    [<CustomOperation "stopEarly";
+      CompilerMessage("stopEarly takes one whole number of epochs, with the unit: stopEarly 5<epochs>",
+                      ScheduleMessages.Number,
+                      IsError = true,
+                      IsHidden = true)>]
+    member _.StopEarly(settings: Setting list, ?_value: 'value, ?_more: obj, ?_line: int) = settings
+
+    /// Decoder of the validation: `greedy` or `prefixBeam 8`.
     [<CustomOperation "decodeWith">]
     member _.DecodeWith(settings, decoding: DecodingSpec, ?_more: ``nothing more``, [<CallerLineNumber>] ?line: int) =
         settings |> add "decodeWith" line (fun s -> { s with Decoding = decoding })
 
-    /// The longest time between two checkpoints; one is written after every epoch anyway.
+    [<CustomOperation "decodeWith";
+      CompilerMessage("decodeWith takes greedy or a beam: decodeWith (prefixBeam 8)",
+                      ScheduleMessages.Number,
+                      IsError = true,
+                      IsHidden = true)>]
+    member _.DecodeWith(settings: Setting list, ?_value: 'value, ?_more: obj, ?_line: int) = settings
+
+    /// Maximum time between two checkpoints; there is one after every epoch anyway.
     [<CustomOperation "checkpointEvery">]
     member _.CheckpointEvery
         (settings, time: float<minutes>, ?_more: ``nothing more``, [<CallerLineNumber>] ?line: int)
         =
         settings |> add "checkpointEvery" line (fun s -> { s with CheckpointMinutes = Some(float time) })
 
-    /// A part of the training with its own loss, `ctc` or `viterbi`, and what else differs; several follow one another and make up the whole.
+    [<CustomOperation "checkpointEvery";
+      CompilerMessage("checkpointEvery takes minutes, with a decimal point and the unit: checkpointEvery 5.0<minutes>",
+                      ScheduleMessages.Number,
+                      IsError = true,
+                      IsHidden = true)>]
+    member _.CheckpointEvery(settings: Setting list, ?_value: 'value, ?_more: obj, ?_line: int) = settings
+
+    /// A phase of the training: name, length, objective (`ctc` or `viterbi`) and other differences. Phases run in order
+    /// and make up the whole training.
     [<CustomOperation "phase">]
     member _.Phase
         (
@@ -123,6 +227,15 @@ type TrainingBuilder() =
         let spec = PhaseSpec(name, int length, phase.Loss, phase.LearningRate, phase.Augmentation, frozen)
         settings |> add "phase" line (fun s -> { s with Phases = s.Phases @ [ spec ] })
 
+    [<CustomOperation "phase";
+      CompilerMessage("phase takes a name, a length in epochs with the unit, and a loss: "
+                      + "phase \"all alignments\" 28<epochs> ctc",
+                      ScheduleMessages.Number,
+                      IsError = true,
+                      IsHidden = true)>]
+    member _.Phase(settings: Setting list, ?_name: 'name, ?_length: 'length, ?_loss: 'loss, ?_more: obj, ?_line: int) =
+        settings
+
     member _.Run
         (settings: Setting list, [<CallerFilePath; Optional; DefaultParameterValue("")>] file: string)
         : TrainingSpec =
@@ -134,7 +247,7 @@ type TrainingBuilder() =
                 if group.Length > 1 && keyword <> "phase" then
                     yield {
                         Line = (List.last group).Line
-                        Message = $"{keyword} stands here {group.Length} times: keep one"
+                        Message = $"{keyword} is given {group.Length} times: keep one"
                     }
 
             match written "epochs", written "phase" with
@@ -142,7 +255,8 @@ type TrainingBuilder() =
                 yield {
                     Line = epochs.Line
                     Message =
-                        "epochs and phases stand here: the phases already say how long the training is, leave epochs out"
+                        "epochs and phases are both given: the lengths of the phases add up to the training, "
+                        + "leave epochs out"
                 }
             | _ -> ()
 

@@ -115,12 +115,14 @@ type Layers =
             ?bidirectional: bool
         ) : LayerSpec =
         RnnSpec(
-            hidden,
-            defaultArg bidirectional false,
-            ?Layers = layers,
-            ?Dropout = dropout,
-            ?Locked = locked,
-            ?LayerNorm = layerNorm,
+            RecurrentSettings(
+                hidden,
+                ?Bidirectional = bidirectional,
+                ?Layers = layers,
+                ?Dropout = dropout,
+                ?Locked = locked,
+                ?LayerNorm = layerNorm
+            ),
             ?Nonlinearity = nonlinearity
         )
 
@@ -157,12 +159,14 @@ type Layers =
             ?bidirectional: bool
         ) : LayerSpec =
         GruSpec(
-            hidden,
-            defaultArg bidirectional false,
-            ?Layers = layers,
-            ?Dropout = dropout,
-            ?Locked = locked,
-            ?LayerNorm = layerNorm
+            RecurrentSettings(
+                hidden,
+                ?Bidirectional = bidirectional,
+                ?Layers = layers,
+                ?Dropout = dropout,
+                ?Locked = locked,
+                ?LayerNorm = layerNorm
+            )
         )
 
     /// A bidirectional GRU with `hidden` units per direction.
@@ -196,12 +200,14 @@ type Layers =
             ?bidirectional: bool
         ) : LayerSpec =
         LstmSpec(
-            hidden,
-            defaultArg bidirectional false,
-            ?Layers = layers,
-            ?Dropout = dropout,
-            ?Locked = locked,
-            ?LayerNorm = layerNorm
+            RecurrentSettings(
+                hidden,
+                ?Bidirectional = bidirectional,
+                ?Layers = layers,
+                ?Dropout = dropout,
+                ?Locked = locked,
+                ?LayerNorm = layerNorm
+            )
         )
 
     /// A bidirectional LSTM with `hidden` units per direction.

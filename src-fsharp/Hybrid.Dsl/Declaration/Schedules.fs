@@ -2,51 +2,52 @@ namespace Hybrid.Dsl
 
 open Hybrid.Core
 
-/// Passes through the data, as the length of a phase: `2<epochs>`.
+/// Unit of the length of a phase, passes through the data: `2<epochs>`.
 [<Measure>]
 type epochs
 
-/// Time on the clock.
+/// Unit of time: `5.0<minutes>`.
 [<Measure>]
 type minutes
 
-/// What holds in a phase of a training: its loss, and what else differs from the rest of the schedule.
+/// A phase of a training: its objective, and its differences from the rest of the schedule.
 type Phase = {
-    /// What is minimised.
+    /// Training objective.
     Loss: TrainingLoss
-    /// A schedule of its own; that of the whole where null.
+    /// Learning-rate schedule of the phase; that of the training if null.
     LearningRate: LearningRateSchedule | null
-    /// Masks of its own; those of the whole where null.
+    /// Masks of the phase; those of the training if null.
     Augmentation: SpecAugmentSpec | null
-    /// Paths of layers that stay as they are.
+    /// Paths of frozen layers.
     Frozen: string list
 }
 
-/// The words of a training schedule. Where two numbers could be swapped, they are given by their names; times are in epochs.
+/// The words of a training schedule. Numbers that could be confused are named arguments; times are in epochs.
 [<AutoOpen; AbstractClass; Sealed>]
 type Schedules =
     /// A phase that minimises CTC over all alignments.
     static member ctc: Phase = { Loss = TrainingLoss.Ctc; LearningRate = null; Augmentation = null; Frozen = [] }
 
-    /// A phase that minimises CTC of the best alignment alone.
+    /// A phase that minimises CTC of the single best alignment.
     static member viterbi: Phase = { Schedules.ctc with Loss = TrainingLoss.Viterbi }
 
-    /// A phase with a learning-rate schedule of its own, from its beginning to its end: `ctc |> withLearningRate (cosine ())`.
+    /// A phase with its own learning-rate schedule, from its start to its end: `ctc |> withLearningRate (cosine ())`.
     static member withLearningRate (schedule: LearningRateSchedule) (phase: Phase) = {
         phase with
             LearningRate = schedule
     }
 
-    /// A phase with masks of its own: `ctc |> withAugmentation (mask (time = 40, frequency = 8))`.
+    /// A phase with its own masks: `ctc |> withAugmentation (mask (time = 40, frequency = 8))`.
     static member withAugmentation (masks: SpecAugmentSpec) (phase: Phase) = { phase with Augmentation = masks }
 
     /// A phase without the masks of the schedule.
     static member withoutAugmentation(phase: Phase) = { phase with Augmentation = SpecAugmentSpec(0, 0) }
 
-    /// A phase in which layers stay as they are, by their paths: `ctc |> withFrozen [ "encoder" ]`. They run as in evaluation.
+    /// A phase with frozen layers, given by their paths: `ctc |> withFrozen [ "encoder" ]`. They run in evaluation
+    /// mode.
     static member withFrozen (paths: string list) (phase: Phase) = { phase with Frozen = paths }
 
-    /// Stochastic gradient descent, with momentum if one is given, Nesterov's if that is asked for.
+    /// Stochastic gradient descent, optionally with momentum, plain or Nesterov's.
     static member sgd
         (
             ?_byName: ``setting with its name such as kernel = 7; inputs are never given``,
@@ -93,29 +94,29 @@ type Schedules =
             ?Epsilon = epsilon
         )
 
-    /// The optimiser's learning rate all the time.
+    /// A constant learning rate, the optimiser's.
     static member constant: LearningRateSchedule = ConstantRate()
 
-    /// Another schedule with a share of the optimiser's learning rate: `scaled (0.1, cosine ())`.
+    /// Another schedule, relative to a fraction of the optimiser's learning rate: `scaled (0.1, cosine ())`.
     static member scaled(factor: float, schedule: LearningRateSchedule) : LearningRateSchedule =
         ScaledRate(factor, schedule)
 
-    /// A straight rise over a number of epochs, then another schedule over the rest.
+    /// A linear rise from zero over a number of epochs, then another schedule over the rest.
     static member warmUp(epochs: float, next: LearningRateSchedule) : LearningRateSchedule = WarmUp(epochs, next)
 
-    /// The learning rate times `factor` after every `every` epochs.
+    /// Step decay: the learning rate is multiplied by `factor` every `every` epochs.
     static member step
         (every: float, ?_byName: ``setting with its name such as kernel = 7; inputs are never given``, ?factor: float)
         : LearningRateSchedule =
         StepRate(every, ?Factor = factor)
 
-    /// The learning rate times `factor` in every epoch, falling without steps.
+    /// Continuous exponential decay by `factor` per epoch.
     static member exponential(factor: float) : LearningRateSchedule = ExponentialRate factor
 
-    /// Half a cosine from the optimiser's learning rate down to a floor.
+    /// Half a cosine from the optimiser's learning rate to a floor.
     static member cosine(?floor: float) : LearningRateSchedule = CosineRate(?Floor = floor)
 
-    /// Half cosines down to a floor; the first takes `period` epochs, each next one `factor` times as many.
+    /// Half cosines to a floor; the first has `period` epochs, each next one `factor` times as many.
     static member cosineWarmRestarts
         (
             period: float,
@@ -125,8 +126,8 @@ type Schedules =
         ) : LearningRateSchedule =
         CosineWarmRestarts(period, ?Factor = factor, ?Floor = floor)
 
-    /// Up to the optimiser's learning rate in a share `rise` of the whole, then down; it begins with the rate divided by
-    /// `startDivisor`, and ends with that divided by `endDivisor`.
+    /// One cycle: up to the optimiser's learning rate in a fraction `rise` of the schedule, then down. It starts at the
+    /// rate divided by `startDivisor` and ends at that divided by `endDivisor`.
     static member oneCycle
         (
             ?_byName: ``setting with its name such as kernel = 7; inputs are never given``,
@@ -136,9 +137,9 @@ type Schedules =
         ) : LearningRateSchedule =
         OneCycle(?Rise = rise, ?StartDivisor = startDivisor, ?EndDivisor = endDivisor)
 
-    /// The learning rate times `factor` whenever the error rate on the dev data has not fallen for more than `patience` epochs;
-    /// it falls where it is lower by a share `threshold`, `cooldown` epochs behind a step do not count, and the rate stays
-    /// above `floor`.
+    /// Step decay by `factor` after more than `patience` epochs without improvement on the dev data. An improvement is
+    /// a figure below the best by a share of at least `threshold`; the figure is that of `selectBy`, here or in the
+    /// schedule. The `cooldown` epochs after a step do not count; `floor` is the lowest rate.
     static member reduceOnPlateau
         (
             ?_byName: ``setting with its name such as kernel = 7; inputs are never given``,
@@ -146,28 +147,37 @@ type Schedules =
             ?patience: int,
             ?threshold: float,
             ?cooldown: int,
-            ?floor: float
+            ?floor: float,
+            ?selectBy: SelectionMetric
         ) : LearningRateSchedule =
         ReduceOnPlateau(
             ?Factor = factor,
             ?Patience = patience,
             ?Threshold = threshold,
             ?Cooldown = cooldown,
-            ?Floor = floor
+            ?Floor = floor,
+            SelectBy = Option.toNullable selectBy
         )
 
-    /// Schedules one after the other, each for a number of epochs, and a last one for the rest:
+    /// Consecutive schedules, each for a number of epochs, and a last one for the rest:
     /// `sequence ([ 5.0, constant; 10.0, exponential 0.9 ], cosine ())`.
     static member sequence
         (parts: (float * LearningRateSchedule) list, last: LearningRateSchedule)
         : LearningRateSchedule =
         SequenceRate([| for epochs, schedule in parts -> RatePart(epochs, schedule) |], last)
 
-    /// An exponential moving average of the weights, of which `decay` stays from one update to the next.
+    /// Exponential moving average of the weights; `decay` is the share that remains at each update.
     static member ema(?decay: float) = AveragingSpec(?Decay = decay)
 
-    /// The most probable symbol of every frame.
+    /// Greedy decoding.
     static member greedy: DecodingSpec = GreedyDecoding()
 
-    /// Prefix beam search, in which so many prefixes survive a frame.
+    /// Prefix beam search with a beam width.
     static member prefixBeam(width: int) : DecodingSpec = PrefixBeamDecoding width
+
+    /// Selection by phone error rate on the dev data; the lower dev loss among equal rates and while all output is
+    /// blank.
+    static member devPer = SelectionMetric.DevPer
+
+    /// Selection by loss on the dev data.
+    static member devLoss = SelectionMetric.DevLoss

@@ -4,39 +4,41 @@ open System
 open System.Collections.Generic
 open Hybrid.Core
 
-/// What the keywords of a schedule change.
+/// Settings of a schedule, as its keywords set them.
 type TrainingSettings = {
-    /// The number from which all chance follows.
+    /// Seed of all random numbers.
     Seed: int
     /// Passes through the data.
     Epochs: int
-    /// At most so many utterances in a batch.
+    /// Maximum number of utterances in a batch.
     BatchSize: int option
-    /// At most so many frames in a batch.
+    /// Maximum number of frames in a batch, padding included.
     BatchFrames: int option
-    /// How weights move.
+    /// Optimiser with its learning rate.
     Optimizer: OptimizerSpec
-    /// How the step size changes.
+    /// Learning-rate schedule.
     LearningRate: LearningRateSchedule
-    /// The longest gradient.
+    /// Maximum Euclidean norm of the gradient.
     ClipGradients: float option
-    /// Parts that differ in something.
+    /// Consecutive phases; a single one with CTC if empty.
     Phases: PhaseSpec list
-    /// Masks over the features.
+    /// Masks over the input features in training.
     Augmentation: SpecAugmentSpec option
-    /// How fast the sound is played.
+    /// Speed perturbation factors.
     Speeds: float list option
-    /// The average of weights that is judged and kept.
+    /// Average of the weights for validation and the model.
     Averaging: AveragingSpec option
-    /// Passes without a better model after which training ends.
+    /// Figure that decides which epoch is the best.
+    SelectBy: SelectionMetric
+    /// Epochs without improvement after which the training ends.
     Patience: int option
-    /// How dev utterances are decoded.
+    /// Decoder of the validation.
     Decoding: DecodingSpec
-    /// The longest time between two checkpoints.
+    /// Maximum time between two checkpoints in minutes.
     CheckpointMinutes: float option
 } with
 
-    /// What holds where a keyword is left out.
+    /// The defaults of all keywords.
     static member Default =
         let spec = TrainingSpec()
 
@@ -52,18 +54,19 @@ type TrainingSettings = {
             Augmentation = None
             Speeds = None
             Averaging = None
+            SelectBy = spec.SelectBy
             Patience = None
             Decoding = GreedyDecoding()
             CheckpointMinutes = None
         }
 
-    /// Batches by count where there is nothing but a count, by frames where there is nothing but frames.
+    /// Limits of a batch; one that is not given is unlimited if the other is given.
     member s.Batch =
         match s.BatchSize, s.BatchFrames with
         | None, None -> TrainingSpec().Batch
         | count, frames -> BatchSize(defaultArg count Int32.MaxValue, defaultArg frames Int32.MaxValue)
 
-    /// The schedule as the core takes it.
+    /// The schedule as a spec of the core.
     member s.Spec =
         let epochs =
             if s.Phases.IsEmpty then
@@ -86,15 +89,16 @@ type TrainingSettings = {
             Option.toNullable s.Patience,
             s.Decoding,
             Option.toNullable s.CheckpointMinutes,
-            s.Speeds |> Option.map Array.ofList |> Option.toObj
+            s.Speeds |> Option.map Array.ofList |> Option.toObj,
+            s.SelectBy
         )
 
-/// One keyword of a schedule, where it stands and what it changes.
+/// A keyword of a schedule, with its line and effect.
 type Setting = {
     /// The keyword.
     Keyword: string
-    /// The line where it stands.
+    /// The line in the source.
     Line: int
-    /// What it changes.
+    /// The change of the settings.
     Apply: TrainingSettings -> TrainingSettings
 }

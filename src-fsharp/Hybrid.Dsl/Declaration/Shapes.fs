@@ -16,8 +16,13 @@ module internal Shapes =
                 List.rev rows, Some(path, layer)
             | struct (path, layer) :: rest ->
                 let built = layer.Build<float32> features
-                let struct (own, _) = built.Centers
-                let row = { Path = path; Layer = layer; Stride = stride * own; Features = built.OutputFeatures }
+                let row = {
+                    Path = path
+                    Layer = layer
+                    Stride = stride * built.FrameMapping.Stride
+                    Features = built.OutputFeatures
+                }
+
                 go row.Stride row.Features (row :: rows) rest
 
         go 1 network.Inputs [] (List.ofSeq network.Layers)

@@ -47,18 +47,16 @@ type Architecture = {
 type TrainingResult = {
     /// The model of the best epoch.
     Model: SpeechModel
-    /// The report of every epoch, in order.
+    /// Reports of all epochs.
     History: IReadOnlyList<EpochReport>
+    /// Figure that decides which epoch is the best.
+    SelectBy: SelectionMetric
+    /// The reason why the training ended.
+    StopReason: StopReason
 } with
 
-    /// The epoch with the lowest phone error rate on the validation data.
-    member result.Best =
-        result.History
-        |> Seq.minBy (fun report ->
-            if Double.IsNaN report.DevPer then
-                infinity
-            else
-                report.DevPer)
+    /// The epoch of the model.
+    member result.Best = nonNull (EpochSelection.Best(result.History, result.SelectBy))
 
 /// A problem of a declaration, with its source line.
 type DeclarationProblem = {

@@ -91,7 +91,7 @@ type Charts =
     static let inside = Legend.init (X = 0.98, Y = 0.98, XAnchor = StyleParam.XAnchorPosition.Right)
 
     /// Names above each other on two levels, so that neighbours do not overlap.
-    static let tier (bottom: float) (intervals: AlignedInterval[]) =
+    static let tier (bottom: float) (intervals: Interval[]) =
         Chart.Scatter(
             x = [ for i in intervals -> (i.StartSeconds + i.EndSeconds) / 2.0 ],
             y = [ for i in 0 .. intervals.Length - 1 -> bottom + (if i % 2 = 0 then 1.5 else 0.5) ],
@@ -225,7 +225,7 @@ type Charts =
     /// <param name="phones">The phones, in order.</param>
     /// <param name="words">The words, in order; without them there is no tier of words.</param>
     static member spectrogram
-        (clip: AudioClip, phones: AlignedInterval seq, ?words: AlignedInterval seq)
+        (clip: AudioClip, phones: Interval seq, ?words: Interval seq)
         : GenericChart =
         let phones, words = Array.ofSeq phones, Array.ofSeq (defaultArg words Seq.empty)
         let picture = Spectrogram.Of clip
@@ -277,7 +277,7 @@ type Charts =
     /// <param name="path">The sound file.</param>
     static member recognized(model: SpeechModel, path: string) : GenericChart =
         let clip = AudioClip.Read path
-        Charts.spectrogram (clip, (Recognizer(model).Recognize clip).Hypotheses[0].Intervals)
+        Charts.spectrogram (clip, (Recognizer(model).Recognize clip).Hypotheses[0].Phones)
 
     /// <summary>The spectrogram of a sound file with the phones and words of its text, aligned.</summary>
     /// <param name="model">The model.</param>

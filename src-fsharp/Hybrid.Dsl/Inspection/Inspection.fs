@@ -29,7 +29,7 @@ type Inspection =
 
     /// <summary>Checks the hand-derived gradients of a layer, also a custom one, against central differences.</summary>
     /// <param name="layer">The layer; it is checked in training and in evaluation mode.</param>
-    static member checkGradients(layer: LayerSpec) : GradientReport = GradientCheck.Of layer
+    static member checkGradients(layer: LayerSpec) : GradientReport = GradientCheck.CheckLayer layer
 
     /// <summary>An architecture as JSON: features and network.</summary>
     /// <param name="architecture">The architecture.</param>

@@ -106,14 +106,14 @@ module Printers =
             [ "from s"; "to s"; "phone"; "confidence" ]
             :: [
                 for phone in recognition.Phones ->
-                    interval phone.Phone phone.StartSeconds phone.EndSeconds phone.Confidence
+                    interval phone.Label phone.StartSeconds phone.EndSeconds phone.Confidence
             ]
             |> Table.text (Set [ 0; 1; 3 ])
         ]
 
     /// An alignment: words and phones with seconds and confidences.
     let alignment (alignment: Alignment) =
-        let rows kind (intervals: AlignedInterval seq) = [
+        let rows kind (intervals: Interval seq) = [
             for i in intervals -> kind :: interval i.Label i.StartSeconds i.EndSeconds i.Confidence
         ]
 

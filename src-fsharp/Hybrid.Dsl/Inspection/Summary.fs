@@ -44,7 +44,7 @@ type Summary = {
             ((architecture.Features.FrameCount(seconds * architecture.Features.SampleRate), 1),
              Seq.zip network.Spec.Layers network.Layers)
             ||> Seq.mapFold (fun (frames, subsampling) (struct (path, spec), layer) ->
-                let struct (stride, _) = layer.Centers
+                let stride = layer.FrameMapping.Stride
 
                 let row = {
                     Path = path

@@ -95,10 +95,13 @@ type Run =
         let cancellation = defaultArg cancellation CancellationToken.None
         let lexicons = defaultArg lexicons []
 
-        let report (listener: IProgress<'report> option) : Action<'report> | null =
-            match listener with
-            | Some listener -> Action<'report> listener.Report
-            | None -> null
+        let notices (listener: IProgress<string>) = {
+            new IProgress<TrainingNotice> with
+                member _.Report notice =
+                    match notice.Kind with
+                    | TrainingNoticeKind.InefficientBatches -> listener.Report(notice.Message + ": batchFrames")
+                    | _ -> listener.Report notice.Message
+        }
 
         Run.WithHint (Causes.ofTraining architecture.Features lexicons corpus false) (fun () ->
             let recipe = Recipe("script", architecture.Features, architecture.Network, schedule)
@@ -108,11 +111,20 @@ type Run =
             let model =
                 run.Run(
                     TrainingOptions(Option.toObj folder, limit, defaultArg resume false),
-                    TrainingObserver(report progress, report epochEnded, report noticed),
+                    TrainingObserver(
+                        Option.toObj progress,
+                        Option.toObj epochEnded,
+                        noticed |> Option.map notices |> Option.toObj
+                    ),
                     cancellation
                 )
 
-            { Model = model; History = run.History })
+            {
+                Model = model
+                History = run.History
+                SelectBy = schedule.SelectBy
+                StopReason = run.StopReason.Value
+            })
 
     /// <summary>Recognises utterances and compares the result with their transcripts.</summary>
     /// <param name="model">The model.</param>

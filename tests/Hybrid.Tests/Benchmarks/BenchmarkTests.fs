@@ -2,11 +2,16 @@
 module Hybrid.Tests.BenchmarkTests
 
 open System
+open System.IO
 open Expecto
+open Hybrid.Cli.Commands
 open Hybrid.Core
 open Hybrid.Benchmarks
 open Hybrid.Speech
+open Hybrid.Tests.CommandLine
+open Hybrid.Tests.Process
 open Hybrid.Tests.Refusal
+open Hybrid.Tests.TestSettings
 
 [<Tests>]
 let benchmarks =
@@ -52,5 +57,40 @@ let benchmarks =
 
             expectRefusal<WrongResultException, _> "utterance 0 differs from the reference" (fun () ->
                 search.Run(ThreadTeam 1, 0.01))
+        }
+
+        test "a line of the history has the speed where there is one, and quotes commas" {
+            let product = BenchmarkResult("gemm", "8x8x8_NN", 2, 0.12345, 0.0, 117.26, 0.9876, 0L, 0L)
+            let search = BenchmarkResult("beam-search", "T400", 1, 3.5, 0.0, 0.0, 0.0, 0L, 0L)
+            let line = Bench.historyLine "abc" (DateOnly(2026, 2, 3)) "CPU, \"fast\" x2"
+            let prefix = "abc,2026-02-03,\"CPU, \"\"fast\"\" x2\","
+            Expect.equal (line product) $"{prefix}gemm 8x8x8_NN,2,0.1235,117.3,0.988" "product"
+            Expect.equal (line search) $"{prefix}beam-search T400,1,3.5,," "search"
+        }
+
+        test "bench --record appends a line for each result, after one header" {
+            withFolder (fun folder ->
+                let bench () =
+                    hybrid folder [ "bench"; "features"; "--threads"; "1"; "--seconds"; "0.01"; "--record" ]
+                    |> expectSuccess
+                    |> ignore
+
+                bench ()
+                bench ()
+                let path = Path.Combine(folder, Bench.historyPath)
+                let lines = File.ReadAllLines path
+                Expect.equal lines[0] Bench.historyHeader "header"
+                Expect.equal lines.Length 5 "two results in each of two runs"
+                let kernels = [ for line in lines[1..] -> (line.Split ',')[3] ]
+                Expect.equal (List.take 2 kernels) (List.skip 2 kernels) "the same kernels"
+                Expect.all kernels (fun kernel -> kernel.StartsWith "features ") $"{kernels}"
+
+                File.WriteAllText(path, "a,b\n1,2\n")
+
+                hybrid folder [ "bench"; "features"; "--threads"; "1"; "--seconds"; "0.01"; "--record" ]
+                |> refused 1 [ "history.csv"; "another table" ]
+                |> ignore
+
+                Expect.equal (File.ReadAllText path) "a,b\n1,2\n" "another table stays as it is")
         }
     ]

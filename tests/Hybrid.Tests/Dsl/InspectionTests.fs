@@ -192,8 +192,8 @@ let tests =
             ]
 
             expectParts
-                ("Hybrid.Speech.Alignment(\"a1\", 1.5, [| Hybrid.Speech.AlignedInterval(\"HI\", 0.1, 0.5, 0.8) "
-                 + "|], [| Hybrid.Speech.AlignedInterval(\"HH\", 0.1, 0.2, 0.75) |], -3.0)")
+                ("Hybrid.Speech.Alignment(\"a1\", 1.5, [| Hybrid.Speech.Interval(\"HI\", 0.1, 0.5, 0.8) "
+                 + "|], [| Hybrid.Speech.Interval(\"HH\", 0.1, 0.2, 0.75) |], -3.0)")
                 [
                     "a1, 1.50 s, log probability -3"
                     "word     0.10  0.50  HI           0.80"
@@ -211,7 +211,7 @@ let tests =
 
             expectParts
                 ("Hybrid.Speech.RecognitionResult([| Hybrid.Speech.TimedHypothesis([| "
-                 + "Hybrid.Speech.RecognizedPhone(\"HH\", 0.1, 0.2, 0.75) |], -1.0) |], 1.5)")
+                 + "Hybrid.Speech.Interval(\"HH\", 0.1, 0.2, 0.75) |], -1.0) |], 1.5)")
                 [ "1 phones in 1.50 s: HH"; "  0.10  0.20  HH           0.75" ]
 
             expectParts
@@ -225,7 +225,7 @@ let tests =
             expectParts
                 ("{ Model = Hybrid.Speech.SpeechModel.Create(Recipes.tiny.Network, Recipes.tiny.Features, "
                  + "Hybrid.Speech.PhoneInventory.Arpabet, 1UL); History = [| Hybrid.Core.EpochReport(1, 10L, 3.0, "
-                 + "2.5, 80.0, 9.0, 1e-3, 5.0) |] }")
+                 + "2.5, 80.0, 9.0, 1e-3, 5.0) |]; SelectBy = devPer; StopReason = Hybrid.Core.StopReason.EpochsCompleted }")
                 [ "1       10       3.000     2.500      80.00          0.001"; "best: epoch 1, dev PER 80.00 %" ]
         }
     ]

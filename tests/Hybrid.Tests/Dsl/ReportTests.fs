@@ -40,7 +40,7 @@ let private evaluation =
 
     Evaluation [| result [| 1; 2; 1; 3 |] [| 2; 1; 1 |]; result [| 2; 2 |] [| 1; 1 |] |]
 
-let private intervals = [ AlignedInterval(hostile, 0.1, 0.2, 0.5); AlignedInterval("AA", 0.2, 0.3, 0.5) ]
+let private intervals = [ Interval(hostile, 0.1, 0.2, 0.5); Interval("AA", 0.2, 0.3, 0.5) ]
 
 let private history = [|
     EpochReport(1, 10L, 3.0, 2.5, 80.0, 9.0, 1e-3, 5.0)

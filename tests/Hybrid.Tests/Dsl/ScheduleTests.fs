@@ -1,4 +1,4 @@
-/// The words of a training schedule, and what they come to.
+/// The words of a training schedule, and the specs that they make.
 module Hybrid.Tests.ScheduleTests
 
 open System
@@ -9,7 +9,7 @@ open Hybrid.Dsl
 [<Tests>]
 let tests =
     testList "schedule" [
-        test "a schedule takes its settings in any order and refuses a second one" {
+        test "a schedule takes its settings in any order and refuses duplicates" {
             let one =
                 training {
                     epochs 3
@@ -37,7 +37,7 @@ let tests =
                 with :? DeclarationException as error ->
                     error.Message
 
-            Expect.stringContains message "seed stands here 2 times: keep one" message
+            Expect.stringContains message "seed is given 2 times: keep one" message
             Expect.stringContains message "epochs: number of epochs is 0, must be at least 1" message
         }
 
@@ -53,7 +53,7 @@ let tests =
             Expect.equal (schedule.Seed, schedule.Epochs) (3UL, 2) "seed and epochs"
         }
 
-        test "phases change the loss and make up the whole training" {
+        test "phases have their own loss, and their lengths add up to the training" {
             let schedule =
                 training {
                     phase "hard alignments" 2<epochs> viterbi
@@ -63,8 +63,8 @@ let tests =
             Expect.equal schedule.Epochs 8 "epochs"
 
             let losses = [
-                for f in [ 0.0; 0.24; 0.26; 1.0 ] ->
-                    let struct (phase, _, _) = schedule.PhaseAt f in (nonNull phase).Loss
+                for epoch in [ 0.0; 1.9; 2.0; 8.0 ] ->
+                    let struct (phase, _, _) = schedule.PhaseAt epoch in (nonNull phase).Loss
             ]
 
             Expect.equal
@@ -90,7 +90,7 @@ let tests =
             Expect.stringContains message "phase: phase \"none\": number of epochs is 0, must be at least 1" message
         }
 
-        test "words give settings" {
+        test "every word sets its setting" {
             let all =
                 training {
                     seed 5
@@ -98,7 +98,10 @@ let tests =
                     optimizer (sgd (learningRate = 0.1, momentum = 0.9, nesterov = true))
 
                     learningRate (
-                        sequence ([ 1.0, constant; 2.0, scaled (0.5, exponential 0.9) ], reduceOnPlateau (patience = 2))
+                        sequence (
+                            [ 1.0, constant; 2.0, scaled (0.5, exponential 0.9) ],
+                            reduceOnPlateau (patience = 2, selectBy = devPer)
+                        )
                     )
 
                     clipGradients 5.0
@@ -112,6 +115,7 @@ let tests =
                         8<epochs>
                         (ctc |> withFrozen [ "encoder.0" ] |> withAugmentation (mask (time = 40, frequency = 8)))
 
+                    selectBy devLoss
                     stopEarly 3<epochs>
                     decodeWith (prefixBeam 4)
                     checkpointEvery 0.5<minutes>
@@ -125,7 +129,7 @@ let tests =
             let rates =
                 SequenceRate(
                     [| RatePart(1.0, ConstantRate()); RatePart(2.0, ScaledRate(0.5, ExponentialRate 0.9)) |],
-                    ReduceOnPlateau(Patience = 2)
+                    ReduceOnPlateau(Patience = 2, SelectBy = Nullable SelectionMetric.DevPer)
                 )
 
             let expected =
@@ -142,14 +146,15 @@ let tests =
                     3,
                     PrefixBeamDecoding 4,
                     0.5,
-                    [| 0.9; 1.0; 1.1 |]
+                    [| 0.9; 1.0; 1.1 |],
+                    SelectionMetric.DevLoss
                 )
 
             Expect.equal (all.ToJson()) (expected.ToJson()) "spec"
             Expect.equal (TrainingSpec.FromJson(all.ToJson()).ToJson()) (all.ToJson()) "through JSON"
         }
 
-        test "batches are cut by count, by frames, or by both" {
+        test "batches are limited by utterances, by frames, or by both" {
             let batch (schedule: TrainingSpec) = schedule.Batch
             Expect.equal (batch (training { seed 1 })) (BatchSize(32, 16000)) "neither"
             Expect.equal (batch (training { batchSize 8 })) (BatchSize(8, Int32.MaxValue)) "count"

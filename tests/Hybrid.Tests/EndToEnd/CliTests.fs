@@ -207,7 +207,7 @@ let tests =
 
             Expect.equal
                 (recognize [ "--format"; "ctm" ])
-                (Ctm.Write(utterance.Id, expected.Hypotheses[0].Intervals))
+                (Ctm.Write(utterance.Id, expected.Hypotheses[0].Phones))
                 "CTM"
 
             Expect.equal (recognize [ "--format"; "textgrid" ]) (TextGrid.Of(expected).Write()) "TextGrid"
@@ -353,7 +353,7 @@ let tests =
                         let phones =
                             recognizer.Recognize(Utterance("", "", "", "", null, null, FeaturesPath = path)).Phones
 
-                        $"{i}," + String.Concat [ for phone in phones -> letter phone.Phone ])
+                        $"{i}," + String.Concat [ for phone in phones -> letter phone.Label ])
 
                 Expect.equal rows.Length 30 "test utterances"
 
@@ -383,7 +383,7 @@ let tests =
 
                 hybrid folder [ "recognize"; "--model"; model; "a.wav" ]
                 |> expectRefusal 1 [
-                    "28 per frame, and no sound"
+                    "28 per frame, and no audio"
                     "hint: the model expects the features of its corpus"
                 ]
 
@@ -423,9 +423,8 @@ let tests =
                 let json = (hybrid other (arguments @ [ "--json" ])).Output
 
                 let check =
-                    CorpusValidation.Run(
+                    Hybrid.Dsl.Recipes.small.ValidateCorpus(
                         Corpus.Read(Path.Combine(folder, "speech")),
-                        Hybrid.Dsl.Recipes.small,
                         Corpus.Read other,
                         [| Lexicon.Read(Path.Combine(other, "words.txt"), PhoneInventory.Arpabet) |]
                     )

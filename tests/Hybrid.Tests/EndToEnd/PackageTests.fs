@@ -3,12 +3,23 @@ module Hybrid.Tests.PackageTests
 
 open System
 open System.IO
+open System.IO.Compression
+open System.Reflection.Metadata
+open System.Reflection.PortableExecutable
+open System.Text
+open System.Xml.Linq
 open Expecto
 open Hybrid.Tests.TestSettings
 open Hybrid.Tests.CommandLine
 open Hybrid.Tests.Process
 
 let private outputOf finished = (expectSuccess finished).Output
+
+/// The version of all packages.
+let private version =
+    XDocument.Load(Path.Combine(root, "Directory.Build.props")).Descendants "Version"
+    |> Seq.exactlyOne
+    |> _.Value
 
 /// Environment variables for NuGet: packages of this machine as a fallback, and a separate folder for new ones, because
 /// an earlier build of the same version must not be used.
@@ -26,21 +37,68 @@ let private variables folder =
 let private limit = TimeSpan.FromMinutes 10.0
 
 let private project =
-    """<Project Sdk="Microsoft.NET.Sdk">
+    $"""<Project Sdk="Microsoft.NET.Sdk">
   <PropertyGroup>
     <OutputType>Exe</OutputType>
     <TargetFramework>net10.0</TargetFramework>
     <ImplicitUsings>enable</ImplicitUsings>
   </PropertyGroup>
   <ItemGroup>
-    <PackageReference Include="Hybrid.Speech" Version="0.1.0" />
+    <PackageReference Include="Hybrid.Speech" Version="{version}" />
   </ItemGroup>
 </Project>
 """
 
+/// Fails unless a package has README, licence and, where the sources are a git clone, the commit it was built from.
+let private describesItself (package: string) =
+    use archive = ZipFile.OpenRead package
+    let entry (ending: string) = archive.Entries |> Seq.find _.FullName.EndsWith(ending)
+    let nuspec = XDocument.Load(entry(".nuspec").Open())
+    let element name = nuspec.Descendants() |> Seq.tryFind (fun e -> e.Name.LocalName = name)
+    Expect.isGreaterThan (entry("README.md").Length) 0L $"README of {package}"
+    Expect.equal (element "license" |> Option.map _.Value) (Some "MIT") $"licence of {package}"
+
+    if Path.Exists(Path.Combine(root, ".git")) then
+        let commit = element "repository" |> Option.bind (fun e -> Option.ofObj (e.Attribute "commit"))
+        Expect.equal (commit |> Option.map _.Value.Length) (Some 40) $"commit of {package}"
+
+/// Paths of sources that an assembly names: its symbol file as the compiler wrote it, and the documents of the symbols.
+let private sourcePaths (assembly: string) = [
+    use reader = new PEReader(File.OpenRead assembly)
+
+    for entry in reader.ReadDebugDirectory() do
+        if entry.Type = DebugDirectoryEntryType.CodeView then
+            reader.ReadCodeViewDebugDirectoryData(entry).Path
+
+    use symbols =
+        MetadataReaderProvider.FromPortablePdbStream(File.OpenRead(assembly.Replace(".dll", ".pdb")))
+
+    let symbols = symbols.GetMetadataReader()
+
+    for document in symbols.Documents do
+        symbols.GetString(symbols.GetDocument(document).Name)
+]
+
 [<Tests>]
 let tests =
     testList "packages" [
+        // The F# compiler writes real paths into quoted expressions, of which the verbs of hybrid.dll have many: it is not
+        // searched byte by byte.
+        for name, hasQuotations in [ "Hybrid.Core", false; "Hybrid.Speech", false; "Hybrid.Dsl", false; "hybrid", true ] do
+            test $"{name} and its symbols do not depend on the builder's path" {
+                if AppContext.BaseDirectory.Contains "Debug" then
+                    skiptest "a debugger needs the paths"
+
+                let assembly = Path.Combine(AppContext.BaseDirectory, $"{name}.dll")
+                let paths = sourcePaths assembly
+                Expect.isGreaterThan paths.Length 2 "symbol file and sources"
+                Expect.all paths (fun path -> path.StartsWith("/_", StringComparison.Ordinal)) $"{name}: mapped paths"
+
+                if not hasQuotations then
+                    let found = File.ReadAllBytes(assembly).AsSpan().IndexOf(ReadOnlySpan(Encoding.UTF8.GetBytes root))
+                    Expect.equal found -1 $"the path {root} in {assembly}"
+            }
+
         longTest "libraries, DSL and tool are restored from a folder and run" (fun () ->
             withFolder (fun folder ->
                 let packages = Path.Combine(folder, "packages")
@@ -49,17 +107,18 @@ let tests =
                 |> expectSuccess
                 |> ignore
 
-                let names = [ for file in Directory.GetFiles packages -> Path.GetFileName file ] |> List.sort
+                let libraries = [ "Hybrid.Core"; "Hybrid.Dsl"; "Hybrid.Speech"; "hybrid" ]
 
                 Expect.equal
-                    names
-                    [
-                        "Hybrid.Core.0.1.0.nupkg"
-                        "Hybrid.Dsl.0.1.0.nupkg"
-                        "Hybrid.Speech.0.1.0.nupkg"
-                        "hybrid.0.1.0.nupkg"
-                    ]
-                    "packages"
+                    (Set [ for file in Directory.GetFiles packages -> Path.GetFileName file ])
+                    (Set [
+                        for name in libraries do
+                            for kind in [ "nupkg"; "snupkg" ] -> $"{name}.{version}.{kind}"
+                    ])
+                    "packages and symbols"
+
+                for name in libraries do
+                    describesItself (Path.Combine(packages, $"{name}.{version}.nupkg"))
 
                 let wav, _ = CSharpTests.speak folder
                 File.Copy(wav, Path.Combine(folder, "recording.wav"))
@@ -91,7 +150,7 @@ let tests =
                 // FSI with the package by its name.
                 let script = [
                     $"#i @\"nuget: {packages}\""
-                    "#r \"nuget: Hybrid.Dsl, 0.1.0\""
+                    $"#r \"nuget: Hybrid.Dsl, {version}\""
                     "open Hybrid.Dsl"
                     "open Hybrid.Speech"
                     $"printfn \"%%O\" (recognize (SpeechModel.Load @\"{CSharpTests.model}\", @\"{wav}\"))"
@@ -128,7 +187,7 @@ let tests =
                     "--add-source"
                     packages
                     "--version"
-                    "0.1.0"
+                    version
                 ]
                 |> expectSuccess
                 |> ignore

@@ -146,12 +146,15 @@ let private killSeries (kills: int) =
         while killed < kills do
             let moment = duration * random.NextDouble()
 
-            let beingWritten = Path.Combine(folder, "broken", "checkpoint.safetensors.tmp")
+            let run = Path.Combine(folder, "broken")
+
+            let isBeingWritten () =
+                Directory.Exists run && Directory.GetFiles(run, "checkpoint.safetensors.*.tmp").Length > 0
 
             let kill (running: Process) =
                 if not (running.WaitForExit moment) then
                     // Every other kill waits until a checkpoint is being written.
-                    while killed % 2 = 1 && not (File.Exists beingWritten) && not running.HasExited do
+                    while killed % 2 = 1 && not (isBeingWritten ()) && not running.HasExited do
                         Thread.SpinWait 1000
 
                     running.Kill true
@@ -161,7 +164,7 @@ let private killSeries (kills: int) =
             if code <> 0 then
                 killed <- killed + 1
 
-            if File.Exists beingWritten then
+            if isBeingWritten () then
                 torn <- torn + 1
 
             if code = 0 && killed < kills then
@@ -169,6 +172,10 @@ let private killSeries (kills: int) =
 
         let code, errors = shell folder (train "broken") ignore
         Expect.equal code 0 $"seed {seed}: {errors}"
+
+        Expect.isEmpty
+            (Directory.GetFiles(Path.Combine(folder, "broken"), "checkpoint.safetensors.*.tmp"))
+            $"seed {seed}: temporary files of killed runs"
 
         Expect.equal
             (weights "broken")
@@ -226,8 +233,9 @@ let kills =
 
                 train "small" "speech" 1
                 |> expectRefusal 1 [
-                    "network.encoder[0].layer was \"conv1d\", is \"masking\""
-                    "training.optimizer.learningRate"
+                    "belongs to another training: features.deltas was 0, is 2; network.encoder[0]"
+                    "training.speeds"
+                    "Give the same recipe, data and time"
                 ]
 
                 train "tiny" "other" 1 |> expectRefusal 1 [ "training data: 24 utterances" ])

@@ -4,18 +4,25 @@ using System.Numerics.Tensors;
 namespace Hybrid.Core;
 
 /// <summary>
-/// Convolution over time, y(t) = b + sum over j of W_j x(t * stride + j * dilation - padding); W is [outputs, inputs / groups,
-/// kernel], as in PyTorch's Conv1d. Frames outside an utterance count as zero. Derivation: Conv1d.md.
+/// Convolution over time, y(t) = b + sum over j of W_j x(t * stride + j * dilation - padding); W is [outputs, inputs /
+/// groups, kernel], as in PyTorch's Conv1d. Frames outside an utterance count as zero. Derivation: Conv1d.md.
 /// </summary>
 /// <remarks>
-/// One matrix product for all taps: the windows of the input, all that an output frame sees, are read where they lie, and no
-/// patch matrix is built. Three taps over many channels go by <see cref="WinogradConvolution{TReal}"/>.
+/// One matrix product for all taps: GEMM reads the overlapping windows of the input in place, and no patch matrix is
+/// built. Convolutions of kernel size 3 with many channels use <see cref="WinogradConvolution{TReal}"/>, where a NaN
+/// reaches one frame more to either side.
 /// </remarks>
+/// <example>
+/// <code>
+/// var layer = new Conv1d&lt;float&gt;(inputs: 28, outputs: 64, kernel: 5, stride: 2);
+/// Batch&lt;float&gt; y = layer.Forward(x, new Pass(workspace)); // [T, B, 28] to [(T + 1) / 2, B, 64]
+/// </code>
+/// </example>
 /// <typeparam name="TReal">Float or double.</typeparam>
 public sealed class Conv1d<TReal> : Layer<TReal>
     where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
 {
-    // Up to so many weights their gradient is computed in so many pieces of time.
+    // The gradient of up to SmallGradient weights is computed in GradientPieces pieces of time.
     private const int SmallGradient = 1 << 14,
         GradientPieces = 8;
 
@@ -31,14 +38,21 @@ public sealed class Conv1d<TReal> : Layer<TReal>
         backward;
     private readonly WinogradConvolution<TReal>? winograd;
 
-    /// <summary>A convolution with <paramref name="kernel"/> taps.</summary>
+    /// <summary>A convolution with kernel size <paramref name="kernel"/>.</summary>
     /// <param name="inputs">Channels of the input.</param>
     /// <param name="outputs">Channels of the output.</param>
-    /// <param name="kernel">Taps: frames that one output frame sees.</param>
+    /// <param name="kernel">Kernel size: the number of taps.</param>
     /// <param name="stride">Input frames from one output frame to the next.</param>
-    /// <param name="padding">Frames of zeros before and after; (kernel - 1) * dilation / 2 where left out, which keeps the length for odd kernels and stride 1.</param>
+    /// <param name="padding">
+    /// Frames of zeros before and after the input; default (kernel - 1) * dilation / 2, which keeps the length for odd
+    /// kernels and stride 1.
+    /// </param>
     /// <param name="dilation">Frames from one tap to the next.</param>
-    /// <param name="groups">Groups of channels that do not see each other; a divisor of inputs and outputs.</param>
+    /// <param name="groups">Independent groups of channels; a divisor of inputs and outputs.</param>
+    /// <exception cref="ArgumentException">
+    /// A size is not positive, the padding is negative, the groups do not divide the channels, or the weights, the taps
+    /// or the padding exceed the length of an array.
+    /// </exception>
     public Conv1d(
         int inputs,
         int outputs,
@@ -56,6 +70,8 @@ public sealed class Conv1d<TReal> : Layer<TReal>
         ArgumentOutOfRangeException.ThrowIfNegative(padding ?? 0, nameof(padding));
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(dilation);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(groups);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((kernel - 1L) * dilation, Array.MaxLength, nameof(dilation));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(padding ?? 0, Array.MaxLength / 2, nameof(padding));
         if (inputs % groups != 0 || outputs % groups != 0)
             throw new ArgumentException(
                 $"{groups} groups do not divide {inputs} inputs and {outputs} outputs",
@@ -88,10 +104,14 @@ public sealed class Conv1d<TReal> : Layer<TReal>
 
     /// <inheritdoc/>
     public override int OutputLength(int frames) =>
-        frames == 0 || frames + 2 * padding <= Reach ? 0 : (frames + 2 * padding - Reach - 1) / stride + 1;
+        (int)Math.Min(int.MaxValue, OutputLength(frames, Reach, padding, stride));
+
+    /// <summary>Output frames for <paramref name="frames"/> input frames of a convolution; none for none.</summary>
+    internal static long OutputLength(long frames, long reach, long padding, int stride) =>
+        frames == 0 || frames + 2 * padding <= reach ? 0 : (frames + 2 * padding - reach - 1) / stride + 1;
 
     /// <inheritdoc/>
-    public override (int Stride, double Offset) Centers => (stride, Reach / 2.0 - padding);
+    public override FrameMapping FrameMapping => FrameMapping.OfWindows(stride, Reach, padding);
 
     /// <inheritdoc/>
     public override long MultiplyAdds(int frames) =>
@@ -105,10 +125,10 @@ public sealed class Conv1d<TReal> : Layer<TReal>
 
     private int GroupOutputs => OutputFeatures / groups;
 
-    /// <summary>What an output frame sees of a group of channels.</summary>
+    /// <summary>Elements of a window in one group of channels.</summary>
     private int WindowLength => GroupInputs * kernel;
 
-    /// <summary>Weights of a group.</summary>
+    /// <summary>Weights of one group.</summary>
     private int GroupLength => GroupOutputs * WindowLength;
 
     internal override bool CanSkipInputGradient => true;
@@ -178,8 +198,8 @@ public sealed class Conv1d<TReal> : Layer<TReal>
     /// <summary>B1, [kernel * inputs / groups, outputs / groups].</summary>
     private MatrixView<TReal> WeightGradient(in Parts parts, Batch<TReal> dy, int group, Workspace workspace)
     {
-        // A product of few weights has too few tiles to share, and packing weighs much: threads share it by time instead. The
-        // pieces are the same for any team, and so are the bits.
+        // A product with few weights has too few tiles for several threads, and packing dominates: threads share it by
+        // time instead. The pieces are the same for any team, and so are the bits.
         var pieces = GroupLength <= SmallGradient ? GradientPieces : 1;
         var all = new MatrixView<TReal>(
             workspace.RentZeroed<TReal>(pieces * GroupLength),
@@ -192,21 +212,7 @@ public sealed class Conv1d<TReal> : Layer<TReal>
             var part = parts[i];
             if (part.Frames >= pieces && pieces > 1)
             {
-                workspace.Team.For(
-                    pieces,
-                    (Layer: this, dy, part, group, all),
-                    static (
-                        in (Conv1d<TReal> Layer, Batch<TReal> Dy, Part Part, int Group, MatrixView<TReal> All) s,
-                        int piece
-                    ) =>
-                        s.Layer.AddWeightGradient(
-                            s.Part.Piece(piece, GradientPieces),
-                            s.Dy,
-                            s.Group,
-                            s.All.SliceRows(piece * s.Layer.WindowLength, s.Layer.WindowLength),
-                            team: null
-                        )
-                );
+                workspace.Team.For(pieces, new WeightGradientJob(this, dy, part, group, all));
             }
             else
                 AddWeightGradient(part, dy, group, sum, workspace.Team);
@@ -217,10 +223,29 @@ public sealed class Conv1d<TReal> : Layer<TReal>
         return sum;
     }
 
+    /// <summary>B1 for one piece of time per index, each into its own rows of <c>All</c>.</summary>
+    private readonly record struct WeightGradientJob(
+        Conv1d<TReal> Layer,
+        Batch<TReal> Dy,
+        Part Part,
+        int Group,
+        MatrixView<TReal> All
+    ) : ITeamJob
+    {
+        public void Run(int piece) =>
+            Layer.AddWeightGradient(
+                Part.Piece(piece, GradientPieces),
+                Dy,
+                Group,
+                All.SliceRows(piece * Layer.WindowLength, Layer.WindowLength),
+                team: null
+            );
+    }
+
     private void AddWeightGradient(in Part part, Batch<TReal> dy, int group, MatrixView<TReal> sum, ThreadTeam? team) =>
         Gemm.Multiply(Windows(part, group).Transposed, Outputs(dy, group, part), sum, accumulate: true, team);
 
-    /// <summary>B3 for stride 1: a convolution too, of dy with the taps in reverse order.</summary>
+    /// <summary>B3 for stride 1: the convolution of dy with the taps in reverse order.</summary>
     private void Correlate(Batch<TReal> dy, Batch<TReal> dx, Workspace workspace)
     {
         var parts = PartsOf(dy, Reach - padding, 1, dx.T, workspace);
@@ -244,7 +269,7 @@ public sealed class Conv1d<TReal> : Layer<TReal>
         }
     }
 
-    /// <summary>B3 for larger strides: gradients of the windows, each added where its frames lie.</summary>
+    /// <summary>B3 for larger strides: gradients of all windows, each added to its frames.</summary>
     private void Scatter(Batch<TReal> dy, Batch<TReal> dx, Workspace workspace)
     {
         dx.Data.Span.Clear();
@@ -279,7 +304,7 @@ public sealed class Conv1d<TReal> : Layer<TReal>
     private MatrixView<TReal> Outputs(Batch<TReal> all, int group, in Part part) =>
         part.Rows(all).SliceColumns(GroupOutputs * group, GroupOutputs);
 
-    /// <summary>[frames * B, kernel * inputs / groups]: what the output frames of a part see of the input.</summary>
+    /// <summary>[frames * B, kernel * inputs / groups]: the windows of the output frames of a part.</summary>
     private WindowView<TReal> Windows(in Part part, int group) => Windows(part, GroupInputs * group, GroupInputs);
 
     private WindowView<TReal> Windows(in Part part, int firstChannel, int channels)
@@ -294,7 +319,9 @@ public sealed class Conv1d<TReal> : Layer<TReal>
         );
     }
 
-    /// <summary>[kernel * inputs / groups, outputs / groups]: the weights, which lie in [outputs, inputs / groups, kernel].</summary>
+    /// <summary>
+    /// [kernel * inputs / groups, outputs / groups]: a view of the weights, [outputs, inputs / groups, kernel].
+    /// </summary>
     private WindowView<TReal> TapsByOutputs(int group) =>
         new(
             weight.Value,
@@ -303,6 +330,7 @@ public sealed class Conv1d<TReal> : Layer<TReal>
             new Axis(GroupOutputs, WindowLength)
         );
 
+    /// <summary>Adds the gradient of <see cref="TapsByOutputs"/> to that of the weights.</summary>
     private void AddTaps(MatrixView<TReal> dTaps, int group)
     {
         var to = weight.Gradient.AsSpan(GroupLength * group, GroupLength);
@@ -318,19 +346,20 @@ public sealed class Conv1d<TReal> : Layer<TReal>
     }
 
     /// <summary>
-    /// The frames of a convolution in three parts: those that see zeros in front of the source, those that see its frames alone,
-    /// which lie as they are needed, and those that see zeros behind it. Only what the first and the last see is copied.
+    /// The result frames of a convolution in three parts: windows that begin with padding, windows within the source,
+    /// which are read in place, and windows that end with padding. Only the source frames of the first and last part
+    /// are copied.
     /// </summary>
-    /// <param name="source">What is convolved.</param>
-    /// <param name="front">Frames of zeros in front of it; less than 0 where its first frames are not seen.</param>
-    /// <param name="step">Its frames from one frame of the result to the next.</param>
-    /// <param name="frames">Of the result.</param>
-    /// <param name="workspace">Memory for copies.</param>
+    /// <param name="source">The source of the convolution.</param>
+    /// <param name="front">Frames of padding before the source; negative if its first frames are not used.</param>
+    /// <param name="step">Source frames from one result frame to the next.</param>
+    /// <param name="frames">Frames of the result.</param>
+    /// <param name="workspace">Memory for the copies.</param>
     private Parts PartsOf(Batch<TReal> source, int front, int step, int frames, Workspace workspace)
     {
-        var inside = Math.Clamp((front + step - 1) / step, 0, frames);
-        var room = source.T - 1 - Reach + front;
-        var behind = room < 0 ? inside : Math.Clamp(room / step + 1, inside, frames);
+        var inside = Math.Clamp(IntMath.CeilDiv(front, step), 0, frames);
+        var last = source.T - 1 - Reach + front; // the start of the last window within the source, from the padding on
+        var behind = last < 0 ? inside : Math.Clamp(last / step + 1, inside, frames);
         Part Copied(int first, int end)
         {
             var seen =
@@ -346,7 +375,10 @@ public sealed class Conv1d<TReal> : Layer<TReal>
         );
     }
 
-    /// <summary>So many frames of which frame <paramref name="front"/> is the first of the batch; zeros where that has none.</summary>
+    /// <summary>
+    /// A copy of <paramref name="frames"/> frames, of which frame <paramref name="front"/> is the first of the batch;
+    /// zeros outside the batch.
+    /// </summary>
     private static Memory<TReal> Shift(Batch<TReal> batch, int front, int frames, Workspace workspace)
     {
         var frame = batch.B * batch.F;
@@ -361,19 +393,19 @@ public sealed class Conv1d<TReal> : Layer<TReal>
     }
 
     /// <param name="First">The first frame of the result.</param>
-    /// <param name="Frames">How many.</param>
-    /// <param name="Source">What they see, [T, B, F].</param>
+    /// <param name="Frames">The number of frames.</param>
+    /// <param name="Source">The source of their windows, [T, B, F].</param>
     /// <param name="B">Utterances.</param>
     /// <param name="F">Channels of the source.</param>
-    /// <param name="Offset">The frame of the source that the first tap of the first frame sees.</param>
-    /// <param name="Step">Frames of the source from one frame to the next.</param>
+    /// <param name="Offset">The source frame of the first tap of the first frame.</param>
+    /// <param name="Step">Source frames from one result frame to the next.</param>
     private readonly record struct Part(int First, int Frames, Memory<TReal> Source, int B, int F, int Offset, int Step)
     {
         /// <summary>The rows of the result.</summary>
         public MatrixView<TReal> Rows(Batch<TReal> result) =>
             result.Matrix.SliceRows(First * result.B, Frames * result.B);
 
-        /// <summary>One of so many neighbouring pieces.</summary>
+        /// <summary>One of <paramref name="pieces"/> consecutive pieces of equal size.</summary>
         public Part Piece(int piece, int pieces)
         {
             int begin = (int)((long)piece * Frames / pieces),
@@ -382,7 +414,7 @@ public sealed class Conv1d<TReal> : Layer<TReal>
         }
     }
 
-    /// <summary>What <see cref="PartsOf"/> makes, for all groups; parts may be empty.</summary>
+    /// <summary>The result of <see cref="PartsOf"/>, for all groups; parts may be empty.</summary>
     private readonly record struct Parts(Part Front, Part Inside, Part Behind)
     {
         public const int Count = 3;

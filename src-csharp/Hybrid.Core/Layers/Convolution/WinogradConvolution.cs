@@ -5,31 +5,33 @@ using System.Runtime.Intrinsics;
 namespace Hybrid.Core;
 
 /// <summary>
-/// A convolution of three taps by minimal filtering F(2, 3): four products for two neighbouring output frames instead of six
-/// (Winograd 1980; Lavin and Gray 2016). Derivation: WinogradConvolution.md.
+/// A convolution of kernel size 3 by minimal filtering F(2, 3): four products for two consecutive output frames instead
+/// of six (Winograd 1980; Lavin and Gray 2016). Derivation: WinogradConvolution.md.
 /// </summary>
-/// <remarks>Exact but for rounding, which is less than that of the sum over all taps, because the sums are shorter.</remarks>
+/// <remarks>
+/// Exact up to rounding, which is less than with the sum over all taps, because the sums are shorter.
+/// </remarks>
 /// <typeparam name="TReal">Float or double.</typeparam>
 internal sealed class WinogradConvolution<TReal>
     where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
 {
-    /// <summary>Taps.</summary>
+    /// <summary>The kernel size.</summary>
     public const int Kernel = 3;
 
-    // With fewer channels the additions before and after the products cost what those save.
-    private const int FewestChannels = 48;
+    // With fewer channels the additions before and after the products cost as much as the products save.
+    private const int MinChannels = 48;
 
     private const int Products = 4,
         AllProducts = (1 << Products) - 1,
         Reach = Kernel - 1;
 
-    // Pairs of frames, of all utterances, that are transformed and multiplied together: about as many rows as stay in the cache. Short
-    // sounds are cut finer, so that every thread has some blocks.
+    // Rows, pairs of frames of all utterances, that are transformed and multiplied together: about as many as stay in
+    // the L2 cache. Short inputs have smaller blocks, so that every thread has some.
     private const int RowsAtOnce = 96,
         BlocksPerThread = 4;
 
-    // The gradient is computed in so many pieces of time, whatever the team. A thread takes a piece, or a product of it where there
-    // are more threads than pieces.
+    // The gradient is computed in this number of pieces of time for any team. A thread takes a piece, or one product of
+    // it if there are more threads than pieces.
     private const int GradientPieces = 4;
 
     private readonly Parameter<TReal> weight;
@@ -46,13 +48,15 @@ internal sealed class WinogradConvolution<TReal>
     public WinogradConvolution(Parameter<TReal> weight, int padding) =>
         (this.weight, outputs, inputs, this.padding) = (weight, weight.Shape[0], weight.Shape[1], padding);
 
-    /// <summary>Multiply-adds for so many output frames of an utterance.</summary>
-    public long MultiplyAdds(int frames) => (long)Divide(frames, 2) * TransformedLength;
+    /// <summary>Multiply-adds for <paramref name="frames"/> output frames of an utterance.</summary>
+    public long MultiplyAdds(int frames) => (long)IntMath.CeilDiv(frames, 2) * TransformedLength;
 
-    /// <summary>Whether so many channels are worth the while.</summary>
-    public static bool Pays(int inputs, int outputs) => Math.Min(inputs, outputs) >= FewestChannels;
+    /// <summary>Whether it is faster than the product of windows for these numbers of channels.</summary>
+    public static bool Pays(int inputs, int outputs) =>
+        Math.Min(inputs, outputs) >= MinChannels
+        && (long)GradientPieces * Products * inputs * outputs <= Array.MaxLength;
 
-    /// <summary>y = b + the convolution of x, padding not cleared.</summary>
+    /// <summary>y = b + the convolution of x; padding of y is not cleared.</summary>
     public void Forward(Batch<TReal> x, TReal[] bias, Batch<TReal> y, Workspace workspace)
     {
         Transform();
@@ -61,7 +65,10 @@ internal sealed class WinogradConvolution<TReal>
         Convolve(x, padding, forward, bias, y, workspace);
     }
 
-    /// <summary>The gradient with respect to x: the convolution of dy with the taps in reverse order, padding not cleared.</summary>
+    /// <summary>
+    /// The gradient with respect to x: the convolution of dy with the taps in reverse order; padding of dx is not
+    /// cleared.
+    /// </summary>
     public void InputGradient(Batch<TReal> dy, Batch<TReal> dx, Workspace workspace)
     {
         Transform();
@@ -70,7 +77,7 @@ internal sealed class WinogradConvolution<TReal>
         Convolve(dy, Reach - padding, backward, null, dx, workspace);
     }
 
-    /// <summary>Adds the gradient with respect to the taps.</summary>
+    /// <summary>Adds to the gradient of the weights.</summary>
     public void AddWeightGradient(Batch<TReal> x, Batch<TReal> dy, Workspace workspace)
     {
         var (blocks, slots) = (
@@ -92,24 +99,19 @@ internal sealed class WinogradConvolution<TReal>
             memory[..sums],
             workspace.Team.Threads > GradientPieces ? Products : 1
         );
-        workspace.Team.For(GradientPieces * job.Shares, job, static (in GradientJob job, int index) =>
-            job.Run(index / job.Shares, index % job.Shares)
-        );
-        workspace.Team.For(Divide(outputs, Vector512<TReal>.Count), job, static (in GradientJob job, int part) =>
-            job.Merge(part)
-        );
+        workspace.Team.For(GradientPieces * job.Shares, job);
+        workspace.Team.For(IntMath.CeilDiv(outputs, Vector512<TReal>.Count), new MergeJob(this, job.Sums));
     }
 
-    /// <summary>The frames, as bits, that V and dM of each product are made of.</summary>
+    /// <summary>The input frames, as bits, that V of each product depends on.</summary>
     private static ReadOnlySpan<int> InputFrames => [0b0101, 0b0110, 0b0110, 0b1010];
 
+    /// <summary>The output frames, as bits, that dM of each product depends on.</summary>
     private static ReadOnlySpan<int> OutputFrames => [0b01, 0b11, 0b11, 0b10];
 
     private static PackedCopy<TReal>[] NewCopies() => [new(), new(), new(), new()];
 
-    private static int Divide(int total, int parts) => (total + parts - 1) / parts;
-
-    /// <summary>Numbers of U, and of dU.</summary>
+    /// <summary>Elements of U, and of dU.</summary>
     private int TransformedLength => Products * inputs * outputs;
 
     /// <summary>U of product <paramref name="k"/>, [I, O].</summary>
@@ -160,29 +162,32 @@ internal sealed class WinogradConvolution<TReal>
         );
         var scratch = workspace.Scratch<TReal>(checked(slots.Count * Products * blocks.Rows * (x.F + y.F)));
         var job = new ConvolutionJob(x, padding, taps, bias, y, blocks, slots, scratch);
-        workspace.Team.For(blocks.Count, job, static (in ConvolutionJob job, int block) => job.Run(block));
+        workspace.Team.For(blocks.Count, job);
     }
 
-    /// <summary>The pairs of output frames in blocks, at least so many if there are enough.</summary>
+    /// <summary>
+    /// The pairs of output frames in blocks, at least <paramref name="fewest"/> if there are enough pairs.
+    /// </summary>
     private readonly struct Blocks(Batch<TReal> y, int fewest = 1)
     {
-        private readonly int all = Divide(y.T, 2),
+        private readonly int all = IntMath.CeilDiv(y.T, 2),
             utterances = y.B;
         private readonly int pairs = Math.Clamp(
-            Divide(Divide(y.T, 2), fewest),
+            IntMath.CeilDiv(IntMath.CeilDiv(y.T, 2), fewest),
             1,
             Math.Max(1, RowsAtOnce / Math.Max(1, y.B))
         );
 
-        public int Count => Divide(all, pairs);
+        public int Count => IntMath.CeilDiv(all, pairs);
 
-        /// <summary>Rows of a whole block, a pair of frames of an utterance each.</summary>
+        /// <summary>Rows of a whole block, one per pair of frames and utterance.</summary>
         public int Rows => pairs * utterances;
 
-        /// <summary>The first pair of a block, and how many there are.</summary>
+        /// <summary>The first pair of a block, and the number of pairs.</summary>
         public (int First, int Count) Pairs(int block) => (block * pairs, Math.Min(pairs, all - block * pairs));
     }
 
+    /// <summary>One block of output frames per index.</summary>
     private readonly record struct ConvolutionJob(
         Batch<TReal> X,
         int Padding,
@@ -192,7 +197,7 @@ internal sealed class WinogradConvolution<TReal>
         Blocks Blocks,
         ScratchSlots Slots,
         Memory<TReal> Scratch
-    )
+    ) : ITeamJob
     {
         public void Run(int block)
         {
@@ -216,6 +221,7 @@ internal sealed class WinogradConvolution<TReal>
         }
     }
 
+    /// <summary>dU: for one piece of time, one share of its products per index.</summary>
     private readonly record struct GradientJob(
         WinogradConvolution<TReal> Layer,
         Batch<TReal> X,
@@ -225,11 +231,12 @@ internal sealed class WinogradConvolution<TReal>
         Memory<TReal> Scratch,
         Memory<TReal> Sums,
         int Shares
-    )
+    ) : ITeamJob
     {
-        /// <summary>A share of a piece's products: all of them, or one.</summary>
-        public void Run(int piece, int share)
+        public void Run(int index)
         {
+            // All products of the piece, or one of them.
+            var (piece, share) = Math.DivRem(index, Shares);
             var wanted = Shares == 1 ? AllProducts : 1 << share;
             var slot = Slots.Acquire();
             var scratch = Scratch[(Scratch.Length / Slots.Count * slot)..];
@@ -254,53 +261,69 @@ internal sealed class WinogradConvolution<TReal>
         }
 
         private int Begin(int piece) => (int)((long)Blocks.Count * piece / GradientPieces);
+    }
 
-        /// <summary>Adds the sums of all pieces for a register's worth of outputs to the gradient of the taps.</summary>
-        public unsafe void Merge(int part)
+    /// <summary>B3: adds dU of all pieces to the gradient of the weights; one register of outputs per index.</summary>
+    private readonly record struct MergeJob(WinogradConvolution<TReal> Layer, Memory<TReal> Sums) : ITeamJob
+    {
+        public unsafe void Run(int part)
         {
-            int I = X.F,
-                O = Dy.F,
-                size = I * O,
-                first = part * Vector512<TReal>.Count,
-                left = O - first;
-            var half = VectorMath.Constant<TReal>(0.5);
-            var taps = stackalloc TReal[Kernel * Vector512<TReal>.Count];
+            int I = Layer.inputs,
+                O = Layer.outputs,
+                first = part * Vector512<TReal>.Count;
             fixed (
                 TReal* sums = Sums.Span,
                     gradient = Layer.weight.Gradient
             )
+                VectorLoop.Run<TReal, MergeKernel>(
+                    Math.Min(Vector512<TReal>.Count, O - first),
+                    new(sums + first, gradient + (long)first * I * Kernel, I, O)
+                );
+        }
+    }
+
+    private readonly unsafe struct MergeKernel(TReal* sums, TReal* gradient, int I, int O) : IVectorKernel
+    {
+        public void Run<TAccess>(int o, int left)
+            where TAccess : struct, IVectorAccess
+        {
+            var size = (long)I * O;
+            var half = VectorMath.Constant<TReal>(0.5);
+            var taps = stackalloc TReal[Kernel * Vector512<TReal>.Count];
+            for (var i = 0; i < I; i++)
             {
-                for (var i = 0; i < I; i++)
-                {
-                    var at = sums + (long)i * O + first;
-                    Vector512<TReal> d0 = Sum(at, left),
-                        d1 = Sum(at + size, left),
-                        d2 = Sum(at + 2 * size, left),
-                        d3 = Sum(at + 3 * size, left);
-                    var outer = (d1 + d2) * half;
-                    (d0 + outer).Store(taps); // B3
-                    ((d1 - d2) * half).Store(taps + Vector512<TReal>.Count);
-                    (outer + d3).Store(taps + 2 * Vector512<TReal>.Count);
-                    for (var o = 0; o < Math.Min(left, Vector512<TReal>.Count); o++)
-                    for (var j = 0; j < Kernel; j++)
-                        gradient[((long)(first + o) * I + i) * Kernel + j] += taps[j * Vector512<TReal>.Count + o];
-                }
+                var at = sums + (long)i * O + o;
+                Vector512<TReal> d0 = SumOfPieces<TAccess>(at, left),
+                    d1 = SumOfPieces<TAccess>(at + size, left),
+                    d2 = SumOfPieces<TAccess>(at + 2 * size, left),
+                    d3 = SumOfPieces<TAccess>(at + 3 * size, left);
+                var outer = (d1 + d2) * half;
+                (d0 + outer).Store(taps); // B3
+                ((d1 - d2) * half).Store(taps + Vector512<TReal>.Count);
+                (outer + d3).Store(taps + 2 * Vector512<TReal>.Count);
+                for (var lane = 0; lane < Math.Min(left, Vector512<TReal>.Count); lane++)
+                for (var j = 0; j < Kernel; j++)
+                    gradient[((long)(o + lane) * I + i) * Kernel + j] += taps[j * Vector512<TReal>.Count + lane];
             }
         }
 
-        private unsafe Vector512<TReal> Sum(TReal* at, int left)
+        private Vector512<TReal> SumOfPieces<TAccess>(TReal* at, int left)
+            where TAccess : struct, IVectorAccess
         {
             var sum = Vector512<TReal>.Zero;
-            for (var rest = Sums.Length; rest > 0; rest -= Layer.TransformedLength, at += Layer.TransformedLength)
-                sum += left >= Vector512<TReal>.Count ? FullVector.Load(at, 0) : PartialVector.Load(at, left);
+            for (var piece = 0; piece < GradientPieces; piece++)
+                sum += TAccess.Load(at + piece * (long)Products * I * O, left);
             return sum;
         }
     }
 
+    /// <summary>
+    /// The part of product <paramref name="k"/> in memory that holds [rows, columns] for each product.
+    /// </summary>
     private static MatrixView<TReal> Part(Memory<TReal> all, int k, int rows, int columns) =>
         new(all.Slice(k * rows * columns, rows * columns), rows, columns);
 
-    /// <summary>A transform of frames, for a whole register of each: four in and four out, of which some may not be there.</summary>
+    /// <summary>A transform of four frames into four, one register of each; some may be unused.</summary>
     private interface ITransform
     {
         static abstract (Vector512<TReal>, Vector512<TReal>, Vector512<TReal>, Vector512<TReal>) Of(
@@ -344,7 +367,7 @@ internal sealed class WinogradConvolution<TReal>
         ) => (dy0, dy0 + dy1, dy0 - dy1, dy1); // B1
     }
 
-    /// <summary>Four frames of all utterances; those that there are not read as zeros and are not written.</summary>
+    /// <summary>Four frames of all utterances; missing ones (null) are read as zeros and not written.</summary>
     private readonly unsafe struct Frames
     {
         private readonly TReal* a,
@@ -360,7 +383,7 @@ internal sealed class WinogradConvolution<TReal>
             this.d = d;
         }
 
-        /// <summary>The frames of a batch from frame <paramref name="t"/> on whose bits are set.</summary>
+        /// <summary>The frames of a batch from frame <paramref name="t"/> on whose bits are set in wanted.</summary>
         public static Frames Of(TReal* data, Batch<TReal> batch, int t, int wanted)
         {
             TReal* At(int i) =>
@@ -370,38 +393,36 @@ internal sealed class WinogradConvolution<TReal>
             return new Frames(At(0), At(1), At(2), At(3));
         }
 
-        /// <summary>The same pair in V, M or dM of the products whose bits are set.</summary>
+        /// <summary>The same pair in V, M or dM of the products whose bits are set in wanted.</summary>
         public static Frames Of(TReal* first, int apart, int wanted)
         {
             TReal* At(int k) => (wanted >> k & 1) == 1 ? first + k * apart : null;
             return new Frames(At(0), At(1), At(2), At(3));
         }
 
+        /// <summary>Transforms these frames into others, each of <paramref name="length"/> elements.</summary>
         public void To<TTransform>(Frames to, int length)
-            where TTransform : ITransform
-        {
-            var i = 0;
-            for (; i + Vector512<TReal>.Count <= length; i += Vector512<TReal>.Count)
-                To<TTransform, FullVector>(to, i, 0);
-            if (i < length)
-                To<TTransform, PartialVector>(to, i, length - i);
-        }
+            where TTransform : struct, ITransform =>
+            VectorLoop.Run<TReal, TransformKernel<TTransform>>(length, new(this, to));
 
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private void To<TTransform, TAccess>(Frames to, int i, int left)
-            where TTransform : ITransform
-            where TAccess : struct, IVectorAccess
+        private readonly struct TransformKernel<TTransform>(Frames from, Frames to) : IVectorKernel
+            where TTransform : struct, ITransform
         {
-            var (first, second, third, fourth) = TTransform.Of(
-                Load<TAccess>(a, i, left),
-                Load<TAccess>(b, i, left),
-                Load<TAccess>(c, i, left),
-                Load<TAccess>(d, i, left)
-            );
-            Store<TAccess>(first, to.a, i, left);
-            Store<TAccess>(second, to.b, i, left);
-            Store<TAccess>(third, to.c, i, left);
-            Store<TAccess>(fourth, to.d, i, left);
+            [MethodImpl(MethodImplOptions.AggressiveInlining)]
+            public void Run<TAccess>(int i, int left)
+                where TAccess : struct, IVectorAccess
+            {
+                var (first, second, third, fourth) = TTransform.Of(
+                    Load<TAccess>(from.a, i, left),
+                    Load<TAccess>(from.b, i, left),
+                    Load<TAccess>(from.c, i, left),
+                    Load<TAccess>(from.d, i, left)
+                );
+                Store<TAccess>(first, to.a, i, left);
+                Store<TAccess>(second, to.b, i, left);
+                Store<TAccess>(third, to.c, i, left);
+                Store<TAccess>(fourth, to.d, i, left);
+            }
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -418,7 +439,10 @@ internal sealed class WinogradConvolution<TReal>
         }
     }
 
-    /// <summary>V or dM of some pairs and the wanted products, [4, pairs, B, F]; the first pair begins with frame <paramref name="frame"/>.</summary>
+    /// <summary>
+    /// V or dM of consecutive pairs and the wanted products, [4, pairs, B, F]; the first pair begins with frame
+    /// <paramref name="frame"/>.
+    /// </summary>
     private static unsafe void ToProducts<TTransform>(
         Batch<TReal> batch,
         int frame,
@@ -427,7 +451,7 @@ internal sealed class WinogradConvolution<TReal>
         Span<TReal> products,
         int wanted
     )
-        where TTransform : ITransform
+        where TTransform : struct, ITransform
     {
         var (length, frames) = (batch.B * batch.F, 0);
         for (var k = 0; k < Products; k++)
@@ -444,7 +468,7 @@ internal sealed class WinogradConvolution<TReal>
         }
     }
 
-    /// <summary>Pairs of output frames from M.</summary>
+    /// <summary>Pairs of output frames from M; the first pair begins with frame <paramref name="frame"/>.</summary>
     private static unsafe void FromProducts(Span<TReal> products, Batch<TReal> y, int frame, int pairs)
     {
         var length = y.B * y.F;

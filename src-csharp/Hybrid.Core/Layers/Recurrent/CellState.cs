@@ -2,18 +2,23 @@ using System.Numerics;
 
 namespace Hybrid.Core;
 
-/// <summary>What a cell carries from one frame to the next, or the gradient with respect to it. Nothing given means zero.</summary>
-/// <param name="H">Hidden states, one row for each utterance, [B, H]; for a <see cref="RecurrentStack{TReal}"/> see there.</param>
-/// <param name="C">Cell states of the same shape, where the cell has them (LSTM).</param>
+/// <summary>
+/// The state of a cell between two frames, or the gradient with respect to it. A default matrix stands for zeros.
+/// </summary>
+/// <param name="H">
+/// Hidden states, [B, H]; for a <see cref="RecurrentStack{TReal}"/> as its Forward describes.
+/// </param>
+/// <param name="C">Cell states of the same shape, if the cell has them (LSTM).</param>
 /// <typeparam name="TReal">Float or double.</typeparam>
 public readonly record struct CellState<TReal>(MatrixView<TReal> H, MatrixView<TReal> C = default)
     where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
 {
-    /// <summary>Views of the parts of whole states, [rows, H] or [rows, 2H].</summary>
+    /// <summary>Views of h and c in whole states, [rows, H] or [rows, 2H].</summary>
     internal static CellState<TReal> Of(MatrixView<TReal> states, int hidden) =>
         new(states.SliceColumns(0, hidden), states.Columns > hidden ? states.SliceColumns(hidden, hidden) : default);
 
-    /// <summary>Writes whole states, [rows, H] or [rows, 2H]; zero for what was not given.</summary>
+    /// <summary>Writes whole states, [rows, H] or [rows, 2H]; zeros for a default matrix.</summary>
+    /// <exception cref="ArgumentException">The sizes do not match.</exception>
     internal void CopyTo(MatrixView<TReal> states, int hidden)
     {
         Copy(H, states.SliceColumns(0, hidden), "h");
@@ -22,10 +27,6 @@ public readonly record struct CellState<TReal>(MatrixView<TReal> H, MatrixView<T
         else if (C.Rows > 0)
             throw new ArgumentException("this cell has no cell state c, only h");
     }
-
-    /// <summary>Some of the rows of both; nothing stays nothing.</summary>
-    internal CellState<TReal> SliceRows(int start, int count) =>
-        new(H.Rows == 0 ? H : H.SliceRows(start, count), C.Rows == 0 ? C : C.SliceRows(start, count));
 
     private static void Copy(MatrixView<TReal> from, MatrixView<TReal> to, string name)
     {
@@ -43,7 +44,9 @@ public readonly record struct CellState<TReal>(MatrixView<TReal> H, MatrixView<T
     }
 }
 
-/// <summary>One step of a cell: the state after it, and what its backward pass needs. Derivation: RecurrentStack.md.</summary>
+/// <summary>
+/// One step of a cell: the state after it, and the values needed for its backward pass. Derivation: RecurrentStack.md.
+/// </summary>
 /// <typeparam name="TReal">Float or double.</typeparam>
 public readonly struct CellStep<TReal>
     where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
@@ -59,7 +62,7 @@ public readonly struct CellStep<TReal>
     /// <summary>The state after the step.</summary>
     public CellState<TReal> State => CellState<TReal>.Of(After, Cell.Hidden);
 
-    /// <summary>Whose step it is.</summary>
+    /// <summary>The cell that made the step.</summary>
     internal Cell<TReal> Cell { get; }
 
     /// <summary>[B, I], the frame: B3.</summary>
@@ -68,14 +71,17 @@ public readonly struct CellStep<TReal>
     /// <summary>[B, H] or [B, 2H], the state before the step: B1, B4.</summary>
     internal MatrixView<TReal> Before { get; }
 
-    /// <summary>The state after it: B1.</summary>
+    /// <summary>The state after the step: B1.</summary>
     internal MatrixView<TReal> After { get; }
 
-    /// <summary>[B, <see cref="Cell{TReal}.TapeSize"/>], what the gates left: B1, which leaves the gradients for B2 to B6 in their place.</summary>
+    /// <summary>
+    /// [B, <see cref="Cell{TReal}.TapeSize"/>], the values of the gates: B1, which replaces them by the gradients for
+    /// B2 to B6.
+    /// </summary>
     internal MatrixView<TReal> Gates { get; }
 }
 
-/// <summary>What a backward step returns.</summary>
+/// <summary>The result of a backward step.</summary>
 /// <param name="X">[B, I], gradient with respect to the frame.</param>
 /// <param name="Before">Gradient with respect to the state before the step.</param>
 /// <typeparam name="TReal">Float or double.</typeparam>

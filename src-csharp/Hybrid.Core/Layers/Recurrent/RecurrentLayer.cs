@@ -4,12 +4,12 @@ using System.Numerics.Tensors;
 namespace Hybrid.Core;
 
 /// <summary>
-/// One layer of a <see cref="RecurrentStack{TReal}"/>: a cell taken through time, and perhaps a second one that runs backwards.
-/// Derivation: RecurrentStack.md.
+/// One layer of a <see cref="RecurrentStack{TReal}"/>: a cell that runs forwards in time, and optionally one that runs
+/// backwards. Derivation: RecurrentStack.md.
 /// </summary>
 /// <remarks>
-/// The input projection of all frames is one matrix product, and so is each weight gradient. In between, each direction and
-/// each slice of the batch steps through time on its own, without waiting for the others.
+/// The input projection of all frames is one matrix product, and so is each weight gradient. In between, each direction
+/// and each slice of the batch steps through time independently, without waiting for the others.
 /// </remarks>
 /// <typeparam name="TReal">Float or double.</typeparam>
 internal sealed class RecurrentLayer<TReal>(Cell<TReal>[] cells)
@@ -24,7 +24,9 @@ internal sealed class RecurrentLayer<TReal>(Cell<TReal>[] cells)
 
     public int OutputFeatures => cells.Length * hidden;
 
-    /// <summary>Room for the states of a number of such layers, [layers D B, H] or [.., 2H].</summary>
+    /// <summary>
+    /// Rents the states of <paramref name="layers"/> such layers, [layers D B, H] or [.., 2H]; contents undefined.
+    /// </summary>
     public MatrixView<TReal> RentStates(int layers, int batch, Workspace workspace)
     {
         var rows = layers * cells.Length * batch;
@@ -39,12 +41,12 @@ internal sealed class RecurrentLayer<TReal>(Cell<TReal>[] cells)
         tape = new RecurrentTape
         {
             X = x,
-            Y = x.With(workspace.Rent<TReal>(x.Rows * OutputFeatures), OutputFeatures),
-            Gates = workspace.Rent<TReal>(cells.Length * x.Rows * tapeSize),
-            History = workspace.Rent<TReal>(cells.Length * (x.Rows + x.B) * stateSize),
+            Y = x.Like(workspace, OutputFeatures),
+            Gates = workspace.Rent<TReal>(Batch<TReal>.Size(cells.Length, x.Rows, tapeSize)),
+            History = workspace.Rent<TReal>(Batch<TReal>.Size(cells.Length, x.Rows + x.B, stateSize)),
             Bias = workspace.Rent<TReal>(cells.Length * gateSize),
         };
-        PackWeights(workspace.Team, static cell => cell.WeightIh.PackedColumns, static part => part.PackedColumns);
+        workspace.Team.For(cells.Length, new PackForwardJob(cells));
         for (var d = 0; d < cells.Length; d++)
         {
             Gemm.Multiply(
@@ -57,41 +59,23 @@ internal sealed class RecurrentLayer<TReal>(Cell<TReal>[] cells)
             cells[d].SumBiases(View(tape.Bias, d, 1, gateSize).Row(0));
         }
         var slices = new Slices(x.B, cells.Length, workspace.Team);
-        workspace.Team.For(
-            slices.Count,
-            (this, tape, states, slices),
-            static (
-                in (RecurrentLayer<TReal> Layer, RecurrentTape Tape, MatrixView<TReal> States, Slices Slices) s,
-                int i
-            ) => s.Layer.StepForward(s.Tape, s.States, s.Slices[i])
-        );
+        workspace.Team.For(slices.Count, new ForwardJob(this, tape, states, slices));
         return tape.Y;
     }
 
-    /// <summary>The reverse of <see cref="Forward"/>; gradients with respect to final states become those of initial ones.</summary>
+    /// <summary>
+    /// The backward pass of <see cref="Forward"/>; the gradients with respect to the final states are replaced by those
+    /// with respect to the initial ones.
+    /// </summary>
     public Batch<TReal> Backward(Batch<TReal> dy, MatrixView<TReal> dStates, Pass pass)
     {
         var workspace = pass.Workspace;
         var tape = workspace.Tape<RecurrentTape>(this);
         var x = tape.X;
         var slices = new Slices(x.B, cells.Length, workspace.Team);
-        PackWeights(workspace.Team, static cell => cell.WeightIh.PackedRows, static part => part.PackedRows);
+        workspace.Team.For(cells.Length, new PackBackwardJob(cells));
         var sums = workspace.RentZeroed<TReal>(cells.Length * x.B * tapeSize);
-        workspace.Team.For(
-            slices.Count,
-            (this, tape, dy, dStates, sums, slices),
-            static (
-                in (
-                    RecurrentLayer<TReal> Layer,
-                    RecurrentTape Tape,
-                    Batch<TReal> Dy,
-                    MatrixView<TReal> DStates,
-                    Memory<TReal> Sums,
-                    Slices Slices
-                ) s,
-                int i
-            ) => s.Layer.StepBackward(s.Tape, s.Dy, s.DStates, s.Sums, s.Slices[i])
-        );
+        workspace.Team.For(slices.Count, new BackwardJob(this, tape, dy, dStates, sums, slices));
 
         var dx = pass.SkipInputGradient ? default : x.Like(workspace, x.F);
         for (var d = 0; d < cells.Length; d++)
@@ -111,29 +95,51 @@ internal sealed class RecurrentLayer<TReal>(Cell<TReal>[] cells)
         return dx;
     }
 
-    /// <summary>Packs the weights of each direction on a thread of its own, where they are not packed yet.</summary>
-    private void PackWeights(
-        ThreadTeam team,
-        Func<Cell<TReal>, PackedMatrix<TReal>> input,
-        Func<RecurrentWeightBlock<TReal>, PackedMatrix<TReal>> recurrent
-    ) =>
-        team.For(
-            cells.Length,
-            (cells, input, recurrent),
-            static (
-                in (
-                    Cell<TReal>[] Cells,
-                    Func<Cell<TReal>, PackedMatrix<TReal>> Input,
-                    Func<RecurrentWeightBlock<TReal>, PackedMatrix<TReal>> RecurrentStack
-                ) s,
-                int d
-            ) =>
-            {
-                s.Input(s.Cells[d]);
-                foreach (var part in s.Cells[d].RecurrentWeightBlocks)
-                    s.RecurrentStack(part);
-            }
-        );
+    /// <summary>Packs the weights of one direction for the forward pass, unless they are packed already.</summary>
+    private readonly record struct PackForwardJob(Cell<TReal>[] Cells) : ITeamJob
+    {
+        public void Run(int direction)
+        {
+            _ = Cells[direction].WeightIh.PackedColumns;
+            foreach (var block in Cells[direction].RecurrentWeightBlocks)
+                _ = block.PackedColumns;
+        }
+    }
+
+    /// <summary>Packs the weights of one direction for the backward pass, unless they are packed already.</summary>
+    private readonly record struct PackBackwardJob(Cell<TReal>[] Cells) : ITeamJob
+    {
+        public void Run(int direction)
+        {
+            _ = Cells[direction].WeightIh.PackedRows;
+            foreach (var block in Cells[direction].RecurrentWeightBlocks)
+                _ = block.PackedRows;
+        }
+    }
+
+    /// <summary>All frames of one slice per index, in order.</summary>
+    private readonly record struct ForwardJob(
+        RecurrentLayer<TReal> Layer,
+        RecurrentTape Tape,
+        MatrixView<TReal> States,
+        Slices Slices
+    ) : ITeamJob
+    {
+        public void Run(int index) => Layer.StepForward(Tape, States, Slices[index]);
+    }
+
+    /// <summary>All frames of one slice per index, in reverse order.</summary>
+    private readonly record struct BackwardJob(
+        RecurrentLayer<TReal> Layer,
+        RecurrentTape Tape,
+        Batch<TReal> Dy,
+        MatrixView<TReal> DStates,
+        Memory<TReal> Sums,
+        Slices Slices
+    ) : ITeamJob
+    {
+        public void Run(int index) => Layer.StepBackward(Tape, Dy, DStates, Sums, Slices[index]);
+    }
 
     private void StepForward(in RecurrentTape tape, MatrixView<TReal> states, Slice slice)
     {
@@ -214,7 +220,8 @@ internal sealed class RecurrentLayer<TReal>(Cell<TReal>[] cells)
                         dy.Row(t, b).Slice(d * hidden, hidden),
                         dState.Row(b)
                     ); // B1
-                    // B5 here, as long as the row is in the cache: for each utterance, so that the order does not depend on slices.
+                    // B5 here, while the row is in the cache; per utterance, so that the order does not depend on
+                    // slices.
                     TensorPrimitives.Add(gateSums.Row(b), gates.Row(row + b), gateSums.Row(b));
                 }
                 else
@@ -225,11 +232,13 @@ internal sealed class RecurrentLayer<TReal>(Cell<TReal>[] cells)
         }
     }
 
-    /// <summary>The part of direction <paramref name="d"/> in memory that holds [rows, columns] for each direction.</summary>
+    /// <summary>
+    /// The part of direction <paramref name="d"/> in memory that holds [rows, columns] for each direction.
+    /// </summary>
     private static MatrixView<TReal> View(Memory<TReal> memory, int d, int rows, int columns) =>
         new(memory.Slice(d * rows * columns, rows * columns), rows, columns);
 
-    /// <summary>The columns that belong to W_ih x, [T B, G H].</summary>
+    /// <summary>The columns of W_ih x, [T B, G H].</summary>
     private MatrixView<TReal> InputPart(in RecurrentTape tape, int d) =>
         View(tape.Gates, d, tape.X.Rows, tapeSize).SliceColumns(0, gateSize);
 
@@ -237,7 +246,7 @@ internal sealed class RecurrentLayer<TReal>(Cell<TReal>[] cells)
     private MatrixView<TReal> History(in RecurrentTape tape, int d) =>
         View(tape.History, d, tape.X.Rows + tape.X.B, stateSize);
 
-    /// <summary>What the backward pass needs, for each direction d.</summary>
+    /// <summary>The values kept for the backward pass, for each direction d.</summary>
     private struct RecurrentTape
     {
         /// <summary>[T, B, I]: B3.</summary>
@@ -246,20 +255,23 @@ internal sealed class RecurrentLayer<TReal>(Cell<TReal>[] cells)
         /// <summary>[T, B, D H], the output.</summary>
         public Batch<TReal> Y;
 
-        /// <summary>[D, T, B, G H] or, for the GRU, [.., 4H], what the gates left: B1, which leaves the gradients for B2 to B6 in their place.</summary>
+        /// <summary>
+        /// [D, T, B, G H] or, for the GRU, [.., 4H], the values of the gates: B1, which replaces them by the gradients
+        /// for B2 to B6.
+        /// </summary>
         public Memory<TReal> Gates;
 
         /// <summary>[D, T + 1, B, H] or [.., 2H], the states between the frames: B1, B4.</summary>
         public Memory<TReal> History;
 
-        /// <summary>[D, G H], what the gates add: F3.</summary>
+        /// <summary>[D, G H], the biases that the gates add: F3.</summary>
         public Memory<TReal> Bias;
     }
 
-    /// <summary>Utterances <c>First..End</c> in one direction: what one thread takes through time.</summary>
+    /// <summary>Utterances <c>First..End</c> - 1 in one direction: the work item of one thread.</summary>
     private readonly record struct Slice(int Direction, int First, int End)
     {
-        /// <summary>How many rows from the first reach frame <paramref name="t"/>, those in between included.</summary>
+        /// <summary>The number of rows up to the last utterance that reaches frame <paramref name="t"/>.</summary>
         public int Active(ReadOnlySpan<int> lengths, int t)
         {
             var end = End;
@@ -269,10 +281,10 @@ internal sealed class RecurrentLayer<TReal>(Cell<TReal>[] cells)
         }
     }
 
-    /// <summary>Directions times slices of the batch, enough of them to give every thread something to do.</summary>
+    /// <summary>Directions times slices of the batch, enough of them for all threads.</summary>
     private readonly struct Slices
     {
-        private const int SmallestSlice = 4;
+        private const int MinRows = 4;
 
         private readonly int batch,
             directions,
@@ -282,10 +294,10 @@ internal sealed class RecurrentLayer<TReal>(Cell<TReal>[] cells)
         {
             var perDirection = Math.Max(1, team.Threads / directions);
             (this.batch, this.directions) = (batch, directions);
-            rows = Math.Max(SmallestSlice, (batch + perDirection - 1) / perDirection);
+            rows = Math.Max(MinRows, IntMath.CeilDiv(batch, perDirection));
         }
 
-        private int PerDirection => (batch + rows - 1) / rows;
+        private int PerDirection => IntMath.CeilDiv(batch, rows);
 
         public int Count => directions * PerDirection;
 

@@ -2,7 +2,7 @@ using System.Numerics;
 
 namespace Hybrid.Core;
 
-/// <summary>The cells that <see cref="RecurrentStack{TReal}"/> takes through time.</summary>
+/// <summary>The kind of cell in a <see cref="RecurrentStack{TReal}"/>.</summary>
 public enum CellKind
 {
     /// <summary><see cref="RnnCell{TReal}"/> with the hyperbolic tangent.</summary>
@@ -18,22 +18,34 @@ public enum CellKind
     Lstm,
 }
 
-/// <summary>A sequence and the states of a <see cref="RecurrentStack{TReal}"/>, or the gradients with respect to both.</summary>
-/// <param name="Sequence">The output of Forward; the gradient with respect to the input of Backward.</param>
-/// <param name="State">The states after the last step of Forward; the gradient with respect to the initial ones of Backward.</param>
+/// <summary>
+/// A sequence and the states of a <see cref="RecurrentStack{TReal}"/>, or the gradients with respect to both.
+/// </summary>
+/// <param name="Sequence">Forward: the output. Backward: the gradient with respect to the input.</param>
+/// <param name="State">
+/// Forward: the states after the last step. Backward: the gradient with respect to the initial states.
+/// </param>
 /// <typeparam name="TReal">Float or double.</typeparam>
 public readonly record struct RecurrentResult<TReal>(Batch<TReal> Sequence, CellState<TReal> State)
     where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>;
 
 /// <summary>
-/// Takes cells through time, in any number of layers, each forwards or in both directions; the outputs of both stand side by
-/// side, [T, B, 2H]. Utterances end at their own length: the reverse direction starts there. Shapes and names of parameters
-/// are those of PyTorch's RNN, GRU and LSTM. Derivation: RecurrentStack.md.
+/// Multi-layer, optionally bidirectional RNN; the outputs of both directions are concatenated, [T, B, 2H]. The reverse
+/// direction starts at the end of each utterance. Shapes and names of parameters are those of PyTorch's RNN, GRU and
+/// LSTM. Derivation: RecurrentStack.md.
 /// </summary>
 /// <remarks>
-/// Between layers there may be dropout, with one mask for all frames of an utterance if it is locked (Gal and Ghahramani
-/// 2016), and the output of every layer may be normalised by a <see cref="LayerNorm{TReal}"/>, before the dropout.
+/// There may be dropout between layers, with one mask for all frames of an utterance if it is locked (Gal and
+/// Ghahramani 2016). The output of every layer may be normalised by a <see cref="LayerNorm{TReal}"/>, before the
+/// dropout. A NaN makes the later frames of its utterance NaN, in the reverse direction the earlier ones, and no other
+/// utterance.
 /// </remarks>
+/// <example>
+/// <code>
+/// var layer = new RecurrentStack&lt;float&gt;(CellKind.Lstm, inputs: 40, new RecurrentSettings(128, Bidirectional:
+/// true)); Batch&lt;float&gt; y = layer.Forward(x, new Pass(workspace)); // [T, B, 40] to [T, B, 256]
+/// </code>
+/// </example>
 /// <typeparam name="TReal">Float or double.</typeparam>
 public sealed class RecurrentStack<TReal> : Layer<TReal>
     where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
@@ -44,55 +56,47 @@ public sealed class RecurrentStack<TReal> : Layer<TReal>
     private readonly LayerNorm<TReal>[] norms;
     private readonly Dropout<TReal>[] dropouts;
 
-    /// <summary>Cells with <paramref name="hidden"/> units per layer and direction.</summary>
-    /// <param name="kind">Which cell.</param>
-    /// <param name="inputs">Features per frame.</param>
-    /// <param name="hidden">Hidden units, H.</param>
-    /// <param name="bidirectional">Whether a second cell runs backwards beside each.</param>
-    /// <param name="layers">Layers, one upon the other.</param>
-    /// <param name="dropout">Probability that an element is dropped on its way to the next layer, in [0, 1).</param>
-    /// <param name="lockedDropout">Whether all frames of an utterance share one mask.</param>
-    /// <param name="layerNorm">Whether the output of every layer is normalised.</param>
-    public RecurrentStack(
-        CellKind kind,
-        int inputs,
-        int hidden,
-        bool bidirectional = false,
-        int layers = 1,
-        double dropout = 0,
-        bool lockedDropout = false,
-        bool layerNorm = false
-    )
+    /// <summary>A stack of recurrent layers.</summary>
+    /// <param name="kind">The kind of cell.</param>
+    /// <param name="inputs">Features per frame, I.</param>
+    /// <param name="settings">Sizes, directions, dropout and normalisation.</param>
+    /// <exception cref="ArgumentException">
+    /// A size is not positive, the dropout is not in [0, 1), the kind does not exist, or weights exceed the length of
+    /// an array.
+    /// </exception>
+    public RecurrentStack(CellKind kind, int inputs, RecurrentSettings settings)
     {
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(layers);
-        (this.inputs, this.hidden) = (inputs, hidden);
-        this.layers = new RecurrentLayer<TReal>[layers];
-        for (var l = 0; l < layers; l++)
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(settings.Layers, nameof(settings));
+        (this.inputs, hidden) = (inputs, settings.Hidden);
+        layers = new RecurrentLayer<TReal>[settings.Layers];
+        for (var l = 0; l < layers.Length; l++)
         {
             var features = l == 0 ? inputs : OutputFeatures;
-            this.layers[l] = new RecurrentLayer<TReal>(
-                bidirectional
+            layers[l] = new RecurrentLayer<TReal>(
+                settings.Bidirectional
                     ? [Make(kind, features, hidden, $"_l{l}"), Make(kind, features, hidden, $"_l{l}_reverse")]
                     : [Make(kind, features, hidden, $"_l{l}")]
             );
         }
-        norms = layerNorm
+        norms = settings.LayerNorm
             ?
             [
                 .. Enumerable
-                    .Range(0, layers)
+                    .Range(0, layers.Length)
                     .Select(l => AddChild($"layer_norm_l{l}", new LayerNorm<TReal>(OutputFeatures))),
             ]
             : [];
         dropouts =
         [
             .. Enumerable
-                .Range(0, layers - 1)
-                .Select(l => AddChild($"dropout_l{l}", new Dropout<TReal>(OutputFeatures, dropout, lockedDropout))),
+                .Range(0, layers.Length - 1)
+                .Select(l =>
+                    AddChild($"dropout_l{l}", new Dropout<TReal>(OutputFeatures, settings.Dropout, settings.Locked))
+                ),
         ];
         Parameters =
         [
-            .. this.layers.SelectMany(layer => layer.Cells).SelectMany(cell => cell.Parameters),
+            .. layers.SelectMany(layer => layer.Cells).SelectMany(cell => cell.Parameters),
             .. norms.SelectMany(norm => norm.Parameters),
         ];
     }
@@ -112,17 +116,17 @@ public sealed class RecurrentStack<TReal> : Layer<TReal>
     /// <inheritdoc/>
     public override Batch<TReal> Backward(Batch<TReal> dy, Pass pass) => Backward(dy, default, pass).Sequence;
 
-    /// <summary>The same from given states; returns the states after the last steps too.</summary>
+    /// <summary>The forward pass with initial states; also returns the states after the last steps.</summary>
     /// <param name="x">[T, B, I]</param>
     /// <param name="initial">
-    /// The states before the first steps, zero where left out: [L D B, H], the batch of layer 0, then of its reverse, of layer
-    /// 1 and so on, as in PyTorch's [L D, B, H].
+    /// The states before the first steps, default for zeros: [L D B, H], the batch of layer 0, then of its reverse
+    /// direction, of layer 1 and so on, as in PyTorch's [L D, B, H].
     /// </param>
     /// <param name="pass">Memory, threads and randomness.</param>
-    /// <exception cref="ArgumentException">Sizes do not fit.</exception>
+    /// <exception cref="ArgumentException">The sizes do not match.</exception>
     public RecurrentResult<TReal> Forward(Batch<TReal> x, CellState<TReal> initial, Pass pass)
     {
-        RequireFeatures(x, inputs, "Recurrent");
+        RequireFeatures(x, inputs, "RecurrentStack");
         var states = layers[0].RentStates(layers.Length, x.B, pass.Workspace);
         initial.CopyTo(states, hidden);
         for (var l = 0; l < layers.Length; l++)
@@ -136,11 +140,11 @@ public sealed class RecurrentStack<TReal> : Layer<TReal>
         return new RecurrentResult<TReal>(x, CellState<TReal>.Of(states, hidden));
     }
 
-    /// <summary>The reverse, with gradients with respect to the initial states.</summary>
+    /// <summary>The backward pass; also returns the gradient with respect to the initial states.</summary>
     /// <param name="dy">[T, B, D H], gradient with respect to the output.</param>
-    /// <param name="dFinal">Gradient with respect to the states after the last steps; zero where left out.</param>
-    /// <param name="pass">That of Forward.</param>
-    /// <exception cref="ArgumentException">Sizes do not fit.</exception>
+    /// <param name="dFinal">Gradient with respect to the states after the last steps; default for zeros.</param>
+    /// <param name="pass">The pass of Forward.</param>
+    /// <exception cref="ArgumentException">The sizes do not match.</exception>
     public RecurrentResult<TReal> Backward(Batch<TReal> dy, CellState<TReal> dFinal, Pass pass)
     {
         var dStates = layers[0].RentStates(layers.Length, dy.B, pass.Workspace);

@@ -18,6 +18,13 @@ public enum RnnNonlinearity
 /// The simple recurrent cell (Elman 1990): h = f(W_ih x + b_ih + W_hh h' + b_hh), as PyTorch's RNNCell. Derivation:
 /// RnnCell.md.
 /// </summary>
+/// <example>
+/// <code>
+/// var cell = new RnnCell&lt;float&gt;(inputs: 40, hidden: 64);
+/// CellStep&lt;float&gt; step = cell.Forward(x, default, workspace); // x is [B, 40]
+/// step = cell.Forward(next, step.State, workspace); // the state is [B, 64]
+/// </code>
+/// </example>
 /// <typeparam name="TReal">Float or double.</typeparam>
 public sealed class RnnCell<TReal> : Cell<TReal>
     where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
@@ -28,7 +35,10 @@ public sealed class RnnCell<TReal> : Cell<TReal>
     /// <param name="inputs">Features per frame, I.</param>
     /// <param name="hidden">Hidden units, H.</param>
     /// <param name="nonlinearity">f.</param>
-    /// <param name="suffix">Ending of the parameters' names, such as PyTorch's <c>_l0_reverse</c>.</param>
+    /// <param name="suffix">Suffix of the parameter names, such as PyTorch's <c>_l0_reverse</c>.</param>
+    /// <exception cref="ArgumentException">
+    /// A size is not positive, the function does not exist, or the weights exceed the length of an array.
+    /// </exception>
     public RnnCell(int inputs, int hidden, RnnNonlinearity nonlinearity = RnnNonlinearity.Tanh, string suffix = "")
         : base(inputs, hidden, gates: 1, states: 1, suffix)
     {
@@ -45,19 +55,12 @@ public sealed class RnnCell<TReal> : Cell<TReal>
         Span<TReal> after
     )
     {
-        int H = after.Length,
-            j = 0;
         fixed (
             TReal* pa = gates,
                 pb = bias,
                 ph = after
         )
-        {
-            for (; j + Vector512<TReal>.Count <= H; j += Vector512<TReal>.Count)
-                Gates<FullVector>(pa + j, pb + j, ph + j, 0);
-            if (j < H)
-                Gates<PartialVector>(pa + j, pb + j, ph + j, H - j);
-        }
+            VectorLoop.Run<TReal, GatesKernel>(after.Length, new(nonlinearity, pa, pb, ph));
     }
 
     /// <inheritdoc/>
@@ -69,46 +72,51 @@ public sealed class RnnCell<TReal> : Cell<TReal>
         Span<TReal> dState
     )
     {
-        int H = after.Length,
-            j = 0;
         fixed (
             TReal* pda = gates,
                 ph = after,
                 pdy = dy,
                 pdh = dState
         )
+            VectorLoop.Run<TReal, GatesBackwardKernel>(after.Length, new(nonlinearity, pda, ph, pdy, pdh));
+    }
+
+    private readonly unsafe struct GatesKernel(RnnNonlinearity nonlinearity, TReal* pa, TReal* pb, TReal* ph)
+        : IVectorKernel
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public void Run<TAccess>(int j, int left)
+            where TAccess : struct, IVectorAccess
         {
-            for (; j + Vector512<TReal>.Count <= H; j += Vector512<TReal>.Count)
-                GatesBackward<FullVector>(pda + j, ph + j, pdy + j, pdh + j, 0);
-            if (j < H)
-                GatesBackward<PartialVector>(pda + j, ph + j, pdy + j, pdh + j, H - j);
+            var a = TAccess.Load(pa + j, left) + TAccess.Load(pb + j, left);
+            var h =
+                nonlinearity == RnnNonlinearity.Tanh
+                    ? VectorMath.Tanh(a) // F1
+                    : VectorMath.Relu(a); // F2
+            TAccess.Store(h, ph + j, left);
         }
     }
 
-    /// <summary>One register's worth of units.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private unsafe void Gates<TAccess>(TReal* pa, TReal* pb, TReal* ph, int left)
-        where TAccess : struct, IVectorAccess
+    private readonly unsafe struct GatesBackwardKernel(
+        RnnNonlinearity nonlinearity,
+        TReal* pda,
+        TReal* ph,
+        TReal* pdy,
+        TReal* pdh
+    ) : IVectorKernel
     {
-        var a = TAccess.Load(pa, left) + TAccess.Load(pb, left);
-        var h =
-            nonlinearity == RnnNonlinearity.Tanh
-                ? VectorMath.Tanh(a) // F1
-                : VectorMath.Relu(a); // F2
-        TAccess.Store(h, ph, left);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private unsafe void GatesBackward<TAccess>(TReal* pda, TReal* ph, TReal* pdy, TReal* pdh, int left)
-        where TAccess : struct, IVectorAccess
-    {
-        var h = TAccess.Load(ph, left);
-        var dh = TAccess.Load(pdy, left) + TAccess.Load(pdh, left); // B1
-        var da =
-            nonlinearity == RnnNonlinearity.Tanh
-                ? dh * (Vector512<TReal>.One - h * h) // B2
-                : dh & Vector512.GreaterThan(h, Vector512<TReal>.Zero); // B3
-        TAccess.Store(da, pda, left);
-        TAccess.Store(Vector512<TReal>.Zero, pdh, left);
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public void Run<TAccess>(int j, int left)
+            where TAccess : struct, IVectorAccess
+        {
+            var h = TAccess.Load(ph + j, left);
+            var dh = TAccess.Load(pdy + j, left) + TAccess.Load(pdh + j, left); // B1
+            var da =
+                nonlinearity == RnnNonlinearity.Tanh
+                    ? dh * (Vector512<TReal>.One - h * h) // B2
+                    : dh & Vector512.GreaterThan(h, Vector512<TReal>.Zero); // B3
+            TAccess.Store(da, pda + j, left);
+            TAccess.Store(Vector512<TReal>.Zero, pdh + j, left);
+        }
     }
 }

@@ -80,7 +80,7 @@ internal readonly unsafe ref struct CtcBlockRecursion
     // A row: a register of blanks and one of labels for each block, and after the last block as many zeros.
     private static int Width(int S) => (Blocks(S) + 1) * 2 * Lanes;
 
-    private static int Padded(int V) => (V + Lanes - 1) / Lanes * Lanes;
+    private static int Padded(int V) => IntMath.RoundUp(V, Lanes);
 
     private double* Alpha(int t) => alpha + (long)t * width;
 
@@ -218,7 +218,7 @@ internal readonly unsafe ref struct CtcBlockRecursion
         for (var v = 0; v < padded; v += Lanes)
             (Vector512.Load(y + v) * inverse).Store(y + v);
         // Then y is above 2^-80, there being at most 2^16 symbols. NaN and infinite logits make the sum NaN.
-        return sum > 0 && Vector512.GreaterThanAll(smallest, Vector512.Create(PowerOfTwo(-64)));
+        return sum > 0 && Vector512.GreaterThanAll(smallest, Vector512.Create(IntMath.PowerOfTwo(-64)));
     }
 
     private void Forward(int t, int blank)
@@ -283,7 +283,7 @@ internal readonly unsafe ref struct CtcBlockRecursion
             var exponent = reachingExponents[block] + leavingExponents[block] - totalExponent;
             if (exponent > OccupancyExponent)
                 return false;
-            var share = Vector512.Create(PowerOfTwo(Math.Max(exponent, -1000)) * inverseTotal);
+            var share = Vector512.Create(IntMath.PowerOfTwo(Math.Max(exponent, -1000)) * inverseTotal);
             blankOccupancy += Vector512.Load(reaching + place) * betaBlank * share; // B4
             (Vector512.Load(reaching + place + Lanes) * betaLabel * share).Store(reaching + i); // alpha is not needed any more
 
@@ -355,7 +355,7 @@ internal readonly unsafe ref struct CtcBlockRecursion
         var factor = factors + (direction > 0 ? 0 : Lanes - 1);
         var lanes = Vector512.Create(0L, 1, 2, 3, 4, 5, 6, 7);
         var (least, lowLabel, lowBlank, highLabel, highBlank) = (
-            Vector512.Create(PowerOfTwo(LeastExponent)),
+            Vector512.Create(IntMath.PowerOfTwo(LeastExponent)),
             Vector512.Create(left[t]),
             Vector512.Create(left[t + 1]),
             Vector512.Create(reached[t]),
@@ -377,9 +377,9 @@ internal readonly unsafe ref struct CtcBlockRecursion
                 return false;
             renewed[block] = exponent;
             factor[block * Lanes] =
-                block == start ? 1 : PowerOfTwo(Math.Max(renewed[block - direction] - exponent, -1000));
+                block == start ? 1 : IntMath.PowerOfTwo(Math.Max(renewed[block - direction] - exponent, -1000));
 
-            var scale = Vector512.Create(PowerOfTwo(shift));
+            var scale = Vector512.Create(IntMath.PowerOfTwo(shift));
             (b, l) = (b * scale, l * scale);
             b.Store(pBlank);
             l.Store(pLabel);
@@ -410,10 +410,6 @@ internal readonly unsafe ref struct CtcBlockRecursion
         var two = Vector128.MaxNative(four.GetLower(), four.GetUpper());
         return two[0] > two[1] ? two[0] : two[1];
     }
-
-    /// <summary>2^n for n in -1022..1023.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static double PowerOfTwo(long n) => BitConverter.Int64BitsToDouble(n + 1023 << 52);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<double> Widen<TReal>(TReal* source)

@@ -1,22 +1,22 @@
 namespace Hybrid.Core;
 
-/// <summary>What to do with an utterance whose labels do not fit into its frames.</summary>
+/// <summary>What a loss does with an utterance that has fewer frames than its labels need.</summary>
 public enum InfeasiblePolicy
 {
     /// <summary>Refuse the batch with an <see cref="InfeasibleTargetException"/>.</summary>
     Throw,
 
-    /// <summary>Leave the utterance out: it is counted, its loss is in no mean, its gradient is exactly zero.</summary>
+    /// <summary>Skip the utterance: it is counted, its loss is in no mean, and its gradient is exactly zero.</summary>
     Skip,
 }
 
-/// <summary>How many frames a label sequence needs under CTC.</summary>
+/// <summary>The number of frames that a label sequence needs under CTC. Derivation: CtcLoss.md.</summary>
 public static class CtcFeasibility
 {
-    /// <summary>Labels plus one blank between each pair of equal neighbours.</summary>
+    /// <summary>The number of labels, plus one blank between each pair of equal neighbours.</summary>
     public static int FramesNeeded(ReadOnlySpan<int> labels) => labels.Length + Repeats(labels);
 
-    /// <summary>How often a label follows itself.</summary>
+    /// <summary>The number of labels that equal their predecessor.</summary>
     public static int Repeats(ReadOnlySpan<int> labels)
     {
         var repeats = 0;
@@ -28,15 +28,20 @@ public static class CtcFeasibility
 }
 
 /// <summary>An utterance has fewer frames than its labels need.</summary>
+/// <param name="utterance">The utterance's name.</param>
+/// <param name="frames">Frames of the utterance.</param>
+/// <param name="labels">Number of labels.</param>
+/// <param name="repeats">Labels that equal their predecessor.</param>
 public sealed class InfeasibleTargetException(string utterance, int frames, int labels, int repeats)
     : Exception(
-        $"utterance {utterance} needs {labels + repeats} frames, has {frames} ({labels} labels + {repeats} repeats): use less subsampling or a shorter text"
+        $"{CtcLabels.Describe(utterance)} needs {labels + repeats} frames, has {frames} ({labels} labels + {repeats} "
+            + "repeats): use less subsampling or a shorter text"
     )
 {
     /// <summary>The utterance's name.</summary>
     public string Utterance { get; } = utterance;
 
-    /// <summary>Frames that it has.</summary>
+    /// <summary>Frames of the utterance.</summary>
     public int FramesAvailable { get; } = frames;
 
     /// <summary>Frames that its labels need.</summary>

@@ -1,14 +1,17 @@
+using System.Globalization;
+
 namespace Hybrid.Core;
 
-/// <summary>The one place where label sequences are checked before CTC sees them.</summary>
+/// <summary>Checks of label sequences, and names of utterances in messages.</summary>
 internal static class CtcLabels
 {
-    /// <summary>Refuses labels that are the blank or no symbol, with their position.</summary>
+    /// <summary>Refuses labels that are the blank or out of range, with their position.</summary>
     /// <param name="labels">The labels.</param>
     /// <param name="symbols">V.</param>
     /// <param name="blank">Index of the blank symbol.</param>
-    /// <param name="names">Names of the utterances of a batch; null where they have none.</param>
-    /// <param name="utterance">Place in the batch; null where there is but one utterance.</param>
+    /// <param name="names">Names of the utterances of a batch; null if they have none.</param>
+    /// <param name="utterance">Index in the batch; null for a single utterance.</param>
+    /// <exception cref="ArgumentException">A label is invalid, or the blank is not one of the symbols.</exception>
     public static void Check(
         ReadOnlySpan<int> labels,
         int symbols,
@@ -23,16 +26,20 @@ internal static class CtcLabels
         {
             if ((uint)labels[i] < (uint)symbols && labels[i] != blank)
                 continue;
-            var where = utterance is { } b ? $"utterance {Name(names, b)}: " : "";
+            var where = utterance is { } b ? $"{Describe(Name(names, b))}: " : "";
             throw new ArgumentException(
                 labels[i] == blank
-                    ? $"{where}the blank, {blank}, stands at position {i} of the labels"
+                    ? $"{where}the label at position {i} is the blank, {blank}"
                     : $"{where}label {labels[i]} at position {i} is not in 0..{symbols - 1}"
             );
         }
     }
 
-    /// <summary>What an utterance of a batch is called in messages.</summary>
+    /// <summary>The name of an utterance of a batch; its index if there are no names.</summary>
     public static string Name(IReadOnlyList<string>? names, int utterance) =>
-        names is null ? utterance.ToString(System.Globalization.CultureInfo.InvariantCulture) : names[utterance];
+        names is null ? utterance.ToString(CultureInfo.InvariantCulture) : names[utterance];
+
+    /// <summary>An utterance as the subject of a message.</summary>
+    public static string Describe(string name) =>
+        name.Length == 0 ? "the utterance" : $"utterance {Quoted.Unless(name)}";
 }

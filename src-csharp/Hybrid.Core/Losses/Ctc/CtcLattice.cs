@@ -21,7 +21,7 @@ public sealed class CtcLattice
         LogLikelihood =
             T == 0
                 ? (States == 1 ? 0 : double.NegativeInfinity)
-                : LogAdd(
+                : LogMath.LogAdd(
                     logAlpha[T - 1, States - 1],
                     States > 1 ? logAlpha[T - 1, States - 2] : double.NegativeInfinity
                 );
@@ -127,9 +127,9 @@ public sealed class CtcLattice
         {
             var sum = t == 0 ? (s < 2 ? 0 : double.NegativeInfinity) : alpha[t - 1, s];
             if (t > 0 && s > 0)
-                sum = LogAdd(sum, alpha[t - 1, s - 1]);
+                sum = LogMath.LogAdd(sum, alpha[t - 1, s - 1]);
             if (t > 0 && Skips[s])
-                sum = LogAdd(sum, alpha[t - 1, s - 2]);
+                sum = LogMath.LogAdd(sum, alpha[t - 1, s - 2]);
             alpha[t, s] = sum + logEmission[t, s];
         }
         return alpha;
@@ -148,17 +148,11 @@ public sealed class CtcLattice
             }
             var sum = beta[t + 1, s] + logEmission[t + 1, s];
             if (s + 1 < States)
-                sum = LogAdd(sum, beta[t + 1, s + 1] + logEmission[t + 1, s + 1]);
+                sum = LogMath.LogAdd(sum, beta[t + 1, s + 1] + logEmission[t + 1, s + 1]);
             if (s + 2 < States && Skips[s + 2])
-                sum = LogAdd(sum, beta[t + 1, s + 2] + logEmission[t + 1, s + 2]);
+                sum = LogMath.LogAdd(sum, beta[t + 1, s + 2] + logEmission[t + 1, s + 2]);
             beta[t, s] = sum;
         }
         return beta;
-    }
-
-    private static double LogAdd(double a, double b)
-    {
-        var (large, small) = a >= b ? (a, b) : (b, a);
-        return double.IsNegativeInfinity(small) ? large : large + Math.Log(1 + Math.Exp(small - large));
     }
 }

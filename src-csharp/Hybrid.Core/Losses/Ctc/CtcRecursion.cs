@@ -47,12 +47,10 @@ internal readonly unsafe ref struct CtcRecursion
     /// frame (symbols, then labels), the skip rule.
     /// </summary>
     public static long WorkspaceSize(int frames, int S, int V) =>
-        (frames + 1L + 2) * 2 * RowWidth(S) + RoundUp(V) + 2L * RowWidth(S);
-
-    private static int RoundUp(int value) => (value + Lanes - 1) / Lanes * Lanes;
+        (frames + 1L + 2) * 2 * RowWidth(S) + IntMath.RoundUp(V, Lanes) + 2L * RowWidth(S);
 
     // One kind of states with a zero in front, for "the label before", and a register of zeros behind.
-    private static int RowWidth(int S) => RoundUp(S + 1) + Lanes;
+    private static int RowWidth(int S) => IntMath.RoundUp(S + 1, Lanes) + Lanes;
 
     // Offsets of the parts within both arrays. Rows hold blanks first, then labels; label i stands at place i + 1.
     private long Alpha(int t) => (t + 1L) * 2 * width;
@@ -61,7 +59,7 @@ internal readonly unsafe ref struct CtcRecursion
 
     private long Symbols => Beta(2);
 
-    private long Emissions => Symbols + RoundUp(V);
+    private long Emissions => Symbols + IntMath.RoundUp(V, Lanes);
 
     private long Skips => Emissions + width;
 
@@ -130,7 +128,7 @@ internal readonly unsafe ref struct CtcRecursion
         long* symbolExponents = exponent + Symbols,
             emissionExponents = exponent + Emissions;
         int* wanted = labels;
-        var (symbolCount, padded, states) = (V, RoundUp(V), S);
+        var (symbolCount, padded, states) = (V, IntMath.RoundUp(V, Lanes), S);
         for (var v = 0; v < symbolCount; v++)
             symbols[v] = double.CreateTruncating(logits[v]);
         for (var v = symbolCount; v < padded; v++)
@@ -186,7 +184,7 @@ internal readonly unsafe ref struct CtcRecursion
             Vector512.Create(mantissa[Symbols + blank]),
             Vector512.Create(exponent[Symbols + blank])
         );
-        var count = RoundUp(S + 1);
+        var count = IntMath.RoundUp(S + 1, Lanes);
         for (var i = 0; i < count; i += Lanes)
         {
             // Place i of the labels is label i - 1: the one before blank i.
@@ -222,7 +220,7 @@ internal readonly unsafe ref struct CtcRecursion
         var inverseTotal = Vector512.Create(1 / total);
         var totalExponents = Vector512.Create(totalExponent);
         var blankOccupancy = Vector512<double>.Zero;
-        var count = RoundUp(states + 1);
+        var count = IntMath.RoundUp(states + 1, Lanes);
         for (var i = 0; i < count; i += Lanes)
         {
             Number b = later.Load(i),
@@ -308,7 +306,7 @@ internal readonly unsafe ref struct CtcRecursion
     /// <summary>2^n for n up to 1023; what is below the normal numbers becomes the smallest of them, which is next to nothing.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<double> PowerOfTwo(Vector512<long> n) =>
-        ((Vector512.Max(n, Vector512.Create(-1022L)) + Vector512.Create(1023L)) << 52).AsDouble();
+        IntMath.PowerOfTwo(Vector512.Max(n, Vector512.Create(-1022L)));
 
     internal static (double Mantissa, long Exponent) Add(
         (double Mantissa, long Exponent) x,

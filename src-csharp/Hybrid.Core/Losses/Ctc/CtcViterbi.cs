@@ -52,9 +52,9 @@ internal readonly unsafe ref struct CtcViterbi
 
     private int SegmentLength => FramesPerSegment(frames, S);
 
-    private double* Checkpoint(int segment) => memory + (long)segment * 2 * Width(S);
+    private double* CheckpointRow(int segment) => memory + (long)segment * 2 * Width(S);
 
-    private double* Emissions => Checkpoint(Segments(frames, S) + 2);
+    private double* Emissions => CheckpointRow(Segments(frames, S) + 2);
 
     private double* Skips => Emissions + Width(S);
 
@@ -69,19 +69,19 @@ internal readonly unsafe ref struct CtcViterbi
         where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
     {
         new Span<double>(memory, checked((int)WorkspaceSize(frames, S))).Fill(double.NegativeInfinity);
-        Checkpoint(0)[0] = 0; // before the first frame stands the first blank
+        CheckpointRow(0)[0] = 0; // before the first frame stands the first blank
         for (var i = 1; i < S; i++)
             if (labels[i] != labels[i - 1])
                 Skips[i] = 0;
 
         int width = Width(S),
             segments = Segments(frames, S);
-        var end = Checkpoint(0);
+        var end = CheckpointRow(0);
         for (var segment = 0; segment < segments; segment++)
         {
             end = Run(segment, scores, frameStride);
             if (segment + 1 < segments)
-                Copy(end, Checkpoint(segment + 1));
+                Copy(end, CheckpointRow(segment + 1));
         }
         // Place i of the labels holds label i - 1.
         double endBlank = end[S],
@@ -100,7 +100,7 @@ internal readonly unsafe ref struct CtcViterbi
         return Math.Max(endBlank, endLabel);
     }
 
-    private static int Groups(int S) => (S + 1 + Lanes - 1) / Lanes;
+    private static int Groups(int S) => IntMath.CeilDiv(S + 1, Lanes);
 
     private static int Width(int S) => (Groups(S) + 1) * Lanes;
 
@@ -109,8 +109,7 @@ internal readonly unsafe ref struct CtcViterbi
     private static int FramesPerSegment(int frames, int S) =>
         (int)Math.Clamp(DecisionBudget / DecisionBytes(S), 1, Math.Max(1, frames));
 
-    private static int Segments(int frames, int S) =>
-        (frames + FramesPerSegment(frames, S) - 1) / FramesPerSegment(frames, S);
+    private static int Segments(int frames, int S) => IntMath.CeilDiv(frames, FramesPerSegment(frames, S));
 
     private void Copy(double* from, double* to) =>
         new ReadOnlySpan<double>(from, 2 * Width(S)).CopyTo(new Span<double>(to, 2 * Width(S)));
@@ -119,12 +118,12 @@ internal readonly unsafe ref struct CtcViterbi
     private double* Run<TReal>(int segment, TReal* scores, long frameStride)
         where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
     {
-        double* before = Checkpoint(Segments(frames, S)),
-            now = Checkpoint(Segments(frames, S) + 1),
+        double* before = CheckpointRow(Segments(frames, S)),
+            now = CheckpointRow(Segments(frames, S) + 1),
             emissions = Emissions;
         var wanted = new ReadOnlySpan<int>(labels, S);
         var end = Math.Min(frames, (segment + 1) * SegmentLength);
-        Copy(Checkpoint(segment), before);
+        Copy(CheckpointRow(segment), before);
         for (var t = segment * SegmentLength; t < end; t++)
         {
             var frame = scores + t * frameStride;

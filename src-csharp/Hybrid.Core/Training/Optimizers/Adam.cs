@@ -1,13 +1,14 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace Hybrid.Core;
 
-/// <summary>Adam (Kingma and Ba 2015), as PyTorch's: weight decay is part of the gradient.</summary>
-/// <param name="LearningRate">Step size, before the schedule.</param>
-/// <param name="WeightDecay">What of a weight is added to its gradient.</param>
-/// <param name="Beta1">Memory of the mean gradient.</param>
-/// <param name="Beta2">Memory of the mean squared gradient.</param>
-/// <param name="Epsilon">Added to the root of the mean squared gradient.</param>
+/// <summary>Adam (Kingma and Ba 2015) with weight decay as part of the gradient, as PyTorch's Adam.</summary>
+/// <param name="LearningRate">Step size, the maximum of the learning-rate schedule.</param>
+/// <param name="WeightDecay">Factor of the weight that is added to its gradient.</param>
+/// <param name="Beta1">Decay of the running mean of the gradient, in [0, 1).</param>
+/// <param name="Beta2">Decay of the running mean of the squared gradient, in [0, 1).</param>
+/// <param name="Epsilon">Constant that is added to the root of the mean squared gradient.</param>
 public sealed record AdamSpec(
     double LearningRate = 1e-3,
     double WeightDecay = 0,
@@ -26,11 +27,11 @@ public sealed record AdamSpec(
 }
 
 /// <summary>Adam with decoupled weight decay (Loshchilov and Hutter 2019), as PyTorch's AdamW.</summary>
-/// <param name="LearningRate">Step size, before the schedule.</param>
-/// <param name="WeightDecay">Share of a weight that decays per unit of learning rate.</param>
-/// <param name="Beta1">Memory of the mean gradient.</param>
-/// <param name="Beta2">Memory of the mean squared gradient.</param>
-/// <param name="Epsilon">Added to the root of the mean squared gradient.</param>
+/// <param name="LearningRate">Step size, the maximum of the learning-rate schedule.</param>
+/// <param name="WeightDecay">Fraction by which a weight decays per step and unit of learning rate.</param>
+/// <param name="Beta1">Decay of the running mean of the gradient, in [0, 1).</param>
+/// <param name="Beta2">Decay of the running mean of the squared gradient, in [0, 1).</param>
+/// <param name="Epsilon">Constant that is added to the root of the mean squared gradient.</param>
 public sealed record AdamWSpec(
     double LearningRate = 1e-3,
     double WeightDecay = 1e-2,
@@ -86,42 +87,51 @@ internal sealed class Adam(
         squareCorrection = (float)(1 / Math.Sqrt(1 - Math.Pow(beta2, Steps)));
     }
 
-    private protected override void Apply(
+    private protected override unsafe void Apply(
         Span<float> value,
         ReadOnlySpan<float> gradient,
         Span<float> mean,
         Span<float> square
     )
     {
-        var width = Vector512<float>.Count;
-        var i = 0;
-        for (; i <= value.Length - width; i += width)
+        fixed (
+            float* pw = value,
+                pg = gradient,
+                pm = mean,
+                ps = square
+        )
+            VectorLoop.Run<float, StepKernel>(value.Length, new(this, pw, pg, pm, ps));
+    }
+
+    private readonly unsafe struct StepKernel(Adam adam, float* pw, float* pg, float* pm, float* ps) : IVectorKernel
+    {
+        private readonly float decay1 = adam.decay1,
+            new1 = adam.new1,
+            decay2 = adam.decay2,
+            new2 = adam.new2,
+            scale = adam.scale,
+            penalty = adam.penalty,
+            keep = adam.keep,
+            step = adam.step,
+            squareCorrection = adam.squareCorrection,
+            small = adam.small;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public void Run<TAccess>(int i, int left)
+            where TAccess : struct, IVectorAccess
         {
-            var w = Vector512.Create<float>(value[i..]);
-            var g = VectorMath.MultiplyAdd(w, Vector512.Create(penalty), Vector512.Create(gradient[i..]) * scale); // F1
-            var m = VectorMath.MultiplyAdd(Vector512.Create<float>(mean[i..]), Vector512.Create(decay1), g * new1); // F2
-            var s = VectorMath.MultiplyAdd(
-                Vector512.Create<float>(square[i..]),
-                Vector512.Create(decay2),
-                g * g * new2
-            ); // F3
+            var w = TAccess.Load(pw + i, left);
+            var g = VectorMath.MultiplyAdd(w, Vector512.Create(penalty), TAccess.Load(pg + i, left) * scale); // F1
+            var m = VectorMath.MultiplyAdd(TAccess.Load(pm + i, left), Vector512.Create(decay1), g * new1); // F2
+            var s = VectorMath.MultiplyAdd(TAccess.Load(ps + i, left), Vector512.Create(decay2), g * g * new2); // F3
             var root = VectorMath.MultiplyAdd(
                 Vector512.Sqrt(s),
                 Vector512.Create(squareCorrection),
                 Vector512.Create(small)
             ); // F4
-            m.CopyTo(mean[i..]);
-            s.CopyTo(square[i..]);
-            (w * keep - m * step / root).CopyTo(value[i..]); // F5
-        }
-        for (; i < value.Length; i++)
-        {
-            var g = MathF.FusedMultiplyAdd(value[i], penalty, gradient[i] * scale);
-            mean[i] = MathF.FusedMultiplyAdd(mean[i], decay1, g * new1);
-            square[i] = MathF.FusedMultiplyAdd(square[i], decay2, g * g * new2);
-            value[i] =
-                value[i] * keep
-                - mean[i] * step / MathF.FusedMultiplyAdd(MathF.Sqrt(square[i]), squareCorrection, small);
+            TAccess.Store(m, pm + i, left);
+            TAccess.Store(s, ps + i, left);
+            TAccess.Store(w * keep - m * step / root, pw + i, left); // F5
         }
     }
 }

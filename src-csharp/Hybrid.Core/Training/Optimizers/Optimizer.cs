@@ -2,75 +2,83 @@ using System.Text.Json.Serialization;
 
 namespace Hybrid.Core;
 
-/// <summary>How weights move, as data.</summary>
-/// <param name="LearningRate">Step size, before the schedule.</param>
+/// <summary>Settings of an optimiser, as data.</summary>
+/// <param name="LearningRate">Step size, the maximum of the learning-rate schedule.</param>
 [JsonPolymorphic(TypeDiscriminatorPropertyName = "optimizer")]
 [JsonDerivedType(typeof(SgdSpec), "sgd")]
 [JsonDerivedType(typeof(AdamSpec), "adam")]
 [JsonDerivedType(typeof(AdamWSpec), "adamW")]
 public abstract record OptimizerSpec(double LearningRate)
 {
-    /// <summary>What is wrong with the settings; each a clause naming the value.</summary>
+    /// <summary>Invalid settings; each a phrase with the setting, its value and the bound.</summary>
     public virtual IEnumerable<string> Problems() => NumberProblems.Positive(LearningRate, "learning rate");
 
-    /// <summary>An optimiser of the trainable ones among <paramref name="parameters"/>, at its beginning.</summary>
+    /// <summary>A new optimiser of the trainable ones of <paramref name="parameters"/>.</summary>
     public abstract Optimizer Build(IEnumerable<Parameter<float>> parameters);
 }
 
 /// <summary>
-/// Moves parameters against their gradients. What it remembers of each is kept in checkpoints; parameters that are frozen stay
-/// as they are, and so does what is remembered of them. Equations: Optimizer.md.
+/// Updates parameters from their gradients. Its state is part of checkpoints. Frozen parameters and their state do not
+/// change. Equations: Optimizer.md.
 /// </summary>
 public abstract class Optimizer
 {
     private const int Piece = 1 << 14;
 
-    private readonly string[] memories;
+    private readonly string[] stateNames;
     private readonly Slot[] slots;
     private readonly (int Slot, int Start)[] pieces;
 
-    /// <summary>An optimiser of the trainable ones among <paramref name="parameters"/>.</summary>
+    /// <summary>An optimiser of the trainable ones of <paramref name="parameters"/>.</summary>
     /// <param name="parameters">All parameters of a network.</param>
-    /// <param name="memories">The names of what is remembered of each element: none, one or two numbers.</param>
-    private protected Optimizer(IEnumerable<Parameter<float>> parameters, params string[] memories)
+    /// <param name="stateNames">
+    /// Names of the state arrays of a parameter: none, one or two, each of the parameter's size.
+    /// </param>
+    private protected Optimizer(IEnumerable<Parameter<float>> parameters, params string[] stateNames)
     {
-        this.memories = memories;
+        this.stateNames = stateNames;
         slots =
         [
             .. parameters
                 .Where(p => p.IsTrainable)
-                .Select(p => new Slot(p, [.. memories.Select(_ => new float[p.Length])])),
+                .Select(p => new Slot(p, [.. stateNames.Select(_ => new float[p.Length])])),
         ];
         pieces =
         [
             .. slots.SelectMany(
                 (slot, i) =>
-                    Enumerable.Range(0, (slot.Parameter.Length + Piece - 1) / Piece).Select(piece => (i, piece * Piece))
+                    Enumerable
+                        .Range(0, IntMath.CeilDiv(slot.Parameter.Length, Piece))
+                        .Select(piece => (i, piece * Piece))
             ),
         ];
     }
 
-    /// <summary>Steps taken so far.</summary>
+    /// <summary>Completed steps.</summary>
     public long Steps { get; private set; }
 
-    /// <summary>Moves every parameter that is not frozen against its gradient.</summary>
+    /// <summary>Updates every parameter that is not frozen from its gradient.</summary>
     /// <param name="learningRate">Step size.</param>
-    /// <param name="gradientScale">By what gradients are multiplied first; below 1 when they are clipped.</param>
-    /// <param name="team">Threads to share the work.</param>
+    /// <param name="gradientScale">Factor of all gradients; below 1 to clip them.</param>
+    /// <param name="team">Threads that share the work.</param>
     public void Step(double learningRate, double gradientScale, ThreadTeam team)
     {
         Steps++;
         Prepare(learningRate, gradientScale);
-        team.For(pieces.Length, new Work(this), static (in Work work, int i) => work.Optimizer.Move(i));
+        team.For(pieces.Length, new PieceJob(this));
         foreach (var slot in slots)
             if (!slot.Parameter.IsFrozen)
                 slot.Parameter.Invalidate();
     }
 
-    /// <summary>Computes what is the same for all elements of the step number <see cref="Steps"/>.</summary>
+    /// <summary>Computes the factors that all elements of step <see cref="Steps"/> share.</summary>
     private protected abstract void Prepare(double learningRate, double gradientScale);
 
-    /// <summary>Moves elements; of <paramref name="first"/> and <paramref name="second"/> as many are empty as nothing is remembered in.</summary>
+    /// <summary>Updates contiguous elements of a parameter.</summary>
+    /// <param name="value">The elements.</param>
+    /// <param name="gradient">Their gradient.</param>
+    /// <param name="first">The first state array; empty if there is none.</param>
+    /// <param name="second">The second state array; empty if there is none.</param>
     private protected abstract void Apply(
         Span<float> value,
         ReadOnlySpan<float> gradient,
@@ -78,48 +86,55 @@ public abstract class Optimizer
         Span<float> second
     );
 
-    private void Move(int piece)
-    {
-        var (index, start) = pieces[piece];
-        var (parameter, memory) = slots[index];
-        if (parameter.IsFrozen)
-            return;
-        var length = Math.Min(Piece, parameter.Length - start);
-        Apply(parameter.Value.AsSpan(start, length), parameter.Gradient.AsSpan(start, length), Part(0), Part(1));
-
-        Span<float> Part(int which) => which < memory.Length ? memory[which].AsSpan(start, length) : [];
-    }
-
-    /// <summary>What is remembered, for a checkpoint.</summary>
+    /// <summary>The state as tensors of a checkpoint.</summary>
     public IEnumerable<StoredTensor> Save() =>
         from slot in slots
-        from memory in memories.Zip(slot.Memory)
-        select StoredTensor.FromSingles(Name(memory.First, slot), memory.Second, slot.Parameter.Shape);
+        from state in stateNames.Zip(slot.State)
+        select StoredTensor.FromSingles(Name(state.First, slot), state.Second, slot.Parameter.Shape);
 
-    /// <summary>Takes up what <see cref="Save"/> gave.</summary>
+    /// <summary>Restores the state from tensors of <see cref="Save"/>, by name.</summary>
     /// <exception cref="FormatException">A tensor is missing or has another size.</exception>
     public void Load(IReadOnlyDictionary<string, StoredTensor> tensors, long steps)
     {
         foreach (var slot in slots)
-        foreach (var (memory, values) in memories.Zip(slot.Memory))
-            tensors.CopyTo(Name(memory, slot), values);
+        foreach (var (name, values) in stateNames.Zip(slot.State))
+            tensors.CopyTo(Name(name, slot), values);
         Steps = steps;
     }
 
-    /// <summary>How the names of all tensors begin that <see cref="Save"/> gives.</summary>
+    /// <summary>Prefix of the names of all tensors of <see cref="Save"/>.</summary>
     internal const string Prefix = "optimizer.";
 
-    private static string Name(string memory, Slot slot) => $"{Prefix}{memory}.{slot.Parameter.Name}";
+    private static string Name(string state, Slot slot) => $"{Prefix}{state}.{slot.Parameter.Name}";
 
-    private readonly record struct Slot(Parameter<float> Parameter, float[][] Memory);
+    private readonly record struct Slot(Parameter<float> Parameter, float[][] State);
 
-    private readonly record struct Work(Optimizer Optimizer);
+    /// <summary>Updates one piece of one parameter.</summary>
+    private readonly record struct PieceJob(Optimizer Optimizer) : ITeamJob
+    {
+        public void Run(int i)
+        {
+            var (index, start) = Optimizer.pieces[i];
+            var (parameter, state) = Optimizer.slots[index];
+            if (parameter.IsFrozen)
+                return;
+            var length = Math.Min(Piece, parameter.Length - start);
+            Optimizer.Apply(
+                parameter.Value.AsSpan(start, length),
+                parameter.Gradient.AsSpan(start, length),
+                Part(0),
+                Part(1)
+            );
+
+            Span<float> Part(int which) => which < state.Length ? state[which].AsSpan(start, length) : [];
+        }
+    }
 }
 
-/// <summary>Tensors of a checkpoint by their names.</summary>
+/// <summary>Tensors of a checkpoint, by name.</summary>
 internal static class StoredTensors
 {
-    /// <summary>Copies a tensor's numbers to where they belong.</summary>
+    /// <summary>Copies the elements of a tensor.</summary>
     /// <exception cref="FormatException">The tensor is missing or has another size.</exception>
     public static void CopyTo(this IReadOnlyDictionary<string, StoredTensor> tensors, string name, float[] target)
     {

@@ -1,12 +1,16 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace Hybrid.Core;
 
-/// <summary>Stochastic gradient descent with momentum (Polyak 1964; Nesterov 1983 in the form of Sutskever et al. 2013), as PyTorch's SGD.</summary>
-/// <param name="LearningRate">Step size, before the schedule.</param>
-/// <param name="Momentum">What stays of the velocity from one step to the next.</param>
-/// <param name="Nesterov">Whether the velocity is applied in advance.</param>
-/// <param name="WeightDecay">What of a weight is added to its gradient.</param>
+/// <summary>
+/// Stochastic gradient descent with momentum (Polyak 1964; Nesterov 1983 in the form of Sutskever et al. 2013), as
+/// PyTorch's SGD.
+/// </summary>
+/// <param name="LearningRate">Step size, the maximum of the learning-rate schedule.</param>
+/// <param name="Momentum">Decay of the velocity per step, in [0, 1).</param>
+/// <param name="Nesterov">Whether the momentum is Nesterov's.</param>
+/// <param name="WeightDecay">Factor of the weight that is added to its gradient.</param>
 public sealed record SgdSpec(
     double LearningRate = 1e-2,
     double Momentum = 0,
@@ -24,14 +28,14 @@ public sealed record SgdSpec(
         )
             yield return problem;
         if (Nesterov && Momentum == 0)
-            yield return "nesterov needs a velocity, but momentum is 0: give a momentum such as 0.9";
+            yield return "nesterov needs a momentum, but momentum is 0: give a momentum such as 0.9";
     }
 
     /// <inheritdoc/>
     public override Optimizer Build(IEnumerable<Parameter<float>> parameters) => new Sgd(this, parameters);
 }
 
-/// <summary>Stochastic gradient descent; nothing is remembered where there is no momentum. Derivation: Optimizer.md.</summary>
+/// <summary>Stochastic gradient descent; without momentum it has no state. Derivation: Optimizer.md.</summary>
 internal sealed class Sgd(SgdSpec spec, IEnumerable<Parameter<float>> parameters)
     : Optimizer(parameters, spec.Momentum > 0 ? ["velocity"] : [])
 {
@@ -43,36 +47,49 @@ internal sealed class Sgd(SgdSpec spec, IEnumerable<Parameter<float>> parameters
     private protected override void Prepare(double learningRate, double gradientScale) =>
         (scale, step) = ((float)gradientScale, (float)learningRate);
 
-    private protected override void Apply(
+    private protected override unsafe void Apply(
         Span<float> value,
         ReadOnlySpan<float> gradient,
         Span<float> velocity,
         Span<float> unused
     )
     {
-        var width = Vector512<float>.Count;
-        var i = 0;
-        for (; i <= value.Length - width; i += width)
+        fixed (
+            float* pw = value,
+                pg = gradient,
+                pv = velocity
+        )
+            VectorLoop.Run<float, StepKernel>(
+                value.Length,
+                new(pw, pg, pv, scale, penalty, momentum, spec.Nesterov, step)
+            );
+    }
+
+    /// <summary>One step; <paramref name="pv"/> is null without momentum.</summary>
+    private readonly unsafe struct StepKernel(
+        float* pw,
+        float* pg,
+        float* pv,
+        float scale,
+        float penalty,
+        float momentum,
+        bool nesterov,
+        float step
+    ) : IVectorKernel
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public void Run<TAccess>(int i, int left)
+            where TAccess : struct, IVectorAccess
         {
-            var w = Vector512.Create<float>(value[i..]);
-            var g = VectorMath.MultiplyAdd(w, Vector512.Create(penalty), Vector512.Create(gradient[i..]) * scale); // F1
-            if (!velocity.IsEmpty)
+            var w = TAccess.Load(pw + i, left);
+            var g = VectorMath.MultiplyAdd(w, Vector512.Create(penalty), TAccess.Load(pg + i, left) * scale); // F1
+            if (pv is not null)
             {
-                var v = VectorMath.MultiplyAdd(Vector512.Create<float>(velocity[i..]), Vector512.Create(momentum), g); // F6
-                v.CopyTo(velocity[i..]);
-                g = spec.Nesterov ? VectorMath.MultiplyAdd(v, Vector512.Create(momentum), g) : v; // F7
+                var v = VectorMath.MultiplyAdd(TAccess.Load(pv + i, left), Vector512.Create(momentum), g); // F6
+                TAccess.Store(v, pv + i, left);
+                g = nesterov ? VectorMath.MultiplyAdd(v, Vector512.Create(momentum), g) : v; // F7
             }
-            VectorMath.MultiplyAdd(g, Vector512.Create(-step), w).CopyTo(value[i..]); // F8
-        }
-        for (; i < value.Length; i++)
-        {
-            var g = MathF.FusedMultiplyAdd(value[i], penalty, gradient[i] * scale);
-            if (!velocity.IsEmpty)
-            {
-                velocity[i] = MathF.FusedMultiplyAdd(velocity[i], momentum, g);
-                g = spec.Nesterov ? MathF.FusedMultiplyAdd(velocity[i], momentum, g) : velocity[i];
-            }
-            value[i] = MathF.FusedMultiplyAdd(g, -step, value[i]);
+            TAccess.Store(VectorMath.MultiplyAdd(g, Vector512.Create(-step), w), pw + i, left); // F8
         }
     }
 }

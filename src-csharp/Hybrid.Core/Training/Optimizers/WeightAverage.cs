@@ -1,50 +1,47 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace Hybrid.Core;
 
 /// <summary>
-/// An exponential moving average (EMA) of the weights (Polyak and Juditsky 1992; in this form Tarvainen and Valpola 2017), as
-/// data. The averaged weights are what is judged on the dev set and kept as the best model; training itself goes on with its own.
+/// Exponential moving average (EMA) of the weights, as data (Polyak and Juditsky 1992; in this form Tarvainen and
+/// Valpola 2017). Validation and the model use the averaged weights; training continues with its own.
 /// </summary>
-/// <param name="Decay">What stays of the average from one update to the next, in [0, 1).</param>
+/// <param name="Decay">Share of the average that remains at each update, in [0, 1).</param>
 public sealed record AveragingSpec(double Decay = 0.999)
 {
-    /// <summary>What is wrong with the settings; each a clause naming the value.</summary>
+    /// <summary>Invalid settings; each a phrase with the setting, its value and the bound.</summary>
     public IEnumerable<string> Problems() => NumberProblems.BelowOne(Decay, "decay of the average");
 }
 
-/// <summary>The moving average of a network's weights. Derivation: WeightAverage.md.</summary>
+/// <summary>Moving average of a network's weights. Derivation: WeightAverage.md.</summary>
 /// <remarks>
-/// Running statistics of batch normalisation are averaged as weights are, so that they belong to the averaged weights; their
-/// count of batches is taken over as it is.
+/// Running statistics of batch normalisation are averaged like weights, to match the averaged weights; their count of
+/// batches is copied.
 /// </remarks>
 public sealed class WeightAverage
 {
     private readonly AveragingSpec spec;
     private readonly Slot[] slots;
 
-    /// <summary>An average that begins with the network's weights as they are.</summary>
+    /// <summary>An average that starts at the network's current weights.</summary>
     public WeightAverage(AveragingSpec spec, Network<float> network)
     {
         this.spec = spec;
         slots = [.. network.Parameters.Select(parameter => new Slot(parameter, [.. parameter.Value]))];
     }
 
-    /// <summary>Takes in the weights after an update.</summary>
-    /// <param name="updates">Updates so far, this one included.</param>
-    /// <param name="team">Threads to share the work.</param>
+    /// <summary>Adds the weights after an update to the average.</summary>
+    /// <param name="updates">Number of the update, from 1.</param>
+    /// <param name="team">Threads that share the work.</param>
     public void Update(long updates, ThreadTeam team)
     {
-        // F2: in the beginning the average must not be held back by the weights that were drawn at random.
+        // F2: a lower decay at first, or the random initial weights would dominate the average.
         var decay = Math.Min(spec.Decay, updates / (9.0 + updates));
-        team.For(
-            slots.Length,
-            (slots, (float)decay, (float)(1 - decay)),
-            static (in (Slot[] Slots, float Keep, float New) s, int i) => s.Slots[i].Mix(s.Keep, s.New)
-        );
+        team.For(slots.Length, new MixJob(slots, (float)decay, (float)(1 - decay)));
     }
 
-    /// <summary>Puts the average into the network and keeps the network's own weights in its place; a second call takes it back.</summary>
+    /// <summary>Exchanges the average with the network's weights; a second call restores both.</summary>
     public void Exchange()
     {
         foreach (var (parameter, average) in slots)
@@ -56,17 +53,17 @@ public sealed class WeightAverage
         }
     }
 
-    /// <summary>The average as the weights of a network.</summary>
+    /// <summary>The average, under the names of the network's weights.</summary>
     public IEnumerable<StoredTensor> Weights() =>
         slots.Select(slot => StoredTensor.FromSingles(slot.Parameter.Name, slot.Average, slot.Parameter.Shape));
 
-    /// <summary>The average, for a checkpoint.</summary>
+    /// <summary>The average as tensors of a checkpoint.</summary>
     public IEnumerable<StoredTensor> Save() =>
         slots.Select(slot =>
             StoredTensor.FromSingles(Prefix + slot.Parameter.Name, slot.Average, slot.Parameter.Shape)
         );
 
-    /// <summary>Takes up what <see cref="Save"/> gave.</summary>
+    /// <summary>Restores the average from tensors of <see cref="Save"/>, by name.</summary>
     /// <exception cref="FormatException">A tensor is missing or has another size.</exception>
     public void Load(IReadOnlyDictionary<string, StoredTensor> tensors)
     {
@@ -74,37 +71,42 @@ public sealed class WeightAverage
             tensors.CopyTo(Prefix + parameter.Name, average);
     }
 
-    /// <summary>How the names of all tensors begin that <see cref="Save"/> gives.</summary>
+    /// <summary>Prefix of the names of all tensors of <see cref="Save"/>.</summary>
     internal const string Prefix = "average.";
 
     private readonly record struct Slot(Parameter<float> Parameter, float[] Average)
     {
-        public void Mix(float keep, float fresh)
+        public unsafe void Mix(float keep, float fresh)
         {
-            Span<float> average = Average;
-            ReadOnlySpan<float> value = Parameter.Value;
             if (!Parameter.IsTrainable && Parameter.Shape.Count == 0)
             {
-                value.CopyTo(average);
+                Parameter.Value.CopyTo(Average, 0);
                 return;
             }
-            // What is equal stays as it is, where rounding might move it: a frozen layer.
-            var width = Vector512<float>.Count;
-            var i = 0;
-            for (; i <= value.Length - width; i += width)
-            {
-                var (old, now) = (Vector512.Create<float>(average[i..]), Vector512.Create(value[i..]));
-                Vector512
-                    .ConditionalSelect(
-                        Vector512.Equals(old, now),
-                        old,
-                        VectorMath.MultiplyAdd(old, Vector512.Create(keep), now * fresh)
-                    )
-                    .CopyTo(average[i..]); // F1
-            }
-            for (; i < value.Length; i++)
-                if (average[i] != value[i])
-                    average[i] = MathF.FusedMultiplyAdd(average[i], keep, value[i] * fresh);
+            fixed (
+                float* average = Average,
+                    value = Parameter.Value
+            )
+                VectorLoop.Run<float, MixKernel>(Average.Length, new(average, value, keep, fresh));
+        }
+    }
+
+    /// <summary>One parameter per index.</summary>
+    private readonly record struct MixJob(Slot[] Slots, float Keep, float New) : ITeamJob
+    {
+        public void Run(int index) => Slots[index].Mix(Keep, New);
+    }
+
+    /// <summary>F1; equal values stay unchanged, which rounding might not guarantee: those of a frozen layer.</summary>
+    private readonly unsafe struct MixKernel(float* average, float* value, float keep, float fresh) : IVectorKernel
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public void Run<TAccess>(int i, int left)
+            where TAccess : struct, IVectorAccess
+        {
+            var (old, now) = (TAccess.Load(average + i, left), TAccess.Load(value + i, left));
+            var mixed = VectorMath.MultiplyAdd(old, Vector512.Create(keep), now * fresh); // F1
+            TAccess.Store(Vector512.ConditionalSelect(Vector512.Equals(old, now), old, mixed), average + i, left);
         }
     }
 }

@@ -1,18 +1,26 @@
+using System.Collections.Concurrent;
+using Hybrid.Core;
+
 namespace Hybrid.Speech;
 
-/// <summary>The features of a dataset's utterances: in memory as far as a cache allows, the rest on disk. Safe for use by several threads.</summary>
-/// <param name="extractor">What the features are.</param>
-/// <param name="cache">Where they are kept; null to hold all in memory.</param>
+/// <summary>
+/// The features of a dataset: in memory up to the limit of a cache, the rest on disk. Safe for use by several threads.
+/// </summary>
+/// <param name="extractor">The kind of features.</param>
+/// <param name="cache">The cache on disk; null to hold all features in memory.</param>
 internal sealed class FeatureStore(FeatureExtractor extractor, FeatureCache? cache)
 {
     private readonly int width = extractor.Preset.Width;
     private long held;
 
-    /// <summary>Finds or computes the features of an utterance.</summary>
-    /// <inheritdoc cref="FeatureExtractor.Extract(Utterance)" path="/exception"/>
+    // Pieces of one recording, and its speeds, share the hash of the file.
+    private readonly ConcurrentDictionary<string, Lazy<string>> contents = new();
+
+    /// <summary>Reads or computes the features of an utterance.</summary>
+    /// <inheritdoc cref="UtteranceFeatures.Extract(FeatureExtractor, Utterance)" path="/exception"/>
     public StoredFeatures Take(Utterance utterance)
     {
-        var key = cache is null ? "" : FeatureCache.Key(utterance, extractor.Preset);
+        var key = cache is null ? "" : FeatureCache.Key(utterance, extractor.Preset, ContentOf(utterance.SourcePath));
         if (cache?.Find(key, width) is { } info)
         {
             var stored = new StoredFeatures(
@@ -30,8 +38,8 @@ internal sealed class FeatureStore(FeatureExtractor extractor, FeatureCache? cac
         return new StoredFeatures(utterance, key, info, MayHold(info) ? features : null);
     }
 
-    /// <summary>Copies features to a place of just their size, [frames, width].</summary>
-    /// <exception cref="IOException">They are no longer kept, and their source has changed or is gone.</exception>
+    /// <summary>Copies features into a span of their size, [frames, width].</summary>
+    /// <exception cref="IOException">They are no longer cached, and their source has changed or is missing.</exception>
     public void Copy(StoredFeatures stored, Span<float> destination)
     {
         if (stored.Features is { } features)
@@ -40,14 +48,16 @@ internal sealed class FeatureStore(FeatureExtractor extractor, FeatureCache? cac
             Read(stored, destination);
     }
 
+    private string ContentOf(string path) =>
+        contents.GetOrAdd(path, path => new Lazy<string>(() => FeatureCache.ContentHash(path))).Value;
+
     private void Read(StoredFeatures stored, Span<float> destination)
     {
         if (cache!.TryRead(stored.Key, width, destination))
             return;
-        if (FeatureCache.Key(stored.Utterance, extractor.Preset) != stored.Key)
-            throw new IOException(
-                $"{stored.Utterance.SourcePath} has changed since the data were loaded: load them again"
-            );
+        var path = stored.Utterance.SourcePath;
+        if (FeatureCache.Key(stored.Utterance, extractor.Preset, FeatureCache.ContentHash(path)) != stored.Key)
+            throw new IOException($"{Quoted.Path(path)} has changed since the data were loaded: load them again");
         Compute(stored.Utterance, stored.Key).Features.CopyTo(destination);
     }
 
@@ -68,9 +78,9 @@ internal sealed class FeatureStore(FeatureExtractor extractor, FeatureCache? cac
     }
 }
 
-/// <summary>An utterance's features, or where they are to be had.</summary>
-/// <param name="Utterance">Where they come from.</param>
-/// <param name="Key">Under which a cache keeps them.</param>
-/// <param name="Info">How many frames, how many seconds.</param>
-/// <param name="Features">[frames, width]; null where they are on disk.</param>
+/// <summary>The features of an utterance, or their key on disk.</summary>
+/// <param name="Utterance">The utterance.</param>
+/// <param name="Key">The key in the cache.</param>
+/// <param name="Info">Frames and length.</param>
+/// <param name="Features">[frames, width]; null if they are on disk.</param>
 internal sealed record StoredFeatures(Utterance Utterance, string Key, FeatureInfo Info, float[]? Features);

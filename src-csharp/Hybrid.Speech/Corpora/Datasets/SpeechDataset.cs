@@ -2,7 +2,7 @@ using Hybrid.Core;
 
 namespace Hybrid.Speech;
 
-/// <summary>What of a corpus can be used: features and labels, and what had to be left out.</summary>
+/// <summary>Features and labels of the usable utterances of a corpus, and the skipped ones.</summary>
 public sealed class SpeechDataset : IVariedDataset
 {
     private readonly Item[] items;
@@ -22,23 +22,25 @@ public sealed class SpeechDataset : IVariedDataset
     /// <inheritdoc/>
     public int Features { get; }
 
-    /// <summary>Utterances that could not be used, in the order of the corpus.</summary>
+    /// <summary>Utterances that cannot be used, in the order of the corpus.</summary>
     public IReadOnlyList<SkippedUtterance> Skipped { get; }
 
-    /// <summary>The speeds that <see cref="Drawn"/> draws from; none where there is but the recorded one.</summary>
+    /// <summary>The speeds from which <see cref="Drawn"/> draws; empty for the recorded speed only.</summary>
     public IReadOnlyList<double> Speeds { get; }
 
-    /// <summary>Length of all utterances in hours, as recorded.</summary>
+    /// <summary>Total length of the utterances at their recorded speed, in hours.</summary>
     public double Hours => items.Sum(item => item.Stored.Info.DurationSeconds) / 3600;
 
-    /// <summary>Reads or computes features and labels of utterances on all processors.</summary>
-    /// <param name="utterances">What to read.</param>
-    /// <param name="extractor">What the features are.</param>
-    /// <param name="inventory">The phones that there are.</param>
-    /// <param name="pronouncer">How words become phones.</param>
-    /// <param name="cancellation">Stops between utterances.</param>
-    /// <param name="cache">Keeps features for the next time, and those that do not fit into its share of the memory; null to hold all in memory.</param>
-    /// <param name="speeds">At which speeds utterances are wanted beside the recorded one; none where null.</param>
+    /// <summary>Reads or computes features and labels of utterances, on all processors.</summary>
+    /// <param name="utterances">The utterances.</param>
+    /// <param name="extractor">The kind of features.</param>
+    /// <param name="inventory">The known phones.</param>
+    /// <param name="pronouncer">The pronunciation of words.</param>
+    /// <param name="cancellation">Cancels between utterances.</param>
+    /// <param name="cache">
+    /// Stores features for the next load, and those that exceed its memory limit; null to hold all in memory.
+    /// </param>
+    /// <param name="speeds">Speeds for augmentation; null for the recorded speed only.</param>
     public static SpeechDataset Load(
         IReadOnlyList<Utterance> utterances,
         FeatureExtractor extractor,
@@ -58,7 +60,7 @@ public sealed class SpeechDataset : IVariedDataset
         {
             try
             {
-                var labels = inventory.Labels(Transcribe(utterances[i], pronouncer));
+                var labels = inventory.Labels(utterances[i].Transcribe(pronouncer));
                 var recorded = store.Take(utterances[i]);
                 items[i] = new Item(
                     labels,
@@ -70,7 +72,7 @@ public sealed class SpeechDataset : IVariedDataset
                     ]
                 );
             }
-            catch (Exception error) when (IsSkippable(error))
+            catch (Exception error) when (SkippedUtterance.CanSkip(error))
             {
                 reasons[i] = error.Message;
             }
@@ -82,11 +84,11 @@ public sealed class SpeechDataset : IVariedDataset
         return new SpeechDataset(extractor.Preset.Width, [.. items.OfType<Item>()], store, [.. skipped], speeds);
     }
 
-    /// <summary>The utterances whose names fulfil a condition.</summary>
+    /// <summary>The utterances whose ids satisfy a condition.</summary>
     public SpeechDataset Where(Func<string, bool> condition) =>
         new(Features, [.. items.Where(item => condition(item.Stored.Utterance.Id))], store, [], Speeds);
 
-    /// <summary>The first utterances, at most so many.</summary>
+    /// <summary>The first utterances, at most <paramref name="count"/>.</summary>
     public SpeechDataset Take(int count) => new(Features, [.. items.Take(count)], store, [], Speeds);
 
     /// <inheritdoc/>
@@ -119,33 +121,10 @@ public sealed class SpeechDataset : IVariedDataset
     public int[] Labels(int index) => items[index].Labels;
 
     /// <inheritdoc/>
-    /// <exception cref="IOException">The features were on disk, are no longer, and their source has changed or is gone.</exception>
+    /// <exception cref="IOException">
+    /// The features are no longer cached, and their source has changed or is missing.
+    /// </exception>
     public void CopyFeatures(int index, Span<float> destination) => store.Copy(items[index].Stored, destination);
-
-    /// <summary>The phones of an utterance: those given, or those of its words.</summary>
-    /// <exception cref="FormatException">It has no transcript, or words have no pronunciation; the message names all of these.</exception>
-    public static IReadOnlyList<string> Transcribe(Utterance utterance, Pronouncer pronouncer)
-    {
-        if (utterance.Phones is not null)
-            return utterance.Phones;
-        if (utterance.Text is null)
-            throw new FormatException("it has no transcript");
-        var (words, missing) = pronouncer.Pronounce(utterance.Text);
-        if (missing.Count > 0)
-            throw new FormatException(
-                $"no pronunciation of {string.Join(", ", missing)}: give a lexicon that has {(missing.Count > 1 ? "them" : "it")}"
-            );
-        return [.. words.SelectMany(word => word.Phones)];
-    }
-
-    /// <summary>Whether a failure leaves its utterance out instead of stopping all.</summary>
-    internal static bool IsSkippable(Exception error) =>
-        error
-            is IOException
-                or FormatException
-                or AudioFormatException
-                or ArgumentException
-                or UnauthorizedAccessException;
 
     private sealed record Item(int[] Labels, StoredFeatures Stored, StoredFeatures[] Versions);
 }

@@ -1,16 +1,19 @@
+using Hybrid.Core;
+
 namespace Hybrid.Speech;
 
 /// <summary>
-/// What layouts ask of folders, always in ordinal order of names; names that begin with a dot are passed over. Layouts open
-/// what they find in this way and never put a path together from the content of a file.
+/// Access of layouts to folders and files, always in ordinal order of names; names that begin with a dot are skipped.
+/// Layouts open only files that are listed here and never build a path from the content of a file. Only regular files
+/// are opened: a named pipe or a device would block the program or never end.
 /// </summary>
 internal static class CorpusFiles
 {
-    // A chapter of LibriSpeech has some twenty kilobytes. What is larger by far is no transcript and not worth the memory.
+    // A chapter of LibriSpeech has about 20 kB.
     private const long LargestTranscript = 16 << 20;
 
-    // What is clearly sound and still not read is named rather than passed over.
-    private static readonly string[] OtherSound =
+    // Audio in other formats is reported rather than ignored.
+    private static readonly string[] OtherAudio =
     [
         ".opus",
         ".ogg",
@@ -27,19 +30,19 @@ internal static class CorpusFiles
     /// <summary>The folders in a folder.</summary>
     public static IEnumerable<string> Folders(string folder) => Visible(Directory.EnumerateDirectories(folder));
 
-    /// <summary>The files in a folder whose names have an ending, in any case.</summary>
-    public static IEnumerable<string> Files(string folder, string ending) =>
+    /// <summary>The files in a folder with an extension, in any case.</summary>
+    public static IEnumerable<string> Files(string folder, string extension) =>
         Visible(
-            Directory.EnumerateFiles(folder).Where(file => file.EndsWith(ending, StringComparison.OrdinalIgnoreCase))
+            Directory.EnumerateFiles(folder).Where(file => file.EndsWith(extension, StringComparison.OrdinalIgnoreCase))
         );
 
-    /// <summary>A folder and all below it; what links lead to a second time is passed over.</summary>
+    /// <summary>A folder and all folders below it, each once, however many links lead to it.</summary>
     public static IEnumerable<string> Tree(string folder)
     {
-        var (seen, waiting) = (new HashSet<string>(), new Stack<string>([folder]));
+        var (paths, seen, waiting) = (new RealPaths(), new HashSet<string>(), new Stack<string>([folder]));
         while (waiting.TryPop(out var next))
         {
-            if (!seen.Add(Directory.ResolveLinkTarget(next, returnFinalTarget: true)?.FullName ?? next))
+            if (!seen.Add(paths.Of(next)))
                 continue;
             yield return next;
             foreach (var below in Folders(next).Reverse())
@@ -47,31 +50,91 @@ internal static class CorpusFiles
         }
     }
 
-    /// <summary>The sound files in a folder by their names without ending; files of sound that Hybrid does not read are left out.</summary>
-    public static SortedDictionary<string, string> Sounds(string folder, CorpusBuilder builder)
+    /// <summary>The sound files in a folder. Those that are not regular files are skipped.</summary>
+    /// <param name="folder">The folder.</param>
+    /// <param name="skip">Called with the name and the reason of each file that is skipped.</param>
+    public static IEnumerable<string> Audio(string folder, Action<string, string> skip)
+    {
+        foreach (var extension in AudioClip.Extensions)
+        foreach (var file in Files(folder, extension))
+            if (Problem(file) is { } problem)
+                skip(Path.GetFileNameWithoutExtension(file), problem);
+            else
+                yield return file;
+    }
+
+    /// <summary>
+    /// The sound files in a folder by their names without extension, the first extension of several. Files of other
+    /// audio formats and those that are not regular are skipped.
+    /// </summary>
+    /// <inheritdoc cref="Audio" path="/param"/>
+    public static SortedDictionary<string, string> Sounds(string folder, Action<string, string> skip)
     {
         var sounds = new SortedDictionary<string, string>(StringComparer.Ordinal);
-        foreach (var ending in AudioClip.Extensions)
-        foreach (var file in Files(folder, ending))
+        foreach (var file in Audio(folder, skip))
             sounds.TryAdd(Path.GetFileNameWithoutExtension(file), file);
-        foreach (var ending in OtherSound)
-        foreach (var file in Files(folder, ending))
+        foreach (var extension in OtherAudio)
+        foreach (var file in Files(folder, extension))
             if (!sounds.ContainsKey(Path.GetFileNameWithoutExtension(file)))
-                builder.Skip(
+                skip(
                     Path.GetFileNameWithoutExtension(file),
-                    $"{file} is not read, only {string.Join(" and ", AudioClip.Extensions)}: convert it, for instance with ffmpeg"
+                    $"{Quoted.Path(file)} is not read, only {string.Join(" and ", AudioClip.Extensions)}: "
+                        + "convert it, for instance with ffmpeg"
                 );
         return sounds;
     }
 
-    /// <summary>The lines of a transcript.</summary>
-    /// <exception cref="FormatException">The file is too large for one.</exception>
+    /// <summary>The lines of a transcript; none if it is empty or not a regular file.</summary>
+    /// <exception cref="FormatException">The file is too large for a transcript.</exception>
     public static IEnumerable<string> Lines(string transcript) =>
-        new FileInfo(transcript).Length <= LargestTranscript
-            ? File.ReadLines(transcript)
-            : throw new FormatException($"{transcript} is larger than any transcript, {LargestTranscript >> 20} MiB");
+        Length(transcript) switch
+        {
+            null or 0 => [],
+            > LargestTranscript => throw new FormatException(
+                $"{Quoted.Path(transcript)} is larger than the limit for transcripts, {LargestTranscript >> 20} MiB"
+            ),
+            _ => TextLines.Read(transcript),
+        };
 
-    /// <summary>The split of a part such as train-clean-100: train, dev or test where its name begins so, else the name.</summary>
+    /// <summary>Whether a file is regular and not empty.</summary>
+    public static bool IsRegular(string path) => Length(path) > 0;
+
+    /// <summary>Checks that a file is regular before it is opened.</summary>
+    /// <exception cref="IOException">It is missing, empty, or not regular.</exception>
+    public static void RequireRegular(string path)
+    {
+        if (Problem(path) is { } problem)
+            throw new IOException(problem);
+    }
+
+    /// <summary>Why a file must not be opened; null if it may.</summary>
+    private static string? Problem(string path) =>
+        Length(path) switch
+        {
+            null when Directory.Exists(path) => $"{Quoted.Path(path)} is a folder; give a file",
+            null => $"{Quoted.Path(path)}: there is no such file",
+            0 => $"{Quoted.Path(path)} is empty, or a device or pipe; give a regular file",
+            _ => null,
+        };
+
+    /// <summary>Length of a file after its links; 0 for pipes and devices, null for what is no file.</summary>
+    private static long? Length(string path)
+    {
+        try
+        {
+            var file = new FileInfo(path);
+            var target = file.LinkTarget is null ? file : file.ResolveLinkTarget(returnFinalTarget: true);
+            return target is FileInfo { Exists: true } final ? final.Length : null;
+        }
+        catch (IOException) // a circle of links
+        {
+            return null;
+        }
+    }
+
+    /// <summary>
+    /// The split of a part such as train-clean-100: train, dev or test if its name begins so, else its name.
+    /// </summary>
     public static string SplitOf(string part)
     {
         var name = Path.GetFileName(part);
@@ -80,7 +143,7 @@ internal static class CorpusFiles
         ) ?? name;
     }
 
-    /// <summary>The parts in a folder with their splits; a folder that is a part itself has no split.</summary>
+    /// <summary>The parts in a folder with their splits; a folder that is itself a part has no split.</summary>
     public static IReadOnlyList<(string Folder, string Split)> Parts(string path, Func<string, bool> isPart) =>
         isPart(path) ? [(path, "")] : [.. Folders(path).Where(isPart).Select(part => (part, SplitOf(part)))];
 

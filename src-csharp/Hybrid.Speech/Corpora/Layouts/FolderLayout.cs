@@ -1,20 +1,20 @@
+using Hybrid.Core;
+
 namespace Hybrid.Speech;
 
 /// <summary>
-/// Folders of sound files with transcripts of the same name beside them: words in <c>.txt</c>, and <c>.lab</c> with phones where
-/// each of its tokens is a phone of CMUdict in upper case (a digit of stress may follow), else with words. Folders train, dev
-/// and test on top are splits; the speaker is the innermost folder below, if any.
+/// Folders of sound files with transcripts of the same name beside them: words in <c>.txt</c>, and phones in
+/// <c>.lab</c> if each of its tokens is a phone of CMUdict in upper case (with or without stress digit), else words.
+/// Top-level folders train, dev and test are splits; the speaker is the innermost other folder, if any.
 /// </summary>
 internal sealed class FolderLayout : ICorpusLayout
 {
-    private const string Words = ".txt",
-        Label = ".lab";
-
     private static readonly string[] Splits = ["train", "dev", "test"];
 
     /// <inheritdoc/>
     public string Description =>
-        $"folders with sound files ({string.Join(", ", AudioClip.Extensions)}) and a {Words} or {Label} beside each";
+        $"folders with sound files ({string.Join(", ", AudioClip.Extensions)}) "
+        + $"and a {Transcripts.Words} or {Transcripts.Label} beside each";
 
     /// <inheritdoc/>
     public Corpus? TryRead(string path)
@@ -24,7 +24,7 @@ internal sealed class FolderLayout : ICorpusLayout
         var builder = new CorpusBuilder(path);
         foreach (var folder in CorpusFiles.Tree(path))
         {
-            var sounds = CorpusFiles.Sounds(folder, builder);
+            var sounds = CorpusFiles.Sounds(folder, builder.Skip);
             var place = Path.GetRelativePath(path, folder).Split(Path.DirectorySeparatorChar);
             if (place is ["."])
                 place = [];
@@ -35,54 +35,31 @@ internal sealed class FolderLayout : ICorpusLayout
                 var id = string.Join('/', [.. place, name]);
                 builder.Try(id, () =>
                 {
-                    var (text, phones) = Transcript(Path.Combine(folder, name));
+                    var (text, phones) = Transcripts.Beside(Path.Combine(folder, name));
                     builder.Add(new Utterance(id, sound, speaker, split, text, phones));
                 });
             }
             if (sounds.Count > 0)
-                LeaveOutTranscriptsAlone(folder, sounds, builder);
+                SkipTranscriptsWithoutSound(folder, sounds, builder);
         }
         return builder.IsEmpty ? null : builder.Build();
     }
 
-    /// <summary>Words and phones beside a sound file, null where there are none.</summary>
-    /// <param name="stem">The sound file's path without its ending.</param>
-    /// <exception cref="FormatException">A transcript is empty or too large for one.</exception>
-    public static (string? Text, IReadOnlyList<string>? Phones) Transcript(string stem)
-    {
-        var text = Tokens(stem + Words) is { } words ? string.Join(' ', words) : null;
-        if (Tokens(stem + Label) is not { } label)
-            return (text, null);
-        var phones = label.Select(PhoneInventory.WithoutStress).ToList();
-        return phones.All(phone => PhoneInventory.Arpabet.TryGetIndex(phone, out _))
-            ? (text, phones)
-            : (text ?? string.Join(' ', label), null);
-    }
-
-    private static List<string>? Tokens(string path)
-    {
-        if (!File.Exists(path))
-            return null;
-        var tokens = CorpusFiles
-            .Lines(path)
-            .SelectMany(line => line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries))
-            .ToList();
-        return tokens.Count > 0 ? tokens : throw new FormatException($"{path} is empty");
-    }
-
-    /// <summary>Where sounds have transcripts, one without sound is a loss; elsewhere text files may be anything.</summary>
-    private static void LeaveOutTranscriptsAlone(
+    /// <summary>
+    /// Skips transcripts without a sound file. In folders without sound files, text files may be anything.
+    /// </summary>
+    private static void SkipTranscriptsWithoutSound(
         string folder,
         SortedDictionary<string, string> sounds,
         CorpusBuilder builder
     )
     {
-        foreach (var ending in new[] { Words, Label })
-        foreach (var file in CorpusFiles.Files(folder, ending))
+        foreach (var extension in new[] { Transcripts.Words, Transcripts.Label })
+        foreach (var file in CorpusFiles.Files(folder, extension))
             if (!sounds.ContainsKey(Path.GetFileNameWithoutExtension(file)))
                 builder.Skip(
                     Path.GetFileName(file),
-                    $"{file} has no sound file beside it, {string.Join(" or ", AudioClip.Extensions)}"
+                    $"{Quoted.Path(file)} has no sound file beside it, {string.Join(" or ", AudioClip.Extensions)}"
                 );
     }
 }

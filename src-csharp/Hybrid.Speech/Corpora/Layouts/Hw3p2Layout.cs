@@ -3,25 +3,26 @@ using Hybrid.Core;
 namespace Hybrid.Speech;
 
 /// <summary>
-/// CMU 11-785 homework 3 part 2: parts such as train-clean-100 with <c>mfcc/*.npy</c> of features, [frames, coefficients], and
-/// <c>transcript/*.npy</c> of phone names between <c>[SOS]</c> and <c>[EOS]</c>, <c>[SIL]</c> included; a part to be recognised has
-/// no transcripts. The speaker is what stands before the first hyphen of a name. A part by itself has no split.
+/// CMU 11-785 homework 3 part 2: parts such as train-clean-100 with <c>mfcc/*.npy</c> of features, [frames,
+/// coefficients], and <c>transcript/*.npy</c> of phone names between <c>[SOS]</c> and <c>[EOS]</c>, <c>[SIL]</c>
+/// included. A part to be recognised has no transcripts. The speaker is the part of a name before the first hyphen. A
+/// folder that is itself a part has no split.
 /// </summary>
 internal sealed class Hw3p2Layout : ICorpusLayout
 {
-    /// <summary>The names of the folders within a part.</summary>
+    /// <summary>The names of the folders in a part.</summary>
     public const string Features = "mfcc",
         Transcripts = "transcript";
 
-    /// <summary>What stands before and behind the phones of a transcript.</summary>
+    /// <summary>The tokens before and after the phones of a transcript.</summary>
     public const string Begin = "[SOS]",
         End = "[EOS]";
 
-    private const string Ending = ".npy";
+    private const string Extension = ".npy";
 
     /// <inheritdoc/>
     public string Description =>
-        $"CMU 11-785 HW3P2's folder with its parts, or a part ({Features}/*{Ending} and {Transcripts}/*{Ending})";
+        $"CMU 11-785 HW3P2's folder with its parts, or a part ({Features}/*{Extension} and {Transcripts}/*{Extension})";
 
     /// <inheritdoc/>
     public Corpus? TryRead(string path)
@@ -50,7 +51,7 @@ internal sealed class Hw3p2Layout : ICorpusLayout
                 );
             });
         foreach (var (id, transcript) in transcripts)
-            builder.Skip(id, $"{transcript} has no features of its name in {Features}");
+            builder.Skip(id, $"{Quoted.Path(transcript)} has no features of the same name in {Features}");
     }
 
     private static SortedDictionary<string, string> Arrays(string part, string folder)
@@ -58,13 +59,14 @@ internal sealed class Hw3p2Layout : ICorpusLayout
         var path = Path.Combine(part, folder);
         var arrays = new SortedDictionary<string, string>(StringComparer.Ordinal);
         if (Directory.Exists(path))
-            foreach (var file in CorpusFiles.Files(path, Ending))
+            foreach (var file in CorpusFiles.Files(path, Extension))
                 arrays.TryAdd(Path.GetFileNameWithoutExtension(file), file);
         return arrays;
     }
 
     private static List<string> Phones(string transcript)
     {
+        CorpusFiles.RequireRegular(transcript);
         var phones = NpyArray.Read(transcript).ToStrings().Select(PhoneInventory.WithoutStress).ToList();
         if (phones is [Begin, ..])
             phones.RemoveAt(0);

@@ -1,16 +1,19 @@
+using Hybrid.Core;
+
 namespace Hybrid.Speech;
 
 /// <summary>
 /// LibriSpeech (openslr.org/12): parts such as train-clean-100 with <c>speaker/chapter/*.flac</c> and a file
-/// <c>speaker-chapter.trans.txt</c> of lines <c>id WORDS</c> in each chapter. A part by itself has no split.
+/// <c>speaker-chapter.trans.txt</c> of lines <c>id WORDS</c> in each chapter. A folder that is itself a part has no
+/// split.
 /// </summary>
 internal sealed class LibriSpeechLayout : ICorpusLayout
 {
-    private const string TranscriptEnding = ".trans.txt";
+    private const string TranscriptExtension = ".trans.txt";
 
     /// <inheritdoc/>
     public string Description =>
-        $"LibriSpeech's folder with its parts, or a part (speaker/chapter/*.flac or *.wav, and *{TranscriptEnding})";
+        $"LibriSpeech's folder with its parts, or a part (speaker/chapter/*.flac or *.wav, and *{TranscriptExtension})";
 
     /// <inheritdoc/>
     public Corpus? TryRead(string path)
@@ -30,13 +33,13 @@ internal sealed class LibriSpeechLayout : ICorpusLayout
         CorpusFiles
             .Folders(folder)
             .SelectMany(CorpusFiles.Folders)
-            .Any(chapter => CorpusFiles.Files(chapter, TranscriptEnding).Any());
+            .Any(chapter => CorpusFiles.Files(chapter, TranscriptExtension).Any());
 
     private static void ReadChapter(string chapter, string speaker, string split, CorpusBuilder builder)
     {
-        var sounds = CorpusFiles.Sounds(chapter, builder);
+        var sounds = CorpusFiles.Sounds(chapter, builder.Skip);
         var texts = new Dictionary<string, string>();
-        foreach (var transcript in CorpusFiles.Files(chapter, TranscriptEnding))
+        foreach (var transcript in CorpusFiles.Files(chapter, TranscriptExtension))
             builder.Try(Path.GetFileName(transcript), () => ReadTranscript(transcript, sounds, texts, builder));
         foreach (var (id, sound) in sounds)
             builder.Add(new Utterance(id, sound, speaker, split, texts.GetValueOrDefault(id), null));
@@ -61,10 +64,11 @@ internal sealed class LibriSpeechLayout : ICorpusLayout
             if (!sounds.ContainsKey(id))
                 builder.Skip(
                     id,
-                    $"{transcript}, line {number} has no sound file beside it, {string.Join(" or ", AudioClip.Extensions)}"
+                    $"{Quoted.Path(transcript)}, line {number} has no sound file beside it, "
+                        + string.Join(" or ", AudioClip.Extensions)
                 );
             else if (words is [var text] && !texts.TryAdd(id, text))
-                builder.Skip(id, $"{transcript}, line {number} is a second transcript of it");
+                builder.Skip(id, $"{Quoted.Path(transcript)}, line {number} is a second transcript of it");
         }
     }
 }

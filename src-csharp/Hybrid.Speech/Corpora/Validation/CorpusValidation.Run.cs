@@ -6,25 +6,29 @@ namespace Hybrid.Speech;
 
 public sealed partial record CorpusValidation
 {
-    // As OutlierRule says: read speech, cut to like lengths, is no reason to call a short sentence far.
+    // See OutlierRule. Where most utterances have nearly equal lengths or levels, small differences are not outliers.
     private const double NearRatio = 8,
         NearDecibels = 15;
 
     /// <summary>
-    /// Reads every file of a corpus once, on all processors, and looks up every word. Of an utterance only a few figures are
-    /// kept, so that the corpus need not fit into memory.
+    /// Reads every utterance of a corpus once, on all processors, and looks up every word. Only a few figures of an
+    /// utterance are kept, so that the corpus need not fit into memory.
     /// </summary>
-    /// <param name="corpus">Recordings with transcripts.</param>
-    /// <param name="recipe">What is to be trained: its network decides how many frames there are.</param>
-    /// <param name="dev">Another corpus to judge by, all of it; null where the corpus has its own split.</param>
-    /// <param name="lexicons">Pronunciations, tried in order; those of the built-in words where none is given.</param>
-    /// <param name="progress">Is told the fraction done.</param>
-    /// <param name="cancellation">Stops between files.</param>
-    /// <exception cref="ArgumentException">The recipe's features have problems.</exception>
-    /// <exception cref="InvalidSpecException">The recipe's network has problems.</exception>
+    /// <param name="corpus">Utterances with transcripts.</param>
+    /// <param name="network">The network to be trained; its subsampling determines the number of output frames.</param>
+    /// <param name="features">The features of the network.</param>
+    /// <param name="dev">
+    /// A separate validation corpus, of which all splits are used; null to use the split dev of the corpus.
+    /// </param>
+    /// <param name="lexicons">Pronunciations, tried in order; the built-in ones if there are none.</param>
+    /// <param name="progress">Reports the fraction done.</param>
+    /// <param name="cancellation">Cancels between utterances.</param>
+    /// <exception cref="ArgumentException">The features have invalid settings.</exception>
+    /// <exception cref="InvalidSpecException">The network has invalid settings.</exception>
     public static CorpusValidation Run(
         Corpus corpus,
-        Recipe recipe,
+        NetworkSpec network,
+        FeaturePreset features,
         Corpus? dev = null,
         IReadOnlyList<Lexicon>? lexicons = null,
         IProgress<double>? progress = null,
@@ -36,11 +40,9 @@ public sealed partial record CorpusValidation
             .. corpus.Utterances.Select(u => (u.Split, u)),
             .. (dev?.Utterances ?? []).Select(u => (DevCorpus, u)),
         ];
-        var examiner = new Examiner(
-            recipe.For(corpus),
-            lexicons is { Count: > 0 } ? lexicons : [Lexicon.BuiltIn],
-            ToBeRecognized(all)
-        );
+        var pronouncer = Pronouncer.Of(lexicons);
+        var toBeRecognized = ToBeRecognized(all);
+        var examiner = new Examiner(network, features, pronouncer, toBeRecognized);
         var found = new Examined[all.Length];
         var done = 0;
         Parallel.For(0, all.Length, new ParallelOptions { CancellationToken = cancellation }, i =>
@@ -51,13 +53,13 @@ public sealed partial record CorpusValidation
 
         SkippedUtterance[] unread = [.. corpus.Skipped, .. dev?.Skipped ?? []];
         return new CorpusValidation(
-            Summarize(found),
+            Summarize(found, toBeRecognized),
             unread.Length + found.Count(one => one.IsSkipped),
             [
                 .. unread,
                 .. found.Where(one => one.Reason is not null).Select(one => new SkippedUtterance(one.Id, one.Reason!)),
             ],
-            Unknown(found, examiner.Lexicons, cancellation),
+            Unknown(found, pronouncer.Lexicons, cancellation),
             [.. found.Where(one => one.TooShort is not null).Select(one => one.TooShort!)],
             [
                 .. found
@@ -83,18 +85,22 @@ public sealed partial record CorpusValidation
         );
     }
 
-    /// <summary>Splits, other than those that are trained and judged on, in which nothing has a transcript: these are to be recognised, not learned.</summary>
-    private static HashSet<string> ToBeRecognized(IEnumerable<(string Split, Utterance Utterance)> all) =>
+    /// <summary>
+    /// The splits without any transcript that are not for training or validation: these are to be recognised.
+    /// Utterances without a split are for training if no split is named train.
+    /// </summary>
+    private static HashSet<string> ToBeRecognized(IReadOnlyCollection<(string Split, Utterance Utterance)> all) =>
         [
             .. all.GroupBy(one => one.Split)
                 .Where(split =>
                     split.Key is not ("train" or "dev" or DevCorpus)
+                    && (split.Key.Length > 0 || all.Any(one => one.Split == "train"))
                     && split.All(one => one.Utterance is { Text: null, Phones: null })
                 )
                 .Select(split => split.Key),
         ];
 
-    private static List<SplitSummary> Summarize(IEnumerable<Examined> found) =>
+    private static List<SplitSummary> Summarize(IEnumerable<Examined> found, HashSet<string> toBeRecognized) =>
         [
             .. found
                 .GroupBy(one => one.Split)
@@ -104,7 +110,10 @@ public sealed partial record CorpusValidation
                     split.Count(one => one.IsUsable),
                     split.Select(one => one.Speaker).Distinct().Count(speaker => speaker.Length > 0),
                     split.Sum(one => double.IsNaN(one.Seconds) ? 0 : one.Seconds) / 3600
-                )),
+                )
+                {
+                    IsToBeRecognized = toBeRecognized.Contains(split.Key),
+                }),
         ];
 
     private static UnknownWord[] Unknown(
@@ -119,7 +128,7 @@ public sealed partial record CorpusValidation
             .OrderByDescending(word => word.Count())
             .ThenBy(word => word.Key, StringComparer.Ordinal)
             .ToList();
-        var known = new NearestWord(lexicons);
+        var known = new NearestWord(lexicons.SelectMany(lexicon => lexicon.Words));
         var result = new UnknownWord[words.Count];
         Parallel.For(0, words.Count, new ParallelOptions { CancellationToken = cancellation }, i =>
             result[i] = new UnknownWord(
@@ -141,21 +150,21 @@ public sealed partial record CorpusValidation
     )
     {
         var values = Array.ConvertAll(found, one => value(one));
-        var (places, median) = OutlierScore.Find(values, near);
-        return places.Select(i => new Outlier(found[i].Id, kind, shown(values[i]), shown(median)));
+        var (indices, median) = OutlierScore.Find(values, near);
+        return indices.Select(i => new Outlier(found[i].Id, kind, shown(values[i]), shown(median)));
     }
 
-    /// <summary>What is kept of an utterance.</summary>
-    /// <param name="Split">Where it is.</param>
-    /// <param name="Id">Its name.</param>
-    /// <param name="Speaker">Who speaks.</param>
+    /// <summary>The findings about an utterance.</summary>
+    /// <param name="Split">Its split.</param>
+    /// <param name="Id">Its id.</param>
+    /// <param name="Speaker">Its speaker.</param>
     /// <param name="IsToBeRecognized">Whether it needs no transcript.</param>
-    /// <param name="Seconds">Its length; not a number where it cannot be read.</param>
-    /// <param name="Decibels">Its level; not a number where there is no sound.</param>
-    /// <param name="Content">Equal for equal sounds.</param>
-    /// <param name="Reason">Why it cannot be used; null where it can, as far as that goes.</param>
-    /// <param name="Missing">Its words that have no pronunciation.</param>
-    /// <param name="TooShort">Set where its phones need more frames than it has.</param>
+    /// <param name="Seconds">Its length; NaN if it cannot be read.</param>
+    /// <param name="Decibels">Its level; NaN if there is no audio.</param>
+    /// <param name="Content">A hash of its samples.</param>
+    /// <param name="Reason">Why it cannot be read or transcribed; null if it can.</param>
+    /// <param name="Missing">Its words without pronunciation.</param>
+    /// <param name="TooShort">Not null if its phones need more frames than it has.</param>
     private sealed record Examined(
         string Split,
         string Id,
@@ -174,14 +183,16 @@ public sealed partial record CorpusValidation
         public bool IsUsable => !IsSkipped && !IsToBeRecognized;
     }
 
-    /// <summary>Looks at one utterance after another, by several threads at a time.</summary>
-    private sealed class Examiner(Recipe recipe, IReadOnlyList<Lexicon> lexicons, HashSet<string> toBeRecognized)
+    /// <summary>Examines utterances. Safe for use by several threads.</summary>
+    private sealed class Examiner(
+        NetworkSpec spec,
+        FeaturePreset features,
+        Pronouncer pronouncer,
+        HashSet<string> toBeRecognized
+    )
     {
-        private readonly FeatureExtractor extractor = new(recipe.Features);
-        private readonly Network<float> network = new(recipe.Network);
-        private readonly Pronouncer pronouncer = new(lexicons);
-
-        public IReadOnlyList<Lexicon> Lexicons => lexicons;
+        private readonly FeatureExtractor extractor = new(features);
+        private readonly Network<float> network = new(spec);
 
         public Examined Examine(string split, Utterance utterance)
         {
@@ -213,13 +224,13 @@ public sealed partial record CorpusValidation
                 tooShort
             );
 
-            void Attempt(Action look)
+            void Attempt(Action step)
             {
                 try
                 {
-                    look();
+                    step();
                 }
-                catch (Exception error) when (SpeechDataset.IsSkippable(error))
+                catch (Exception error) when (SkippedUtterance.CanSkip(error))
                 {
                     reasons.Add(error.Message);
                 }
@@ -233,7 +244,7 @@ public sealed partial record CorpusValidation
                 var (features, duration) = extractor.Extract(utterance);
                 return (features.Length / extractor.Preset.Width, duration, double.NaN, ContentOf(features, 0));
             }
-            var clip = AudioClip.Read(utterance.AudioPath);
+            var clip = utterance.ReadAudio();
             var squares = 0.0;
             foreach (var sample in clip.Samples)
                 squares += (double)sample * sample;
@@ -252,7 +263,7 @@ public sealed partial record CorpusValidation
                 && pronouncer.Pronounce(text).Missing is { Count: > 0 } missing
             )
                 return (null, missing);
-            return (PhoneInventory.Arpabet.Labels(SpeechDataset.Transcribe(utterance, pronouncer)), []);
+            return (PhoneInventory.Arpabet.Labels(utterance.Transcribe(pronouncer)), []);
         }
 
         private static UInt128 ContentOf(float[] values, int rate)

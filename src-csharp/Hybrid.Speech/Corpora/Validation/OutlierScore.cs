@@ -1,19 +1,22 @@
 namespace Hybrid.Speech;
 
 /// <summary>
-/// Finds values that are far from most others, however many of these there are: the modified z-score, which rests on medians
+/// Finds outliers by the modified z-score, which is based on medians and so is robust against the outliers themselves
 /// (Iglewicz and Hoaglin 1993, How to Detect and Handle Outliers).
 /// </summary>
 internal static class OutlierScore
 {
-    // Half of a normal distribution is within 0.6745 standard deviations; 3.5 of these are the authors' limit.
+    // The median absolute deviation of a normal distribution is 0.6745 standard deviations; the authors' limit is 3.5
+    // of these.
     private const double Limit = 3.5 / 0.6745;
 
-    /// <summary>The places of values that are far from the median; where most are nearly equal, what is near is not far.</summary>
-    /// <param name="values">Minus infinity is far in any case; what is not a number is passed over.</param>
-    /// <param name="near">What is closer to the median is never far.</param>
-    /// <returns>The places in order, and the median.</returns>
-    public static (IReadOnlyList<int> Places, double Median) Find(IReadOnlyList<double> values, double near)
+    /// <summary>The indices of values that are far from the median.</summary>
+    /// <param name="values">Minus infinity is always far; NaN is ignored.</param>
+    /// <param name="near">
+    /// Distance from the median up to which a value is never far, for values of which most are nearly equal.
+    /// </param>
+    /// <returns>The indices in order, and the median.</returns>
+    public static (IReadOnlyList<int> Indices, double Median) Find(IReadOnlyList<double> values, double near)
     {
         var median = Median(values.Where(double.IsFinite));
         var far = Math.Max(

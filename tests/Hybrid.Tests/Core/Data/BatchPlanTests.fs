@@ -1,4 +1,4 @@
-/// How utterances are put together into batches.
+/// Partition of datasets into batches.
 module Hybrid.Tests.BatchPlanTests
 
 open System
@@ -56,7 +56,7 @@ let batchPlan =
                 Expect.sequenceEqual (Seq.sort (Seq.concat plan)) [ 0 .. frames.Length - 1 ] name
                 Expect.all plan (fun batch -> batch.Length > 0) name)
         }
-        test "no batch has more utterances or frames than allowed, save one long utterance alone" {
+        test "no batch has more utterances or frames than allowed, except for a single long utterance" {
             inEveryPlan (fun name size frames plan ->
                 for batch in plan do
                     Expect.isLessThanOrEqual batch.Length size.Utterances name
@@ -64,7 +64,7 @@ let batchPlan =
                     if batch.Length > 1 then
                         Expect.isLessThanOrEqual (padded frames batch) size.Frames name)
         }
-        test "the longest utterance stands first" {
+        test "the longest utterance is first" {
             inEveryPlan (fun name _ frames plan ->
                 for batch in plan do
                     Expect.isDescending [ for i in batch -> frames[i] ] name)
@@ -82,14 +82,14 @@ let batchPlan =
                 [ 20; 20; 20; 20; 20 ]
                 "209 frames"
         }
-        test "batches are nearly rectangular" {
+        test "batches have little padding" {
             let frames = lengths 5UL 2000 |> Array.map ((+) 50)
 
             for kind, plan in plans (dataset frames) (BatchSize(16, 100_000)) do
                 let waste = float (Seq.sumBy (padded frames) plan) / float (Array.sum frames)
                 Expect.isLessThan waste 1.08 $"{kind}: frames with padding over frames without"
         }
-        test "the same generator gives the same plan, another one another plan and other neighbours" {
+        test "equal generators give equal plans, different ones give batches of other utterances" {
             let data = dataset (lengths 6UL 200)
             let plan seed = BatchPlan.Shuffled(data, BatchSize(8, 10_000), CounterRandom seed) |> List.ofSeq
             Expect.equal (plan 1UL) (plan 1UL) "seed 1 twice"
@@ -110,7 +110,7 @@ let batchPlan =
             for kind, plan in plans (dataset [||]) (BatchSize(8, 1000)) do
                 Expect.isEmpty plan kind
         }
-        test "a batch read has the features of each utterance at its place, zero behind them, labels, ids and keys" {
+        test "a batch has the features of each utterance in its column, zeros after them, labels, ids and keys" {
             let frames = [| 3; 0; 5; 2 |]
             let data = dataset frames
 
@@ -133,10 +133,10 @@ let batchPlan =
                         Expect.equal (x.Row(t, b).ToArray()) expected $"utterance {i}, frame {t}"
 
             let key (utterances: int[]) b = LabelledBatch.Read(data, utterances, ThreadTeam 1).Features.Keys.Span[b]
-            Expect.equal (key [| 2; 0 |] 1) (key [| 0; 1; 3 |] 0) "the key of an utterance does not depend on its place"
+            Expect.equal (key [| 2; 0 |] 1) (key [| 0; 1; 3 |] 0) "the key of an utterance does not depend on its index"
             Expect.notEqual (key [| 2; 0 |] 0) (key [| 2; 0 |] 1) "keys of different utterances"
         }
-        test "wrong sizes are named" {
+        test "invalid sizes are reported" {
             Expect.sequenceEqual
                 (BatchSize(0, -1).Problems())
                 [ "utterances per batch is 0, must be at least 1"; "frames per batch is -1, must be at least 1" ]

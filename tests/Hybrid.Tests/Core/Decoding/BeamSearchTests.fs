@@ -2,6 +2,7 @@ module Hybrid.Tests.BeamSearchTests
 
 open System
 open System.IO
+open System.Text.Json
 open Expecto
 open Hybrid.Core
 open Hybrid.Tests.BruteForce
@@ -12,14 +13,17 @@ let private labelsOf (h: Hypothesis) = List.ofArray h.Symbols
 let private firstOf (hypotheses: Collections.Generic.IReadOnlyList<Hypothesis>) = labelsOf hypotheses[0]
 let private close a b message = Expect.floatClose { absolute = 1e-9; relative = 1e-9 } a b message
 
-/// The textbook's search written down once more, with lists and no logarithms.
+/// Reference implementation of the teaching formulation, with lists and probabilities. Prunes before each further
+/// frame; returns the merged extensions of the last frame in order of creation.
 let private textbook width (rows: float[][]) =
     let add entries (key, p) =
         match List.tryFindIndex (fst >> (=) key) entries with
         | Some i -> List.mapi (fun j (k, q) -> if i = j then k, q + p else k, q) entries
         | None -> entries @ [ key, p ]
 
-    let step beam (row: float[]) =
+    let prune beam = beam |> List.sortBy (fun (_, p) -> -p) |> List.truncate width // a stable sort
+
+    let extend beam (row: float[]) =
         [
             for (labels, _), p in beam -> (labels, true), p * row[0]
             for (labels: int list, endsInBlank), p in beam do
@@ -31,55 +35,94 @@ let private textbook width (rows: float[][]) =
                     p * row[symbol]
         ]
         |> List.fold add []
-        |> List.sortBy (fun (_, p) -> -p) // stable
-        |> List.truncate width
 
-    Array.fold step [ ([], true), 1.0 ] rows
+    Array.fold (fun beam row -> extend (prune beam) row) [ ([], true), 1.0 ] rows
     |> List.map (fun ((labels, _), p) -> labels, p)
     |> List.fold add []
     |> List.sortBy (fun (_, p) -> -p)
 
+/// A recorded case of the original's beam search: probabilities, beam width, best path and all merged scores.
+let private conformance name =
+    let folder = shared $"conformance/{name}"
+    use document = JsonDocument.Parse(File.ReadAllText(Path.Combine(folder, "case.json")))
+    let case = document.RootElement
+    let names = [| for symbol in case.GetProperty("symbols").EnumerateArray() -> symbol.GetString() |]
+    let array = NpyArray.Read(Path.Combine(folder, "probs.npy"))
+    let V, T = array.Shape[0], array.Shape[1]
+    let values = array.ToDoubles()
+    let rows = [| for t in 0 .. T - 1 -> [| for v in 0 .. V - 1 -> values[v * T + t] |] |]
+    let spell (labels: int seq) = String.concat "" [ for label in labels -> string names[label - 1] ]
+
+    let merged =
+        Map [
+            for score in case.GetProperty("merged_scores").EnumerateObject() -> score.Name, score.Value.GetDouble()
+        ]
+
+    rows, case.GetProperty("width").GetInt32(), string (case.GetProperty("best").GetString()), merged, spell
+
 [<Tests>]
 let teaching =
     testList "beam search, teaching formulation" [
-        test "equals the textbook's steps for every width" {
+        test "equals the reference implementation for every beam width" {
             for seed in 1UL .. 20UL do
                 let posteriors = logProbs (randomRows seed 7 4)
 
                 for width in [ 1; 2; 3; 5; 8; 1000 ] do
                     let expected = textbook width (rowsOf posteriors)
-                    let got = BeamSearchDecoder(width).Decode posteriors
+                    let actual = BeamSearchDecoder(width).Decode posteriors
 
                     Expect.equal
-                        [ for s in got -> List.ofSeq s.Labels ]
+                        [ for s in actual -> List.ofSeq s.Labels ]
                         (List.map fst expected)
                         $"seed {seed}, width {width}"
 
-                    for s, (_, p) in Seq.zip got expected do
+                    for s, (_, p) in Seq.zip actual expected do
                         close (exp s.LogProbability) p $"seed {seed}, width {width}"
         }
 
-        test "logarithms take over for long inputs with the same result" {
+        test "prunes before each further frame and merges the whole last extension" {
+            // Frame 1, width 1: "1" (0.5) is kept. Frame 2 extends it to "1" (blank 0.25 + symbol 0.1), "12" (0.15).
+            let posteriors = logProbs [| [| 0.3; 0.5; 0.2 |]; [| 0.5; 0.2; 0.3 |] |]
+            let found = BeamSearchDecoder(1).Decode posteriors
+            Expect.equal [ for s in found -> List.ofSeq s.Labels ] [ [ 1 ]; [ 1; 2 ] ] "labels"
+
+            for s, p in Seq.zip found [ 0.35; 0.15 ] do
+                Expect.floatClose { absolute = 1e-7; relative = 0.0 } (exp s.LogProbability) p "probability"
+        }
+
+        for name in [ "beam_1"; "beam_2"; "beam_3" ] do
+            test $"conformance case {name}: best path and all merged scores of the original" {
+                let rows, width, best, expected, spell = conformance name
+                let found = BeamSearchDecoder(width).Decode(logProbs rows)
+                Expect.equal (spell found[0].Labels) best "best path"
+                Expect.equal (Set [ for s in found -> spell s.Labels ]) (Set expected.Keys) "label sequences"
+
+                for s in found do
+                    let p = expected[spell s.Labels]
+                    Expect.floatClose { absolute = 0.0; relative = 1e-4 } (exp s.LogProbability) p (spell s.Labels)
+            }
+
+        test "logarithms give the same result for long inputs" {
             let posteriors = logProbs (randomRows 3UL 90 4)
             let expected = textbook 6 (rowsOf posteriors)
-            let got = BeamSearchDecoder(6).Decode posteriors
-            Expect.equal [ for s in got -> List.ofSeq s.Labels ] (List.map fst expected) "labels"
+            let actual = BeamSearchDecoder(6).Decode posteriors
+            Expect.equal [ for s in actual -> List.ofSeq s.Labels ] (List.map fst expected) "labels"
 
-            for s, (_, p) in Seq.zip got expected do
+            for s, (_, p) in Seq.zip actual expected do
                 Expect.floatClose { absolute = 1e-6; relative = 1e-9 } s.LogProbability (log p) "scores"
         }
 
-        test "with unlimited width the scores are those of all alignments" {
+        test "with unlimited beam width the scores equal those of brute force" {
             let posteriors = logProbs (randomRows 4UL 6 3)
             let all = enumerate (rowsOf posteriors)
-            let got = BeamSearchDecoder(100000).Decode posteriors
-            Expect.equal got.Count all.Count "every sequence"
+            let actual = BeamSearchDecoder(100000).Decode posteriors
+            Expect.equal actual.Count all.Count "every sequence"
 
-            for s in got do
+            for s in actual do
                 close (exp s.LogProbability) all[List.ofSeq s.Labels] $"{s}"
         }
 
-        test "works on nothing and on one frame" {
+        test "no frames and one frame" {
             let nothing = LogProbs.FromLogits(ReadOnlySpan.Empty, 0, 3)
 
             Expect.equal
@@ -91,8 +134,8 @@ let teaching =
 
             Expect.equal
                 [ for s in BeamSearchDecoder(2).Decode one -> List.ofSeq s.Labels ]
-                [ [ 1 ]; [ 2 ] ]
-                "one frame"
+                [ [ 1 ]; [ 2 ]; [] ]
+                "one frame: the last extension is not pruned"
         }
     ]
 
@@ -334,7 +377,7 @@ let prefix =
 
             refused "blank 7 is not one of 4 symbols" (fun () -> decode (PrefixBeamOptions(Blank = 7)))
             let model = NGramModel.Estimate([ [| 1 |] ], 9, 1)
-            refused "knows 9 symbols, the frames have 4" (fun () -> decode (PrefixBeamOptions(LanguageModel = model)))
+            refused "has 9 symbols, the frames have 4" (fun () -> decode (PrefixBeamOptions(LanguageModel = model)))
             let stream = (prefixBeam 2 1).Start()
             stream.Append(logProbs (randomRows 1UL 3 4))
             refused "these frames have 5 symbols" (fun () -> stream.Append(logProbs (randomRows 1UL 3 5)))

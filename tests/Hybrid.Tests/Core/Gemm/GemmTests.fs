@@ -258,7 +258,7 @@ let gemm =
             refused "[3, 5] product does not fit [3, 5]" (fun () -> Gemm.Multiply(view 2 3, packed, view 3 5))
             refused "must be contiguous" (fun () -> Gemm.Multiply(view 2 3, view 3 5, (view 5 2).Transposed))
 
-            refused "products of 2 and 3 rows are not what 6 rows give" (fun () ->
+            refused "products of 2 and 3 rows do not match the 6 rows of A" (fun () ->
                 Gemm.MultiplyWithSharedA(view 6 3, view 3 5, view 2 5, view 3 4, view 3 4, null))
 
             refused "a 5 x 3 matrix does not fit a packed one of 3 x 5" (fun () -> packed.Pack(view 5 3))

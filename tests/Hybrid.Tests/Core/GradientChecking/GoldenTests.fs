@@ -32,7 +32,7 @@ let private build (case: Case) : Layer<float> =
     | "squeezeexcite" -> SqueezeExcite<float>(s[0], s[1])
     | "residual" -> (Layers.residual (s[1], kernel = s[2], squeezeExcite = s[3])).Build<float>(s[0])
     | "lstm"
-    | "blstm" -> RecurrentStack<float>(CellKind.Lstm, s[0], s[1], s[2] = 1)
+    | "blstm" -> RecurrentStack<float>(CellKind.Lstm, s[0], RecurrentSettings(s[1], (s[2] = 1)))
     | "logsoftmax" -> LogSoftmax<float>(s[0])
     | other -> failtest $"no layer for the recorded case {other}"
 
@@ -121,7 +121,7 @@ let recurrent =
         for case in cases "recurrent" ->
             test case.Name {
                 let s, recorded = case.Ints "settings", noted case.Name case
-                let layer = RecurrentStack<float>(kindOf case, s[0], s[1], (s[2] = 1), s[3])
+                let layer = RecurrentStack<float>(kindOf case, s[0], RecurrentSettings(s[1], (s[2] = 1), s[3]))
                 recorded.Load layer.Parameters
                 let pass = Pass(Workspace(ThreadTeam 1), true)
                 let result = layer.Forward(recorded.Batch("x", "lengths"), states case recorded "initial {0}", pass)

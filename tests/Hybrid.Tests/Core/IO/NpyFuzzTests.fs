@@ -22,7 +22,8 @@ let private convert (array: NpyArray) =
 
 let private refuses (error: exn) = error :? FormatException || error :? IOException
 
-/// The elements twice while a column-major array is turned round, then as doubles or as strings: up to 32 bytes for each byte.
+/// The elements twice while a column-major array is turned round, then as doubles or as strings: up to 32 bytes for
+/// each byte.
 let private npyReader = {
     Name = "npy"
     Read = read >> convert
@@ -60,6 +61,7 @@ let private forged (random: Random) =
 let tests =
     testList "damaged and forged NumPy files are read or refused" [
         test "npy" { run npyReader 0.6 (fun random -> mutate random (one random files)) }
+        test "spliced npy" { run npyReader 0.2 (fun random -> splice random (one random files) (one random files)) }
         test "npz" { run npzReader 0.2 (fun random -> mutate random (one random archives)) }
         test "npz of damaged arrays" { run { npzReader with Name = "npz of damaged arrays" } 0.2 forged }
     ]

@@ -5,9 +5,10 @@ open System.IO
 open System.Text.Json
 open Expecto
 open Hybrid.Core
+open Hybrid.Tests.Refusal
 open Hybrid.Tests.TestSettings
 
-/// What NumPy wrote: recorded by tests/golden/make_npy.py.
+/// Files that NumPy wrote, recorded by tests/golden/make_npy.py.
 let golden =
     lazy (JsonDocument.Parse(File.ReadAllText(Path.Combine(root, "tests", "golden", "npy.json"))).RootElement)
 
@@ -21,7 +22,7 @@ let private write (array: NpyArray) =
     array.Write stream
     stream.ToArray()
 
-/// Infinities and NaN, which JSON lacks, are recorded as text.
+/// Infinities and NaN are recorded as text, because JSON lacks them.
 let private number (value: JsonElement) =
     if value.ValueKind = JsonValueKind.Number then
         value.GetDouble()
@@ -31,7 +32,7 @@ let private number (value: JsonElement) =
         | "-inf" -> -infinity
         | _ -> nan
 
-/// Shape and values are those that were recorded.
+/// Fails unless shape and values equal the recorded ones.
 let expectArray (case: JsonElement) (array: NpyArray) =
     let name = text "name" case
     let values = elements "values" case
@@ -43,22 +44,26 @@ let expectArray (case: JsonElement) (array: NpyArray) =
     | NpyKind.Bytes ->
         Expect.sequenceEqual (array.ToStrings()) [ for value in values -> string (value.GetString()) ] name
     | NpyKind.Float ->
-        // Bit by bit, so that -0 is told from 0; but a NaN may have any sign.
+        // Bit by bit, so that -0 differs from 0; but a NaN may have any sign.
         let bits (value: float) = BitConverter.DoubleToInt64Bits(if Double.IsNaN value then nan else value)
         Expect.sequenceEqual (array.ToDoubles() |> Array.map bits) [ for value in values -> bits (number value) ] name
     | _ -> Expect.sequenceEqual (array.ToInt64s()) [ for value in values -> value.GetInt64() ] name
 
-let private refusal (bytes: byte[]) =
-    try
-        let array = read bytes
-        failtest $"an array of {array.Type} was read"
-    with :? FormatException as error ->
-        error.Message
+let private refusal (bytes: byte[]) = messageOf<FormatException, _>(fun () -> read bytes)
+
+/// A file of version 1 with a header as text.
+let private withHeader (header: string) =
+    Array.concat [
+        [| 0x93uy; byte 'N'; byte 'U'; byte 'M'; byte 'P'; byte 'Y'; 1uy; 0uy |]
+        BitConverter.GetBytes(uint16 header.Length)
+        Text.Encoding.Latin1.GetBytes header
+        Array.zeroCreate 64
+    ]
 
 [<Tests>]
 let npy =
     testList "npy" [
-        test "reads what NumPy wrote" {
+        test "reads files that NumPy wrote" {
             for case in elements "arrays" golden.Value do
                 let array = read (file case)
                 Expect.equal (string array.Type) (text "type" case) (text "name" case)
@@ -73,7 +78,7 @@ let npy =
                     (text "name" case)
         }
 
-        test "values become arrays and come back" {
+        test "values of every type are written and read back" {
             let random = Random 5
             let halves = Array.init 6 (fun _ -> Half.op_Explicit (random.NextSingle()): Half)
             let singles = Array.init 6 (fun _ -> random.NextSingle())
@@ -106,9 +111,9 @@ let npy =
 
         test "a shape that does not fit the values is refused" {
             let three = [| 1f; 2f; 3f |]
-            let error = Expect.throwsC (fun () -> NpyArray.FromSingles(three, 2, 2) |> ignore<NpyArray>) id
-            Expect.isTrue (error :? ArgumentException) $"{error}"
-            Expect.stringContains error.Message "shape (2, 2) does not fit 3 elements" "message"
+
+            expectRefusal<ArgumentException, _> "shape (2, 2) does not fit 3 elements" (fun () ->
+                NpyArray.FromSingles(three, 2, 2))
         }
 
         test "elements of the wrong kind are refused" {
@@ -124,12 +129,47 @@ let npy =
                 [
                     "text as numbers", (fun () -> words.ToSingles() |> ignore<float32[]>), "<U1 where numbers"
                     "numbers as text", (fun () -> numbers.ToStrings() |> ignore<string[]>), "<f4 where text"
-                    "floats as integers", (fun () -> numbers.ToInt64s() |> ignore<int64[]>), "<f4 where whole numbers"
-                    "more than a long holds", (fun () -> huge.ToInt64s() |> ignore<int64[]>), "9223372036854775807"
+                    "floats as integers", (fun () -> numbers.ToInt64s() |> ignore<int64[]>), "<f4 where integers"
+                    "an integer beyond 64 bits with sign",
+                    (fun () -> huge.ToInt64s() |> ignore<int64[]>),
+                    "9223372036854775807"
                 ] do
-                let error = Expect.throwsC get id
-                Expect.isTrue (error :? FormatException) $"{what}: {error}"
-                Expect.stringContains error.Message message what
+                Expect.stringContains (messageOf<FormatException, _> get) message what
+        }
+
+        test "a header with a key twice is refused" {
+            for key, header in
+                [
+                    "descr", "{'descr': '<f4', 'fortran_order': False, 'shape': (2,), 'descr': '<f8', }"
+                    "shape", "{'shape': (2,), 'descr': '<f4', 'shape': (1,), 'fortran_order': False}"
+                    "fortran_order", "{'fortran_order': True, \"fortran_order\": True, 'descr': '<f4', 'shape': (2,)}"
+                ] do
+                Expect.stringContains (refusal (withHeader header)) $"the key \"{key}\" twice" header
+        }
+
+        test "entries of a header may have any order, quotes and spacing" {
+            for header in
+                [
+                    "{'shape':(2L,),'fortran_order':False,'descr':'<f4'}"
+                    "{ \"descr\" : \"<f4\" ,\"shape\":( 2 , ) , \"fortran_order\":False , }\n"
+                ] do
+                let array = read (withHeader header)
+                Expect.equal (string array.Type, List.ofSeq array.Shape) ("<f4", [ 2 ]) header
+        }
+
+        test "a header that is not exactly the dictionary of an array is refused" {
+            for header in
+                [
+                    "{'descr': '<f4', 'fortran_order': False}"
+                    "{'descr': '<f4', 'fortran_order': False, 'shape': (2,), 'more': True}"
+                    "{'descr': '<f4', 'fortran_order': False, 'shape': (2,)} {}"
+                    "'descr': '<f4', 'fortran_order': False, 'shape': (2,)"
+                    "{'descr': '<f4' 'fortran_order': False, 'shape': (2,)}"
+                    "{'descr': (2,), 'fortran_order': False, 'shape': '<f4'}"
+                    "{'descr': '<f4', 'fortran_order': (1,), 'shape': (2,)}"
+                    "{'descr': '<f4\", 'fortran_order': False, 'shape': (2,)}"
+                ] do
+                Expect.stringContains (refusal (withHeader header)) "the header is" header
         }
 
         test "what Hybrid does not read is refused in a sentence, and nothing is executed" {
@@ -137,16 +177,14 @@ let npy =
                 Expect.stringContains (refusal (file case)) (text "message" case) (text "name" case)
         }
 
-        test "text that is no Unicode is refused" {
+        test "invalid Unicode is refused" {
             let bytes = write (NpyArray.FromStrings([| "AB" |], 1))
 
-            for code in [| [| 0uy; 0xD8uy; 0uy; 0uy |]; [| 0uy; 0uy; 0x11uy; 0uy |]; [| 255uy; 255uy; 255uy; 255uy |] |] do
-                let error =
-                    Expect.throwsC
-                        (fun () -> read(Array.append bytes[.. bytes.Length - 5] code).ToStrings() |> ignore<string[]>)
-                        id
+            let codes = [ [| 0uy; 0xD8uy; 0uy; 0uy |]; [| 0uy; 0uy; 0x11uy; 0uy |]; [| 255uy; 255uy; 255uy; 255uy |] ]
 
-                Expect.stringContains error.Message "text 0" $"{error}"
+            for code in codes do
+                expectRefusal<FormatException, _> "text 0" (fun () ->
+                    read(Array.append bytes[.. bytes.Length - 5] code).ToStrings())
         }
 
         test "the message of a file names it" {
@@ -154,7 +192,6 @@ let npy =
                 let path = Path.Combine(folder, "torn.npy")
                 NpyArray.FromSingles([| 1f; 2f |], 2).Write path
                 File.WriteAllBytes(path, File.ReadAllBytes(path)[..130])
-                let error = Expect.throwsC (fun () -> NpyArray.Read path |> ignore<NpyArray>) id
-                Expect.stringStarts error.Message $"{path}: shape (2) of <f4" "message")
+                expectRefusal<FormatException, _> $"{path}: shape (2) of <f4" (fun () -> NpyArray.Read path))
         }
     ]

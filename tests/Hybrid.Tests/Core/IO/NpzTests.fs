@@ -5,6 +5,7 @@ open System.IO
 open System.IO.Compression
 open Expecto
 open Hybrid.Core
+open Hybrid.Tests.Refusal
 open Hybrid.Tests.TestSettings
 open Hybrid.Tests.NpyTests
 
@@ -26,10 +27,12 @@ let private archive (entries: (string * byte[]) list) =
 
     stream.ToArray()
 
-let private refusal (bytes: byte[]) =
-    let error = Expect.throwsC (fun () -> Npz.Read(new MemoryStream(bytes)) |> ignore) id
-    Expect.isTrue (error :? FormatException) $"{error}"
-    error.Message
+let private refusal (bytes: byte[]) = messageOf<FormatException, _>(fun () -> Npz.Read(new MemoryStream(bytes)))
+
+let private expectDamaged (bytes: byte[]) name =
+    let message = refusal bytes
+    Expect.stringContains message "entry \"a.npy\": its CRC-32 is" name
+    Expect.stringContains message "it is damaged" name
 
 [<Tests>]
 let npz =
@@ -61,7 +64,7 @@ let npz =
                     Expect.sequenceEqual (File.ReadAllBytes path) bytes "again")
         }
 
-        test "entries that are no arrays are passed over, and names never become paths" {
+        test "entries that are not arrays are ignored, and names never become paths" {
             let bytes = NpyArray.FromSingles([| 1f |], 1)
             use stream = new MemoryStream()
             bytes.Write stream
@@ -72,7 +75,7 @@ let npz =
             Expect.sequenceEqual archive.Keys [ "../../x" ] "names"
         }
 
-        test "a small archive that unpacks to more than it justifies is refused before memory is taken" {
+        test "a small archive that unpacks beyond the limit is refused before memory is allocated" {
             let before = GC.GetAllocatedBytesForCurrentThread()
             let bomb = archive [ "zeros.npy", Array.zeroCreate 100_000_000 ]
             let made = GC.GetAllocatedBytesForCurrentThread()
@@ -81,11 +84,49 @@ let npz =
             Expect.isLessThan (GC.GetAllocatedBytesForCurrentThread() - made) (made - before) "memory"
         }
 
-        test "torn and foreign archives are refused" {
+        test "an archive that claims more than deflate can give is refused before memory is taken" {
+            let array = NpyArray.FromSingles(Array.zeroCreate<float32> 100, 100)
+            use stream = new MemoryStream()
+            array.Write stream
+            let bytes = archive [ "a.npy", stream.ToArray() ]
+            // The sizes in the central directory, the last part before 22 bytes of the end record.
+            let directory = bytes.Length - 22 - 46 - "a.npy".Length
+            BitConverter.GetBytes(60_000_000).CopyTo(bytes, directory + 24)
+            let before = GC.GetAllocatedBytesForCurrentThread()
+            Expect.stringContains (refusal bytes) "entry \"a.npy\" claims 60000000 bytes" "message"
+            Expect.isLessThan (GC.GetAllocatedBytesForCurrentThread() - before) 1_000_000L "bytes allocated"
+        }
+
+        test "the check sum of every entry is verified" {
+            let array = NpyArray.FromSingles(features, 6)
+            use stream = new MemoryStream()
+            array.Write stream
+
+            for level in [ CompressionLevel.NoCompression; CompressionLevel.Optimal ] do
+                use packed = new MemoryStream()
+
+                using (new ZipArchive(packed, ZipArchiveMode.Create, true)) (fun archive ->
+                    use entry = archive.CreateEntry("a.npy", level).Open()
+                    entry.Write(ReadOnlySpan(stream.ToArray())))
+
+                let bytes = packed.ToArray()
+                let back = Npz.Read(new MemoryStream(bytes))
+                Expect.sequenceEqual (back["a"].ToSingles()) features "undamaged"
+                let stored = bytes.Length - 22 - 46 - "a.npy".Length + 16
+
+                expectDamaged (Array.updateAt stored (bytes[stored] ^^^ 1uy) bytes) $"{level}: the stored check sum"
+
+                if level = CompressionLevel.NoCompression then
+                    // The last byte of the elements, before the central directory.
+                    let last = bytes.Length - 22 - 46 - "a.npy".Length - 1
+                    expectDamaged (Array.updateAt last (bytes[last] ^^^ 1uy) bytes) "an element"
+        }
+
+        test "truncated and foreign archives are refused" {
             let whole = archive [ "a.npy", [| 1uy; 2uy |] ]
-            Expect.stringContains (refusal whole) "entry \"a.npy\": not a .npy file" "an entry that is no array"
-            Expect.stringContains (refusal whole[.. whole.Length - 10]) "no archive of arrays" "a torn archive"
-            Expect.stringContains (refusal [||]) "no archive of arrays" "an empty file"
+            Expect.stringContains (refusal whole) "entry \"a.npy\": not a .npy file" "an entry that is not an array"
+            Expect.stringContains (refusal whole[.. whole.Length - 10]) "not an archive of arrays" "a truncated archive"
+            Expect.stringContains (refusal [||]) "not an archive of arrays" "an empty file"
 
             Expect.stringContains
                 (refusal (

@@ -67,7 +67,7 @@ let private two first second = "{" + entry "a" "\"U8\"" "[4]" first + "," + entr
 
 /// What messages say, and what is wrong then: a name and a header.
 let private headers = [
-    "no safetensors header",
+    "not a safetensors header",
     [
         "no header", ""
         "not JSON", "tensors"
@@ -119,7 +119,7 @@ let private headers = [
             $"shape {shape}", one "\"U8\"" shape "[0,8]"
     ]
 
-    "tensor a lies at",
+    "tensor a has the offsets",
     [
         for offsets in [ "[0]"; "[]"; "[0,4,8]"; "[-8,0]"; "[8,0]"; "[0,9]"; "[9,9]"; "[0,9223372036854775807]" ] do
             $"offsets {offsets}", one "\"U8\"" "[8]" offsets
@@ -127,7 +127,8 @@ let private headers = [
 
     "tensor a: data_offsets holds 8.5", [ "offset that is no integer", one "\"U8\"" "[8]" "[0,8.5]" ]
     "the header names a twice", [ "the same name twice", "{" + entry "a" "\"U8\"" "[8]" "[0,8]" + ",\"a\":1}" ]
-    "tensor \"a.b\" lies at", [ "a name that breaks the line", "{" + entry "a\\nb" "\"U8\"" "[8]" "[0,9]" + "}" ]
+    "tensor \"a.b\" has the offsets",
+    [ "a name that breaks the line", "{" + entry "a\\nb" "\"U8\"" "[8]" "[0,9]" + "}" ]
     "tensor b begins at byte 0", [ "two tensors in one place", two "[0,4]" "[0,4]" ]
     "tensor b begins at byte 2", [ "tensors that overlap", two "[4,8]" "[2,6]" ]
     "tensor a begins at byte 4", [ "a gap", one "\"U8\"" "[4]" "[4,8]" ]
@@ -143,14 +144,14 @@ let private malformed = [
         let content = Array.append (BitConverter.GetBytes length) (Array.create 8 32uy)
         $"header of {length} bytes", content, "the header at byte 8 claims"
 
-    "not UTF-8", file [| 0x7Buy; 0x22uy; 0xFFuy; 0x22uy; 0x3Auy; 0x31uy; 0x7Duy |] [||], "no safetensors header"
+    "not UTF-8", file [| 0x7Buy; 0x22uy; 0xFFuy; 0x22uy; 0x3Auy; 0x31uy; 0x7Duy |] [||], "not a safetensors header"
 
     for message, wrong in headers do
         for name, header in wrong do
             name, withHeader header, message
 ]
 
-/// Bytes that reading allocates on this thread before it succeeds or fails as it should.
+/// Bytes that this thread allocates while a file is read or refused.
 let private allocated name (content: byte[]) =
     let before = GC.GetAllocatedBytesForCurrentThread()
 
@@ -162,16 +163,12 @@ let private allocated name (content: byte[]) =
 
     GC.GetAllocatedBytesForCurrentThread() - before
 
-/// A small change of a file: a byte flipped, set, taken out or put in, or the end cut off.
-let private mutate (random: RandomStream) (content: byte[]) =
-    let place = random.Below content.Length
-
-    match random.Below 5 with
-    | 0 -> Array.updateAt place (content[place] ^^^ (1uy <<< random.Below 8)) content
-    | 1 -> Array.updateAt place (byte (random.Below 256)) content
-    | 2 -> Array.removeAt place content
-    | 3 -> Array.insertAt place content[random.Below content.Length] content
-    | _ -> content[.. place - 1]
+let private reader: Fuzz.Reader = {
+    Name = "safetensors"
+    Read = read >> ignore<SafeTensors>
+    Refuses = fun error -> error :? FormatException
+    Allowed = fun length -> 20_000L + 50L * int64 length
+}
 
 [<Tests>]
 let safeTensors =
@@ -248,20 +245,10 @@ let safeTensors =
             for length in 0 .. content.Length - 1 do
                 expectRefusal<FormatException, _> "" (fun () -> read content[.. length - 1])
         }
-        test "thousands of damaged files are read or refused, and cost no more memory than they have bytes" {
-            let content = write sample
-
-            for seed in 1UL .. 4000UL do
-                let random = CounterRandom(seed).Stream()
-                let mutable damaged = content
-
-                for _ in 0 .. random.Below 4 do
-                    if damaged.Length > 0 then
-                        damaged <- mutate random damaged
-
-                Expect.isLessThan
-                    (allocated $"seed {seed}" damaged)
-                    (20_000L + 50L * int64 damaged.Length)
-                    $"bytes allocated, seed {seed}"
+        test "damaged files are read or refused, and cost no more memory than they have bytes" {
+            Fuzz.run reader 1.0 (fun random -> Fuzz.mutate random (write sample))
+        }
+        test "spliced files are read or refused" {
+            Fuzz.run reader 0.2 (fun random -> Fuzz.splice random (write sample) (Fuzz.mutate random (write sample)))
         }
     ]

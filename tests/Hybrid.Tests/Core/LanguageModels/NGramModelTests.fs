@@ -153,7 +153,8 @@ let tests =
 
         test "Kneser-Ney estimates equal a hand computation" {
             // Sequences "a b" and "a c". Bigrams: <s> a 2, a b 1, a c 1, b </s> 1, c </s> 1: n1 = 4, n2 = 1, D = 4/6.
-            // Left continuations: a 1, b 1, c 1, </s> 2: n1 = 3, n2 = 1, D = 3/5; total 5, left over 0.6 * 4 / 5 = 0.48 for 4 events.
+            // Left continuations: a 1, b 1, c 1, </s> 2: n1 = 3, n2 = 1, D = 3/5; total 5, left over 0.6 * 4 / 5 = 0.48
+            // for 4 events.
             let model = NGramModel.Estimate([ [| 1; 2 |]; [| 1; 3 |] ], 4, 2)
             let unigram count = (count - 0.6) / 5.0 + 0.48 / 4.0
             let d = 4.0 / 6.0
@@ -251,26 +252,26 @@ let tests =
                 StoredTensor.FromSingles(name, ReadOnlySpan(Array.ofList values), [ values.Length ])
 
             refused "one is missing" (model.Save() |> Seq.take 3 |> Array.ofSeq)
-            refused "tokens of the n-grams is there twice" [| yield! model.Save(); Seq.head (model.Save()) |]
-            refused "x is no part of n-grams" [| singles "x" [ 1f ] |]
+            refused "tokens of the n-grams is a duplicate" [| yield! model.Save(); Seq.head (model.Save()) |]
+            refused "x is not a tensor of an n-gram model" [| singles "x" [ 1f ] |]
             refused "must be U8 or I32" (forged model (singles "tokens" [ 1f ]))
             refused "has 9 numbers, must have 10" (forged model (singles "log_probabilities" (List.replicate 9 -1f)))
 
             refused
-                "has 0.5 at 3, must be -Infinity to 0"
+                "has 0.5 at 3, must be at most 0"
                 (forged model (singles "log_probabilities" (List.init 10 (fun i -> if i = 3 then 0.5f else -1f))))
 
             refused "has NaN at 0" (forged model (singles "log_probabilities" (List.replicate 10 nanf)))
 
             refused
-                "has -231 at 8, must be -230 to 230"
-                (forged model (singles "backoffs" (List.init 9 (fun i -> if i = 8 then -231f else 0f))))
+                "has 231 at 8, must be at most 230"
+                (forged model (singles "backoffs" (List.init 9 (fun i -> if i = 8 then 231f else 0f))))
 
             for part, children in
                 [
                     "children of the n-grams is empty", []
-                    "10 n-grams are fewer than their histories have children", [ 5; 1; 2; 0; 1; 0; 0; 0; 0; 2 ]
-                    "10 n-grams are more than their histories have children", [ 5; 1; 2; 0; 1; 0; 0; 0; 0; 0 ]
+                    "10 n-grams are fewer than the children of their histories", [ 5; 1; 2; 0; 1; 0; 0; 0; 0; 2 ]
+                    "10 n-grams are more than the children of their histories", [ 5; 1; 2; 0; 1; 0; 0; 0; 0; 0 ]
                     // The last pair continues itself.
                     "these are not all n-grams of 1 to at most 15 tokens", [ 0; 5; 1; 2; 0; 1; 0; 0; 0; 1 ]
                 ] do
@@ -287,13 +288,13 @@ let tests =
 
             for tokens in
                 [
-                    [ 1; 2; 3; 4; 6; 2; 1; 5; 1; 2 ]
+                    [ 1; 2; 3; 4; 7; 2; 1; 5; 1; 2 ]
                     [ 1; 3; 2; 4; 5; 2; 1; 5; 1; 2 ]
                     [ 1; 2; 2; 4; 5; 2; 1; 5; 1; 2 ]
                 ] do
-                refused "is not one of 0..5, or not above" (forged model (bytes "tokens" tokens))
+                refused "is not one of 0..6, or not above" (forged model (bytes "tokens" tokens))
 
-            expectRefusal<FormatException, _> "is not one of 0..2" (fun () -> NGramModel.Load(model.Save(), 1))
+            expectRefusal<FormatException, _> "is not one of 0..3" (fun () -> NGramModel.Load(model.Save(), 1))
         }
 
         test "a model of frequent sequences prefers them" {
@@ -307,26 +308,117 @@ let tests =
                 "preference"
         }
 
+        test "back-offs of -inf make what was not seen after a history impossible" {
+            for weight in [ "-inf"; "-Inf"; "-99"; "-Infinity"; "-120" ] do
+                let model = read (small.Replace("-0.8\tb\t-0.4", $"-0.8\tb\t{weight}"))
+                // "b a" and "b </s>" are listed; c after b backs off.
+                close (model.LogProbability [ 2; 1 ]) ((-0.3 - 0.8 - 0.3 - 0.2 - 0.6) * ln10) $"{weight}: listed"
+                Expect.equal (model.LogProbability [ 2; 3 ]) -infinity $"{weight}: not listed"
+                let writer = new StringWriter()
+                model.Write(writer, symbols)
+                Expect.equal ((read (writer.ToString())).LogProbability [ 2; 3 ]) -infinity $"{weight}: written as text"
+                let back = NGramModel.Load([| for t in model.Save() -> t |], 4)
+                Expect.equal (back.LogProbability [ 2; 3 ]) -infinity $"{weight}: stored as tensors"
+        }
+
+        test "symbols that no n-gram names are scored as the unknown label" {
+            // c is not listed; the unknown label is, in all lengths.
+            let text name =
+                $"\\data\\\nngram 1=5\nngram 2=3\n\n\\1-grams:\n-99\t<s>\t-0.3\n-0.7\ta\t-0.2\n-0.8\tb\t-0.4\n"
+                + $"-1.5\t{name}\t-0.1\n-0.6\t</s>\n\n"
+                + $"\\2-grams:\n-0.4\ta {name}\n-0.25\t{name} b\n-0.5\ta b\n\n\\end\\\n"
+
+            for name in [ "<unk>"; "<UNK>" ] do
+                let model = read (text name)
+                Expect.isEmpty model.MissingSymbols name
+
+                for labels, log10 in
+                    [
+                        [ 3 ], (-0.3 - 1.5) + (-0.1 - 0.6)
+                        [ 1; 3 ], (-0.3 - 0.7) - 0.4 + (-0.1 - 0.6)
+                        [ 3; 2 ], (-0.3 - 1.5) - 0.25 + (-0.4 - 0.6)
+                        [ 3; 3 ], (-0.3 - 1.5) + (-0.1 - 1.5) + (-0.1 - 0.6)
+                        [ 1; 2 ], (-0.3 - 0.7) - 0.5 + (-0.4 - 0.6)
+                    ] do
+                    close (model.LogProbability labels) (log10 * ln10) $"{name}, {labels}"
+
+                    let writer = new StringWriter()
+                    model.Write(writer, symbols)
+                    close ((read (writer.ToString())).LogProbability labels) (log10 * ln10) $"{name}, {labels}, as text"
+                    let back = NGramModel.Load(model.Save(), 4)
+
+                    Expect.floatClose
+                        { absolute = 1e-6; relative = 1e-6 }
+                        (back.LogProbability labels)
+                        (log10 * ln10)
+                        $"{name}, {labels}, as tensors"
+        }
+
+        test "symbols without a probability are named" {
+            let lacks name = small.Replace("ngram 1=5", "ngram 1=4").Replace($"\n-0.9\t{name}", "")
+            Expect.isEmpty (read small).MissingSymbols "all are scored"
+            Expect.equal (List.ofSeq (read (lacks "c")).MissingSymbols) [ 3 ] "c is not listed"
+            Expect.equal (List.ofSeq (read (small.Replace("-0.9\tc", "-99\tc"))).MissingSymbols) [ 3 ] "c is impossible"
+
+            let unlikely = small.Replace("ngram 1=5", "ngram 1=5").Replace("-0.9\tc", "-99\t<unk>")
+            Expect.equal (List.ofSeq (read unlikely).MissingSymbols) [ 3 ] "the unknown label is impossible"
+            // Impossible alone, but not after a.
+            let onlyAfter =
+                small
+                    .Replace("-0.9\tc", "-99\tc")
+                    .Replace("-0.5\ta b", "-0.5\ta c")
+                    .Replace("-0.2\t<s> a b", "-0.2\t<s> a c")
+
+            Expect.isEmpty (read onlyAfter).MissingSymbols "possible after a history"
+            Expect.equal (List.ofSeq (NGramModel.Load((read (lacks "c")).Save(), 4)).MissingSymbols) [ 3 ] "of tensors"
+            Expect.isEmpty (NGramModel.Estimate([ [| 1 |] ], 4, 2)).MissingSymbols "an estimated model scores all"
+            Expect.isEmpty (NGramModel.Estimate([ [| 1 |] ], 4, 2, 3)).MissingSymbols "another blank"
+        }
+
+        test "text that is cut anywhere before \\end\\ is refused, and where lines are missing the message says so" {
+            let last = small.IndexOf "\\end\\" + "\\end\\".Length
+
+            for length in 0 .. last - 1 do
+                let message = messageOf<FormatException, _>(fun () -> read small[.. length - 1])
+
+                if length > small.IndexOf "\\data\\" + 6 then
+                    Expect.stringContains message "before \\end\\" $"{length} characters"
+                    Expect.stringContains message "truncated" $"{length} characters"
+        }
+
+        test "lines may end with CR LF or CR" {
+            for ending in [ "\r\n"; "\r" ] do
+                let text = small.Replace("\n", ending)
+                close ((read text).LogProbability [ 1; 2 ]) ((read small).LogProbability [ 1; 2 ]) "score"
+
+                expectRefusal<FormatException, _> "line 11: unknown symbol" (fun () ->
+                    read (text.Replace("-0.9\tc", "-0.9\tq")))
+        }
+
         test "malformed text is refused with its line" {
             let refused parts (text: string) =
-                let error = Expect.throwsC (fun () -> read text |> ignore) id
-                Expect.isTrue (error :? FormatException) $"{error}"
+                let message = messageOf<FormatException, _>(fun () -> read text)
 
                 for part: string in parts do
-                    Expect.stringContains error.Message part error.Message
+                    Expect.stringContains message part message
 
             refused [ "not an ARPA model" ] ""
             refused [ "not an ARPA model" ] "hello\nworld"
             refused [ "line 11"; "unknown symbol \"q\""; "a b c" ] (small.Replace("-0.9\tc", "-0.9\tq"))
             refused [ "line 10"; "must not be positive" ] (small.Replace("-0.8\tb", "0.8\tb"))
-            refused [ "occurs twice" ] (small.Replace("-0.9\tc", "-0.9\tb"))
-            refused [ "its history is no n-gram" ] (small.Replace("-0.2\t<s> a b", "-0.2\tc c b"))
-            refused [ "is no number" ] (small.Replace("-0.8\tb", "x\tb"))
-            refused [ "\\2-grams: is due" ] (small.Replace("\\2-grams:", "\\4-grams:"))
-            refused [ "line 9"; "back-off weight is 1e300" ] (small.Replace("\ta\t-0.2", "\ta\t1e300"))
-            refused [ "torn" ] (small.Substring(0, small.IndexOf "-0.45"))
-            refused [ "more n-grams than promised" ] (small.Replace("ngram 3=1", "ngram 3=0"))
+            refused [ "it is a duplicate" ] (small.Replace("-0.9\tc", "-0.9\tb"))
+            refused [ "its history is not an n-gram" ] (small.Replace("-0.2\t<s> a b", "-0.2\tc c b"))
+            refused [ "is not a number" ] (small.Replace("-0.8\tb", "x\tb"))
+            refused [ "is not a number" ] (small.Replace("-0.8\tb", "inf\tb"))
+            refused [ "is not a number" ] (small.Replace("-0.8\tb", "nan\tb"))
+            refused [ "\\2-grams: is expected" ] (small.Replace("\\2-grams:", "\\4-grams:"))
+
+            refused
+                [ "line 9"; "back-off weight is 1e300, must be at most 99" ]
+                (small.Replace("\ta\t-0.2", "\ta\t1e300"))
+
+            refused [ "more n-grams than declared" ] (small.Replace("ngram 3=1", "ngram 3=0"))
             refused [ "ngram 3=" ] (small.Replace("ngram 3=1", "ngram 5=1"))
-            refused [ "whole number" ] (small.Replace("ngram 3=1", "ngram 3=x"))
+            refused [ "not a whole number" ] (small.Replace("ngram 3=1", "ngram 3=x"))
         }
     ]

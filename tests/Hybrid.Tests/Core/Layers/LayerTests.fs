@@ -53,10 +53,10 @@ let gradients =
             "Residual of dropout alone, without function"
             (fun () -> ResidualSpec([| DropoutSpec 0.3 |]).Build<float> 3)
             3
-        gradient "LSTM" (fun () -> RecurrentStack<float>(CellKind.Lstm, 3, 5)) 3
-        gradient "BiLSTM" (fun () -> RecurrentStack<float>(CellKind.Lstm, 3, 5, true)) 3
-        gradient "BiLSTM wider than a register" (fun () -> RecurrentStack<float>(CellKind.Lstm, 2, 9, true)) 2
-        gradient "BiGRU wider than a register" (fun () -> RecurrentStack<float>(CellKind.Gru, 2, 9, true)) 2
+        gradient "LSTM" (fun () -> RecurrentStack<float>(CellKind.Lstm, 3, RecurrentSettings 5)) 3
+        gradient "BiLSTM" (fun () -> RecurrentStack<float>(CellKind.Lstm, 3, RecurrentSettings(5, true))) 3
+        gradient "BiLSTM wider than a register" (fun () -> RecurrentStack<float>(CellKind.Lstm, 2, RecurrentSettings(9, true))) 2
+        gradient "BiGRU wider than a register" (fun () -> RecurrentStack<float>(CellKind.Gru, 2, RecurrentSettings(9, true))) 2
     ]
 
 [<Tests>]
@@ -153,7 +153,7 @@ let structure =
                 Network<float>(NetworkSpec(4, 7, [| Networks.block 6; FrameStackingSpec 2 |], [| LinearSpec 7 |]))
 
             Expect.equal (network.OutputLength 9) 4 "length"
-            Expect.equal (network.Centers.ToTuple()) (2, 0.5) "centers"
+            Expect.equal network.FrameMapping (FrameMapping(2, 0.5)) "stride and offset"
             let residual = 4 * 6 * 3 + 6 * 6 * 3 + 4 * 6
             Expect.equal (network.MultiplyAdds 9) (int64 (9 * residual + 4 * 12 * 7)) "multiply-adds"
         }

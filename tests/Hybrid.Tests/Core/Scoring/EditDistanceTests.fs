@@ -1,6 +1,7 @@
 /// Edit distance against its recursive definition.
 module Hybrid.Tests.EditDistanceTests
 
+open System
 open Expecto
 open Hybrid.Core
 
@@ -55,12 +56,57 @@ let editDistance =
                 Expect.equal (align hypothesis reference).Distance a.Distance $"{name}, the other way round"
                 expectConsistent reference hypothesis a name
         }
-        test "a table larger than an array is refused before memory is taken" {
-            let labels = Array.zeroCreate 50_000
+        test "the distance alone equals that of the alignment, for sequences of any kind" {
+            let random = CounterRandom(3UL).Stream()
 
-            Refusal.expectRefusal<System.ArgumentException, _>
-                "50000 labels of the reference and 50000 of the hypothesis"
+            for _ in 1..300 do
+                let sequence () = Array.init (random.Below 200) (fun _ -> random.Below 4)
+                let reference, hypothesis = sequence (), sequence ()
+                let expected = (align reference hypothesis).Distance
+                let text (labels: int[]) = String([| for label in labels -> char (int 'a' + label) |])
+                Expect.equal (EditDistance.Distance(reference, hypothesis)) expected "labels"
+
+                let upTo limit =
+                    EditDistance.DistanceUpTo<char>(limit, (text reference).AsSpan(), (text hypothesis).AsSpan())
+
+                Expect.equal (upTo expected) (Nullable expected) "characters, within the limit"
+
+                if expected > 0 then
+                    Expect.equal (upTo (expected - 1)) (Nullable()) "characters, beyond the limit"
+        }
+        test "a table in segments gives the alignment of the whole table" {
+            let random = CounterRandom(4UL).Stream()
+
+            for _ in 1..300 do
+                let sequence () = Array.init (random.Below 40) (fun _ -> random.Below 3)
+                let reference, hypothesis = sequence (), sequence ()
+                let whole = align reference hypothesis
+
+                for costs in [ 0; 50; 200; 1000 ] do
+                    let parts = EditDistance.Align(reference, hypothesis, costs)
+                    Expect.sequenceEqual parts.Steps whole.Steps $"{costs} costs kept"
+                    Expect.equal parts.Distance whole.Distance $"{costs} costs kept"
+        }
+        test "20,000 labels against 20,000 are aligned in 40 MB" {
+            let random = CounterRandom(5UL).Stream()
+            let reference = Array.init 20_000 (fun _ -> random.Below 40)
+            let hypothesis = Array.init 20_000 (fun i -> if i % 10 = 0 then random.Below 40 else reference[i])
+            let before = GC.GetAllocatedBytesForCurrentThread()
+            let alignment = align reference hypothesis
+            let allocated = GC.GetAllocatedBytesForCurrentThread() - before
+            Expect.isLessThan allocated 40_000_000L "bytes allocated"
+            expectConsistent reference hypothesis alignment "20,000 labels"
+            Expect.equal (EditDistance.Distance(reference, hypothesis)) alignment.Distance "the distance alone"
+        }
+        test "more pairs than the limit are refused before memory is allocated" {
+            let labels = Array.zeroCreate 140_000
+            let before = GC.GetAllocatedBytesForCurrentThread()
+
+            Refusal.expectRefusal<ArgumentException, _>
+                "140000 labels of the reference and 140000 of the hypothesis are too many to be aligned"
                 (fun () -> align labels labels)
+
+            Expect.isLessThan (GC.GetAllocatedBytesForCurrentThread() - before) 100_000L "bytes allocated"
         }
         test "steps are consistent on long sequences" {
             let random = CounterRandom(2UL).Stream()

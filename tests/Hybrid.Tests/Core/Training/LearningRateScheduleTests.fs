@@ -1,4 +1,4 @@
-/// What is true of every learning-rate schedule; their curves are compared with PyTorch's in GoldenTests.
+/// Properties of all learning-rate schedules; GoldenTests compares their curves with PyTorch's.
 module Hybrid.Tests.LearningRateScheduleTests
 
 open System
@@ -50,7 +50,7 @@ let schedules' =
                 let again = TrainingSpec.FromJson((spec schedule).ToJson()).LearningRate
                 Expect.equal again schedule "through JSON"
             }
-        test "warm-up rises in a straight line from zero, then the other schedule begins and gets the rest" {
+        test "a warm-up rises linearly from zero, then the other schedule starts with the remaining epochs" {
             let schedule = WarmUp(10.0, CosineRate 1e-4)
 
             for epoch in [ 0.0; 0.5; 3.0; 9.5 ] do
@@ -66,10 +66,10 @@ let schedules' =
             close (at schedule 30.0) 1e-4 "at the end"
             Expect.isDescending [ for epoch in moments -> at schedule epoch ] "rates"
         }
-        test "a training of no length is at the end of its cosine" {
+        test "the rate of a training of zero length is the floor" {
             close (CosineRate(1e-4).At(rate, 0.0, 0.0)) 1e-4 "rate"
         }
-        test "cycles begin at the rate, end at the floor and grow by the factor" {
+        test "cycles start at the rate, end at the floor and grow by the factor" {
             let schedule = CosineWarmRestarts(2.0, 3.0, 1e-4)
 
             for start, length in [ 0.0, 2.0; 2.0, 6.0; 8.0, 18.0; 26.0, 54.0 ] do
@@ -82,12 +82,12 @@ let schedules' =
 
                 close (at schedule (start + length * (1.0 - 1e-9))) 1e-4 $"end at {start + length}"
         }
-        test "however short equal cycles are, they end" {
+        test "equal cycles of any length terminate" {
             for period in [ 1e-3; 1e-9; 1e-300 ] do
                 let value = at (CosineWarmRestarts period) 30.0
                 Expect.isTrue (value >= 0.0 && value <= rate) $"period {period}: {value}"
         }
-        test "wrong settings are named" {
+        test "invalid settings are reported" {
             let problems (schedule: LearningRateSchedule) = List.ofSeq (schedule.Problems())
 
             Expect.equal
@@ -142,25 +142,25 @@ let schedules' =
             for schedule, expected in wrong do
                 Expect.equal (problems schedule) expected $"{schedule}"
         }
-        test "parts of a sequence see their own time, and their own judgements" {
+        test "parts of a sequence have their own time and validation results" {
             let plateau = ReduceOnPlateau(0.5, 0)
             let schedule = SequenceRate([| RatePart(3.0, plateau); RatePart(4.0, CosineRate()) |], plateau)
-            let judged = [| for epoch in 1..10 -> ValidationPoint(float epoch, 50.0) |]
-            let at epoch = schedule.At(rate, epoch, 10.0, ReadOnlySpan(judged, 0, int epoch))
-            // The first judgement of each part sets the mark, every further one is a step.
-            close (at 1.5) rate "first judgement"
-            close (at 2.5) (rate / 2.0) "second judgement"
+            let validations = [| for epoch in 1..10 -> ValidationPoint(float epoch, 50.0) |]
+            let at epoch = schedule.At(rate, epoch, 10.0, ReadOnlySpan(validations, 0, int epoch))
+            // The first validation of each part is its best, every further one causes a step.
+            close (at 1.5) rate "first validation"
+            close (at 2.5) (rate / 2.0) "second validation"
             close (at 5.0) (rate / 2.0) "half of the cosine"
-            close (at 8.5) rate "the last part begins anew"
-            close (at 10.0) (rate / 4.0) "and goes on"
+            close (at 8.5) rate "the last part starts at the full rate"
+            close (at 10.0) (rate / 4.0) "and is reduced in turn"
         }
-        test "one cycle rises from and falls to shares of the rate" {
+        test "one cycle starts and ends at fractions of the rate" {
             let schedule = OneCycle(0.3, 10.0, 100.0)
             close (at schedule 0.0) (rate / 10.0) "at the beginning"
             close (at schedule 9.0) rate "at the top"
             close (at schedule 30.0) (rate / 1000.0) "at the end"
         }
-        test "text that is no schedule is a FormatException" {
+        test "invalid JSON is a FormatException" {
             let unknown = (spec (ConstantRate())).ToJson().Replace("constant", "sawtooth")
 
             for json in [ "null"; "{}"; "[]"; "text"; unknown ] do

@@ -4,8 +4,11 @@ open System
 open System.Threading
 open Expecto
 open Hybrid.Core
+open Hybrid.Tests
+open Hybrid.Tests.Refusal
+open Hybrid.Tests.TestSettings
 
-/// Utterances whose labels can be read off their features: each label lights one feature for three frames.
+/// A learnable task: each label sets one feature to 1 for three frames.
 type private Toy(count: int, ?spoil: int) =
     let random = CounterRandom 3UL
 
@@ -30,7 +33,7 @@ type private Toy(count: int, ?spoil: int) =
             if Some i = spoil then
                 destination[7] <- nanf
 
-/// The same at three speeds: the louder, the faster.
+/// The same with speed perturbation: the features are multiplied by the speed.
 let private varied count =
     let toy: IDataset = Toy count
 
@@ -78,10 +81,74 @@ let private weights (trainer: Trainer) =
     |]
     |> Array.map BitConverter.SingleToInt32Bits
 
+/// Utterances with features of another width.
+let private wide = {
+    new IDataset with
+        member _.Count = 1
+        member _.Features = 28
+        member _.Id _ = "wide"
+        member _.Frames _ = 10
+        member _.Labels _ = [| 1 |]
+        member _.CopyFeatures(_, destination) = destination.Clear()
+}
+
+/// Numbers of epochs, among them some for which a product such as 1.0 / 49.0 * 49.0 is less than 1.
+let private quickLengths = [ 1..24 ] @ [ 49; 98; 103; 107 ]
+
+/// Trains a network of four weights for each of these lengths and checks the learning rate of every update.
+let private exactEpochs lengths =
+    let data = {
+        new IDataset with
+            member _.Count = 3
+            member _.Features = 1
+            member _.Id i = $"{i}"
+            member _.Frames _ = 1
+            member _.Labels _ = [| 1 |]
+            member _.CopyFeatures(_, destination) = destination.Clear()
+    }
+
+    let team = ThreadTeam 1
+
+    for epochs in lengths do
+        let rates (schedule: LearningRateSchedule) phases =
+            let spec = TrainingSpec(1UL, epochs, BatchSize(1, 1), SgdSpec 1e-3, schedule, Phases = phases)
+            let network = Network<float32>(NetworkSpec(1, 2, [||], [| LinearSpec 2 |]), 1UL)
+            let found = ResizeArray<float>()
+            let steps = Progress.call (fun (progress: TrainingProgress) -> found.Add(progress.LearningRate / 1e-3))
+            Trainer(network, spec, data, data, team).Run(steps = steps) |> ignore
+            List.ofSeq found
+
+        let perEpoch rate = [
+            for epoch in 0 .. epochs - 1 do
+                for _ in 1..3 -> rate epoch
+        ]
+
+        Expect.equal
+            (rates (StepRate(1.0, 0.5)) null)
+            (perEpoch (fun epoch -> Math.Pow(0.5, float epoch)))
+            $"{epochs}: steps"
+
+        let restarts = rates (CosineWarmRestarts 1.0) null |> List.chunkBySize 3 |> List.map List.head
+        Expect.all restarts ((=) 1.0) $"{epochs}: restarts"
+
+        if epochs > 1 then
+            let phases = [|
+                PhaseSpec("first", 1, TrainingLoss.Viterbi, ConstantRate())
+                PhaseSpec("rest", epochs - 1, TrainingLoss.Ctc, ScaledRate(0.25, StepRate(1.0, 0.5)))
+            |]
+
+            let expected epoch =
+                if epoch = 0 then
+                    1.0
+                else
+                    0.25 * Math.Pow(0.5, float (epoch - 1))
+
+            Expect.equal (rates (ConstantRate()) phases) (perEpoch expected) $"{epochs}: phases"
+
 [<Tests>]
 let tests =
     testList "trainer" [
-        test "learns what can be learned" {
+        test "learns a learnable task" {
             let trainer = trainer 2 30
             let history = trainer.Run()
             Expect.equal history.Count 30 "a report for every epoch"
@@ -89,7 +156,7 @@ let tests =
             Expect.isBelow history[29].TrainLoss (0.2 * history[0].TrainLoss) "loss falls"
         }
 
-        test "minimises the best alignment's loss, and learns in phases of both losses" {
+        test "trains with the Viterbi loss, and with both losses in phases" {
             let run phases =
                 let plain = schedule 30
 
@@ -106,14 +173,14 @@ let tests =
 
                 Trainer(Network<float32>(spec, 7UL), spec', Toy 20, Toy 6).Run()
 
-            // Alone it settles for the alignments that it found first.
+            // Viterbi training keeps the first alignments that it finds.
             let hard = run [| PhaseSpec("hard", 1, TrainingLoss.Viterbi) |]
             Expect.isBelow hard[29].TrainLoss (0.4 * hard[0].TrainLoss) $"{hard[29]}"
             let both = run [| PhaseSpec("hard", 1, TrainingLoss.Viterbi); PhaseSpec("all", 5, TrainingLoss.Ctc) |]
             Expect.isBelow both[29].DevPer hard[29].DevPer $"{both[29]}"
         }
 
-        test "gives the same weights, bit for bit, again and with 1, 2 and 8 threads" {
+        test "the same weights, bit for bit, in repeated runs and with 1, 2 and 8 threads" {
             let run threads =
                 let trainer = trainer threads 3
                 trainer.Run() |> ignore
@@ -125,7 +192,7 @@ let tests =
                 Expect.equal (run threads) one $"{threads} threads"
         }
 
-        test "continues from a checkpoint to the same weights as without interruption" {
+        test "a resumed training gives the same weights as an uninterrupted one" {
             TestSettings.withFolder (fun folder ->
                 let whole = trainer 2 4
                 whole.Run() |> ignore
@@ -140,7 +207,7 @@ let tests =
                         stop.Cancel()
 
                 Expect.throwsT<OperationCanceledException>
-                    (fun () -> first.Run(stepped = stepped, cancellation = stop.Token) |> ignore)
+                    (fun () -> first.Run(steps = Progress.call stepped, cancellation = stop.Token) |> ignore)
                     "stopped"
 
                 Checkpoint.Write(path, first, Collections.Generic.Dictionary())
@@ -157,7 +224,7 @@ let tests =
                     "history")
         }
 
-        test "what was stopped between the end of its time and its judging is judged when it continues" {
+        test "a training interrupted between its time limit and the validation is validated when it is resumed" {
             TestSettings.withFolder (fun folder ->
                 let limit = TimeSpan.FromSeconds 0.2
                 let first = trainer 1 4
@@ -171,7 +238,7 @@ let tests =
                         stop.Cancel()
 
                 Expect.throwsT<OperationCanceledException>
-                    (fun () -> first.Run(limit, stepped, cancellation = stop.Token) |> ignore)
+                    (fun () -> first.Run(limit, Progress.call stepped, cancellation = stop.Token) |> ignore)
                     "stopped"
 
                 Checkpoint.Write(path, first, Collections.Generic.Dictionary())
@@ -179,16 +246,16 @@ let tests =
                 let second = trainer 1 4
                 second.Restore(Checkpoint.Read path)
                 Expect.isGreaterThan second.State.ElapsedSeconds limit.TotalSeconds "no time is left"
-                Expect.equal (second.Run limit).Count 1 "the pass is judged"
+                Expect.equal (second.Run limit).Count 1 "the epoch is validated"
                 Expect.equal second.State.Steps 2L "no step is added"
 
                 Expect.throwsT<ArgumentOutOfRangeException>
                     (fun () -> (trainer 1 4).Run TimeSpan.Zero |> ignore)
-                    "no time at all")
+                    "a limit of zero")
         }
 
         test
-            "phases of every kind, masks, speeds, averaging and a plateau: the same weights with any threads, and when continued from a checkpoint" {
+            "phases, masks, speeds, averaging and a plateau schedule: the same weights with any threads and when resumed" {
             let masks = SpecAugmentSpec(2, 1)
 
             let phases = [|
@@ -214,7 +281,7 @@ let tests =
 
             let rich threads = Trainer(Network<float32>(spec, 7UL), rich, varied 20, Toy 6, ThreadTeam threads)
 
-            let judged (trainer: Trainer) = [|
+            let evaluated (trainer: Trainer) = [|
                 for tensor in trainer.EvaluationWeights() do
                     yield! tensor.ToSingles()
             |]
@@ -249,7 +316,7 @@ let tests =
                             stop.Cancel()
 
                     Expect.throwsT<OperationCanceledException>
-                        (fun () -> first.Run(stepped = stepped, cancellation = stop.Token) |> ignore)
+                        (fun () -> first.Run(steps = Progress.call stepped, cancellation = stop.Token) |> ignore)
                         "stopped"
 
                     Checkpoint.Write(path, first, Collections.Generic.Dictionary())
@@ -257,11 +324,11 @@ let tests =
                     second.Restore(Checkpoint.Read path)
                     second.Run() |> ignore
                     Expect.equal (weights second) (weights whole) $"weights, stopped after {steps}"
-                    Expect.equal (judged second) (judged whole) $"average, stopped after {steps}"
+                    Expect.equal (evaluated second) (evaluated whole) $"average, stopped after {steps}"
                     Expect.equal (history second) (history whole) $"history, stopped after {steps}")
         }
 
-        test "every pass draws speeds of its own, where the schedule has some; data without are refused" {
+        test "every epoch draws new speeds; data without speeds are refused" {
             let plain = schedule 2
 
             let fast speeds =
@@ -292,13 +359,13 @@ let tests =
             Expect.equal
                 (Seq.distinct drawn |> Seq.length, drawn.Count)
                 (2, 2)
-                "once a pass, each time from another generator"
+                "once per epoch, each time from another generator"
 
             let error = Expect.throwsC (fun () -> train [| 0.9 |] (Toy 20) |> ignore) id
-            Expect.stringContains error.Message "the data cannot be had at several" ""
+            Expect.stringContains error.Message "the schedule has speeds, but the training data have only one" ""
         }
 
-        test "a phase freezes layers: weights and running statistics stay, in momentum and decay too, all else moves" {
+        test "frozen layers keep weights and running statistics despite momentum and decay; all others change" {
             let trainer =
                 Trainer(
                     Network<float32>(spec, 7UL),
@@ -322,10 +389,10 @@ let tests =
             trainer.Step(batch, 1e-2) |> ignore
 
             for KeyValue(name, value) in values () do
-                Expect.notEqual value during[name] $"{name} moves again"
+                Expect.notEqual value during[name] $"{name} changes again"
         }
 
-        test "masks of the schedule act in training, not where a phase is without" {
+        test "masks of the schedule are applied in training, except in a phase without masks" {
             let train (masks: SpecAugmentSpec | null) (phase: PhaseSpec | null) =
                 let trainer =
                     Trainer(
@@ -344,7 +411,7 @@ let tests =
             Expect.equal (train null (phase masks)) (train masks null) "masked in the phase"
         }
 
-        test "an average is what is judged and kept, and the weights go on by themselves" {
+        test "validation and the model use the average; training continues with the weights" {
             let run (averaging: AveragingSpec | null) =
                 let trainer =
                     Trainer(
@@ -358,11 +425,11 @@ let tests =
                 trainer
 
             let plain, averaged = run null, run (AveragingSpec 0.9)
-            Expect.equal (weights averaged) (weights plain) "training does not know of the average"
+            Expect.equal (weights averaged) (weights plain) "the average does not influence training"
             let kept = Network<float32>(spec, averaged.EvaluationWeights())
             let greedy = GreedyDecoder()
 
-            let judge network =
+            let validate network =
                 Evaluation.Run(
                     network,
                     Toy 6,
@@ -371,30 +438,80 @@ let tests =
                     Workspace(ThreadTeam 1)
                 )
 
-            Expect.equal (judge kept |> _.Loss) averaged.State.History[2].DevLoss "loss of the kept weights"
-            Expect.equal (judge plain.Network |> _.Loss) plain.State.History[2].DevLoss "loss without average"
+            Expect.equal (validate kept |> _.Loss) averaged.State.History[2].DevLoss "loss of the kept weights"
+            Expect.equal (validate plain.Network |> _.Loss) plain.State.History[2].DevLoss "loss without average"
 
             Expect.notEqual
                 averaged.State.History[2].DevLoss
                 plain.State.History[2].DevLoss
-                "the average is another network"
+                "the average has another loss"
         }
 
-        test "ends when nothing has become better for as many passes as its patience, also when continued" {
-            // A rate so small that no judgement differs from the first.
+        test "ends after as many epochs without improvement as its patience, also when run again" {
+            // Neither weights nor running statistics change at this rate: every validation equals the first.
+            let still = NetworkSpec(5, 5, [| LstmSpec(8, true) |], [| LinearSpec 5 |])
+
             let trainer =
                 Trainer(
-                    Network<float32>(spec, 7UL),
-                    TrainingSpec(7UL, 50, BatchSize(4, 200), AdamWSpec(1e-12), ConstantRate(), Patience = 3),
+                    Network<float32>(still, 7UL),
+                    TrainingSpec(7UL, 50, BatchSize(4, 200), SgdSpec 1e-12, ConstantRate(), Patience = 3),
                     Toy 20,
                     Toy 6
                 )
 
             Expect.equal (trainer.Run().Count) 4 "the best and three more"
+            Expect.equal trainer.StopReason (Nullable StopReason.NoImprovement) "reason"
             Expect.equal (trainer.Run().Count) 4 "no further"
         }
 
-        test "what does not fit the network is refused with what there is" {
+        test "reports why it ended" {
+            let completed = trainer 2 2
+            Expect.equal completed.StopReason (Nullable()) "before"
+            completed.Run() |> ignore
+            Expect.equal completed.StopReason (Nullable StopReason.EpochsCompleted) "epochs"
+            let target = trainer 2 20
+            Expect.equal (target.Run(targetPer = 1e6)).Count 1 "one epoch"
+            Expect.equal target.StopReason (Nullable StopReason.TargetReached) "target"
+            let limited = trainer 2 1000
+            limited.Run(TimeSpan.FromSeconds 0.1) |> ignore
+            Expect.equal limited.StopReason (Nullable StopReason.TimeLimit) "time"
+            let stopped = trainer 2 2
+            use stop = new CancellationTokenSource()
+
+            Expect.throwsT<OperationCanceledException>
+                (fun () ->
+                    stopped.Run(steps = Progress.call (fun _ -> stop.Cancel()), cancellation = stop.Token) |> ignore)
+                "stopped"
+
+            Expect.equal stopped.StopReason (Nullable()) "interrupted"
+        }
+
+        test "steps, restarts and phases at a whole epoch start with its first update" { exactEpochs quickLengths }
+        longTest "the same for every length up to 500 epochs" (fun () -> exactEpochs [ 1..500 ])
+
+        test "the report of an epoch says whether all dev output was blank" {
+            // Logits that are always highest for the blank, and never.
+            let run (bias: float32) =
+                let network = Network<float32>(NetworkSpec(5, 5, [||], [| LinearSpec 5 |]), 1UL)
+
+                for parameter in network.Parameters do
+                    Array.Clear parameter.Value
+
+                    if parameter.Name.EndsWith "bias" then
+                        parameter.Value[0] <- bias
+
+                    parameter.Invalidate()
+
+                Trainer(network, TrainingSpec(1UL, 1, BatchSize(4, 200), SgdSpec 1e-12, ConstantRate()), Toy 4, Toy 6)
+                    .Run()
+                |> Seq.exactlyOne
+
+            let silent = run 1f
+            Expect.equal (silent.DevPer, silent.DevAllBlank) (100.0, true) "blank"
+            Expect.isFalse (run -1f).DevAllBlank "not blank"
+        }
+
+        test "settings that do not fit the network are refused with the valid ones" {
             let phases = [|
                 PhaseSpec(
                     "late",
@@ -412,18 +529,89 @@ let tests =
 
             Expect.stringContains
                 error.Message
-                "phase \"late\" freezes \"encoder.11\", \"dec\", but the layers are encoder.0, encoder.1, encoder.2, encoder.3, encoder.4, decoder.0"
+                ("phase \"late\" freezes \"encoder.11\", \"dec\", but the layers are "
+                 + "encoder.0, encoder.1, encoder.2, encoder.3, encoder.4, decoder.0")
                 ""
 
             Expect.stringContains error.Message "masks are up to 9 features wide, there are only 5" ""
         }
 
-        test "stops at a loss that is not finite and names the utterances and the first tensor" {
-            let data = Toy(8, spoil = 5)
-            let trainer = Trainer(Network<float32>(spec, 7UL), schedule 1, data, Toy 6)
-            let error = Expect.throwsC (fun () -> trainer.Run() |> ignore) id
-            Expect.stringContains error.Message "toy5" "the utterance"
-            Expect.stringContains error.Message "the features" "the tensor"
+        test "a feature that is NaN stops training and validation, with utterance and frame" {
+            let spoilt = Toy(8, spoil = 5)
+            let train data dev = Trainer(Network<float32>(spec, 7UL), schedule 1, data, dev)
+
+            for data, dev in [ spoilt, Toy 6; Toy 6, spoilt ] do
+                expectRefusal<IO.InvalidDataException, _>
+                    "utterance toy5: a feature of frame 1 (from 0) is NaN"
+                    (fun () -> (train data dev).Run())
+
+            // A batch that was not read from a dataset.
+            let batch = LabelledBatch.Read(Toy 6, [| 0..3 |], ThreadTeam 1)
+            batch.Features.Row(2, 1)[3] <- infinityf
+
+            expectRefusal<IO.InvalidDataException, _>
+                $"utterance {batch.Ids[1]}: a feature of frame 2 (from 0) is Infinity"
+                (fun () -> (train (Toy 6) (Toy 6)).Step(batch, 1e-3))
+        }
+
+        test "a loss that is not finite stops training, with the utterances and the first tensor" {
+            let trainer = Trainer(Network<float32>(spec, 7UL), schedule 1, Toy 8, Toy 6)
+            let parameter = trainer.Network.Parameters |> Seq.find _.Name.StartsWith("encoder.4")
+            parameter.Value[0] <- nanf
+            parameter.Invalidate()
+            let message = messageOf<TrainingDivergedException, _>(fun () -> trainer.Run())
+            Expect.stringContains message "toy" "an utterance"
+            Expect.stringContains message $"parameter {parameter.Name}" "the tensor"
+        }
+
+        test "data without a feasible utterance are refused with the frames needed and available" {
+            // Fewer than 50 frames, of which frame stacking makes none.
+            let short = NetworkSpec(5, 5, [| FrameStackingSpec 50 |], [| LinearSpec 5 |])
+            let train network data dev = Trainer(Network<float32>(network, 1UL), schedule 1, data, dev)
+            let needed = "of the training data has enough output frames for its labels; the first, toy0, needs "
+            expectRefusal<ArgumentException, _> needed (fun () -> train short (Toy 20) (Toy 6))
+
+            let long = {
+                new IDataset with
+                    member _.Count = 1
+                    member _.Features = 5
+                    member _.Id _ = "long"
+                    member _.Frames _ = 500
+                    member _.Labels _ = [| 1; 1; 2 |]
+                    member _.CopyFeatures(_, destination) = destination.Clear()
+            }
+
+            expectRefusal<ArgumentException, _> "of the dev data has enough output frames" (fun () ->
+                train short long (Toy 6))
+
+            expectRefusal<ArgumentException, _> "the training data have no utterances" (fun () ->
+                train spec (Toy 0) (Toy 6))
+
+            expectRefusal<ArgumentException, _> "the dev data have no utterances" (fun () -> train spec (Toy 6) (Toy 0))
+
+            expectRefusal<ArgumentException, _> "takes 5 features per frame, the dev data have 28" (fun () ->
+                train spec (Toy 6) wide)
+
+            train short long long |> ignore<Trainer>
+        }
+
+        test "a batch without a feasible utterance has no loss, and does not count in that of the epoch" {
+            let short = NetworkSpec(5, 5, [| FrameStackingSpec 5; LstmSpec(4, false) |], [| LinearSpec 5 |])
+            let data: IDataset = Toy 20
+            let network () = Network<float32>(short, 1UL)
+
+            let feasible i =
+                (network ()).OutputLength(data.Frames i) >= CtcFeasibility.FramesNeeded(ReadOnlySpan(data.Labels i))
+
+            // One utterance per batch.
+            let schedule = TrainingSpec(7UL, 1, BatchSize(1, 200), SgdSpec 1e-12, ConstantRate())
+            let losses = ResizeArray<float>()
+            let trainer = Trainer(network (), schedule, data, data)
+            let history = trainer.Run(steps = Progress.call (fun progress -> losses.Add progress.Step.Loss))
+            let counted = losses |> Seq.filter (Double.IsNaN >> not) |> List.ofSeq
+            Expect.equal counted.Length ([ 0..19 ] |> List.filter feasible |> List.length) "losses"
+            Expect.isTrue (counted.Length > 0 && counted.Length < 20) "some utterances are feasible, some are not"
+            Expect.floatClose Accuracy.high history[0].TrainLoss (List.average counted) "loss of the epoch"
         }
 
         test "a step reports blanks, output lengths and padding as counted by hand" {
@@ -478,12 +666,12 @@ let tests =
                         i
             |]
 
-            Expect.isTrue (some.Length > 0 && some.Length < 20) "the case has both kinds"
+            Expect.isTrue (some.Length > 0 && some.Length < 20) "some utterances are feasible, some are not"
             let trainer = Trainer(network, schedule 1, data, data)
             let batch utterances = LabelledBatch.Read(data, utterances, ThreadTeam 1)
             let mixed = Trainer(Network<float32>(short, 1UL), schedule 1, data, data).Step(batch [| 0..19 |], 0.0)
             let alone = trainer.Step(batch some, 0.0)
-            Expect.floatClose Accuracy.medium mixed.Loss alone.Loss "the loss is that of those that fit"
+            Expect.floatClose Accuracy.medium mixed.Loss alone.Loss "the loss is that of the feasible utterances"
             Expect.equal (mixed.Infeasible, alone.Infeasible) (20 - some.Length, 0) "they are counted"
         }
     ]

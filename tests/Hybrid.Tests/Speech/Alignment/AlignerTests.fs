@@ -21,7 +21,7 @@ let private noise samples =
     let random = CounterRandom(8UL).Stream()
     AudioClip(Array.init samples (fun _ -> float32 (0.1 * random.Normal())), 16000)
 
-let private labels (intervals: AlignedInterval seq) = [ for i in intervals -> i.Label ]
+let private labels (intervals: Interval seq) = [ for i in intervals -> i.Label ]
 
 let private expectSound (a: Alignment) =
     for intervals in [ a.Words; a.Phones ] do
@@ -158,7 +158,7 @@ let tests =
 
                 Expect.stringContains
                     (reason (input "in/silent.wav" null))
-                    "silent.wav has no transcript: give --text, or a .txt or .lab beside it"
+                    "silent.wav has no transcript: give its text, or a .txt or .lab file beside it"
                     "nothing beside it"
 
                 Expect.stringContains (reason (input "in/nowhere.wav" null)) "there is no such file" "no file"
@@ -171,7 +171,7 @@ let tests =
                     "a folder"
 
                 Directory.CreateDirectory(Path.Combine(folder, "empty")) |> ignore
-                Expect.stringContains (reason (input "empty" null)) "is no corpus" "an empty folder"
+                Expect.stringContains (reason (input "empty" null)) "is not a corpus" "an empty folder"
                 let corpus = SyntheticCorpus.Write(Path.Combine(folder, "speech"), 12, 3)
 
                 Expect.equal
@@ -264,8 +264,8 @@ let tests =
                         | AlignmentFormat.Json -> labels (ResultJson.ReadAlignment text).Phones
                         | _ -> [
                             for i in (TextGrid.Read text).Tiers[1].Intervals do
-                                if i.Text <> "" then
-                                    i.Text
+                                if i.Label <> "" then
+                                    i.Label
                           ]
 
                     Expect.equal phones (labels alignment.Phones) "phones")

@@ -10,8 +10,8 @@ open Hybrid.Tests.Fuzz
 open Hybrid.Tests.FlacEncoder
 open Hybrid.Tests.WavEncoder
 
-/// A float for each sample that a file may hold: 512 samples a byte for FLAC, which any file may exceed up to 2^24 samples,
-/// and as much again while an array grows; and what decoders need beside it.
+/// A float for each sample that a file may hold: 512 samples a byte for FLAC, at least 2^24 samples, and as much again while an
+/// array grows; and the memory of the decoders.
 let private allowed (length: int) = 3L * 4L * max (512L * int64 length) (1L <<< 24) + 50_000_000L
 
 let private wav (random: Random) =
@@ -22,7 +22,7 @@ let private wav (random: Random) =
     let bytes = Array.zeroCreate (random.Next 2000)
     random.NextBytes bytes
 
-    // Many floats would be absurdly large otherwise.
+    // Many floats would be too large otherwise.
     if storage.Encoding = 3 then
         for i in storage.Bytes - 1 .. storage.Bytes .. bytes.Length - 1 do
             bytes[i] <- 0x3Euy
@@ -40,7 +40,7 @@ let private wav (random: Random) =
         yield! other "LIST"
     ]
 
-/// A FLAC file with mutated frames whose check sums are right, so that the mutation is not found out by these.
+/// A FLAC file with mutated frames and correct checksums, so that these do not detect the mutation.
 let private forged random =
     let file = { FlacRandom.file random 300 with Md5Known = random.Next 3 = 0 }
 
@@ -52,7 +52,7 @@ let private forged random =
 
     Array.concat (head file :: List.map frame (frames file))
 
-/// Silence of a length that no file of its size should have, if its size is not that of a file of flac.
+/// Silence that is longer than a file of its size should have.
 let private bomb (random: Random) =
     let silence = plain 48000 16 Independent Constant 65535 [| Array.zeroCreate (65535 * 2) |]
     let frame = seal (encodeFrame silence 0L silence.Frames.Head)
@@ -72,6 +72,19 @@ let private read (bytes: byte[]) =
     if clip.Samples |> Array.exists (Single.IsFinite >> not) then
         failtest "a sample that is not finite"
 
+/// Reads a piece of a file of each format, from a known frame and without one.
+let private readPiece (bytes: byte[]) =
+    let points = FlacSeekPoints()
+    let random = Random bytes.Length
+
+    for _ in 1..3 do
+        use stream = new MemoryStream(bytes)
+        let offset, duration = random.NextDouble() * 0.02, 0.001 + random.NextDouble() * 0.01
+        let clip = AudioClip.Read(stream, AudioPiece(offset, Nullable duration, Nullable()), points)
+
+        if float clip.Samples.Length > 1.0 + duration * float clip.SampleRate then
+            failtest "a piece that is too long"
+
 let private fuzz name =
     Fuzz.run {
         Name = name
@@ -85,7 +98,22 @@ let tests =
     testList "damaged and forged audio is read or refused" [
         test "WAV" { fuzz "WAV" 0.25 (fun random -> mutate random (wav random)) }
         test "FLAC" { fuzz "FLAC" 0.25 (fun random -> mutate random (encode (FlacRandom.file random 100))) }
-        test "FLAC with right check sums" { fuzz "forged FLAC" 0.445 forged }
+        test "pieces" {
+            Fuzz.run
+                {
+                    Name = "pieces"
+                    Read = readPiece
+                    Refuses = (fun error -> error :? AudioFormatException)
+                    Allowed = allowed
+                }
+                0.1
+                (fun random ->
+                    if random.Next 2 = 0 then
+                        mutate random (wav random)
+                    else
+                        forged random)
+        }
+        test "FLAC with correct checksums" { fuzz "forged FLAC" 0.445 forged }
         test "silence that would fill the memory" { fuzz "FLAC silence" 0.005 bomb }
 
         test "recordings of LibriSpeech" {

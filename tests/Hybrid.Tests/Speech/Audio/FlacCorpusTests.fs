@@ -16,7 +16,7 @@ let private asFlac (folder: string) (corpus: Corpus) =
         File.WriteAllBytes(Path.Combine(folder, $"{utterance.Id}.flac"), FlacEncoder.encode flac)
 
     let line (utterance: Utterance) =
-        let phones = String.concat " " (SpeechDataset.Transcribe(utterance, Pronouncer []))
+        let phones = String.concat " " (Transcripts.Transcribe(utterance, Pronouncer []))
         $"{{\"id\":\"{utterance.Id}\",\"audio\":\"{utterance.Id}.flac\",\"speaker\":\"{utterance.Speaker}\",\"split\":\"{utterance.Split}\",\"phones\":\"{phones}\"}}"
 
     File.WriteAllLines(Path.Combine(folder, "manifest.jsonl"), corpus.Utterances |> Seq.map line)

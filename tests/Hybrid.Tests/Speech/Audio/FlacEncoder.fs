@@ -1,12 +1,12 @@
-/// A FLAC encoder for tests: it writes every form of the format (RFC 9639) that it is asked for, good or bad at compression.
-/// It shares nothing with the decoder; where `flac` is installed, the tests check it against that.
+/// A FLAC encoder for tests: it writes every feature of the format (RFC 9639), with or without good compression. It shares no code
+/// with the decoder; where `flac` is installed, the tests check it against that program.
 module Hybrid.Tests.FlacEncoder
 
 open System
 open System.Numerics
 open System.Security.Cryptography
 
-/// How a partition's residual is written.
+/// The code of the residual of a partition.
 type Partition =
     | Rice of parameter: int
     | Escape of bits: int
@@ -14,7 +14,7 @@ type Partition =
 /// A residual: whether Rice parameters have 5 bits instead of 4, and 2^order partitions.
 type Residual = { Wide: bool; Partitions: Partition[] }
 
-/// How a channel is written; coefficients belong to the sample before, the one before that, and so on.
+/// The code of a channel; coefficients are those of the previous sample, the one before it, and so on.
 type Form =
     | Constant
     | Verbatim
@@ -29,7 +29,7 @@ type Stereo =
     | SideRight
     | MidSide
 
-/// A frame: samples of each channel, and the codes by which its header says block size, sample rate and bits.
+/// A frame: samples of each channel, and the header codes of block size, sample rate and bits.
 type Frame = {
     Channels: int64[][]
     Stereo: Stereo
@@ -39,7 +39,7 @@ type Frame = {
     BitsCode: int
 }
 
-/// A file. Metadata blocks have a type and a content; what stands in front may be an ID3 tag.
+/// A file. Metadata blocks have a type and a content; the bytes in front may be an ID3 tag.
 type File = {
     Rate: int
     Bits: int
@@ -64,14 +64,14 @@ type Bits() =
 
         bits.Add true
 
-    /// Whole bytes, filled up with zeros.
+    /// Whole bytes, padded with zeros.
     member _.ToArray() =
         bits
         |> Seq.chunkBySize 8
         |> Seq.map (fun chunk -> byte (Seq.sum (chunk |> Seq.mapi (fun i bit -> if bit then 128 >>> i else 0))))
         |> Array.ofSeq
 
-/// A check sum bit by bit, the highest first.
+/// A CRC, bit by bit, the most significant bit first.
 let private crc width polynomial (bytes: byte[]) =
     let mutable sum = 0
     let top = 1 <<< (width - 1)
@@ -83,7 +83,7 @@ let private crc width polynomial (bytes: byte[]) =
 
     sum
 
-/// The header codes that can say a block size.
+/// The header codes of a block size.
 let sizeCodes size = [
     if size = 192 then
         1
@@ -98,10 +98,10 @@ let sizeCodes size = [
             code
 ]
 
-/// The sample rates that have a code of their own, from 1 up.
+/// The sample rates with their own code, from 1 up.
 let tabulatedRates = [| 88200; 176400; 192000; 8000; 16000; 22050; 24000; 32000; 44100; 48000; 96000 |]
 
-/// The header codes that can say a sample rate; 0 leaves it to the file's head.
+/// The header codes of a sample rate; 0 refers to the stream header.
 let rateCodes rate = [
     0
     match Array.IndexOf(tabulatedRates, rate) with
@@ -115,7 +115,7 @@ let rateCodes rate = [
         14
 ]
 
-/// The header codes that can say a bit depth; 0 leaves it to the file's head.
+/// The header codes of a bit depth; 0 refers to the stream header.
 let bitsCodes bits = [
     0
     match List.tryFindIndex ((=) bits) [ 8; 12; -1; 16; 20; 24; 32 ] with
@@ -126,7 +126,7 @@ let bitsCodes bits = [
 /// The coefficients of the fixed predictors.
 let fixedPredictor order = [| [||]; [| 1 |]; [| 2; -1 |]; [| 3; -3; 1 |]; [| 4; -6; 4; -1 |] |][order]
 
-/// What a predictor misses.
+/// The residual of a predictor.
 let residual (coefficients: int[]) shift (samples: int64[]) =
     let predicted i = coefficients |> Seq.mapi (fun j c -> int64 c * samples[i - 1 - j]) |> Seq.sum
     [| for i in coefficients.Length .. samples.Length - 1 -> samples[i] - (predicted i >>> shift) |]
@@ -197,7 +197,7 @@ let private putSubframe (bits: Bits) depth (form: Subframe) (samples: int64[]) =
 
         putResidual bits coefficients.Length form (residual coefficients shift samples)
 
-/// The channels as they are stored, with their bits.
+/// The stored channels, with their bits.
 let stored bits stereo (channels: int64[][]) =
     let side () = Array.map2 (-) channels[0] channels[1]
 
@@ -207,7 +207,7 @@ let stored bits stereo (channels: int64[][]) =
     | SideRight -> [| bits + 1, side (); bits, channels[1] |]
     | MidSide -> [| bits, Array.map2 (fun a b -> (a + b) >>> 1) channels[0] channels[1]; bits + 1, side () |]
 
-/// A number as UTF-8 would write a character, of up to 36 bits.
+/// A number of up to 36 bits, coded as in UTF-8.
 let private putNumber (bits: Bits) (number: int64) =
     if number < 128L then
         bits.Put(number, 8)
@@ -223,7 +223,7 @@ let private putNumber (bits: Bits) (number: int64) =
             bits.Put(2L, 2)
             bits.Put(number >>> (6 * i), 6)
 
-/// A frame without its check sums: header and the rest. The number is that of the frame or of its first sample.
+/// A frame without its checksums: header and the rest. The number is that of the frame or of its first sample.
 let encodeFrame (file: File) number (frame: Frame) =
     let size = frame.Channels[0].Length
     let header = Bits()
@@ -261,7 +261,7 @@ let encodeFrame (file: File) number (frame: Frame) =
 
     header.ToArray(), body.ToArray()
 
-/// A frame with its check sums.
+/// A frame with its checksums.
 let seal (header: byte[], body: byte[]) =
     let frame = Array.concat [ header; [| byte (crc 8 0x07 header) |]; body ]
     let sum = crc 16 0x8005 frame
@@ -270,7 +270,7 @@ let seal (header: byte[], body: byte[]) =
 /// All samples of a channel.
 let channel c (file: File) = file.Frames |> Seq.collect (fun frame -> frame.Channels[c]) |> Array.ofSeq
 
-/// Samples of all channels in turn, in whole bytes, the lowest first: what `flac -d` writes and the MD5 is taken of.
+/// Interleaved samples of all channels, in whole bytes, little-endian: the output of `flac -d`, and the input of the MD5.
 let interleaved (file: File) =
     let width = (file.Bits + 7) / 8
 
@@ -281,7 +281,7 @@ let interleaved (file: File) =
                     for b in 0 .. width - 1 -> byte (samples[i] >>> (8 * b))
     |]
 
-/// The frames of a file without their check sums.
+/// The frames of a file without their checksums.
 let frames (file: File) =
     let starts = file.Frames |> List.scan (fun start frame -> start + frame.Channels[0].Length) 0
 
@@ -290,7 +290,7 @@ let frames (file: File) =
             encodeFrame file (int64 (if file.Variable then start else i)) frame
     ]
 
-/// Everything in front of the frames.
+/// Everything before the frames.
 let head (file: File) =
     let sizes = file.Frames |> List.map (fun frame -> frame.Channels[0].Length)
 
@@ -334,7 +334,7 @@ let head (file: File) =
 /// The whole file.
 let encode (file: File) = Array.concat (head file :: List.map seal (frames file))
 
-/// A file of one form throughout, cut into blocks, with everything known.
+/// A file with the same code in all blocks, and a complete header.
 let plain rate bits stereo (form: Form) size (channels: int64[][]) = {
     Rate = rate
     Bits = bits

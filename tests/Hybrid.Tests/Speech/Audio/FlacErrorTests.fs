@@ -1,4 +1,4 @@
-/// Files that are torn, damaged, or not what FLAC allows.
+/// Truncated, damaged and invalid FLAC files.
 module Hybrid.Tests.FlacErrorTests
 
 open System
@@ -9,7 +9,7 @@ open Hybrid.Tests
 open Hybrid.Tests.FlacEncoder
 open Hybrid.Tests.FlacTests
 
-/// Why a file is refused.
+/// The message about an invalid file.
 let private refusal (bytes: byte[]) =
     try
         use stream = new MemoryStream(bytes)
@@ -24,7 +24,7 @@ let private expectRefusal bytes (parts: string list) =
     for part in parts do
         Expect.stringContains text part $"message for {parts}"
 
-/// The sample with other bytes in frame 1, whose check sums are right nevertheless; the byte where the frame begins.
+/// The sample with other bytes in frame 1 and correct checksums; the byte where the frame begins.
 let private forge change =
     let frames = frames sample
     let bytes = [ for i, frame in Seq.indexed frames -> seal (if i = 1 then change frame else frame) ]
@@ -35,7 +35,7 @@ let private replace i value (bytes: byte[]) = bytes |> Array.mapi (fun j old -> 
 [<Tests>]
 let errors =
     testList "FLAC errors" [
-        test "a damaged frame is named by its number and first byte" {
+        test "a damaged frame is named by its index and first byte" {
             let intact, at = forge id
             expectSame (decode intact) sine "intact"
 
@@ -50,7 +50,7 @@ let errors =
             expectRefusal (replace md5 (intact[md5] ^^^ 1uy) intact) [ "MD5"; "damaged" ]
         }
 
-        test "no single flipped bit of a sound goes unnoticed" {
+        test "every flipped bit of the frames is detected" {
             let intact = encode sample
 
             for i in (head sample).Length .. intact.Length - 1 do
@@ -58,14 +58,14 @@ let errors =
                     refusal (replace i (intact[i] ^^^ (1uy <<< bit)) intact) |> ignore<string>
         }
 
-        test "a file cut anywhere is torn" {
+        test "a file cut anywhere is truncated" {
             let intact = encode { sample with InFront = "ID3\004\000\000\000\000\000\003tag"B }
 
             for length in 0 .. intact.Length - 1 do
                 refusal intact[.. length - 1] |> ignore<string>
         }
 
-        test "what the format reserves is refused by name" {
+        test "reserved values are refused by name" {
             let forged header body = forge (fun (h, b) -> header h, body b)
 
             for header, body, part in
@@ -75,7 +75,7 @@ let errors =
                     replace 2 0x7Fuy, id, "sample rate code 15"
                     replace 3 0xB0uy, id, "channel assignment 11"
                     replace 3 0x06uy, id, "bit depth code 3"
-                    replace 3 0x01uy, id, "reserved bit of its header"
+                    replace 3 0x01uy, id, "reserved bit of the frame header"
                     replace 4 0xFFuy, id, "frame's number"
                     replace 4 0x80uy, id, "frame's number"
                     replace 4 0xC2uy, id, "frame's number"
@@ -103,25 +103,25 @@ let errors =
             expectRefusal (encode falling) [ "does not fit into 8 bits" ]
         }
 
-        test "more or fewer samples than the head says" {
+        test "more or fewer samples than the header declares" {
             let frames = frames sample |> List.map seal
             let head = head sample
-            expectRefusal (Array.concat [ head; frames[0]; frames[1] ]) [ "800 of 1000"; "torn" ]
+            expectRefusal (Array.concat [ head; frames[0]; frames[1] ]) [ "800 of 1000"; "truncated" ]
             expectRefusal (Array.concat [ head; frames[0]; frames[1]; frames[0] ]) [ "frame 2"; "1200"; "1000" ]
         }
 
-        test "metadata that are torn or out of order" {
+        test "truncated or misplaced metadata" {
             let intact = encode sample
             expectRefusal (replace 4 0x81uy intact) [ "STREAMINFO"; "byte 4" ]
             expectRefusal (replace 7 33uy intact) [ "STREAMINFO"; "byte 4" ]
-            expectRefusal (replace 5 0x7Fuy intact) [ "torn"; "byte 4" ]
+            expectRefusal (replace 5 0x7Fuy intact) [ "truncated"; "byte 4" ]
             expectRefusal (encode { sample with Metadata = [ 0, Array.zeroCreate 34 ] }) [ "STREAMINFO"; "byte 42" ]
             let tagged = encode { sample with InFront = "ID3\004\000\000\000\000\000\000not FLAC"B }
             expectRefusal tagged [ "byte 10"; "not FLACfLaC" ]
-            expectRefusal (encode { sample with Rate = 0 }) [ "no sound" ]
+            expectRefusal (encode { sample with Rate = 0 }) [ "not audio" ]
         }
 
-        test "silence of any length is decoded, a forgery that would fill the memory is not" {
+        test "long silence is decoded, a forged file that would fill the memory is refused" {
             let silence seconds size = plain 16000 16 Independent Constant size [| Array.zeroCreate (16000 * seconds) |]
             use stream = new MemoryStream(encode (silence 900 65535))
             Expect.equal (AudioClip.Read stream).Samples.Length (16000 * 900) "a quarter of an hour in 2 KB"
@@ -133,7 +133,7 @@ let errors =
                 Expect.isLessThan (GC.GetAllocatedBytesForCurrentThread() - before) 400_000_000L "bytes allocated"
         }
 
-        test "content of no known format is named together with the formats that are" {
+        test "the message about an unknown format has its name and the supported formats" {
             for bytes, name in
                 [
                     "OggS"B, "Ogg"

@@ -46,9 +46,9 @@ let private flac (arguments: string list) (input: byte[]) =
 
 let private raw = [ "--force-raw-format"; "--endian=little"; "--sign=signed" ]
 
-/// What the program `flac` makes of samples with some options.
+/// The file that the program `flac` makes of samples with some options.
 let private encodeOutside (options: string list) rate bits count (samples: byte[]) =
-    // Not to its standard output: flac goes back to the head to fill in length and MD5.
+    // Not to its standard output: flac seeks back to the header to fill in length and MD5.
     withFolder (fun folder ->
         let path = Path.Combine(folder, "sound.flac")
         let format = [ $"--sample-rate={rate}"; $"--bps={bits}"; $"--channels={count}" ]
@@ -58,7 +58,7 @@ let private encodeOutside (options: string list) rate bits count (samples: byte[
 [<Tests>]
 let outside =
     testList "FLAC against the program flac" [
-        test "the test encoder's files are what flac reads" {
+        test "flac decodes the files of the test encoder to the same samples" {
             needFlac ()
 
             for seed in 1..80 do
@@ -74,7 +74,7 @@ let outside =
                     Expect.isTrue (output.AsSpan().SequenceEqual(interleaved file)) $"seed {seed}: samples"
         }
 
-        test "files that flac makes are decoded to the samples that it was given" {
+        test "files of flac are decoded to the samples that it encoded" {
             needFlac ()
 
             let check seed options rate bits count wasted =
@@ -125,7 +125,7 @@ let outside =
                 check level [ $"-{level}" ] 192000 32 2 (level % 3)
         }
 
-        test "recordings of LibriSpeech are decoded as flac does" {
+        test "recordings of LibriSpeech are decoded to the samples of flac" {
             needFlac ()
             let folder = shared "data/librispeech/train-clean-100"
             let files = Directory.GetFiles(folder, "*.flac", SearchOption.AllDirectories)

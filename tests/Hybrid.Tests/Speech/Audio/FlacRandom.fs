@@ -1,11 +1,11 @@
-/// Random FLAC files of every form.
+/// Random FLAC files with every feature of the format.
 module Hybrid.Tests.FlacRandom
 
 open System
 open System.Numerics
 open Hybrid.Tests.FlacEncoder
 
-/// Samples of some kind that fit into a number of bits, the lowest few of them 0.
+/// Random samples of a number of bits, the lowest few of them 0.
 let signal (random: Random) bits wasted length =
     let largest = 1L <<< (bits - 1 - wasted)
     let clamp (x: float) = Math.Clamp(int64 (round x), -largest, largest - 1L)
@@ -25,7 +25,7 @@ let signal (random: Random) bits wasted length =
 
     Array.init length (fun i -> value i <<< wasted)
 
-/// The bits that a number needs in two's complement, 0 for the number 0.
+/// The bits of a number in two's complement, 0 for the number 0.
 let private bitsOf (value: int64) =
     if value = 0L then
         0
@@ -34,7 +34,7 @@ let private bitsOf (value: int64) =
 
 let private pick (random: Random) (choices: 'a list) = choices[random.Next choices.Length]
 
-/// A way to write a residual that the format has; none where it has not.
+/// A valid code of a residual; none if there is none.
 let private residualForm (random: Random) order (values: int64[]) =
     let size = values.Length + order
     let isPossible order' = size % (1 <<< order') = 0 && (size >>> order') > order
@@ -71,7 +71,7 @@ let private linear (random: Random) size =
         let half = 1 <<< (precision - 1)
         Array.init (random.Next(1, 1 + min 32 size)) (fun _ -> random.Next(-half, half)), precision, random.Next 16
 
-/// Some form that can hold the samples.
+/// A random code that can represent the samples.
 let private form (random: Random) (samples: int64[]) =
     let size = samples.Length
 
@@ -105,7 +105,7 @@ let private subframe (random: Random) (bits, samples: int64[]) =
     let wasted = if random.Next 2 = 0 then 0 else random.Next(0, most + 1)
     { Form = form random (samples |> Array.map (fun sample -> sample >>> wasted)); Wasted = wasted }
 
-/// A file of any form with blocks of up to a size.
+/// A random file with blocks of up to a size.
 let file (random: Random) largestBlock =
     let rate =
         pick random [ 8000; 11025; 16000; 22050; 44100; 48000; 96000; 192000; 17; 655350; 1048575; 255000; 37000 ]

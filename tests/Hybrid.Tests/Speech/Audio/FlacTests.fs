@@ -9,7 +9,8 @@ open Hybrid.Tests.FlacEncoder
 
 /// The integers of each channel.
 let decode (bytes: byte[]) =
-    let decoder = FlacDecoder bytes
+    use stream = new MemoryStream(bytes)
+    let decoder = FlacDecoder stream
     let channels = Array.init decoder.Info.Channels (fun _ -> ResizeArray<int64>())
 
     for block in decoder.Blocks() do
@@ -41,7 +42,7 @@ let integers count bits (bytes: byte[]) =
     let length = bytes.Length / (width * count)
     Array.init count (fun c -> Array.init length (fun i -> value ((i * count + c) * width)))
 
-/// What the forms of a file exercise.
+/// The features of the format that a file has.
 let private features (file: File) = [
     $"{file.Frames.Head.Channels.Length} channels"
     if file.Variable then
@@ -142,7 +143,7 @@ let decoding =
                 expectSame (decode (encode file)) (channels file) $"seed {seed}"
                 seen <- seen + Set(features file)
 
-            Expect.isEmpty (allFeatures - seen) "forms that no file had"
+            Expect.isEmpty (allFeatures - seen) "features that no file had"
         }
 
         test "decodes every code of block size, sample rate and bits" {
@@ -160,7 +161,8 @@ let decoding =
                 for code in rateCodes rate do
                     let file = plain rate 16 Independent Verbatim 10 sine
                     let file = { file with Frames = [ for frame in file.Frames -> { frame with RateCode = code } ] }
-                    Expect.equal (FlacDecoder(encode file).Info.SampleRate) rate "rate"
+                    use stream = new MemoryStream(encode file)
+                    Expect.equal (FlacDecoder stream).Info.SampleRate rate "rate"
                     expectSame (decode (encode file)) (channels file) $"{rate} Hz by code {code}"
 
             for bits in 4..32 do
@@ -174,7 +176,7 @@ let decoding =
                         expectSame (decode (encode file)) (channels file) $"{bits} bits by code {code}, {stereo}"
         }
 
-        test "numbers of frames and samples of every length are passed over" {
+        test "frame and sample numbers of every length are skipped" {
             for bits in 0..35 do
                 for number in [ 1L <<< bits; (1L <<< bits) + (1L <<< bits) - 1L ] do
                     let file = { sample with Variable = true; Frames = sample.Frames[..0] }
@@ -182,7 +184,7 @@ let decoding =
                     expectSame (decode bytes) (channels file) $"number {number}"
         }
 
-        test "an ID3 tag in front, unknown metadata, unknown length and MD5, and bytes behind the sound do no harm" {
+        test "an ID3 tag before the stream, unknown metadata, length and MD5, and bytes after the audio are accepted" {
             let tag size hasFooter =
                 let flags, footer = if hasFooter then 16uy, 10 else 0uy, 0
                 let header = [| 4uy; 0uy; flags; 0uy; 0uy; byte (size >>> 7); byte (size &&& 127) |]
@@ -195,13 +197,13 @@ let decoding =
                             let file = { sample with InFront = inFront; Metadata = metadata }
                             let file = { file with TotalKnown = totalKnown; Md5Known = md5Known }
 
-                            let behind =
+                            let trailing =
                                 if totalKnown then
                                     Array.append "TAG"B (Array.zeroCreate 125)
                                 else
                                     [||]
 
-                            use stream = new MemoryStream(Array.append (encode file) behind)
+                            use stream = new MemoryStream(Array.append (encode file) trailing)
                             let clip = AudioClip.Read stream
 
                             let what =
@@ -210,7 +212,7 @@ let decoding =
                             Expect.sequenceEqual clip.Samples [ for sample in sine[0] -> float32 sample / 32768f ] what
         }
 
-        test "no sound at all is an empty clip" {
+        test "a stream without samples is an empty clip" {
             for totalKnown in [ true; false ] do
                 use stream = new MemoryStream(encode { sample with Frames = []; TotalKnown = totalKnown })
                 Expect.isEmpty (AudioClip.Read stream).Samples "samples"

@@ -10,7 +10,7 @@ open Hybrid.Tests.FlacEncoder
 
 let private rates = [ 8000; 11025; 12000; 16000; 22050; 24000; 32000; 44100; 48000 ]
 
-/// Ratios in small numbers, and two that make more phases than are tabulated.
+/// Ratios of small numbers, and two with more phases than are tabulated.
 let private pairs = [
     for a in rates do
         for b in rates do
@@ -23,13 +23,13 @@ let private pairs = [
 let private sine (hertz: float) phase rate count =
     Array.init count (fun n -> float32 (0.5 * sin (2.0 * Math.PI * hertz * float n / float rate + phase)))
 
-/// The middle half of a resampled sine, beyond the reach of both ends, and the time of its first sample.
+/// The middle half of a resampled sine, without effects of the ends, and the time of its first sample.
 let private middle hertz phase from into =
     let clip = AudioClip(sine hertz phase from (from / 5), from).Resample into
     let skip = clip.Samples.Length / 4
     clip.Samples[skip .. 3 * skip], float skip / float into
 
-/// Amplitude and phase of a sine of a known frequency in samples, by least squares, and the amplitude of what is left.
+/// Amplitude and phase of a sine of a known frequency in samples, by least squares, and the amplitude of the residual.
 let private fit (hertz: float) rate start (samples: float32[]) =
     let angle i = 2.0 * Math.PI * hertz * (start + float i / float rate)
     let mutable ss, sc, cc, sx, cx = 0.0, 0.0, 0.0, 0.0, 0.0
@@ -57,7 +57,7 @@ let private decibels (ratio: float) = 20.0 * log10 ratio
 [<Tests>]
 let resampler =
     testList "resampling" [
-        test "in the pass band a sine keeps its amplitude within 0.1 dB and its phase, and nothing else comes of it" {
+        test "in the pass band a sine keeps its amplitude within 0.1 dB and its phase, without distortion" {
             for from, into in pairs do
                 let nyquist = float (min from into) / 2.0
 
@@ -72,7 +72,7 @@ let resampler =
                     Expect.isLessThan (decibels (rest / 0.5)) -80.0 $"{where}: distortion in dB"
         }
 
-        test "above half the lower rate nothing is left" {
+        test "the stop band begins at half the lower rate" {
             for from, into in pairs do
                 if into < from then
                     for i in 0..20 do
@@ -104,7 +104,7 @@ let resampler =
                 Expect.isLessThan level -80.0 $"{from} to {into}: images in dB"
         }
 
-        test "an impulse stays where it was" {
+        test "an impulse keeps its time" {
             for from, into in pairs do
                 // A second has a whole number of samples at both rates.
                 let samples = Array.zeroCreate<float32>(2 * from)
@@ -114,13 +114,13 @@ let resampler =
                 Expect.equal peak into $"{from} to {into}"
 
                 for i in 1 .. into / 10 do
-                    let ahead, behind = resampled[into - i], resampled[into + i]
+                    let before, after = resampled[into - i], resampled[into + i]
 
-                    if abs (ahead - behind) > 1e-6f then
-                        failtest $"{from} to {into}: {ahead} {i} samples ahead, {behind} behind"
+                    if abs (before - after) > 1e-6f then
+                        failtest $"{from} to {into}: {before} {i} samples before, {after} after"
         }
 
-        test "a constant stays as it is, away from the ends" {
+        test "a constant is unchanged, except at the ends" {
             for from, into in pairs do
                 let resampled = AudioClip(Array.create (from / 4) 0.5f, from).Resample(into).Samples
                 let middle = resampled[resampled.Length / 4 .. 3 * resampled.Length / 4]
@@ -129,7 +129,7 @@ let resampler =
                     Expect.isLessThan (abs (float x - 0.5)) 1e-4 $"{from} to {into}"
         }
 
-        test "the length is that of the input in time, rounded up" {
+        test "the duration is that of the input, rounded up" {
             for from, into in pairs do
                 for count in [ 0; 1; 2; 3; 100; 159; 160; 161; 441; 1000 ] do
                     let clip = AudioClip(Array.create count 1f, from).Resample into
@@ -140,10 +140,10 @@ let resampler =
 
         test "the same rate is the same clip" {
             let clip = AudioClip([| 1f; -2f; 3f |], 96000)
-            Expect.isTrue (Object.ReferenceEquals(clip.Resample 96000, clip)) "any rate, when it is the clip's own"
+            Expect.isTrue (Object.ReferenceEquals(clip.Resample 96000, clip)) "any rate that is the clip's"
         }
 
-        test "there and back gives the signal back" {
+        test "conversion and inverse conversion give the signal" {
             for other in [ 8001; 32000; 44100; 48000 ] do
                 let random = CounterRandom(uint64 other).Stream()
                 // Below 3.5 kHz, which every rate here holds.
@@ -156,7 +156,7 @@ let resampler =
                     Expect.isLessThan (abs (back[n] - samples[n])) 1e-3f $"16000 to {other} and back, sample {n}"
         }
 
-        test "rates that speech is not recorded at are refused in one sentence" {
+        test "rates outside those of speech are refused in one sentence" {
             for from, into in [ 7999, 16000; 96000, 16000; 16000, 48001; 16000, 0; -1, 16000 ] do
                 Expect.throwsC (fun () -> AudioClip([| 0f |], from).Resample into |> ignore<AudioClip>) (fun error ->
                     Expect.equal (error.GetType()) typeof<ArgumentException> "type"
@@ -164,18 +164,18 @@ let resampler =
                     Expect.isFalse (error.Message.Contains '\n' || error.Message.Contains "Parameter") "one sentence")
         }
 
-        test "features of a recording at another rate are those of its resampled self" {
+        test "features of a recording at another rate are those of the resampled recording" {
             let extractor = FeatureExtractor(FeaturePreset())
             let clip = AudioClip(sine 440.0 0.0 44100 44100, 44100)
             Expect.sequenceEqual (extractor.Extract clip) (extractor.Extract(clip.Resample 16000)) "features"
 
             Expect.throwsT<ArgumentException>
                 (fun () -> extractor.ExtractRaw clip |> ignore<float32[]>)
-                "raw features take their own rate alone"
+                "raw features need the rate of the preset"
         }
     ]
 
-/// A model with random weights that makes one frame of four.
+/// A model with random weights and a subsampling of four.
 let private recognizer () =
     let inventory = PhoneInventory.Arpabet
     let half: LayerSpec list = [ LstmSpec(8, true); FrameStackingSpec 2 ]
@@ -208,7 +208,7 @@ let recognition =
                         Expect.isLessThanOrEqual phone.EndSeconds clip.DurationSeconds "end"
         }
 
-        test "played faster, a tone is higher and shorter by the same factor" {
+        test "a tone at a higher speed is higher and shorter by the same factor" {
             for rate, speed in [ 16000, 0.9; 16000, 1.1; 22050, 0.98; 44100, 1.05; 48000, 1.1; 8000, 0.9 ] do
                 let clip = (AudioClip(sine 440.0 0.0 rate rate, rate)).PerturbSpeed speed
                 let expected = sine (440.0 * speed) 0.0 rate (int (float rate / speed))
@@ -227,7 +227,7 @@ let recognition =
                 Expect.isTrue (error :? ArgumentException) $"speed {speed}: {error.GetType()}"
         }
 
-        test "a corpus may mix formats and sample rates; what cannot be used is left out in one sentence" {
+        test "a corpus may mix formats and sample rates; unusable utterances are skipped with a reason" {
             TestSettings.withFolder (fun folder ->
                 let utterance name write =
                     let path = Path.Combine(folder, name)
@@ -244,7 +244,7 @@ let recognition =
                 let loaded = [ for i in 0 .. data.Count - 1 -> data.Id i, data.Frames i ]
                 Expect.equal loaded [ for id in [ "8000"; "16000"; "44100"; "48000"; "flac" ] -> id, 98 ] "frames"
                 let skipped = Seq.exactlyOne data.Skipped
-                Expect.equal skipped.Id "96000" "left out"
+                Expect.equal skipped.Id "96000" "skipped"
                 Expect.stringContains skipped.Reason "96000 samples per second" "reason")
         }
     ]

@@ -1,14 +1,14 @@
-/// Writes WAV files for tests, chunk by chunk, right and wrong.
+/// Writes valid and invalid WAV files for tests, chunk by chunk.
 module Hybrid.Tests.WavEncoder
 
 open System
 open System.Text
 
-/// How a file stores numbers in [-1, 1): its encoding, the bits that count and the bytes that hold them, what is written for
-/// a number, and how far off it may be read.
+/// The storage of samples in [-1, 1): encoding, valid bits, bytes, the bytes of a sample, and the tolerance of the sample that is
+/// read.
 type Storage = { Name: string; Encoding: int; Bits: int; Bytes: int; Write: float -> byte[]; Tolerance: float }
 
-/// Integers of a number of bits that lie in the highest of some bytes; those of one byte are without sign.
+/// Integers of a number of bits, left-aligned in some bytes; those of one byte are unsigned.
 let integer bits bytes =
     let scale = 2.0 ** float (bits - 1)
 
@@ -39,21 +39,21 @@ let floats = {
 
 let doubles = { floats with Name = "doubles"; Bits = 64; Bytes = 8; Write = BitConverter.GetBytes }
 
-/// The forms that files mostly have.
+/// The usual storages.
 let storages = [ integer 8 1; pcm16; integer 24 3; integer 32 4; floats; doubles ]
 
-/// A chunk that claims some size.
+/// A chunk with a declared size.
 let chunkOf (size: int64) (id: string) (content: byte[]) =
     Array.concat [ Encoding.ASCII.GetBytes id; BitConverter.GetBytes(uint32 size); content ]
 
-/// A chunk as it should be: behind content of an odd size stands a pad byte.
+/// A valid chunk: a pad byte follows content of odd size.
 let chunk id (content: byte[]) =
     Array.append (chunkOf content.Length id content) (Array.zeroCreate (content.Length % 2))
 
-/// A file that claims some size.
+/// A file with a declared size.
 let riffOf size id (chunks: byte[] list) = chunkOf size id (Array.concat ("WAVE"B :: chunks))
 
-/// A file as it should be.
+/// A valid file.
 let riff (chunks: byte[] list) = riffOf (4L + int64 (List.sumBy Array.length chunks)) "RIFF" chunks
 
 let words (values: int list) = values |> List.map (int16 >> BitConverter.GetBytes) |> Array.concat
@@ -67,7 +67,7 @@ let format storage channels (rate: int) =
         words [ channels * storage.Bytes; storage.Bits ]
     ]
 
-/// The same as WAVEFORMATEXTENSIBLE: the bits of the container, then 22 more bytes with those that count, speakers and a GUID.
+/// The same as WAVEFORMATEXTENSIBLE: the bits of the container, then 22 bytes with valid bits, speakers and a GUID.
 let extensible storage channels rate =
     Array.concat [
         words [ 0xFFFE ]

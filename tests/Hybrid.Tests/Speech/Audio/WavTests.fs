@@ -7,7 +7,7 @@ open Hybrid.Speech
 open Hybrid.Tests
 open Hybrid.Tests.WavEncoder
 
-/// Samples in [-1, 1) of each channel, the same for every file.
+/// [frames][channels], samples in [-1, 1), the same for every file.
 let private source channels count = [|
     for i in 0 .. count - 1 ->
         [| for c in 0 .. channels - 1 -> 0.999 * sin (float i * 0.31 * float (c + 1) + float c) |]
@@ -34,14 +34,14 @@ let private fmt = chunk "fmt " (format pcm16 1 16000)
 let private samples = chunk "data" (data pcm16 1 100)
 let private list = chunk "LIST" "INFOIART\005\000\000\000Klatt"B
 
-/// The samples in a chunk that claims some size.
+/// The samples in a chunk with a declared size.
 let private samplesOf size = chunkOf size "data" (data pcm16 1 100)
 
-/// A file with 100 samples and all as it should be.
+/// A valid file with 100 samples.
 let private file storage channels rate (format: Storage -> int -> int -> byte[]) =
     riff [ chunk "fmt " (format storage channels rate); chunk "data" (data storage channels 100) ]
 
-/// The whole table: a name, how samples are stored, channels, rate, and the file.
+/// Valid files: name, storage of samples, channels, rate, and content.
 let private table = [
     for storage in storages do
         for channels in [ 1; 2 ] do
@@ -62,12 +62,12 @@ let private table = [
     for name, bytes in
         [
             "a format of 18 bytes", riff [ chunk "fmt " (Array.append (format pcm16 1 16000) (words [ 0 ])); samples ]
-            "LIST ahead of the data", riff [ fmt; list; samples ]
-            "LIST behind the data", riff [ fmt; samples; list ]
-            "LIST ahead of the format", riff [ list; fmt; samples ]
+            "LIST before the data", riff [ fmt; list; samples ]
+            "LIST after the data", riff [ fmt; samples; list ]
+            "LIST before the format", riff [ list; fmt; samples ]
             "an odd chunk with its pad byte", riff [ fmt; chunk "abcd" [| 1uy; 2uy; 3uy |]; samples ]
             "an odd chunk without its pad byte", riff [ fmt; chunkOf 3 "abcd" [| 1uy; 2uy; 3uy |]; samples ]
-            "an odd chunk without its pad byte ahead of the format",
+            "an odd chunk without its pad byte before the format",
             riff [ chunkOf 1 "bext" [| 9uy |]; fmt; list; samples ]
             "two odd chunks, one with its pad byte",
             riff [ fmt; chunkOf 1 "abcd" [| 1uy |]; chunk "efgh" [| 2uy |]; samples ]
@@ -82,21 +82,21 @@ let private table = [
             "a RIFF of size 0", riffOf 0 "RIFF" [ fmt; samples ]
             "a RIFF of a size that is too small", riffOf 40 "RIFF" [ fmt; samples ]
             "a RIFF of a size that is too large", riffOf 123456 "RIFF" [ fmt; samples ]
-            "bytes behind the end", Array.append (riff [ fmt; samples ]) (Array.create 7 200uy)
+            "bytes after the end", Array.append (riff [ fmt; samples ]) (Array.create 7 200uy)
 
             let unfilled = Array.append (Array.truncate 12 (format pcm16 1 16000)) (words [ 0; 16 ])
-            "bytes per frame that nobody filled in", riff [ chunk "fmt " unfilled; samples ]
+            "bytes per frame of 0", riff [ chunk "fmt " unfilled; samples ]
 
             let sizes = Array.concat [ BitConverter.GetBytes 0L; BitConverter.GetBytes 200L; Array.zeroCreate 12 ]
 
             for id in [ "RF64"; "BW64" ] do
-                $"{id} with LIST behind the data",
+                $"{id} with LIST after the data",
                 riffOf 0xFFFFFFFFL id [ chunk "ds64" sizes; fmt; samplesOf 0xFFFFFFFFL; list ]
         ] do
         yield name, pcm16, 1, 16000, bytes
 ]
 
-/// Why a file is refused.
+/// The message about an invalid file.
 let private refusal (bytes: byte[]) =
     try
         let clip = read bytes
@@ -110,8 +110,8 @@ let wav =
         for name, storage, channels, rate, bytes in table do
             test $"reads {name}" { expectSource storage channels 100 rate bytes }
 
-        test "telephone codes are decoded after ITU-T G.711" {
-            // What Python 3.11's audioop makes of all 256 codes: some of it, and the sums of (code + 1) x and of x^2.
+        test "A-law and mu-law are decoded as ITU-T G.711 says" {
+            // Values of Python 3.11's audioop for the 256 codes: some of them, and the sums of (code + 1) x and of x^2.
             for encoding, some, sum, squares in
                 [
                     6,
@@ -138,7 +138,7 @@ let wav =
                 Expect.equal (decoded |> Seq.sumBy (fun x -> x * x)) squares $"encoding {encoding}"
         }
 
-        test "what it writes it reads" {
+        test "a written file is read with the same samples" {
             let clip = AudioClip([| -1f; -0.5f; 0f; 0.25f; 32767f / 32768f; 1.5f; -7f; nanf |], 22050)
             use stream = new MemoryStream()
             WavFile.Write(stream, clip)
@@ -148,18 +148,18 @@ let wav =
             Expect.sequenceEqual back.Samples [ -1f; -0.5f; 0f; 0.25f; most; most; -1f; 0f ] "samples"
         }
 
-        test "no data, or less than a frame, is an empty clip" {
+        test "a file without a whole frame is an empty clip" {
             for what, bytes in
                 [
                     "empty data", riff [ fmt; chunk "data" [||] ]
-                    "empty data with LIST behind", riff [ fmt; chunk "data" [||]; list ]
+                    "empty data with LIST after it", riff [ fmt; chunk "data" [||]; list ]
                     "one byte of two", riff [ fmt; chunkOf 1 "data" [| 1uy |] ]
                     "never filled in", riffOf 0 "RIFF" [ fmt; chunk "data" [||] ]
                 ] do
                 Expect.isEmpty (read bytes).Samples what
         }
 
-        test "what is broken is named by chunk and byte" {
+        test "the message about an invalid file has chunk and byte" {
             let formatWith storage channels rate = chunk "fmt " (format storage channels rate)
             let following (x: float) = chunk "data" (Array.append (data doubles 1 5000) (BitConverter.GetBytes x))
 
@@ -190,9 +190,9 @@ let wav =
                     Expect.stringContains text part "message"
         }
 
-        test "the message of a file names it" {
+        test "the message has the path of the file" {
             TestSettings.withFolder (fun folder ->
-                let path = Path.Combine(folder, "torn.wav")
+                let path = Path.Combine(folder, "truncated.wav")
                 File.WriteAllBytes(path, riff [ fmt ])
 
                 Expect.throwsC (fun () -> AudioClip.Read path |> ignore<AudioClip>) (fun error ->
@@ -209,11 +209,11 @@ let wav =
                 use pipe = new Pipes.AnonymousPipeServerStream(Pipes.PipeDirection.Out)
                 let path = $"/proc/self/fd/{pipe.GetClientHandleAsString()}"
                 pipe.Write(ReadOnlySpan bytes)
-                pipe.SafePipeHandle.Dispose() // what is read ends when all writers are gone
+                pipe.SafePipeHandle.Dispose() // the end of the pipe, after the last writer
                 (read path).Samples
 
             let expected = (read bytes).Samples
-            Expect.sequenceEqual (piped AudioClip.Read) expected "read"
+            Expect.sequenceEqual (piped (fun path -> AudioClip.Read path)) expected "read"
             Expect.sequenceEqual (piped (fun path -> AudioClip.ReadAsync(path).Result)) expected "read asynchronously"
         }
 

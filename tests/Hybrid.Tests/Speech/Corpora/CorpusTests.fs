@@ -17,7 +17,7 @@ let text (folder: string) (name: string) (content: string) =
     Directory.CreateDirectory(string (Path.GetDirectoryName path)) |> ignore
     File.WriteAllText(path, content)
 
-/// What identifies an utterance in these tests: id, split, speaker and transcript.
+/// The identity of an utterance in these tests: id, split, speaker and transcript.
 let shown (utterance: Utterance) =
     let transcript =
         match utterance.Phones with
@@ -26,7 +26,7 @@ let shown (utterance: Utterance) =
 
     $"{utterance.Id} {utterance.Split} {utterance.Speaker} {transcript}".TrimEnd()
 
-/// What was left out contains these texts, one each.
+/// Each reason has one of these texts.
 let expectSkipped (expected: string list) (skipped: SkippedUtterance seq) =
     let reasons = skipped |> Seq.map string |> List.ofSeq
     Expect.equal reasons.Length expected.Length $"{reasons}"
@@ -41,7 +41,7 @@ let refusal (path: string) =
 [<Tests>]
 let tests =
     testList "corpus" [
-        test "what is no corpus is refused with the layouts that are known" {
+        test "a path that is not a corpus is refused with the supported layouts" {
             withFolder (fun folder ->
                 text folder "notes.txt" "nothing"
 
@@ -52,7 +52,7 @@ let tests =
                         Expect.stringContains message part "message")
         }
 
-        test "a manifest goes before what lies beside it, and may name any place" {
+        test "a manifest takes precedence over the files beside it, and may name any path" {
             withFolder (fun folder ->
                 let elsewhere = Path.Combine(folder, "elsewhere.wav")
                 sound folder "corpus/train/a.wav"
@@ -77,7 +77,7 @@ let tests =
                         "relative to the manifest"
 
                     Expect.equal corpus.Utterances[1].AudioPath elsewhere "absolute"
-                    Expect.isEmpty corpus.Skipped "left out")
+                    Expect.isEmpty corpus.Skipped "skipped")
         }
 
         test "a synthetic corpus is the same in both layouts" {
@@ -98,9 +98,9 @@ let tests =
                             (Option.ofObj a.Phones).Value
                             "phones without pauses"
 
-                        Expect.equal phones[0] PhoneInventory.Silence "pauses stand as they are"
+                        Expect.equal phones[0] PhoneInventory.Silence "pauses are kept"
 
-                    // Sound in the manifest is rounded to 16 bits; beyond that, features are the same.
+                    // The audio of the manifest is rounded to 16 bits; otherwise features are the same.
                     let struct (computed, _) = FeatureExtractor(FeaturePreset()).Extract a
                     let struct (given, _) = FeatureExtractor(FeaturePreset.Precomputed 28).Extract b
                     Expect.equal given.Length computed.Length "frames"

@@ -23,7 +23,7 @@ let private refusal body =
 [<Tests>]
 let tests =
     testList "features" [
-        test "given features are normalised over the utterance and counted in hops" {
+        test "precomputed features are normalised over the utterance; their length is in hops" {
             withFolder (fun folder ->
                 let values = [| 1f; 10f; 5f; 2f; 20f; 5f; 3f; 30f; 5f; 6f; 60f; 5f |]
 
@@ -44,7 +44,7 @@ let tests =
                                 $"frame {t}, coefficient {c}")
         }
 
-        test "given features of another form are refused with what was seen" {
+        test "precomputed features of another shape are refused with type and shape" {
             withFolder (fun folder ->
                 let singles = [| 1f; 2f; 3f; 4f; 5f; 6f |]
                 let integers = [| 1; 2; 3 |]
@@ -52,24 +52,27 @@ let tests =
 
                 for array, message in
                     [
-                        NpyArray.FromSingles(singles, 3, 2),
-                        "<f4 of shape (3, 2) where features are floats of shape (frames, 3)"
+                        NpyArray.FromSingles(singles, 3, 2), "<f4 of shape (3, 2), must be floats of shape (frames, 3)"
                         NpyArray.FromSingles(singles, 6), "shape (6)"
                         NpyArray.FromInt32s(integers, 1, 3), "<i4 of shape (1, 3)"
-                        NpyArray.FromSingles(broken, 2, 3), "coefficient 1 of frame 1 is no finite number"
+                        NpyArray.FromSingles(broken, 2, 3), "coefficient 1 of frame 1 is NaN, must be finite"
                     ] do
                     Expect.stringContains (refusal (fun () -> given.Extract(write folder array))) message "message")
         }
 
-        test "sound where features are given, and the reverse, is refused with what to declare" {
+        test "audio where features are precomputed, and the reverse, is refused with a remedy" {
             withFolder (fun folder ->
                 let sound = Utterance("a", Path.Combine(folder, "a.wav"), "", "", "HAND", null)
                 let features = utterance (Path.Combine(folder, "a.npy"))
-                Expect.stringContains (refusal (fun () -> given.Extract sound)) "declare features (mfcc 3)" "sound"
+
+                Expect.stringContains
+                    (refusal (fun () -> given.Extract sound))
+                    "declare features that are computed from audio"
+                    "audio"
 
                 Expect.stringContains
                     (refusal (fun () -> FeatureExtractor(FeaturePreset()).Extract features))
-                    "declare features (precomputed 28)"
+                    "declare precomputed features"
                     "features"
 
                 let clip = AudioClip(Array.zeroCreate 1600, 16000)
@@ -78,10 +81,25 @@ let tests =
                     [ "Extract", (fun () -> given.Extract clip); "ExtractRaw", (fun () -> given.ExtractRaw clip) ] do
                     let error = Expect.throwsC (extract >> ignore<float32[]>) id
                     Expect.isTrue (error :? InvalidOperationException) $"{name}: {error}"
-                    Expect.stringContains error.Message "3 per frame, and no sound" name)
+                    Expect.stringContains error.Message "3 per frame, and no audio" name)
         }
 
-        test "presets are kept as JSON, and those written before there were kinds are read" {
+        test "a sample that is not finite is refused with its index and time" {
+            let extractor = FeatureExtractor(FeaturePreset())
+
+            for value, text in [ nanf, "NaN"; infinityf, "Infinity"; -infinityf, "-Infinity" ] do
+                for rate in [ 16000; 48000 ] do
+                    let samples = Array.create rate 0.1f
+                    samples[rate / 4] <- value
+                    let clip = AudioClip(samples, rate)
+                    let expected = $"sample {rate / 4}, at 0.25 s, is {text}, must be finite"
+                    Expect.equal (refusal (fun () -> extractor.Extract clip)) expected "Extract"
+
+                    if rate = 16000 then
+                        Expect.equal (refusal (fun () -> extractor.ExtractRaw clip)) expected "ExtractRaw"
+        }
+
+        test "presets are unchanged after JSON, and old ones without a kind are read" {
             for preset in
                 [
                     FeaturePreset()
@@ -95,7 +113,10 @@ let tests =
             let old =
                 """{"name":"kaldi","sampleRate":16000,"windowMilliseconds":25,"hopMilliseconds":10,"preEmphasis":0.97,"melBins":40,"lowHertz":20,"coefficients":28,"lifter":22,"normalizeVariance":true}"""
 
-            Expect.equal (FeaturePreset.FromJson old) (FeaturePreset()) "a preset of before"
-            Expect.isNonEmpty (FeaturePreset.Precomputed(0).Validate()) "given features need a number"
+            Expect.equal (FeaturePreset.FromJson old) (FeaturePreset()) "an old preset"
+
+            Expect.isNonEmpty
+                (FeaturePreset.Precomputed(0).Validate())
+                "precomputed features need a number of coefficients"
         }
     ]

@@ -1,4 +1,4 @@
-/// Where output frames lie in time, computed by hand.
+/// Times of output frames, computed by hand.
 module Hybrid.Tests.FrameTimesTests
 
 open System
@@ -33,7 +33,7 @@ let private centers = [
     // layers, stride, offset
     [], 1, 0.0
     [ convolution 3 1 None ], 1, 0.0
-    // Without padding, output 0 sees inputs 0, 1, 2: its centre is 1.
+    // Without padding, output 0 depends on inputs 0, 1, 2: its centre is 1.
     [ convolution 3 1 (Some 0) ], 1, 1.0
     // Taps -1, 0, 1, 2 around output 0.
     [ convolution 4 1 None ], 1, 0.5
@@ -58,9 +58,9 @@ let frameTimes =
         for layers, stride, offset in centers do
             let name = String.Join(", ", [ for layer in layers -> layer.Describe() ])
 
-            test $"behind [{name}] frame k is centred on {stride} k + {offset}" {
+            test $"after [{name}] frame k is centred on {stride} k + {offset}" {
                 let network = network layers
-                Expect.equal network.Centers (struct (stride, offset)) "stride and offset"
+                Expect.equal network.FrameMapping (FrameMapping(stride, offset)) "stride and offset"
 
                 // A frame well inside is centred in the middle of the inputs that it depends on.
                 for k in [ 2; 3 ] do
@@ -69,10 +69,10 @@ let frameTimes =
                     Expect.equal
                         (float (first + last) / 2.0)
                         (float (k * stride) + offset)
-                        $"middle of {first}..{last}, which output {k} sees"
+                        $"middle of {first}..{last}, the receptive field of output {k}"
             }
 
-        test "layers that see one frame, or all, do not move centres" {
+        test "layers with a receptive field of one frame or of all do not move centres" {
             let layers: LayerSpec list = [
                 BatchNormSpec()
                 ActivationSpec ActivationFunction.Gelu
@@ -82,15 +82,15 @@ let frameTimes =
                 LinearSpec 4
             ]
 
-            Expect.equal (network layers).Centers (struct (1, 0.0)) "stride and offset"
+            Expect.equal (network layers).FrameMapping FrameMapping.Identity "stride and offset"
         }
-        test "lengths behind strided convolution and pyramid" {
+        test "lengths after strided convolution and frame stacking" {
             let network = network [ convolution 3 2 None; FrameStackingSpec 2 ]
             // ceil (T / 2), then floor by 2.
             for frames, expected in [ 0, 0; 1, 0; 2, 0; 3, 1; 4, 1; 6, 1; 7, 2; 8, 2; 100, 25; 101, 25; 103, 26 ] do
                 Expect.equal (network.OutputLength frames) expected $"{frames} frames"
         }
-        test "a frame begins half a stride before its centre, where the one before ends" {
+        test "a frame begins half a stride before its centre, where the previous frame ends" {
             // Input frame t is centred on 0.0125 + 0.01 t seconds, output frame k on input 4 k + 1: 0.0225 + 0.04 k.
             for k, start in [ 0, 0.0025; 1, 0.0425; 10, 0.4025 ] do
                 close (times.Start k) start $"frame {k}"
@@ -99,11 +99,11 @@ let frameTimes =
             close start 0.0425 "start of frames 1 to 3"
             close finish 0.1625 "end of frames 1 to 3"
         }
-        test "times neither begin before the audio nor end behind it" {
+        test "times are inside the audio" {
             Expect.equal (FrameTimes(8, 0.0, 0.01, 0.025).Start 0) 0.0 "half a stride before the first centre"
             let struct (_, finish) = times.Span(0, 5, 0.1)
             Expect.equal finish 0.1 "cut at the end"
-            Expect.equal (times.Span(5, 9, 0.1)) (struct (0.1, 0.1)) "wholly behind the end"
+            Expect.equal (times.Span(5, 9, 0.1)) (struct (0.1, 0.1)) "after the end"
         }
         test "a model's times follow from its network and its features" {
             let spec = NetworkSpec(28, 41, [| convolution 3 2 None; FrameStackingSpec 2 |], [| LinearSpec 41 |])

@@ -1,4 +1,4 @@
-/// The presets of other toolkits against what these compute, and features of the wrong kind.
+/// Presets of other toolkits against values recorded from them, and features of the wrong kind.
 module Hybrid.Tests.PresetTests
 
 open System
@@ -37,7 +37,7 @@ let private equals (preset: FeaturePreset) (case: Case) =
                 $"coefficient {c}, frame {frame}: expected {expected[frame]}, got {actual[frame]}"
     }
 
-/// Kaldi's energies and their differences, each order behind the one before.
+/// Kaldi's energies, followed by the differences of each order.
 let private equalsKaldi (case: Case) =
     test $"{case.Name}" {
         let filters = int (case.Tensor("energies").Shape[1])
@@ -52,8 +52,8 @@ let private equalsKaldi (case: Case) =
                 |> List.reduce (Array.map2 Array.append)
                 |> Array.concat
 
-            // Differences are as exact as the energies that they are made of: relative to the largest. Torchaudio has its
-            // filters in single precision, which narrow ones feel.
+            // Differences are as exact as the energies: relative to the largest. Torchaudio has its filters in single precision,
+            // which affects narrow ones.
             raw (FeaturePreset.LogMel(filters, deltas)) samples
             |> Array.map float
             |> expectWithin 1.0 (3.0 * tolerance) ignore $"{deltas} orders of differences" expected
@@ -111,7 +111,7 @@ let tests =
                     Expect.isBelow (abs (Array.averageBy (fun x -> x * x) values - 1.0)) 1e-4 $"variance of {c}"
             }
 
-        test "how long the silence at the ends is changes nothing for log mel energies" {
+        test "the length of silence at the ends does not change log mel energies" {
             let sound = (case "mfcc" "noise").Tensor("samples").ToSingles()
             let preset = FeaturePreset.LogMel(40, deltas = 1)
 
@@ -123,25 +123,25 @@ let tests =
 
                 features[100 * seconds * preset.Width ..] |> Array.take (20 * preset.Width) |> Array.map float
 
-            expectWithin 1.0 tolerance ignore "frames of the sound" (between 1) (between 5)
+            expectWithin 1.0 tolerance ignore "frames of the audio" (between 1) (between 5)
         }
 
-        test "too few samples to be mirrored have no frames, and no sound has none" {
+        test "too few samples to be mirrored, and no samples, have no frames" {
             Expect.isEmpty (raw presets["torchaudio"] (Array.zeroCreate 200)) "200 samples, half a frame"
             Expect.isEmpty (raw presets["librosa"] [||]) "no samples"
         }
 
-        test "are kept as JSON and make sense" {
+        test "are valid and unchanged after JSON" {
             for preset in everyPreset do
                 Expect.equal (FeaturePreset.FromJson(preset.ToJson())) preset "preset"
                 Expect.isEmpty (preset.Validate()) preset.Name
         }
 
-        test "that make no sense are refused with the values" {
+        test "invalid ones are refused with the values" {
             for preset, problem in
                 [
-                    FeaturePreset(FftSize = 399), "the Fourier transform takes 399 samples, must be 0 or from 400"
-                    FeaturePreset(FftSize = 65536), "65536 samples"
+                    FeaturePreset(FftSize = 399), "FFT size is 399, must be 0 or 400"
+                    FeaturePreset(FftSize = 65536), "FFT size is 65536"
                     FeaturePreset(RangeDecibels = nan), "the range of decibels is NaN"
                     FeaturePreset(Mel = enum<MelScale> 9), "mel scale 9 does not exist"
                     FeaturePreset(Kind = enum<FeatureKind> 9), "features of kind 9 do not exist"
@@ -153,14 +153,81 @@ let tests =
                 expectRefusal<ArgumentException, _> problem (fun () -> FeatureExtractor preset)
         }
 
-        test "a transform of any size keeps the energy of the signal" {
+        test "settings at their extremes give finite features or are refused" {
+            let random = Random 1
+            let noise = Array.init 16000 (fun _ -> 2f * random.NextSingle() - 1f)
+
+            let sounds = [
+                noise
+                Array.zeroCreate 16000
+                Array.create 16000 1f
+                noise |> Array.map (fun x -> x * 2147483648f)
+                noise |> Array.map (fun x -> x * Single.MaxValue)
+                noise |> Array.map (fun x -> x * 1e-40f)
+            ]
+
+            let extremes = [
+                nan
+                infinity
+                -infinity
+                Double.MaxValue
+                -1.0
+                0.0
+                Double.Epsilon
+                1e-9
+                0.5
+                1.0
+                1000.0
+                7900.0
+                7999.999999
+                8000.0
+                1e9
+            ]
+
+            let mutable valid = 0
+
+            for kind in [ FeatureKind.Mfcc; FeatureKind.LogMel ] do
+                for mel in Enum.GetValues<MelScale>() do
+                    for x in extremes do
+                        for preset in
+                            [
+                                FeaturePreset(WindowMilliseconds = x, Kind = kind, Mel = mel, MelBins = 28)
+                                FeaturePreset(HopMilliseconds = x, Kind = kind, Mel = mel, MelBins = 28)
+                                FeaturePreset(PreEmphasis = x, Kind = kind, Mel = mel, MelBins = 28)
+                                FeaturePreset(LowHertz = x, Kind = kind, Mel = mel, MelBins = 28)
+                                FeaturePreset(Lifter = x, Kind = kind, Mel = mel, MelBins = 28)
+                                FeaturePreset(SampleScale = x, Kind = kind, Mel = mel, MelBins = 28)
+                                FeaturePreset(RangeDecibels = x, Kind = kind, Mel = mel, MelBins = 28)
+                            ] do
+                            if preset.Validate().Count = 0 then
+                                valid <- valid + 1
+                                let extractor = FeatureExtractor preset
+
+                                for sound in sounds do
+                                    let features = extractor.Extract(AudioClip(sound, 16000))
+
+                                    if features |> Array.exists (Single.IsFinite >> not) then
+                                        failtest $"{preset}"
+
+            Expect.isGreaterThan valid 100 "valid presets"
+        }
+
+        test "features that do not fit into an array are refused" {
+            let preset = FeaturePreset(HopMilliseconds = 1.0, MelBins = 1000, Coefficients = 1000, Deltas = 2)
+            let clip = AudioClip(Array.zeroCreate (16 * 716_000), 16000)
+
+            expectRefusal<ArgumentException, _> "715976 frames of 3000 features are more than an array holds" (fun () ->
+                FeatureExtractor(preset).Extract clip)
+        }
+
+        test "a transform of any size preserves the energy of the signal" {
             let samples = (case "presets" "torchaudio, noise").Tensor("samples").ToSingles() |> Array.map float
 
             for size in [ 1; 2; 3; 400; 401; 512 ] do
                 let signal = Array.init size (fun i -> Vector512.Create samples[i])
                 let power = Array.zeroCreate (size / 2 + 1)
                 DirectFourier(size).Power(signal.AsSpan(), power.AsSpan())
-                // Parseval's theorem; each bin but the first, and the last of an even size, stands for two.
+                // Parseval's theorem; each bin except the first, and the last of an even size, counts twice.
                 let once = power[0][0] + if size % 2 = 0 then power[size / 2][0] else 0.0
                 let energy = (2.0 * (power |> Array.sumBy (fun p -> p[0])) - once) / float size
 
@@ -171,23 +238,23 @@ let tests =
                     $"{size} samples"
         }
 
-        test "output of centred frames begins with the sound" {
+        test "output of centred frames begins with the audio" {
             Expect.floatClose
                 Accuracy.high
                 ((times (FeaturePreset())).Start 1)
                 (0.0125 + 0.005)
-                "frames within the sound"
+                "frames inside the audio"
 
             Expect.floatClose Accuracy.high ((times presets["torchaudio"]).Start 1) 0.00625 "centred frames"
         }
 
-        test "frames lie whole samples apart" {
+        test "frames are whole samples apart" {
             let times = times (FeaturePreset(SampleRate = 11025))
             // 10 ms are 110.25 samples: after 6000 frames, a minute, the sum of the quarters would be 0.14 s.
             Expect.floatClose Accuracy.high (times.Start 6000 - times.Start 0) (6000.0 * 110.0 / 11025.0) "a minute"
         }
 
-        test "a model refuses other features and lists every field in which they differ" {
+        test "a model refuses other features with every setting that differs" {
             let spec = NetworkSpec(28, 41, [||], [| LinearSpec 41 |])
 
             let recognizer =
@@ -212,6 +279,11 @@ let tests =
             expectRefusal<ArgumentException, _> "28 features" (fun () ->
                 recognizer.Recognize(features[..54], FeaturePreset(), 1.0))
 
+            let broken: float32[] = Array.init 56 (fun i -> if i = 30 then nanf else 0f)
+
+            expectRefusal<ArgumentException, _> "coefficient 2 of frame 1 is NaN, must be finite" (fun () ->
+                recognizer.Recognize(broken, FeaturePreset(), 1.0))
+
             Expect.isEmpty (FeaturePreset().DiffersFrom(FeaturePreset(Name = "mine"))) "a name is no difference"
             let clip = AudioClip(Array.init 16000 (fun i -> float32 (sin (float i))), 16000)
 
@@ -222,6 +294,9 @@ let tests =
                     clip.DurationSeconds
                 )
 
-            Expect.equal (string given) (string (recognizer.Recognize clip)) "its own are taken"
+            Expect.equal
+                (string given)
+                (string (recognizer.Recognize clip))
+                "features of the model's preset are accepted"
         }
     ]

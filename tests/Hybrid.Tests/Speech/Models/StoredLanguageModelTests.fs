@@ -86,7 +86,7 @@ let tests =
                 Expect.floatClose Accuracy.medium found.Hypotheses[0].Total expected.Hypotheses[0].Total "score"
                 let best = GreedyDecoder().Decode(greedy.LogProbs clip)
                 let names = [ for label in best.Labels -> PhoneInventory.Arpabet.Symbols[label.Symbol] ]
-                Expect.equal [ for phone in (greedy.Recognize clip).Phones -> phone.Phone ] names "greedily"
+                Expect.equal [ for phone in (greedy.Recognize clip).Phones -> phone.Label ] names "greedily"
 
                 if string found <> String.concat " " names then
                     differ <- differ + 1
@@ -99,7 +99,7 @@ let tests =
 
             for part, language in
                 [
-                    "knows 40 symbols, the inventory has 41", WeightedLanguageModel other
+                    "has 40 symbols, the inventory has 41", WeightedLanguageModel other
                     "weight of the language model is -1", WeightedLanguageModel(ngrams, -1.0)
                     "length bonus is NaN", WeightedLanguageModel(ngrams, 1.0, nan)
                 ] do
@@ -116,7 +116,7 @@ let tests =
             let refused part change tensors =
                 let description = model.Describe()
                 change description
-                expectRefusal<FormatException, _> part (fun () -> SpeechModel.Build(description, tensors))
+                expectRefusal<FormatException, _> part (fun () -> ModelFile.Build(description, tensors))
 
             refused
                 "n-grams are tokens, children, log_probabilities and backoffs; one is missing"

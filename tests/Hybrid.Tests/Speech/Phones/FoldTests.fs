@@ -1,4 +1,4 @@
-/// Folds, and figures that were scored by hand, with and without one.
+/// Folds, and error rates scored by hand, with and without a fold.
 module Hybrid.Tests.FoldTests
 
 open System
@@ -9,15 +9,15 @@ open Hybrid.Speech
 open Hybrid.Tests.Refusal
 open Hybrid.Tests.TestSettings
 
-/// Reference, hypothesis; substitutions, deletions and insertions as they are, and without silence.
+/// Reference, hypothesis; substitutions, deletions and insertions without a fold, and without silence.
 let private scored = [
-    // UW stands in the place of the last silence, for pairs are preferred from the end; OW and the first silence are missed.
+    // Pairs are preferred from the end: UW substitutes the last silence; OW and the first silence are deleted.
     "[SIL] HH AH L OW [SIL]", "HH AH L UW", (1, 2, 0), (1, 0, 0)
     // A second D.
     "W ER L D", "W ER L D D", (0, 0, 1), (0, 0, 1)
-    // T taken for silence and silence for S; without silence T for S.
+    // T and silence are substituted, by silence and S; without silence, T by S.
     "K AE T [SIL] S", "K AE [SIL] S S", (2, 0, 0), (1, 0, 0)
-    // All missed.
+    // All deleted.
     "S IH T", "", (0, 3, 0), (0, 3, 0)
     "AY", "AY", (0, 0, 0), (0, 0, 0)
 ]
@@ -50,7 +50,7 @@ let private confusions (inventory: PhoneInventory) (e: Evaluation) =
 [<Tests>]
 let tests =
     testList "folds" [
-        test "figures without a fold equal those scored by hand" {
+        test "error rates without a fold equal those scored by hand" {
             Expect.equal
                 (counts evaluation)
                 [ for _, _, expected, _ in scored -> expected ]
@@ -76,7 +76,7 @@ let tests =
                 "confusions"
         }
 
-        test "figures without silence equal those scored by hand" {
+        test "error rates without silence equal those scored by hand" {
             let fold = Fold.Find "arpabet-39"
             let folded = fold.Apply(evaluation, PhoneInventory.Arpabet)
 
@@ -88,7 +88,7 @@ let tests =
             Expect.equal folded.ReferenceLabels 16 "reference phones"
             close folded.Per 37.5 "6 errors of 16 phones"
             close folded.AverageDistance 1.2 "6 errors in 5 utterances"
-            close folded.Loss evaluation.Loss "the loss is that of the network's own labels"
+            close folded.Loss evaluation.Loss "the loss is that of the network's labels"
 
             Expect.equal
                 (confusions fold.Inventory folded)
@@ -101,10 +101,7 @@ let tests =
             Expect.equal (Seq.length fold.Inventory.Symbols - 1) 39 "phones"
             let phones = PhoneInventory.Arpabet.Symbols |> Seq.skip 1 |> Array.ofSeq
 
-            Expect.sequenceEqual
-                (fold.Apply phones)
-                (phones |> Array.filter ((<>) PhoneInventory.Silence))
-                "as they are"
+            Expect.sequenceEqual (fold.Apply phones) (phones |> Array.filter ((<>) PhoneInventory.Silence)) "unchanged"
         }
 
         test "TIMIT's 61 phones become 48 and 39" {
@@ -137,15 +134,14 @@ let tests =
                 "some of each kind"
         }
 
-        test "a table of one's own, and what is refused" {
+        test "a custom table, and invalid ones" {
             let read (text: string) = Fold.Read("mine", new StringReader(text))
             let fold = read "# a comment\nAA AO\nAO  AO\nSIL\n"
             Expect.sequenceEqual (fold.Apply [| "SIL"; "AA"; "AO" |]) [ "AO"; "AO" ] "folded"
 
-            expectRefusal<FormatException, _> "mine says nothing of B, D" (fun () ->
-                fold.Apply [| "AA"; "B"; "D"; "B" |])
+            expectRefusal<FormatException, _> "mine has no B, D" (fun () -> fold.Apply [| "AA"; "B"; "D"; "B" |])
 
-            expectRefusal<FormatException, _> "line 2: AA occurs a second time" (fun () -> read "AA AO\nAA AA")
+            expectRefusal<FormatException, _> "line 2: phone AA is a duplicate" (fun () -> read "AA AO\nAA AA")
             expectRefusal<FormatException, _> "no phone is left" (fun () -> read "AA\n")
 
             expectRefusal<IOException, _> "no fold and no file named other; folds are arpabet-39, timit-39" (fun () ->
@@ -154,7 +150,7 @@ let tests =
             withFolder (fun folder ->
                 let path = Path.Combine(folder, "own.txt")
                 File.WriteAllText(path, "A B\nA C\n")
-                expectRefusal<FormatException, _> "own.txt, line 2" (fun () -> Fold.Find path)
+                expectRefusal<FormatException, _> "own.txt: line 2" (fun () -> Fold.Find path)
                 File.WriteAllText(path, "A B\nC B\n")
                 Expect.equal (Fold.Find path).Name "own" "name")
         }

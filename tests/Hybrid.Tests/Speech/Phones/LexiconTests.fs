@@ -46,12 +46,12 @@ let lexicon =
                 Expect.equal (pronunciation lexicon "hello") "none" "words are looked up in upper case"
             }
 
-        test "of several pronunciations the first is kept, whatever its number" {
+        test "the first of several pronunciations is kept, with any number" {
             let lexicon = read [ "A(2)  EY1"; "A  AH0"; "THE,DH AH"; "THE,DH IY" ]
             Expect.equal (pronunciation lexicon "A") "EY" "variant first"
             Expect.equal (pronunciation lexicon "THE") "DH AH" "the same word twice"
         }
-        test "words that look like marks" {
+        test "words that resemble markup" {
             let lexicon = read [ "A.  EY1"; "(PAREN  P ER0 EH1 N"; "'TIS  T IH1 Z"; "A42128 1 EY1 F AO1 R" ]
             Expect.equal (pronunciation lexicon "A.") "EY" "with a stop"
             Expect.equal (pronunciation lexicon "(PAREN") "P ER EH N" "a parenthesis at the beginning is no variant"
@@ -64,7 +64,7 @@ let lexicon =
             Expect.stringContains (refusal [ "WORLD," ]) "line 1: \"WORLD,\" has no pronunciation" "comma"
             Expect.stringContains (refusal [ "WORLD 1" ]) "line 1: \"WORLD 1\" has no pronunciation" "variant number"
         }
-        test "an unknown phone is refused with file, line and the phones that there are" {
+        test "an unknown phone is refused with file, line and the known phones" {
             let message = refusal [ "# comment"; ""; "HELLO  HH AX0 L OW1" ]
             Expect.stringStarts message "lexicon.txt, line 3: unknown phone AX; known are [SIL] NG F " "message"
         }
@@ -75,7 +75,7 @@ let lexicon =
         test "a missing file is an IOException" {
             expectRefusal<IOException, _> "missing.txt" (fun () -> Lexicon.Read("missing.txt", PhoneInventory.Arpabet))
         }
-        test "the built-in words are pronounced as in CMUdict, all of which can be read" {
+        test "CMUdict is read whole; the built-in words are pronounced as in it" {
             let dictionary = Lexicon.Read(shared "data/cmudict/cmudict-0.7a.txt", PhoneInventory.Arpabet)
             Expect.isGreaterThan dictionary.Count 100_000 "words"
 
@@ -83,7 +83,7 @@ let lexicon =
                 Expect.equal (String.Join(' ', word.Phones)) (pronunciation dictionary word.Spelling) word.Spelling
                 Expect.equal (pronunciation Lexicon.BuiltIn word.Spelling) (String.Join(' ', word.Phones)) word.Spelling
         }
-        test "the lexicon of LibriSpeech can be read" {
+        test "the lexicon of LibriSpeech is read" {
             let lexicon = Lexicon.Read(shared "data/cmudict/librispeech-lexicon.txt", PhoneInventory.Arpabet)
             Expect.equal (pronunciation lexicon "AARONSON") "AA R AH N S AH N" "one of its words"
         }

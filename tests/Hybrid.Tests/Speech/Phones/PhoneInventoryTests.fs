@@ -1,4 +1,4 @@
-/// The phones that a model tells apart.
+/// The output symbols of a model.
 module Hybrid.Tests.PhoneInventoryTests
 
 open System
@@ -21,7 +21,7 @@ let phoneInventory =
             Expect.equal (Set homework).Count 40 "all different"
             Expect.equal PhoneInventory.Silence "[SIL]" "silence"
         }
-        test "names and labels are each other's inverse" {
+        test "names and labels are inverse to each other" {
             let inventory = PhoneInventory.Arpabet
             Expect.sequenceEqual (inventory.Labels homework) [ 1..40 ] "labels"
             Expect.sequenceEqual (inventory.Names [ 40; 2; 2 ]) [ "IH"; "NG"; "NG" ] "names"
@@ -29,11 +29,11 @@ let phoneInventory =
             for i in 1..40 do
                 Expect.equal (inventory.TryGetIndex inventory.Symbols[i]) (true, i) inventory.Symbols[i]
         }
-        test "the blank, other cases and unknown names are no phones" {
+        test "the blank, other cases and unknown names are not phones" {
             for name in [ ""; "ih"; "XX"; " IH" ] do
                 Expect.isFalse (fst (PhoneInventory.Arpabet.TryGetIndex name)) $"\"{name}\""
         }
-        test "all unknown phones are named once, with those that there are" {
+        test "the message has all unknown phones once, and the known ones" {
             let inventory = PhoneInventory [ "a"; "b" ]
             let message names = messageOf<FormatException, _>(fun () -> inventory.Labels(Seq.ofList names))
             Expect.equal (message [ "a"; "x"; "y"; "x" ]) "unknown phones x, y; known are a b" "two"
@@ -44,17 +44,17 @@ let phoneInventory =
             let inventory = PhoneInventory names
             Expect.sequenceEqual (inventory.Names(inventory.Labels names)) names "there and back"
         }
-        test "names that cannot be told apart or written to a file are refused" {
+        test "ambiguous names, and those that cannot be written to a file, are refused" {
             for names, problem in
                 [
                     [ "a"; "" ], "a phone has no name"
                     [ "a"; " " ], "a phone has no name"
-                    [ "a"; "b c" ], "phone \"b c\" has a space in its name"
-                    [ "a"; "b"; "a" ], "phone a occurs twice"
+                    [ "a"; "b c" ], "phone \"b c\" has white space in its name"
+                    [ "a"; "b"; "a" ], "phone a is a duplicate"
                 ] do
                 expectRefusal<ArgumentException, _> problem (fun () -> PhoneInventory names)
         }
-        test "letters are those of the homework, and no letter is shared" {
+        test "letters are those of the homework, and unique" {
             let arpabet = PhoneInventory.Arpabet
             let letters = String [| for label in arpabet.Labels homework -> arpabet.Letter label |]
             Expect.equal letters "-Gfm@runiWvUoaRhzkCweZtEyAbpTDcgljOSdYsI" "letters"

@@ -1,4 +1,4 @@
-/// How text becomes phones.
+/// Conversion of text to phones.
 module Hybrid.Tests.PronouncerTests
 
 open System
@@ -41,7 +41,7 @@ let pronouncer =
         test "the phones of all words in order" {
             Expect.equal (phones [ first ] "hello world") "HH AH L OW W ER L D" "phones"
         }
-        test "the first lexicon that has the word wins" {
+        test "the first lexicon that has the word is used" {
             Expect.equal (phones [ first; second ] "world new") "W ER L D N UW" "first, then second"
             Expect.equal (phones [ second; first ] "world new") "AA N UW" "the other way round"
         }
@@ -68,5 +68,5 @@ let pronouncer =
                 Expect.equal (pronounce [ first; second ] text) (words, missing) "words and missing words"
             }
 
-        test "no lexicon knows nothing" { Expect.equal (pronounce [] "hello") ("", "HELLO") "missing" }
+        test "without lexicons, all words are missing" { Expect.equal (pronounce [] "hello") ("", "HELLO") "missing" }
     ]

@@ -11,7 +11,7 @@ let private features frames =
     Array.init (frames * 28) (fun _ -> float32 (random.Normal()))
 
 let private forward (network: Network<float32>) (chunking: ChunkingOptions) frames =
-    chunking.Forward(network, features frames, frames, Workspace(ThreadTeam 1))
+    chunking.Forward(network, features frames, frames, Workspace(ThreadTeam 1), null)
 
 let private whole = ChunkingOptions(MaxUnchunkedFrames = Int32.MaxValue)
 

@@ -83,7 +83,7 @@ let private rows = [
 ]
 
 let private labels (recognition: RecognitionResult) =
-    PhoneInventory.Arpabet.Labels(recognition.Phones |> Seq.map _.Phone)
+    PhoneInventory.Arpabet.Labels(recognition.Phones |> Seq.map _.Label)
 
 let private recognize (clip: AudioClip) = labels (Recognizer.Default.Recognize clip)
 

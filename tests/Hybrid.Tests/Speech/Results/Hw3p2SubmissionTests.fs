@@ -6,10 +6,7 @@ open Hybrid.Speech
 open Hybrid.Tests.TestSettings
 
 let private recognized phones =
-    RecognitionResult(
-        [| TimedHypothesis([| for phone in phones -> RecognizedPhone(phone, 0.0, 0.1, 1.0) |], -1.0) |],
-        1.0
-    )
+    RecognitionResult([| TimedHypothesis([| for phone in phones -> Interval(phone, 0.0, 0.1, 1.0) |], -1.0) |], 1.0)
 
 [<Tests>]
 let tests =

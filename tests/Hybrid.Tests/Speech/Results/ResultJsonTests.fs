@@ -8,7 +8,7 @@ open Hybrid.Speech
 open Hybrid.Tests.Refusal
 
 let private recognition =
-    let phone name a b = RecognizedPhone(name, a, b, 0.75)
+    let phone name a b = Interval(name, a, b, 0.75)
 
     RecognitionResult(
         [| TimedHypothesis([| phone "AA" 0.1 0.25 |], -0.5, -2.25, 0.5); TimedHypothesis([||], -infinity) |],

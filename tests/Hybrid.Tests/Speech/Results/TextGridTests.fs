@@ -7,7 +7,7 @@ open Hybrid.Core
 open Hybrid.Speech
 open Hybrid.Tests.Refusal
 
-let private interval label (a: float) (b: float) = AlignedInterval(label, a, b, 0.5)
+let private interval label (a: float) (b: float) = Interval(label, a, b, 0.5)
 
 /// IPA and quotation marks in names, pauses at the beginning, between words and at the end.
 let alignment =
@@ -24,7 +24,7 @@ let alignment =
         -3.25
     )
 
-let private cells (tier: TextGridTier) = [ for i in tier.Intervals -> i.StartSeconds, i.EndSeconds, i.Text ]
+let private cells (tier: TextGridTier) = [ for i in tier.Intervals -> i.StartSeconds, i.EndSeconds, i.Label ]
 
 /// As Praat writes it, with a comment and the forms that its manual allows.
 let private praat =
@@ -92,12 +92,7 @@ let textGrid =
             let grid =
                 TextGrid(
                     2.3,
-                    [|
-                        TextGridTier(
-                            "Mary \"x\"",
-                            [| TextGridInterval(0.0, 1.5, ""); TextGridInterval(1.5, 2.3, "1 hello") |]
-                        )
-                    |]
+                    [| TextGridTier("Mary \"x\"", [| Interval("", 0.0, 1.5); Interval("1 hello", 1.5, 2.3) |]) |]
                 )
 
             let trimmed (text: string) = [ for line in text.Split '\n' -> line.TrimEnd() ]
@@ -106,7 +101,7 @@ let textGrid =
         }
 
         test "a recognition has a tier for each reading" {
-            let phone name a b = RecognizedPhone(name, a, b, 1.0)
+            let phone name a b = Interval(name, a, b, 1.0)
 
             let grid =
                 TextGrid.Of(
@@ -167,7 +162,7 @@ let ctm =
                 [ "a", "1", "S"; "a", "1", "EY"; "a", "1", "t\u0361\u0283"; "a", "1", "i\u02d0"; "b", "A", "hello" ]
                 "lines"
 
-            Expect.equal back[4].Interval (AlignedInterval("hello", 1.0, 1.5, 1.0)) "without confidence"
+            Expect.equal back[4].Interval (Interval("hello", 1.0, 1.5, 1.0)) "without confidence"
 
             for line, expected in Seq.zip back alignment.Phones do
                 Expect.floatClose

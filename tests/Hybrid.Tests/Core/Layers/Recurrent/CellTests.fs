@@ -99,7 +99,7 @@ let steps =
 
             test $"{kind}: the steps of a cell are those of a sequence, bit for bit" {
                 let T, B, I, H = 5, 3, 4, 6
-                let cell, sequence = makeCell kind I H, RecurrentStack<float>(kind, I, H)
+                let cell, sequence = makeCell kind I H, RecurrentStack<float>(kind, I, RecurrentSettings H)
                 randomizeAll cell.Parameters
 
                 for p, q in Seq.zip cell.Parameters sequence.Parameters do
@@ -131,7 +131,7 @@ let steps =
                 (Arb.fromGen (Gen.two (Gen.choose (0, 9))))
                 (fun (first, second) ->
                     let B, I, H, layers = 3, 4, 6, 2
-                    let sequence = RecurrentStack<float>(kind, I, H, layers = layers)
+                    let sequence = RecurrentStack<float>(kind, I, RecurrentSettings(H, Layers = layers))
                     randomizeAll sequence.Parameters
                     let x = randomNumbers 3UL ((first + second) * B * I)
 
@@ -182,7 +182,8 @@ let steps =
 /// A sequence with states at both ends against central differences of everything that it depends on.
 let private expectStatesCorrect kind bidirectional layers dropout locked layerNorm =
     let lengths, I, H = [| 7; 3; 1; 4; 0 |], 6, 4
-    let layer = RecurrentStack<float>(kind, I, H, bidirectional, layers, dropout, locked, layerNorm)
+    let settings = RecurrentSettings(H, bidirectional, layers, dropout, locked, layerNorm)
+    let layer = RecurrentStack<float>(kind, I, settings)
     randomizeAll layer.Parameters
     let x = randomBatch 4UL I lengths
     let rows = layers * (if bidirectional then 2 else 1) * lengths.Length
@@ -249,7 +250,7 @@ let sequences =
             let lengths = [| 9; 2; 14; 14; 1; 7; 11; 3; 5 |]
 
             for kind in kinds do
-                let layer = RecurrentStack<float>(kind, 3, 10, true, 2)
+                let layer = RecurrentStack<float>(kind, 3, RecurrentSettings(10, true, 2))
                 randomizeAll layer.Parameters
                 let x = randomBatch 6UL 3 lengths
 
@@ -299,10 +300,10 @@ let sequences =
                     $"bias_hh{suffix} [15]"
             ]
 
-            Expect.equal (described (RecurrentStack<float>(CellKind.Gru, 3, 5, true, 2))) expected "GRU"
+            Expect.equal (described (RecurrentStack<float>(CellKind.Gru, 3, RecurrentSettings(5, true, 2)))) expected "GRU"
 
             let norms = [ "layer_norm_l0.weight [4]"; "layer_norm_l0.bias [4]" ]
-            let lstm = described (RecurrentStack<float>(CellKind.Lstm, 3, 4, layerNorm = true))
+            let lstm = described (RecurrentStack<float>(CellKind.Lstm, 3, RecurrentSettings(4, LayerNorm = true)))
             Expect.equal (List.skip 4 lstm) norms "layer normalisation"
         }
     ]
@@ -336,7 +337,7 @@ let reference =
                 let H = data["b_ih"].Length
                 let I, B = data["W_ih"].Length / H, data["h0"].Length / H
                 let T = data["x"].Length / (B * I)
-                let layer = RecurrentStack<float>(CellKind.Rnn, I, H)
+                let layer = RecurrentStack<float>(CellKind.Rnn, I, RecurrentSettings H)
                 load data layer.Parameters
                 let x = Batch<float>(Memory data["x"], T, B, I)
                 let result = layer.Forward(x, CellState(matrix B data["h0"]), Pass(Workspace(ThreadTeam 1)))

@@ -129,16 +129,28 @@ let tests =
             expectStated @"\d+\.\d+ for `a` and (\d+\.\d+) for `b`" alignment.Labels[1].Confidence
         }
 
-        test "the beam as it is taught, frame by frame" {
-            for row in table "teaching" do
-                let entries = [
-                    for entry in row[1].Split ',' -> let cells = entry.Trim().Split ' ' in cells[0], float cells[2]
-                ]
+        test "beam search as it is taught, frame by frame" {
+            let rows = table "teaching"
 
-                Expect.equal entries.Length 3 "the width"
-                // The decoder merges equal labels at the end of whatever frames it is given.
+            let entries (cell: string) = [
+                for entry in cell.Split(',', StringSplitOptions.RemoveEmptyEntries) ->
+                    let fields = entry.Trim().Split ' ' in fields[0], float fields[2]
+            ]
+
+            for row in rows do
+                let kept, pruned = entries row[1], entries row[2]
+
+                if row = List.last rows then
+                    Expect.isEmpty pruned "the extensions of the last frame are not pruned"
+                else
+                    Expect.equal kept.Length 3 $"frame {row[0]}: the beam width"
+
+                for _, p in pruned do
+                    Expect.isLessThan p (kept |> List.map snd |> List.min) $"frame {row[0]}: pruned entries"
+
+                // On a prefix of the frames, the decoder returns all entries of the last of them, merged.
                 let merged =
-                    entries
+                    kept @ pruned
                     |> List.groupBy fst
                     |> List.map (fun (l, e) -> l, List.sumBy snd e)
                     |> List.sortByDescending snd
@@ -159,8 +171,8 @@ let tests =
                         $"frame {row[0]}, {l}"
 
             let last = BeamSearchDecoder(3).Decode(frames 4)
-            expectStated @"`ab` (\d+\.\d+), `a` \d+\.\d+\. Both" (exp last[0].LogProbability)
-            expectStated @"`ab` \d+\.\d+, `a` (\d+\.\d+)\. Both" (exp last[1].LogProbability)
+            expectStated @"`ab` (\d+\.\d+), `a` \d+\.\d+, and so on" (exp last[0].LogProbability)
+            expectStated @"`ab` \d+\.\d+, `a` (\d+\.\d+), and so on" (exp last[1].LogProbability)
         }
 
         test "the prefix beam, frame by frame" {

@@ -121,13 +121,31 @@ let ctc =
                         $"{reduction}: gradient of frame {t}"
         }
 
-        test "the blank or what is no symbol among the labels is refused with its position" {
+        test "names of utterances reach messages without control characters" {
+            let name = "a\u001b[2J\n" + String('x', 2000)
+            let logits = randomBatch 4UL 3 [| 1 |]
+
+            for labels in [ [| 1; 1 |]; [| 0 |] ] do
+                let message =
+                    try
+                        CtcLoss().Compute(logits, [| labels |], Workspace(ThreadTeam 1), [| name |])
+                        |> ignore<CtcResult<float>>
+
+                        ""
+                    with error ->
+                        error.Message
+
+                Expect.stringContains message "utterance \"a.[2J.xxx" "the name"
+                Expect.isLessThan message.Length 500 "length"
+        }
+
+        test "a label that is the blank or out of range is refused with its position" {
             let logits = randomBatch 5UL 4 [| 9; 9 |]
 
             for blank, labels, part in
                 [
-                    0, [| 1; 0 |], "utterance 1: the blank, 0, stands at position 1 of the labels"
-                    2, [| 1; 3; 2 |], "utterance 1: the blank, 2, stands at position 2 of the labels"
+                    0, [| 1; 0 |], "utterance 1: the label at position 1 is the blank, 0"
+                    2, [| 1; 3; 2 |], "utterance 1: the label at position 2 is the blank, 2"
                     0, [| 4 |], "utterance 1: label 4 at position 0 is not in 0..3"
                     0, [| 1; -1 |], "utterance 1: label -1 at position 1 is not in 0..3"
                     4, [| 1 |], "blank 4 is not one of 4 symbols"

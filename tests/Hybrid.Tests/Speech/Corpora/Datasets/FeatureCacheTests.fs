@@ -9,7 +9,7 @@ open Hybrid.Tests.TestSettings
 
 let private extractor = FeatureExtractor(FeaturePreset())
 
-/// Five recordings of different lengths, and the place of a cache.
+/// Five recordings of different lengths, and the folder of a cache.
 let private withCorpus body =
     withFolder (fun folder ->
         let utterances = [|
@@ -41,8 +41,8 @@ let private expectSame (expected: SpeechDataset) (data: SpeechDataset) =
     for i in 0 .. data.Count - 1 do
         Expect.sequenceEqual (featuresOf data i) (featuresOf expected i) $"features of {i}"
 
-/// Other sound in a file of the same length and age: who reads features from it has not used the cache.
-let private spoil (path: string) =
+/// Replaces the audio of a file by other audio of the same length and time.
+let private replace (path: string) =
     let stamp = File.GetLastWriteTimeUtc path
     let bytes = File.ReadAllBytes path
     Array.Reverse(bytes, 44, bytes.Length - 44)
@@ -50,6 +50,19 @@ let private spoil (path: string) =
     File.SetLastWriteTimeUtc(path, stamp)
 
 let private entries folder = Directory.GetFiles(folder, "*", SearchOption.AllDirectories)
+
+let private old = DateTime(2020, 1, 1, 0, 0, 0, DateTimeKind.Utc)
+
+/// Makes all entries old: those that are computed again become new.
+let private age folder =
+    for path in entries folder do
+        File.SetLastWriteTimeUtc(path, old)
+
+let private newEntries folder = [
+    for path in entries folder do
+        if File.GetLastWriteTimeUtc path <> old then
+            path
+]
 
 [<Tests>]
 let tests =
@@ -62,16 +75,15 @@ let tests =
                     load utterances (cache ()) |> expectSame plain
                     Expect.equal (entries folder).Length 5 "entries"
 
-                    for utterance in utterances do
-                        spoil utterance.AudioPath
-
+                    age folder
                     let again = cache ()
                     load utterances again |> expectSame plain
-                    Expect.isNull again.Problem "problem")
+                    Expect.isNull again.Problem "problem"
+                    Expect.isEmpty (newEntries folder) "nothing is computed again")
             }
 
         test
-            "speeds: features are those of the clip played faster, the draw follows from the generator, each speed is kept" {
+            "speeds: features are those of the clip at that speed, the draw depends on the generator, each speed is cached" {
             withCorpus (fun utterances folder ->
                 let speeds = [| 0.9; 1.0; 1.1 |]
 
@@ -99,7 +111,7 @@ let tests =
 
                 let plain = loadAt null
                 Expect.equal plain.Speeds speeds "speeds"
-                Expect.equal (speedsOf plain) [ 1; 1; 1; 1; 1 ] "as recorded where nothing is drawn"
+                Expect.equal (speedsOf plain) [ 1; 1; 1; 1; 1 ] "recorded speed without a draw"
                 let draws = [ for seed in 1UL .. 20UL -> speedsOf (drawn plain seed) ]
                 Expect.equal (List.concat draws |> List.distinct |> List.sort) [ 0; 1; 2 ] "each is drawn"
                 Expect.isGreaterThan (List.distinct draws).Length 10 "differently for each generator"
@@ -110,22 +122,16 @@ let tests =
                     Expect.equal (entries folder).Length 15 "entries")
         }
 
-        test "a changed recording and another preset are computed anew" {
+        test "replaced audio of the same length and time, and another preset, are computed again" {
             withCorpus (fun utterances folder ->
-                load utterances (FeatureCache folder) |> ignore<SpeechDataset>
+                let before = load utterances (FeatureCache folder)
+                age folder
+                replace utterances[2].AudioPath
+                let plain = load utterances null
 
-                for utterance in utterances do
-                    spoil utterance.AudioPath
-
-                File.SetLastWriteTimeUtc(utterances[2].AudioPath, DateTime(2020, 1, 1, 0, 0, 0, DateTimeKind.Utc))
-                let plain, cached = load utterances null, load utterances (FeatureCache folder)
-
-                for i in 0..4 do
-                    Expect.equal
-                        (featuresOf cached i = featuresOf plain i)
-                        (i = 2)
-                        $"only what changed is computed anew; {i}"
-
+                Expect.notEqual (featuresOf before 2) (featuresOf plain 2) "other audio"
+                load utterances (FeatureCache folder) |> expectSame plain
+                Expect.equal (newEntries folder).Length 1 "only the replaced one"
 
                 for preset in [ FeaturePreset.Mfcc 13; FeaturePreset.Mfcc(13, deltas = 1); FeaturePreset.LogMel 28 ] do
                     let other = FeatureExtractor preset
@@ -140,10 +146,75 @@ let tests =
                         )
 
                     Expect.equal data.Features preset.Width "features"
-                    Expect.equal (featuresOf data 0).Length (preset.Width * plain.Frames 0) "their own entries")
+                    Expect.equal (featuresOf data 0).Length (preset.Width * plain.Frames 0) "separate entries")
         }
 
-        test "torn, damaged and exchanged entries are recognised and replaced" {
+        test "contents that differ in a byte have different hashes, at any length" {
+            withFolder (fun folder ->
+                let random = Random 1
+                let path = Path.Combine(folder, "content")
+                let seen = Collections.Generic.HashSet<string>()
+                let mutable count = 0
+
+                for length in [ 1; 7; 8; 9; 31; 32; 33; 1000; 65535; 65536; 65537; 200_000 ] do
+                    let bytes = Array.zeroCreate<byte> length
+                    random.NextBytes bytes
+
+                    let add (content: byte[]) =
+                        File.WriteAllBytes(path, content)
+                        count <- count + 1
+                        Expect.isTrue (seen.Add(FeatureCache.ContentHash path)) $"{length} bytes"
+
+                    add bytes
+                    add (Array.append bytes [| 0uy |])
+
+                    for change in 1..50 do
+                        let at = random.Next length
+                        add (bytes |> Array.mapi (fun i b -> if i = at then b ^^^ byte change else b))
+
+                Expect.isGreaterThan count 500 "contents")
+        }
+
+        test "moved and copied files, and other times, keep their entries" {
+            withCorpus (fun utterances folder ->
+                let plain = load utterances (FeatureCache folder)
+                age folder
+
+                let moved =
+                    utterances
+                    |> Array.map (fun u ->
+                        let path = u.AudioPath + ".moved.wav"
+                        File.Copy(u.AudioPath, path)
+                        File.SetLastWriteTimeUtc(path, old)
+                        Utterance(u.Id, path, "", "", null, u.Phones))
+
+                load moved (FeatureCache folder) |> expectSame plain
+                Expect.isEmpty (newEntries folder) "nothing is computed again")
+        }
+
+        test "every flipped bit of a header is detected before and when features are read" {
+            withCorpus (fun utterances folder ->
+                let plain = load utterances[..0] null
+                load utterances[..0] (FeatureCache folder) |> expectSame plain
+                let path = Array.exactlyOne (entries folder)
+                let intact = File.ReadAllBytes path
+                let key, cache = string (Path.GetFileName path), FeatureCache folder
+                let width = plain.Features
+                let features = Array.zeroCreate<float32>(plain.Frames 0 * width)
+                Expect.isTrue (cache.Find(key, width).HasValue && cache.TryRead(key, width, features)) "intact"
+                // Key, seconds, frames, width and two checksums.
+                let header = 64 + 8 + 4 + 4 + 4 + 4
+                Expect.equal intact.Length (header + 4 * features.Length) "length"
+
+                for bit in 0 .. 8 * header - 1 do
+                    let bytes = Array.copy intact
+                    bytes[bit / 8] <- bytes[bit / 8] ^^^ (1uy <<< (bit % 8))
+                    File.WriteAllBytes(path, bytes)
+                    Expect.isFalse (cache.Find(key, width).HasValue) $"bit {bit}: found"
+                    Expect.isFalse (cache.TryRead(key, width, features)) $"bit {bit}: read")
+        }
+
+        test "truncated, damaged and exchanged entries are detected and replaced" {
             withCorpus (fun utterances folder ->
                 let plain = load utterances null
                 load utterances (FeatureCache folder) |> expectSame plain
@@ -154,7 +225,7 @@ let tests =
                     fun bytes -> Array.append bytes [| 0uy |]
                     fun bytes -> bytes |> Array.mapi (fun i b -> if i = bytes.Length - 7 then b ^^^ 1uy else b)
                     fun bytes -> bytes |> Array.mapi (fun i b -> if i = 10 then b ^^^ 1uy else b)
-                    fun bytes -> Array.append bytes[..79] (Array.zeroCreate (bytes.Length - 80))
+                    fun bytes -> Array.append bytes[..87] (Array.zeroCreate (bytes.Length - 88))
                     fun _ -> entries folder |> Array.head |> File.ReadAllBytes
                 ]
 
@@ -162,25 +233,15 @@ let tests =
                     for budget in [ 0L; 1L <<< 30 ] do
                         let path = (entries folder)[4]
                         File.WriteAllBytes(path, change (File.ReadAllBytes path))
+                        age folder
                         load utterances (FeatureCache(folder, MemoryBytes = budget)) |> expectSame plain
-                        // What was put right is used again, although the recordings are other ones by now.
-                        let stamps = [ for utterance in utterances -> File.ReadAllBytes utterance.AudioPath ]
-
-                        for utterance in utterances do
-                            spoil utterance.AudioPath
-
+                        Expect.equal (newEntries folder) [ path ] $"change {number}: replaced"
+                        age folder
                         load utterances (FeatureCache folder) |> expectSame plain
-
-                        for utterance in utterances do
-                            spoil utterance.AudioPath
-
-                        Expect.equal
-                            [ for utterance in utterances -> File.ReadAllBytes utterance.AudioPath ]
-                            stamps
-                            $"change {number}")
+                        Expect.isEmpty (newEntries folder) $"change {number}: used again")
         }
 
-        test "a folder that cannot be written costs time only, and is said once" {
+        test "a folder that is not writable is reported, and features are computed each time" {
             withCorpus (fun utterances folder ->
                 File.WriteAllText(folder, "in the way")
                 let cache = FeatureCache(Path.Combine(folder, "below"), MemoryBytes = 0L)
@@ -189,20 +250,20 @@ let tests =
                 Expect.stringContains (string cache.Problem) "HYBRID_CACHE" "remedy")
         }
 
-        test "entries that vanish are computed anew; recordings that change meanwhile are named" {
+        test "deleted entries are computed again; recordings that change meanwhile are named" {
             withCorpus (fun utterances folder ->
                 let plain = load utterances null
                 let data = load utterances (FeatureCache(folder, MemoryBytes = 0L))
                 Directory.Delete(folder, true)
                 expectSame plain data
                 Directory.Delete(folder, true)
-                File.SetLastWriteTimeUtc(utterances[3].AudioPath, DateTime(2020, 1, 1, 0, 0, 0, DateTimeKind.Utc))
+                replace utterances[3].AudioPath
                 let error = Expect.throwsC (fun () -> featuresOf data 3 |> ignore) id
                 Expect.isTrue (error :? IOException) $"{error}"
                 Expect.stringContains error.Message $"{utterances[3].AudioPath} has changed" "message")
         }
 
-        test "reading features from disk takes no memory of their size" {
+        test "reading features from disk does not allocate memory of their size" {
             withFolder (fun folder ->
                 let path = Path.Combine(folder, "long.wav")
                 AudioClip(Array.init 1_600_000 (fun i -> 0.1f * sin (0.01f * float32 i)), 16000).WriteWav path
@@ -224,7 +285,7 @@ let tests =
                 Expect.isLessThan allocated 5_000L "bytes allocated")
         }
 
-        test "threads that keep the same features do not disturb each other" {
+        test "threads may store the same features at the same time" {
             withCorpus (fun utterances folder ->
                 let plain = load utterances null
 
@@ -240,10 +301,10 @@ let tests =
                 for i in 0 .. data.Count - 1 do
                     Expect.sequenceEqual (featuresOf data i) (featuresOf plain (i % 5)) $"{i}"
 
-                Expect.equal (entries folder).Length 5 "entries, and nothing left beside them")
+                Expect.equal (entries folder).Length 5 "entries, and no temporary files")
         }
 
-        test "the default place follows from the environment" {
+        test "the default folder depends on the environment" {
             let before = Environment.GetEnvironmentVariable FeatureCache.Variable
 
             try

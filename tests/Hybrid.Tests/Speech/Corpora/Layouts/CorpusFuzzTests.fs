@@ -9,7 +9,7 @@ open Hybrid.Speech
 open Hybrid.Tests
 open Hybrid.Tests.Fuzz
 
-/// Writes a file of a corpus and reads the corpus; what is read must lie in its folder unless a manifest says otherwise.
+/// Writes a file of a corpus and reads the corpus. Its files must be in its folder, except those of a manifest.
 let private reader name (folder: string) (file: string) mayLeave = {
     Name = name
     Read =
@@ -26,14 +26,14 @@ let private reader name (folder: string) (file: string) mayLeave = {
                 then
                     failtest $"{utterance.SourcePath} is outside"
     Refuses = fun error -> error :? FormatException || error :? IOException
-    // Text takes two bytes a character, and is held as a line, as words, and as phones.
+    // Text has two bytes per character, and is held as a line, as words, and as phones.
     Allowed = fun length -> 100L * int64 length + 5_000_000L
 }
 
 let private manifest =
     """{"id":"a1","audio":"wav/a1.wav","speaker":"anna","split":"train","text":"hello world"}
-{"id":"a2","audio":"/wav/a2.wav","speaker":"\ud83d\ude00va","split":null,"phones":["HH","AH0","L","OW1"],"more":{"x":[1,-2.5e3,true]}}
-{"audio":"../a3.wav","phones":"HH AH L OW"}
+{"id":"a2","audio":"/wav/a2.wav","speaker":"\ud83d\ude00va","split":null,"phones":["HH","AH0","L","OW1"],"segments":{"x":[1,-2.5e3,true]}}
+{"audio":"../a3.wav","offset":1.5,"duration":2e-1,"channel":1,"phones":"HH AH L OW"}
 """
 
 let private transcript =

@@ -10,7 +10,7 @@ open Hybrid.Tests.CorpusTests
 [<Tests>]
 let tests =
     testList "folder layout" [
-        test "folders are splits and speakers; words and phones lie beside the sound" {
+        test "folders are splits and speakers; words and phones are beside the sound" {
             withFolder (fun folder ->
                 for name in [ "train/anna/a1"; "train/anna/old/a2"; "train/b"; "dev/carl/c"; "dora/d"; "e" ] do
                     sound folder $"{name}.wav"
@@ -39,10 +39,10 @@ let tests =
                     "utterances"
 
                 Expect.equal corpus.Utterances[1].Text "hello" "words are kept beside phones"
-                Expect.isEmpty corpus.Skipped "left out")
+                Expect.isEmpty corpus.Skipped "skipped")
         }
 
-        test "what cannot be used is named" {
+        test "unusable files are skipped with reasons" {
             withFolder (fun folder ->
                 for name in [ "a"; "b"; "c" ] do
                     sound folder $"{name}.wav"
@@ -58,13 +58,13 @@ let tests =
                 corpus.Skipped
                 |> expectSkipped [
                     "b.txt is empty"
-                    "c.txt is larger than any transcript, 16 MiB"
+                    "c.txt is larger than the limit for transcripts, 16 MiB"
                     "d.txt has no sound file beside it"
                     "e.mp3 is not read, only .wav and .flac"
                 ])
         }
 
-        test "links that lead round in circles are followed once" {
+        test "circles of links are followed once" {
             if OperatingSystem.IsWindows() then
                 skiptest "links need rights on Windows"
 

@@ -22,7 +22,7 @@ let private transcript folder name (phones: string list) =
     let phones = Array.ofList phones
     write folder name (NpyArray.FromStrings(phones, phones.Length))
 
-/// Three parts as the homework has them.
+/// Three parts in the layout of the homework.
 let private writeAll folder =
     for name in
         [
@@ -52,7 +52,8 @@ let private writeAll folder =
 [<Tests>]
 let tests =
     testList "HW3P2 layout" [
-        test "parts become splits; marks and stress go, silence stays; the part to be recognised has no transcripts" {
+        test
+            "parts are splits; marks and stress are removed, silence is kept; the part to be recognised has no transcripts" {
             withFolder (fun folder ->
                 writeAll folder
                 let corpus = Corpus.Read folder
@@ -68,7 +69,7 @@ let tests =
                     ]
                     "utterances"
 
-                Expect.isEmpty corpus.Skipped "left out"
+                Expect.isEmpty corpus.Skipped "skipped"
 
                 for utterance in corpus.Utterances do
                     Expect.isTrue (File.Exists utterance.FeaturesPath) utterance.FeaturesPath
@@ -82,7 +83,7 @@ let tests =
                     "a part by itself has no split")
         }
 
-        test "a transcript without features, one that is no text, and features without one stop nothing" {
+        test "unusable transcripts, and features without one, are skipped" {
             withFolder (fun folder ->
                 writeAll folder
                 transcript folder "dev-clean/transcript/84-1-0001" [ "K" ]
@@ -94,9 +95,9 @@ let tests =
 
                 corpus.Skipped
                 |> expectSkipped [
-                    "84-1-0001.npy has no features of its name in mfcc"
+                    "84-1-0001.npy has no features of the same name in mfcc"
                     "84-1-0003: the array holds <f4 where text is expected"
-                    "84-1-0000: the id occurs a second time"
+                    "84-1-0000: the id is a duplicate"
                 ]
 
                 let data =
@@ -110,7 +111,7 @@ let tests =
                 data.Skipped
                 |> expectSkipped [ "84-1-0002: it has no transcript"; "61-70968-0000"; "61-70968-0001" ]
 
-                Expect.equal data.Count 3 "what is left"
+                Expect.equal data.Count 3 "usable utterances"
                 Expect.floatClose Accuracy.high (data.Hours * 3600.0) 0.06 "two frames each")
         }
 
@@ -126,7 +127,7 @@ let tests =
                 Corpus.Read(folder).Skipped |> expectSkipped [ "pickled objects are never loaded" ])
         }
 
-        test "speeds are of sound: given features have none" {
+        test "speeds need audio: precomputed features have none" {
             withFolder (fun folder ->
                 let corpus = SyntheticCorpus.Write(folder, 9, 3, layout = SyntheticLayout.Hw3p2)
                 let tiny = Hybrid.Dsl.Recipes.tiny
@@ -140,7 +141,7 @@ let tests =
                     TrainingRun.Prepare(recipe, corpus)))
         }
 
-        test "a recipe for sound takes the features that are given" {
+        test "a recipe for audio takes precomputed features" {
             withFolder (fun folder ->
                 let corpus = SyntheticCorpus.Write(folder, 9, 3, layout = SyntheticLayout.Hw3p2)
                 let recipe = Hybrid.Dsl.Recipes.tiny.With(epochs = Nullable 1)
@@ -148,6 +149,6 @@ let tests =
                 Expect.equal run.Recipe.Features (FeaturePreset.Precomputed 28) "features"
                 Expect.isEmpty run.Train.Skipped "all are used"
                 let speech = SyntheticCorpus.Write(Path.Combine(folder, "speech"), 9, 3)
-                Expect.equal (recipe.For speech) recipe "a corpus of sound changes nothing")
+                Expect.equal (recipe.For speech) recipe "a corpus of audio does not change it")
         }
     ]

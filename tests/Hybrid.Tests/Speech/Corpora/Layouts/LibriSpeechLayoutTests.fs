@@ -6,7 +6,7 @@ open Hybrid.Speech
 open Hybrid.Tests.TestSettings
 open Hybrid.Tests.CorpusTests
 
-/// Two parts as they are distributed, with what also lies about.
+/// Two parts in the distributed layout, with other files.
 let private write folder =
     for name in
         [
@@ -32,7 +32,7 @@ let private write folder =
 [<Tests>]
 let tests =
     testList "LibriSpeech layout" [
-        test "parts become splits, in the order of names" {
+        test "parts are splits, in the order of names" {
             withFolder (fun folder ->
                 write folder
                 let corpus = Corpus.Read folder
@@ -48,18 +48,18 @@ let tests =
                     ]
                     "utterances"
 
-                Expect.isEmpty corpus.Skipped "left out"
+                Expect.isEmpty corpus.Skipped "skipped"
                 Expect.isTrue (corpus.Utterances |> Seq.forall (fun u -> File.Exists u.AudioPath)) "sound files")
         }
 
-        test "a part by itself has no split" {
+        test "a folder that is itself a part has no split" {
             withFolder (fun folder ->
                 write folder
                 let corpus = Corpus.Read(Path.Combine(folder, "dev-clean"))
                 Expect.sequenceEqual (corpus.Utterances |> Seq.map shown) [ "84-1-0000  84 YES" ] "utterances")
         }
 
-        test "a line without sound and sound without a line stop nothing" {
+        test "a line without sound and sound without a line are skipped" {
             withFolder (fun folder ->
                 write folder
 
@@ -70,7 +70,7 @@ let tests =
 
                 sound folder "dev-clean/84/1/84-1-0004.wav"
                 text folder "dev-clean/84/1/84-1-0002.opus" "OggS"
-                text folder "dev-clean/secret.wav" "not to be found"
+                text folder "dev-clean/secret.wav" "must not be found"
                 let corpus = Corpus.Read folder
 
                 corpus.Skipped
@@ -99,7 +99,7 @@ let tests =
                 data.Skipped |> expectSkipped [ "84-1-0004: it has no transcript" ])
         }
 
-        test "nothing but transcripts is refused with the reasons" {
+        test "transcripts without any sound are refused with the reasons" {
             withFolder (fun folder ->
                 text folder "84/1/84-1.trans.txt" "84-1-0000 YES\n"
                 Expect.stringContains (refusal folder) "nothing in the corpus can be used; 84-1-0000: " "message")
@@ -124,7 +124,7 @@ let tests =
                     File.Copy(Path.Combine(data, row[1]), Path.Combine(folder, place, row[0] + ".flac"))
 
                 let corpus = Corpus.Read(Path.Combine(folder, "LibriSpeech"))
-                Expect.isEmpty corpus.Skipped "left out"
+                Expect.isEmpty corpus.Skipped "skipped"
 
                 Expect.sequenceEqual
                     (corpus.Utterances |> Seq.map shown |> Seq.sort)

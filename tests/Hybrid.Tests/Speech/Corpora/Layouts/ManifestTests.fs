@@ -1,4 +1,4 @@
-/// Manifests of corpora, and what is said of broken ones.
+/// Manifests of corpora, and the messages about invalid ones.
 module Hybrid.Tests.ManifestTests
 
 open System
@@ -23,7 +23,7 @@ let manifest =
                 [
                     """{"id": "u1", "audio": "sub/one.wav", "speaker": "anna", "split": "train", "text": "hello world"}"""
                     ""
-                    """{"audio": "/far/two.flac", "phones": "HH AH  L OW", "speaker": null, "more": [1, {}]}"""
+                    """{"audio": "/far/two.flac", "phones": "HH AH  L OW", "speaker": null, "segments": [1, {}]}"""
                     """{"id": "ü", "audio": "3.wav", "text": "", "phones": ["W", "ER"], "split": "dev"}"""
                 ]
                 (fun folder ->
@@ -59,21 +59,88 @@ let manifest =
                         "by its file")
         }
 
+        test "pieces and channels, with default ids that tell them apart" {
+            reading
+                [
+                    """{"audio": "long.wav", "offset": 1.5, "duration": 2, "text": "a"}"""
+                    """{"audio": "long.wav", "offset": 3.5, "channel": 1, "text": "b"}"""
+                    """{"audio": "long.wav", "offset": 0, "text": "c"}"""
+                    """{"audio": "long.wav", "duration": 1e1, "channel": 0, "text": "d"}"""
+                    """{"audio": "long.wav", "offset": null, "duration": null, "channel": null, "text": "e"}"""
+                    """{"id": "x", "audio": "long.wav", "offset": 2.25, "text": "f"}"""
+                ]
+                (fun folder ->
+                    let corpus = Corpus.Read folder
+
+                    Expect.equal
+                        [
+                            for u in corpus.Utterances ->
+                                u.Id, u.OffsetSeconds, Option.ofNullable u.DurationSeconds, Option.ofNullable u.Channel
+                        ]
+                        [
+                            "long-1500", 1.5, Some 2.0, None
+                            "long-3500-c1", 3.5, None, Some 1
+                            "long-0", 0.0, None, None
+                            "long-c0", 0.0, Some 10.0, Some 0
+                            "long", 0.0, None, None
+                            "x", 2.25, None, None
+                        ]
+                        "pieces")
+        }
+
+        for name, nearest in
+            [
+                "ofset", ", the nearest known one is \"offset\""
+                "Duration", ", the nearest known one is \"duration\""
+                "chanel", ", the nearest known one is \"channel\""
+                "texts", ", the nearest known one is \"text\""
+                "phonemes", ", the nearest known one is \"phones\""
+                "audio_filepath", ""
+                "", ""
+            ] do
+            test $"the unknown field \"{name}\" is refused with the nearest known one" {
+                reading [ $"{{{audio}, \"text\": \"hello\", \"{name}\": 1}}" ] (fun folder ->
+                    expectRefusal<FormatException, _>
+                        $"line 1: unknown field \"{name}\"{nearest}; known are id, audio, offset, duration, channel, "
+                        (fun () -> Corpus.Read folder))
+            }
+
         for name, line, message in
             [
+                "an unknown field with control characters",
+                $"{{{audio}, \"text\": \"\", \"a\\u001b[31mb\": 1}}",
+                "unknown field \"a.[31mb\""
+                "a duplicate field", $"{{{audio}, \"text\": \"a\", \"text\": \"b\"}}", "field \"text\" is a duplicate"
+                "offset a string",
+                $"{{{audio}, \"text\": \"\", \"offset\": \"1\"}}",
+                "\"offset\" is not a number of seconds"
+                "offset negative", $"{{{audio}, \"text\": \"\", \"offset\": -1}}", "\"offset\" is negative"
+                "offset infinite",
+                $"{{{audio}, \"text\": \"\", \"offset\": 1e999}}",
+                "\"offset\" is not a number of seconds"
+                "duration 0", $"{{{audio}, \"text\": \"\", \"duration\": 0}}", "\"duration\" is 0, must be positive"
+                "channel negative",
+                $"{{{audio}, \"text\": \"\", \"channel\": -1}}",
+                "\"channel\" is not the index of a channel"
+                "channel a fraction",
+                $"{{{audio}, \"text\": \"\", \"channel\": 0.5}}",
+                "\"channel\" is not the index of a channel"
+                "channel a name",
+                $"{{{audio}, \"text\": \"\", \"channel\": \"left\"}}",
+                "\"channel\" is not the index of a channel"
                 "not JSON", "hello", "'h' is an invalid start of a value"
-                "torn JSON", "{\"id\": \"x\", ", ""
+                "truncated JSON", "{\"id\": \"x\", ", ""
                 "no object", "[1, 2]", "not a JSON object"
                 "no audio", """{"id": "x", "text": "hello"}""", "\"audio\" is missing"
                 "audio null", """{"audio": null, "text": "hello"}""", "\"audio\" is missing"
-                "audio no text", """{"audio": 5, "text": "hello"}""", "\"audio\" is no text"
+                "audio no string", """{"audio": 5, "text": "hello"}""", "\"audio\" is not a string"
                 "neither text nor phones", $"{{{audio}}}", "utterance a has neither \"text\" nor \"phones\""
-                "text no text", $"{{{audio}, \"text\": [\"a\"]}}", "\"text\" is no text"
-                "speaker no text", $"{{{audio}, \"text\": \"\", \"speaker\": 7}}", "\"speaker\" is no text"
+                "text no string", $"{{{audio}, \"text\": [\"a\"]}}", "\"text\" is not a string"
+                "speaker no string", $"{{{audio}, \"text\": \"\", \"speaker\": 7}}", "\"speaker\" is not a string"
                 "phones a number", $"{{{audio}, \"phones\": 1}}", "\"phones\" is neither a list"
                 "phones of numbers", $"{{{audio}, \"phones\": [\"AA\", 1]}}", "\"phones\" is neither a list"
-                "the same id twice", """{"id": "ok", "audio": "b.wav", "text": ""}""", "the id ok occurs twice"
-                "half a character", """{"audio": "\ud800", "text": ""}""", ""
+                "the same id twice", """{"id": "ok", "audio": "b.wav", "text": ""}""", "the id ok is a duplicate"
+                "an unpaired surrogate", """{"audio": "\ud800", "text": ""}""", ""
             ] do
             test $"{name}: a FormatException with file and line" {
                 reading [ """{"id": "ok", "audio": "a.wav", "text": "hello"}"""; line ] (fun folder ->

@@ -1,4 +1,4 @@
-/// A corpus with one of every fault, and what is said of it.
+/// A corpus with one problem of each kind, and the findings.
 module Hybrid.Tests.CorpusValidationTests
 
 open System
@@ -14,7 +14,7 @@ let private recipe =
     let network = NetworkSpec(28, 41, [| Conv1dSpec(4, 3, 2) |], [| LinearSpec 41 |])
     Recipe("halves", FeaturePreset(), network, TrainingSpec(1UL, 1, BatchSize(8, 8000), AdamWSpec(), ConstantRate()))
 
-/// Noise of its own for each seed.
+/// Noise that depends on the seed.
 let private noise (seed: int) seconds level =
     let random = Random seed
     AudioClip(Array.init (int (16000.0 * seconds)) (fun _ -> float32 level * (2f * random.NextSingle() - 1f)), 16000)
@@ -45,14 +45,14 @@ let private lexicons folder =
     File.WriteAllText(path, "HAND HH AE N D\nLAMP L AE M P\n")
     [| Lexicon.Read(path, PhoneInventory.Arpabet) |]
 
-/// Whether a length or a level among many that are nearly equal is called far from them.
+/// Whether a clip is an outlier among many of nearly equal length and level.
 let private isFar clip =
     withFolder (fun folder ->
         write folder ({ usual 10 with Clip = clip } :: [ for i in 1..9 -> usual i ])
-        let check = CorpusValidation.Run(Corpus.Read folder, recipe, lexicons = lexicons folder)
+        let check = recipe.ValidateCorpus(Corpus.Read folder, lexicons = lexicons folder)
         not (Seq.isEmpty check.Outliers))
 
-let private check (folder: string) = CorpusValidation.Run(Corpus.Read folder, recipe, lexicons = lexicons folder)
+let private check (folder: string) = recipe.ValidateCorpus(Corpus.Read folder, lexicons = lexicons folder)
 
 let private faulty = [
     for i in 1..20 do
@@ -63,7 +63,7 @@ let private faulty = [
     { usual 24 with Id = "gone" }
     { usual 25 with Id = "words"; Transcript = "\"text\":\"hanb lamps Hanb\"" }
     { usual 26 with Id = "word"; Transcript = "\"text\":\"hanb zzzzzz\"" }
-    // 0.8 s have 78 frames, 39 behind the stride; 20 times the same phone needs 39, 21 times needs 41.
+    // 0.8 s have 78 frames, 39 after the stride; 20 times the same phone needs 39, 21 times needs 41.
     {
         usual 27 with
             Id = "fits"
@@ -95,8 +95,8 @@ let private found (check: CorpusValidation) = [
 
 [<Tests>]
 let tests =
-    testList "corpus check" [
-        test "every fault is found, and nothing else" {
+    testList "corpus validation" [
+        test "every problem is found, and nothing else" {
             withFolder (fun folder ->
                 write folder faulty
                 File.WriteAllText(Path.Combine(folder, "broken.wav"), "no sound")
@@ -110,7 +110,7 @@ let tests =
                         [
                             "HANB (x3, first in words): the nearest known word is HAND"
                             "LAMPS (x1, first in words): the nearest known word is LAMP"
-                            "ZZZZZZ (x1, first in word): no known word is like it"
+                            "ZZZZZZ (x1, first in word): no known word is similar"
                         ]
                         [
                             "tight: needs 41 frames, has 39 (21 phones + 20 repeats)"
@@ -125,7 +125,7 @@ let tests =
                 Expect.equal
                     check.Skipped
                     7
-                    "left out: three that are unusable, two for their words, two that are too short"
+                    "skipped: three unusable ones, two for their words, two that are too short"
 
                 let reasons = Map [ for left in check.Unusable -> left.Id, left.Reason ]
                 Expect.stringContains reasons["strange"] "unknown phone QQ" "reason"
@@ -151,7 +151,7 @@ let tests =
                     "splits")
         }
 
-        test "what is near is no outlier, however equal the others are" {
+        test "small differences are not outliers, even if the others are equal" {
             for what, clip, far in
                 [
                     "7 times as long", noise 1 7.4 0.1, false
@@ -166,15 +166,15 @@ let tests =
                 Expect.equal (isFar clip) far what
         }
 
-        test "a corpus without faults has no findings" {
+        test "a corpus without problems has no findings" {
             withFolder (fun folder ->
                 write folder (List.init 12 usual)
                 let check = check folder
                 Expect.equal (found check) (List.replicate 6 []) "findings"
-                Expect.equal check.Skipped 0 "left out")
+                Expect.equal check.Skipped 0 "skipped")
         }
 
-        test "what a training leaves out is what was said" {
+        test "training skips the utterances of the findings" {
             withFolder (fun folder ->
                 write folder faulty
                 File.WriteAllText(Path.Combine(folder, "broken.wav"), "no sound")
@@ -184,17 +184,45 @@ let tests =
                     for data in [ run.Train; run.Dev ] -> data.Skipped.Count + Seq.length (run.Infeasible data)
                 ]
 
-                Expect.equal (List.sum skipped) (check folder).Skipped "left out")
+                Expect.equal (List.sum skipped) (check folder).Skipped "skipped")
         }
 
-        test "a corpus to judge by is a split of its own" {
+        test "utterances without split and transcript are for training, unless there is a split train" {
+            withFolder (fun folder ->
+                let place name = Path.Combine(folder, name)
+                let sound name = CorpusTests.sound folder name
+
+                for name in [ "a"; "b" ] do
+                    sound $"{name}.wav"
+
+                let check = recipe.ValidateCorpus(Corpus.Read folder)
+
+                Expect.equal
+                    [ for split in check.Splits -> split.Usable, split.IsToBeRecognized ]
+                    [ 0, false ]
+                    "splits"
+
+                check.Unusable |> CorpusTests.expectSkipped [ "a: it has no transcript"; "b: it has no transcript" ]
+                Expect.equal check.Skipped 2 "skipped"
+                sound "train/c.wav"
+                File.WriteAllText(place "train/c.lab", "AA")
+                let check = recipe.ValidateCorpus(Corpus.Read folder)
+
+                Expect.equal
+                    [ for split in check.Splits -> split.Name, split.Usable, split.IsToBeRecognized ]
+                    [ "", 0, true; "train", 1, false ]
+                    "splits"
+
+                Expect.equal check.Skipped 0 "skipped")
+        }
+
+        test "a separate validation corpus is a split" {
             withFolder (fun folder ->
                 let place name = Path.Combine(folder, name)
                 write (place "a") [ for i in 1..5 -> usual i ]
                 write (place "b") [ usual 3; { usual 6 with Transcript = "\"text\":\"lamb\""; Speaker = "d" } ]
 
-                let check =
-                    CorpusValidation.Run(Corpus.Read(place "a"), recipe, Corpus.Read(place "b"), lexicons folder)
+                let check = recipe.ValidateCorpus(Corpus.Read(place "a"), Corpus.Read(place "b"), lexicons folder)
 
                 Expect.equal
                     [ for split in check.Splits -> split.Name, split.Usable ]
@@ -214,8 +242,7 @@ let tests =
                     "findings")
         }
 
-        test
-            "the same sound as WAV and as FLAC is a duplicate; an id that occurs twice and sound without words are left out" {
+        test "the same audio as WAV and as FLAC is a duplicate; a duplicate id and audio without words are skipped" {
             withFolder (fun folder ->
                 let place name =
                     let path = Path.Combine(folder, name)
@@ -242,22 +269,22 @@ let tests =
 
                 check.Unusable
                 |> CorpusTests.expectSkipped [
-                    "103-1-0001: the id occurs a second time"
+                    "103-1-0001: the id is a duplicate"
                     "103-1-0002: it has no transcript"
                 ]
 
-                Expect.equal check.Skipped 2 "left out")
+                Expect.equal check.Skipped 2 "skipped")
         }
 
-        test "features are checked as they are given; a part to be recognised needs no transcripts" {
+        test "precomputed features are checked; a part to be recognised needs no transcripts" {
             withFolder (fun folder ->
                 let corpus = SyntheticCorpus.Write(folder, 12, 4, layout = SyntheticLayout.Hw3p2)
-                let check = CorpusValidation.Run(corpus, recipe)
+                let check = recipe.ValidateCorpus(corpus)
                 Expect.equal check.Skipped 0 $"{found check}"
 
                 Expect.equal
-                    [ for split in check.Splits -> split.Name, split.Utterances, split.Usable ]
-                    [ "dev", 3, 3; "test", 3, 0; "train", 6, 6 ]
+                    [ for split in check.Splits -> split.Name, split.Utterances, split.Usable, split.IsToBeRecognized ]
+                    [ "dev", 3, 3, false; "test", 3, 0, true; "train", 6, 6, false ]
                     "splits"
 
                 // Ten times the subsampling leaves too few frames.
@@ -269,14 +296,14 @@ let tests =
                         recipe.Training
                     )
 
-                Expect.equal (CorpusValidation.Run(corpus, narrow).Infeasible.Count) 9 "infeasible"
+                Expect.equal (narrow.ValidateCorpus(corpus).Infeasible.Count) 9 "infeasible"
 
-                // What is to be recognised has to be readable too.
+                // Utterances to be recognised have to be readable too.
                 let broken = Seq.head (corpus.Split "test")
                 File.WriteAllText(broken.FeaturesPath, "broken")
-                let check = CorpusValidation.Run(corpus, recipe)
+                let check = recipe.ValidateCorpus(corpus)
                 check.Unusable |> CorpusTests.expectSkipped [ $"{broken.Id}: {broken.FeaturesPath}: " ]
-                Expect.equal check.Skipped 1 "left out")
+                Expect.equal check.Skipped 1 "skipped")
         }
 
         test "as JSON" {
@@ -301,7 +328,7 @@ let tests =
                     [ 2; 1; 3; 2; 1; 4; 1 ]
                     "counts"
 
-                Expect.equal (json.RootElement.GetProperty("leftOut").GetInt32()) 5 "left out"
+                Expect.equal (json.RootElement.GetProperty("leftOut").GetInt32()) 5 "skipped"
                 let silent = json.RootElement.GetProperty("outliers")[2]
                 Expect.equal (silent.GetProperty("valueDecibels").ValueKind) JsonValueKind.Null "JSON has no infinity")
         }
@@ -310,8 +337,8 @@ let tests =
 [<Tests>]
 let streaming =
     testSequenced
-    <| testList "corpus check, memory" [
-        test "sound is not kept" {
+    <| testList "corpus validation, memory" [
+        test "audio is not held in memory" {
             withFolder (fun folder ->
                 // 100 times the same 640 kB of samples.
                 (noise 1 10.0 0.1).WriteWav(Path.Combine(folder, "u.wav"))
@@ -332,7 +359,7 @@ let streaming =
 
                 let corpus, lexicons = Corpus.Read folder, lexicons folder
                 let before = GC.GetTotalMemory true
-                let check = CorpusValidation.Run(corpus, recipe, lexicons = lexicons, progress = progress)
+                let check = recipe.ValidateCorpus(corpus, lexicons = lexicons, progress = progress)
                 Expect.equal check.Duplicates[0].Ids.Count 100 "all are read"
                 Expect.isGreaterThan held 0L "measured"
                 Expect.isLessThan (held - before) 20_000_000L "bytes held after 90 of 64 MB")

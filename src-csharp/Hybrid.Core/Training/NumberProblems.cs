@@ -2,7 +2,9 @@ using System.Globalization;
 
 namespace Hybrid.Core;
 
-/// <summary>What is wrong with a number of a schedule, in a clause that names the value and what it must be.</summary>
+/// <summary>
+/// Range checks of numeric settings; a problem is a phrase with the setting, its value and the bound.
+/// </summary>
 internal static class NumberProblems
 {
     public static IEnumerable<string> Positive(double value, string what) =>
@@ -32,14 +34,14 @@ internal static class NumberProblems
                 )
             );
 
-    /// <summary>For shares that keep something of what was: 1 would keep all for ever.</summary>
+    /// <summary>For decay rates: a decay of 1 would never forget.</summary>
     public static IEnumerable<string> BelowOne(double value, string what) =>
         Unless(value is >= 0 and < 1, value, what, "must be in [0, 1)");
 
-    /// <summary>For shares that leave something at all.</summary>
+    /// <summary>For factors: a factor of 0 would leave nothing.</summary>
     public static IEnumerable<string> AboveZero(double value, string what) =>
         Unless(value is > 0 and <= 1, value, what, "must be in (0, 1]");
 
-    private static IEnumerable<string> Unless(bool right, double value, string what, string must) =>
-        right ? [] : [string.Create(CultureInfo.InvariantCulture, $"{what} is {value}, {must}")];
+    private static IEnumerable<string> Unless(bool valid, double value, string what, string must) =>
+        valid ? [] : [string.Create(CultureInfo.InvariantCulture, $"{what} is {value}, {must}")];
 }

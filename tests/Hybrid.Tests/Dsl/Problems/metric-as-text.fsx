@@ -1,0 +1,4 @@
+let schedule =
+    training {
+        selectBy "devLoss"
+    }
