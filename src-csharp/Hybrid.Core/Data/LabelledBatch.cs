@@ -25,7 +25,7 @@ public sealed record LabelledBatch(Batch<float> Features, int[][] Labels, string
         var keys = Array.ConvertAll(ids, id => new CounterRandom(0).Fork(id).Key);
         var features = new Batch<float>(new float[T * B * F], T, B, F, lengths, keys);
         var batch = new LabelledBatch(features, Array.ConvertAll(utterances, data.Labels), ids);
-        team.For(B, new ReadJob(data, utterances, batch), static (in ReadJob job, int b) => job.Run(b));
+        team.For(B, new ReadJob(data, utterances, batch));
         return batch;
     }
 
@@ -52,7 +52,7 @@ public sealed record LabelledBatch(Batch<float> Features, int[][] Labels, string
                     );
     }
 
-    private readonly record struct ReadJob(IDataset Data, int[] Utterances, LabelledBatch Batch)
+    private readonly record struct ReadJob(IDataset Data, int[] Utterances, LabelledBatch Batch) : ITeamJob
     {
         public void Run(int b)
         {

@@ -10,8 +10,7 @@ internal static class BlankStatistics
         where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
     {
         var counts = workspace.Rent<int>(2 * logits.B);
-        var job = new CountJob<TReal>(logits, blank, counts);
-        workspace.Team.For(logits.B, job, static (in CountJob<TReal> job, int b) => job.Run(b));
+        workspace.Team.For(logits.B, new CountJob<TReal>(logits, blank, counts));
         long frames = 0,
             blankFrames = 0,
             labels = 0;
@@ -27,7 +26,7 @@ internal static class BlankStatistics
     /// <param name="Logits">[T, B, V].</param>
     /// <param name="Blank">Index of the blank.</param>
     /// <param name="Counts">[2, B]: blank frames, labels.</param>
-    private readonly record struct CountJob<TReal>(Batch<TReal> Logits, int Blank, Memory<int> Counts)
+    private readonly record struct CountJob<TReal>(Batch<TReal> Logits, int Blank, Memory<int> Counts) : ITeamJob
         where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
     {
         public void Run(int b)

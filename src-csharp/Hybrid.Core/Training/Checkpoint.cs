@@ -61,19 +61,11 @@ public sealed record Checkpoint(
     /// The file is torn, damaged or not a checkpoint; the message names it.
     /// </exception>
     /// <exception cref="IOException">The file is missing or cannot be read.</exception>
-    public static Checkpoint Read(string path)
-    {
-        using var stream = File.OpenRead(path);
-        try
+    public static Checkpoint Read(string path) => InputFile.Read(path, static stream =>
         {
             CheckSum(stream);
             return Read(SafeTensors.Read(stream));
-        }
-        catch (FormatException error)
-        {
-            throw new FormatException($"{path}: {error.Message}", error);
-        }
-    }
+        });
 
     /// <summary>
     /// Reads a checkpoint, or the previous one if it is missing or damaged; a damaged file is renamed.

@@ -10,19 +10,13 @@ public sealed class TrainingDivergedException(double loss, IReadOnlyList<string>
     : Exception(
         string.Create(
             CultureInfo.InvariantCulture,
-            $"the loss is {loss} in a batch of {Named(utterances)}; the first numbers that are not finite are in "
+            $"the loss is {loss} in a batch of {Quoted.List(utterances)}; the first numbers that are not finite are in "
         ) + $"{tensor}: try a lower learning rate or clipping, and check these utterances"
     )
 {
-    private const int MostNames = 4;
-
     /// <summary>The utterances of the batch.</summary>
     public IReadOnlyList<string> Utterances { get; } = utterances;
 
     /// <summary>The first tensor with NaN or infinity.</summary>
     public string Tensor { get; } = tensor;
-
-    private static string Named(IReadOnlyList<string> utterances) =>
-        string.Join(", ", utterances.Take(MostNames).Select(Quoted.Unless))
-        + (utterances.Count > MostNames ? $" and {utterances.Count - MostNames} more" : "");
 }

@@ -143,14 +143,14 @@ public sealed record TrainingSpec(
             AddMasks($"phases.{i}", phase.Augmentation);
             var unknown = (phase.Frozen ?? [])
                 .Where(path => !layers.Any(layer => Network<float>.IsWithin(layer, path)))
-                .Select(path => $"\"{path}\"")
+                .Select(Quoted.Text)
                 .ToList();
             if (unknown.Count > 0)
                 problems.Add(
                     new SpecProblem(
                         $"phases.{i}",
-                        $"phase {Quoted.Text(phase.Name)} freezes {string.Join(", ", unknown)}, "
-                            + $"but the layers are {string.Join(", ", layers)}: name one of them, encoder or decoder"
+                        $"phase {Quoted.Text(phase.Name)} freezes {Quoted.List(unknown)}, "
+                            + $"but the layers are {Quoted.List(layers)}: name one of them, encoder or decoder"
                     )
                 );
         }

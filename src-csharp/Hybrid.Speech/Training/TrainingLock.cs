@@ -43,7 +43,7 @@ internal sealed class TrainingLock : IDisposable
         catch (IOException error) when (error.HResult is WindowsInUse or LinuxInUse or MacInUse)
         {
             throw new IOException(
-                $"{folder} is in use by {Holder(owner)}: wait until it ends, or choose another folder",
+                $"{Quoted.Path(folder)} is in use by {Holder(owner)}: wait until it ends, or choose another folder",
                 error
             );
         }

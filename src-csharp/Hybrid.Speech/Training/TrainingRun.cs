@@ -32,8 +32,10 @@ public sealed partial class TrainingRun
         foreach (var (data, name) in new[] { (train, "training"), (dev, "dev") })
             if (data.Count == 0)
                 throw new ArgumentException(
-                    $"no utterance of the {name} data is usable"
-                        + string.Concat(data.Skipped.Take(3).Select(skipped => $"; {skipped}"))
+                    Quoted.Line(
+                        $"no utterance of the {name} data is usable"
+                            + string.Concat(data.Skipped.Take(3).Select(skipped => $"; {skipped}"))
+                    )
                 );
         if (recipe.Training.Speeds is { } speeds && !speeds.SequenceEqual(train.Speeds))
             throw new ArgumentException(
@@ -149,18 +151,23 @@ public sealed partial class TrainingRun
             if (options.Resume)
                 Notice(
                     TrainingNoticeKind.NoCheckpoint,
-                    $"{folder.Checkpoint} does not exist: the training starts from the beginning"
+                    $"{Quoted.Path(folder.Checkpoint)} does not exist: the training starts from the beginning"
                 );
             if (folder.MoveEarlierAside() is { } earlier)
-                Notice(TrainingNoticeKind.EarlierFilesMoved, $"files of an earlier training were moved to {earlier}");
+                Notice(
+                    TrainingNoticeKind.EarlierFilesMoved,
+                    $"files of an earlier training were moved to {Quoted.Path(earlier)}"
+                );
             return;
         }
         if (damage is not null)
             Notice(TrainingNoticeKind.DamagedCheckpoint, damage);
         if (TrainingFingerprint.DiffersFrom(checkpoint.Metadata, description) is { Count: > 0 } differences)
             throw new FormatException(
-                $"{folder.Checkpoint} belongs to another training: {string.Join("; ", differences)}. "
-                    + "Give the same recipe, data and time, or do not resume"
+                Quoted.Line(
+                    $"{Quoted.Path(folder.Checkpoint)} belongs to another training: {string.Join("; ", differences)}. "
+                        + "Give the same recipe, data and time, or do not resume"
+                )
             );
         trainer.Restore(checkpoint);
         folder.KeepMetricsUpTo(trainer.State.Steps);

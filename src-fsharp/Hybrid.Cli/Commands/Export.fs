@@ -7,12 +7,13 @@ open Hybrid.Speech
 open Hybrid.Cli.Arguments
 open Hybrid.Cli.Console
 
-/// Does what `hybrid export` is asked for and tells how it ended.
+/// Runs `hybrid export`.
 let run (arguments: ParseResults<ExportArguments>) =
     let path = arguments.GetResult ExportArguments.Out
     let model = SpeechModel.Load(arguments.GetResult ExportArguments.Model)
 
-    let least = defaultArg (arguments.TryGetResult ExportArguments.Min_Confidence) model.MinConfidence
+    let minConfidence =
+        defaultArg (arguments.TryGetResult ExportArguments.Min_Confidence) model.MinConfidence
 
     let language =
         weighted
@@ -26,7 +27,7 @@ let run (arguments: ParseResults<ExportArguments>) =
             model.Network,
             model.Inventory,
             model.Features,
-            MinConfidence = share "min-confidence" least,
+            MinConfidence = share "min-confidence" minConfidence,
             LanguageModel = Option.toObj language
         )
 

@@ -4,6 +4,7 @@ module Hybrid.Cli.Commands.Recognize
 open System
 open System.IO
 open Argu
+open Hybrid.Dsl
 open Hybrid.Speech
 open Hybrid.Cli.Arguments
 open Hybrid.Cli.Console
@@ -19,7 +20,7 @@ let private expand (path: string) =
     else
         [ path, string (Path.GetFileNameWithoutExtension path) ], []
 
-/// A result, or nothing where a file could not be used, which is said.
+/// The result, or None after reporting why a file could not be used.
 let private attempt (name: string) (recognize: unit -> 'result) =
     interruption.Value.ThrowIfCancellationRequested()
 
@@ -42,7 +43,7 @@ let private outcome (results: 'result option list) =
     | failed when failed = results.Length -> Outcome.Failed
     | _ -> Outcome.PartlyFailed
 
-/// A recognised file: its path, its name in results, and what was recognised.
+/// A recognised file: its path, its name in results, and the result.
 type private Recognized = { File: string; Id: string; Result: RecognitionResult }
 
 let private extension format =
@@ -62,7 +63,8 @@ let private content format (results: Recognized list) =
     | RecognizeFormat.Ctm -> each (fun one -> Hybrid.Speech.Ctm.Write(one.Id, one.Result.Phones))
     | RecognizeFormat.Textgrid -> each (fun one -> TextGrid.Of(one.Result).Write())
 
-/// The sound files of paths: into a folder, or to standard output, text as it comes and the rest when all is there.
+/// Recognises the sound files of paths into a folder, or to standard output: text after each file, other formats at the
+/// end.
 let private recognizeFiles (recognizer: Recognizer) format (folder: ResultFolder option) (paths: string list) =
     let expanded = List.map expand paths
     let files, skipped = List.collect fst expanded, List.collect snd expanded
@@ -72,35 +74,46 @@ let private recognizeFiles (recognizer: Recognizer) format (folder: ResultFolder
 
     if files.IsEmpty then
         let kinds = String.concat ", " AudioClip.Extensions
-        raise (UserException $"there are no sound files ({kinds}) in the folders given")
+        raise (UserException $"there are no sound files ({kinds}) in these folders")
 
     if folder.IsNone && format = RecognizeFormat.Textgrid && files.Length > 1 then
         raise (UserException "several TextGrids need a folder: give --out FOLDER")
 
     let ids = RecordingIds.Distinct [| for file, name in files -> struct (name, file) |]
 
-    let recognized = [
-        for (file, _), id in Seq.zip files ids do
-            attempt file (fun () ->
-                let path = folder |> Option.map _.Take(id, extension format)
-                let one = { File = file; Id = id; Result = recognizer.Recognize(AudioClip.Read file) }
+    let cause =
+        match recognizer.Model.Features with
+        | preset when preset.Kind = FeatureKind.Precomputed -> Some(HasSound preset.Coefficients)
+        | _ -> None
 
-                match folder, path with
-                | Some folder, Some path -> folder.Write(path + extension format, content format [ one ])
-                | _ when format = RecognizeFormat.Text -> Console.Out.Write(content format [ one ])
-                | _ -> ()
+    let recognize (file: string) (name: string) =
+        let path = folder |> Option.map _.Take(name, extension format)
+        let one = { File = file; Id = name; Result = recognizer.Recognize(AudioClip.Read file) }
 
-                one)
-    ]
+        match folder, path with
+        | Some folder, Some path -> folder.Write(path + extension format, content format [ one ])
+        | _ when format = RecognizeFormat.Text -> printResult (content format [ one ])
+        | _ -> ()
+
+        one
+
+    let recognized =
+        withHint (fun _ -> cause) (fun () -> [
+            for (file, _), id in Seq.zip files ids do
+                attempt file (fun () -> recognize file id)
+        ])
 
     match folder with
     | Some folder -> reportKept folder
-    | None when format <> RecognizeFormat.Text -> Console.Out.Write(content format (List.choose id recognized))
+    | None when format <> RecognizeFormat.Text -> printResult (content format (List.choose id recognized))
     | None -> ()
+
+    if List.exists Option.isNone recognized then
+        sayHint cause
 
     outcome (recognized @ [ for _ in skipped -> None ])
 
-/// The utterances of corpora, as the CSV that CMU 11-785 HW3P2 takes.
+/// Recognises corpora and writes the CSV of CMU 11-785 HW3P2.
 let private submit (recognizer: Recognizer) (overwrite: bool) (csv: string) (paths: string list) =
     requireReplaceable overwrite csv
     let corpora = paths |> List.map Corpus.Read
@@ -110,7 +123,7 @@ let private submit (recognizer: Recognizer) (overwrite: bool) (csv: string) (pat
             yield! corpus.Utterances
     ]
 
-    reportSkipped "rows are missing in the CSV" (corpora |> Seq.collect _.Skipped)
+    reportSkipped "missing rows in the CSV" (corpora |> Seq.collect _.Skipped)
 
     let results =
         withProgress "recognising" (fun progress -> [
@@ -127,10 +140,10 @@ let private submit (recognizer: Recognizer) (overwrite: bool) (csv: string) (pat
     else
         outcome results
 
-/// `hybrid recognize FILE...` without options.
+/// Runs `hybrid recognize FILE...` without options.
 let runPlain (paths: string list) = recognizeFiles (loadRecognizer None Search.None) RecognizeFormat.Text None paths
 
-/// Does what `hybrid recognize` is asked for and tells how it ended.
+/// Runs `hybrid recognize`.
 let run (arguments: ParseResults<RecognizeArguments>) =
     let recognizer =
         loadRecognizer (arguments.TryGetResult RecognizeArguments.Model) {
@@ -161,4 +174,4 @@ let run (arguments: ParseResults<RecognizeArguments>) =
     | Some csv, None, None -> submit recognizer overwrite csv paths
     | Some _, Some _, _ ->
         raise (UserException "--submission and --json or --format exclude each other: give one of them")
-    | Some _, None, Some _ -> raise (UserException "--submission names its file: leave --out away")
+    | Some _, None, Some _ -> raise (UserException "--submission names the file to write: leave --out out")

@@ -8,7 +8,7 @@ open Hybrid.Speech
 open Hybrid.Cli.Arguments
 open Hybrid.Cli.Console
 
-/// Makes a corpus and says what it holds.
+/// Writes a corpus and says its size.
 let make (overwrite: bool) (folder: string) utterances speakers (seed: int) (layout: SyntheticLayout) =
     // The one file whose name may be that of another corpus.
     writeResult overwrite (Path.Combine(folder, Corpus.ManifestName)) (fun () ->
@@ -32,15 +32,17 @@ let make (overwrite: bool) (folder: string) utterances speakers (seed: int) (lay
     say $"{corpus.Utterances.Count} utterances of {speakers} synthetic speakers in {folder} ({splits})"
     corpus
 
-/// Does what `hybrid synth` is asked for and tells how it ended.
+/// Runs `hybrid synth`.
 let run (arguments: ParseResults<SynthArguments>) =
     let speakers, utterances =
         arguments.GetResult SynthArguments.Speakers, arguments.GetResult SynthArguments.Utterances
 
     if speakers < SyntheticCorpus.FewestSpeakers then
         raise (
-            UserException
-                $"--speakers is {speakers}, must be at least {SyntheticCorpus.FewestSpeakers}: one each for train, dev and test"
+            UserException(
+                $"--speakers is {speakers}, must be at least {SyntheticCorpus.FewestSpeakers}: "
+                + "one each for train, dev and test"
+            )
         )
 
     if utterances < speakers then

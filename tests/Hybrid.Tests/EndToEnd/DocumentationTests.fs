@@ -1,4 +1,4 @@
-/// Code and derivation pages speak of the same equations, and nothing in the repository is marked as unfinished.
+/// Code and derivation pages have the same equations, and nothing in the repository is marked as unfinished.
 module Hybrid.Tests.DocumentationTests
 
 open System
@@ -12,7 +12,7 @@ let private root =
          |> Seq.unfold (Option.map (fun folder -> folder.FullName, Option.ofObj folder.Parent))
          |> Seq.find (fun folder -> File.Exists(Path.Combine(folder, "Hybrid.sln"))))
 
-/// All files below a folder with one of the endings, by their paths from the root; without what builds leave there.
+/// All files below a folder with one of the endings, as paths from the root, without build outputs.
 let private files endings folder =
     let path = Path.Combine(root.Value, folder)
 
@@ -32,7 +32,7 @@ let private lines file = File.ReadAllLines(Path.Combine(root.Value, file))
 
 let private matches pattern text = [ for m in Regex.Matches(text, pattern) -> m ]
 
-/// The tags in the comments of a source file: those on lines of code, and those that doc comments mention.
+/// The tags in the comments of a source file: on lines of code, and in doc comments.
 let private tagsOfCode source =
     let comments = [ for line in lines source -> Regex.Match(line, "//.*").Value ]
     let docs, others = comments |> List.partition _.StartsWith("///")
@@ -45,13 +45,13 @@ let private tagsOfPage page = [
         for row in matches @"^\| ([FB]\d+) \|" line -> row.Groups[1].Value
 ]
 
-/// The page that the doc comment of a source file names; without one, the page of the same name.
+/// The page that the doc comment of a source file names; by default, the page of the same name.
 let private pageOf (source: string) =
     match List.collect (matches @"Derivation: (\w+\.md)") (List.ofArray (lines source)) with
     | named :: _ -> Regex.Replace(source, "[^/]+$", named.Groups[1].Value)
     | [] -> Regex.Replace(source, "cs$", "md")
 
-/// Where a page and the sources that belong to it differ.
+/// The differences between a page and its sources.
 let private differences (page: string) (sources: string list) =
     let tags, mentions = sources |> List.map tagsOfCode |> List.unzip
     let tags, mentions = List.concat tags, List.concat mentions
@@ -93,7 +93,7 @@ let documentation =
         }
 
         test "nothing is marked as unfinished" {
-            // Put together here, so that this file does not find itself.
+            // Concatenated, so that this file is not found.
             let words = [ "TO" + "DO"; "T" + "BD"; "FIX" + "ME"; "NotImplemented" + "Exception" ]
             let pattern = @"\b(" + String.concat "|" words + ")"
             let endings = [ ".cs"; ".csproj"; ".fs"; ".fsproj"; ".fsx"; ".md"; ".py"; ".sh" ]

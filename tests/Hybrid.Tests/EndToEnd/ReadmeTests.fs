@@ -1,4 +1,4 @@
-/// What the README shows does what it says.
+/// Code and commands of the README run with the output shown.
 module Hybrid.Tests.ReadmeTests
 
 open System
@@ -13,14 +13,14 @@ open Hybrid.Tests.Process
 
 let private readme = File.ReadAllText(Path.Combine(root, "README.md"))
 
-/// The blocks of a language, or of none.
+/// The code blocks of a language, or without one.
 let private blocks language = [
     for m in Regex.Matches(readme, "^```(\\w*)\n(.*?)^```$", RegexOptions.Singleline ||| RegexOptions.Multiline) do
         if m.Groups[1].Value = language then
             m.Groups[2].Value
 ]
 
-/// All calls of the command line program, without its name, as they stand in running text and in blocks.
+/// All commands of the program in text and blocks, without its name.
 let private commands = [
     for m in Regex.Matches(readme, @"`hybrid ([a-z][^`]*)`") -> m.Groups[1].Value
     for m in
@@ -28,12 +28,12 @@ let private commands = [
         m.Groups[1].Value
 ]
 
-/// The arguments of a call, as a shell would cut them.
+/// The arguments of a command, split as by a shell.
 let private arguments command = [
     for m in Regex.Matches(command, "\"([^\"]*)\"|\\S+") -> if m.Groups[1].Success then m.Groups[1].Value else m.Value
 ]
 
-/// What makes a command of hours one of seconds; the words stay the same.
+/// A command with values that make it run in seconds instead of hours.
 let private shorter (text: string) (command: string) =
     [
         "--utterances 300", "--utterances 30"
@@ -48,19 +48,19 @@ let private shorter (text: string) (command: string) =
 [<Tests>]
 let tests =
     testList "README" [
-        test "the F# blocks are the recipe hw3p2, and a script that trains and recognizes" {
+        test "the F# blocks are the recipe hw3p2, and a script that trains and recognises" {
             match blocks "fsharp" with
             | [ declared; driven ] ->
                 withFolder (fun folder ->
                     let wav, _ = CSharpTests.speak folder
                     let place (name: string) = $"@\"{Path.Combine(folder, name)}\""
                     let loaded = Regex.Match(driven, "^#load \"(.*?)\".*\n")
-                    Expect.isTrue (File.Exists(Path.Combine(root, loaded.Groups[1].Value))) "what the script loads"
+                    Expect.isTrue (File.Exists(Path.Combine(root, loaded.Groups[1].Value))) "the loaded file"
 
                     let expectRuns name (lines: string list) =
                         let file = Path.Combine(folder, name)
                         File.WriteAllLines(file, lines)
-                        Expect.equal (Scripts.mistakesOf file) "" name
+                        Expect.equal (Scripts.problemsOf file) "" name
 
                     expectRuns "declared.fsx" [
                         declared
@@ -80,7 +80,10 @@ let tests =
                         "let schedule = training { epochs 1 }"
                         driven
                             .Replace(loaded.Value, "")
-                            .Replace("synthesize \"speech\" 300 30", $"""synthesize {place "speech"} 30 10""")
+                            .Replace(
+                                "synthesize (\"speech\", utterances = 300, speakers = 30)",
+                                $"""synthesize ({place "speech"}, utterances = 30, speakers = 10)"""
+                            )
                             .Replace("\"run\"", place "run")
                             .Replace("\"recording.wav\"", $"@\"{wav}\"")
                     ]
@@ -89,18 +92,18 @@ let tests =
             | blocks -> failtest $"{blocks.Length} blocks of F#"
         }
 
-        test "calls shown with their output give such output, numbers aside" {
+        test "commands shown with output give this output, except for numbers" {
             withFolder (fun folder ->
                 let demo = Path.Combine(folder, "hybrid-demo")
                 Directory.CreateDirectory demo |> ignore
                 File.Copy(CSharpTests.model, Path.Combine(demo, "model.safetensors"))
-                Hybrid.Dsl.Api.synthesize (Path.Combine(demo, "speech")) 30 10 1 |> ignore<Corpus>
-                let spoken = Hybrid.Dsl.Api.speak 1 "hair candle"
+                SyntheticCorpus.Write(Path.Combine(demo, "speech"), 30, 10, 1UL) |> ignore<Corpus>
+                let spoken = Hybrid.Dsl.Run.speak ("hair candle", seed = 1)
 
                 AudioClip(spoken.Samples, SpokenUtterance.SampleRate)
                     .WriteWav(Path.Combine(folder, "speaker000-0000.wav"))
 
-                /// Numbers, and the phones behind a colon, are the model's.
+                /// Numbers, and phones after a colon, depend on the model.
                 let shape (line: string) =
                     Regex.Replace(Regex.Replace(line.TrimEnd(), @"-?\d+(\.\d+)?", "#"), @"^(\S+\.wav # #:).*", "$1")
 
@@ -116,7 +119,7 @@ let tests =
                             said <- shapes (finished.Output + finished.Errors)
                         | call when call.Success && call.Groups[1].Value = "cat" ->
                             said <- shapes (File.ReadAllText(Path.Combine(folder, call.Groups[2].Value)))
-                        | call when call.Success -> failtest $"what is this: {line}"
+                        | call when call.Success -> failtest $"unknown command: {line}"
                         | _ when line.StartsWith "dotnet " -> ()
                         | _ -> Expect.contains said (shape line) $"{line}: {said}")
         }
@@ -141,7 +144,7 @@ let tests =
                     "phones")
         }
 
-        test "every call of the command line is understood" {
+        test "every command is parsed" {
             let parser = ArgumentParser.Create<Verb>(programName = "hybrid")
             Expect.isGreaterThan commands.Length 6 "commands"
 
@@ -152,7 +155,7 @@ let tests =
                     failtest $"hybrid {command}: {error.Message}"
         }
 
-        test "every verb of the table runs as it stands there, shortened; demo has its own test" {
+        test "every command of the table runs, shortened; demo has its own test" {
             let table = [
                 for m in Regex.Matches(readme, @"^\| `[a-z-]+` \| `hybrid ([^`]*)`", RegexOptions.Multiline) ->
                     m.Groups[1].Value

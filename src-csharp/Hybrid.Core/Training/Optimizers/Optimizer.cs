@@ -65,7 +65,7 @@ public abstract class Optimizer
     {
         Steps++;
         Prepare(learningRate, gradientScale);
-        team.For(pieces.Length, new PieceJob(this), static (in PieceJob job, int i) => job.Run(i));
+        team.For(pieces.Length, new PieceJob(this));
         foreach (var slot in slots)
             if (!slot.Parameter.IsFrozen)
                 slot.Parameter.Invalidate();
@@ -110,7 +110,7 @@ public abstract class Optimizer
     private readonly record struct Slot(Parameter<float> Parameter, float[][] State);
 
     /// <summary>Updates one piece of one parameter.</summary>
-    private readonly record struct PieceJob(Optimizer Optimizer)
+    private readonly record struct PieceJob(Optimizer Optimizer) : ITeamJob
     {
         public void Run(int i)
         {

@@ -96,7 +96,7 @@ let tests =
                 File.WriteAllBytes(path, BitConverter.GetBytes 5L)
                 refused "torn"
                 File.WriteAllText(path, "")
-                refused "torn"
+                refused "is empty"
                 // A sparse file that is long enough for its header.
                 use stream = File.Create path
                 stream.Write(ReadOnlySpan(BitConverter.GetBytes 200_000_000L))
