@@ -19,8 +19,6 @@ internal static class ModelFile
         LanguageModelPrefix = "language_model.",
         ModelFormat = "model 1";
 
-    private const int MostDifferences = 10;
-
     /// <summary>The metadata of a model.</summary>
     public static Dictionary<string, string> Describe(SpeechModel model)
     {
@@ -94,25 +92,17 @@ internal static class ModelFile
     private static void RequireTensors(NetworkSpec spec, IEnumerable<StoredTensor> tensors)
     {
         var stored = tensors.ToDictionary(tensor => tensor.Name);
-        var (differences, count) = (new List<string>(), 0);
-        void Add(string difference)
-        {
-            if (count++ < MostDifferences)
-                differences.Add(difference);
-        }
+        var differences = new List<string>();
         foreach (var parameter in ParameterShape.Of(spec))
         {
             if (!stored.Remove(parameter.Name, out var tensor))
-                Add($"missing {parameter}");
+                differences.Add($"missing {parameter}");
             else if (!tensor.Shape.SequenceEqual(parameter.Shape.Select(size => (long)size)))
-                Add($"{parameter} has shape [{string.Join(", ", tensor.Shape)}] in the file");
+                differences.Add($"{parameter} has shape [{string.Join(", ", tensor.Shape)}] in the file");
         }
-        foreach (var name in stored.Keys)
-            Add($"unexpected {Quoted.Unless(name)}");
-        if (count > MostDifferences)
-            differences.Add($"{count - MostDifferences} more");
-        if (count > 0)
-            throw new FormatException($"the tensors do not fit the network: {string.Join("; ", differences)}");
+        differences.AddRange(stored.Keys.Select(name => $"unexpected {Quoted.Unless(name)}"));
+        if (differences.Count > 0)
+            throw new FormatException($"the tensors do not fit the network: {Quoted.List(differences, "; ")}");
     }
 
     private static string Text(IReadOnlyDictionary<string, string> metadata, string key) =>

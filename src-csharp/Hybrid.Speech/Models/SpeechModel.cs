@@ -108,14 +108,11 @@ public sealed record SpeechModel(Network<float> Network, PhoneInventory Inventor
         }
         catch (InvalidSpecException error)
         {
-            throw new FormatException(
-                $"{name}: {Quoted.Message(new FormatException(string.Join("; ", error.Problems)))}",
-                error
-            );
+            throw new FormatException(Quoted.Line($"{name}: {Quoted.List(error.Problems, "; ")}"), error);
         }
         catch (Exception error) when (error is FormatException or ArgumentException)
         {
-            throw new FormatException($"{name}: {Quoted.Message(error)}", error);
+            throw new FormatException(Quoted.Line($"{name}: {error.Message}"), error);
         }
     }
 

@@ -1,14 +1,15 @@
 using System.Buffers;
 using System.Globalization;
 using System.Text;
+using Hybrid.Core;
 
 namespace Hybrid.Speech;
 
 /// <summary>
 /// Percent-encoding of labels and names in result files that have lines and fields but no escape sequences of their own. As in
-/// URLs, a character becomes <c>%XX</c> for each of its UTF-8 bytes. Encoded are control characters, line separators and the
-/// byte order mark, in fields also white space; and <c>%</c> where two hexadecimal digits follow, so that every text reads back
-/// equal. Lone surrogates become U+FFFD.
+/// URLs, a character becomes <c>%XX</c> for each of its UTF-8 bytes. Encoded are the characters of
+/// <see cref="Quoted.IsUnsafe"/> and the byte order mark, in fields also white space; and <c>%</c> where two hexadecimal digits
+/// follow, so that every text reads back equal. Lone surrogates become U+FFFD.
 /// </summary>
 internal static class FieldText
 {
@@ -58,7 +59,7 @@ internal static class FieldText
         var place = 0;
         foreach (var rune in text.EnumerateRunes())
         {
-            if (BreaksLine(rune) || (whiteSpace && Rune.IsWhiteSpace(rune)) || TryReadByte(text, place, out _))
+            if (IsUnsafe(rune) || (whiteSpace && Rune.IsWhiteSpace(rune)) || TryReadByte(text, place, out _))
                 foreach (var b in bytes[..rune.EncodeToUtf8(bytes)])
                     result.Append(Escape((char)b));
             else
@@ -69,9 +70,10 @@ internal static class FieldText
     }
 
     private static bool IsEncodable(Rune rune) =>
-        BreaksLine(rune) || Rune.IsWhiteSpace(rune) || (rune.IsBmp && Extras.Contains((char)rune.Value));
+        IsUnsafe(rune) || Rune.IsWhiteSpace(rune) || (rune.IsBmp && Extras.Contains((char)rune.Value));
 
-    private static bool BreaksLine(Rune rune) => Rune.IsControl(rune) || rune.Value is 0x2028 or 0x2029 or 0xFEFF;
+    /// <summary>Whether a character could forge lines, direct a terminal, or vanish at the beginning of a file.</summary>
+    public static bool IsUnsafe(Rune rune) => Quoted.IsUnsafe(rune) || rune.Value == 0xFEFF;
 
     private static bool TryReadByte(string text, int place, out byte value)
     {

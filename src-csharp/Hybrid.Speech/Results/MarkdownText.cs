@@ -10,7 +10,7 @@ internal static class MarkdownText
     private const string Escaped = "\\`*|~";
 
     /// <summary>
-    /// The text as one cell of a table: control characters become spaces, HTML becomes entities, and Markdown is escaped.
+    /// The text as one cell of a table: unsafe characters become spaces, HTML becomes entities, and Markdown is escaped.
     /// </summary>
     public static string Cell(string text)
     {
@@ -24,7 +24,7 @@ internal static class MarkdownText
                 // A link is a text in brackets with an address in parentheses.
                 '(' when cell is [.., ']'] => cell.Append("\\("),
                 var c when c < 128 && Escaped.Contains((char)c) => cell.Append('\\').Append((char)c),
-                _ when Rune.IsControl(rune) || rune.Value is 0x2028 or 0x2029 => cell.Append(' '),
+                _ when FieldText.IsUnsafe(rune) => cell.Append(' '),
                 _ => cell.Append(rune.ToString()),
             };
         return cell.ToString();

@@ -34,14 +34,20 @@ public static class RecordingIds
             int CountDistinct(int l) =>
                 longer.Select(names => At(names, l)).Distinct(StringComparer.OrdinalIgnoreCase).Count();
         }
-        foreach (var i in Duplicates(ids).SelectMany(group => group).ToList())
-            ids[i] += Path.GetExtension(recordings[i].Path);
-        var used = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
-        for (var i = 0; i < ids.Length; i++)
+        foreach (var group in Duplicates(ids))
+            if (group.Select(i => ExtensionOf(recordings[i])).Distinct(StringComparer.OrdinalIgnoreCase).Count() > 1)
+                foreach (var i in group)
+                    ids[i] += ExtensionOf(recordings[i]);
+        var used = new HashSet<string>(ids, StringComparer.OrdinalIgnoreCase);
+        foreach (var group in Duplicates(ids))
         {
-            var id = ids[i];
-            for (var number = 2; !used.Add(ids[i]); number++)
-                ids[i] = $"{id}-{number}";
+            var number = 2;
+            foreach (var i in group.Skip(1))
+            {
+                while (!used.Add($"{ids[group[0]]}-{number}"))
+                    number++;
+                ids[i] = $"{ids[group[0]]}-{number}";
+            }
         }
         return ids;
     }
@@ -84,6 +90,8 @@ public static class RecordingIds
             names.Add($"{folder}/{names[^1]}");
         return names;
     }
+
+    private static string ExtensionOf((string Id, string Path) recording) => Path.GetExtension(recording.Path);
 
     private static string At(List<string> names, int level) => names[Math.Min(level, names.Count - 1)];
 

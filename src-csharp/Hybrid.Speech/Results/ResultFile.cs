@@ -51,7 +51,7 @@ public static class ResultFile
 /// <param name="path">The file that was kept.</param>
 public sealed class ResultExistsException(string path)
     : IOException(
-        $"{Quoted.Unless(path)} was not written by Hybrid or has changed since, and is kept: "
+        $"{Quoted.Path(path)} was not written by Hybrid or has changed since, and is kept: "
             + "choose another place or allow overwriting"
     )
 {

@@ -15,10 +15,9 @@ let private expand (path: string) =
     if Directory.Exists path then
         let struct (files, skipped) = SoundFiles.Find path
 
-        [ for file in files -> file, string (Path.ChangeExtension(Path.GetRelativePath(path, file), null)) ],
-        List.ofSeq skipped
+        [ for file in files -> file, RecordingIds.Of(file, path) ], List.ofSeq skipped
     else
-        [ path, string (Path.GetFileNameWithoutExtension path) ], []
+        [ path, RecordingIds.Of path ], []
 
 /// The result, or None after reporting why a file could not be used.
 let private attempt (name: string) (recognize: unit -> 'result) =
