@@ -16,6 +16,7 @@ module internal Shapes =
                 List.rev rows, Some(path, layer)
             | struct (path, layer) :: rest ->
                 let built = layer.Build<float32> features
+
                 let row = {
                     Path = path
                     Layer = layer

@@ -224,9 +224,7 @@ type Charts =
     /// <param name="clip">The sound.</param>
     /// <param name="phones">The phones, in order.</param>
     /// <param name="words">The words, in order; without them there is no tier of words.</param>
-    static member spectrogram
-        (clip: AudioClip, phones: Interval seq, ?words: Interval seq)
-        : GenericChart =
+    static member spectrogram(clip: AudioClip, phones: Interval seq, ?words: Interval seq) : GenericChart =
         let phones, words = Array.ofSeq phones, Array.ofSeq (defaultArg words Seq.empty)
         let picture = Spectrogram.Of clip
         let bottom = if words.Length = 0 then 2.0 else 0.0

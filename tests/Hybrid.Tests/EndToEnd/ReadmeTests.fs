@@ -86,7 +86,10 @@ let private withDocumentedFolder body =
         writeLexicon folder
         Directory.CreateDirectory(place "hybrid-demo") |> ignore
         File.Copy(CSharpTests.model, place "hybrid-demo/model.safetensors")
-        Hybrid.Dsl.Run.synthesize (place "hybrid-demo/speech", utterances = 30, speakers = 10, seed = 1) |> ignore<Corpus>
+
+        Hybrid.Dsl.Run.synthesize (place "hybrid-demo/speech", utterances = 30, speakers = 10, seed = 1)
+        |> ignore<Corpus>
+
         writeWav (place "speaker000-0000.wav") (Hybrid.Dsl.Run.speak ("hair candle", seed = 1))
         body folder)
 
