@@ -1,4 +1,5 @@
-// Which phones are in a recording? A model that was trained on synthetic speech listens to a voice that it has never heard.
+// Recognise the phones of a recording: a model trained on synthetic speech, and a voice that was not in its training
+// data.
 // Run it with: dotnet fsi examples/01-recognise.fsx
 #load "Hybrid.fsx"
 
@@ -7,15 +8,15 @@ open Hybrid.Core
 open Hybrid.Dsl
 open Hybrid.Speech
 
-// How it came to be is told in README.md beside it. With a model of your own: SpeechModel.Load "run/model.safetensors".
+// README.md describes how this model was trained. Another model: SpeechModel.Load "run/model.safetensors".
 let model = SpeechModel.Load(Path.Combine(__SOURCE_DIRECTORY__, "tiny.safetensors"))
 
 let text = "HAPPY CHILD ALWAYS ASK TEACHER"
-let spoken = speak 2026 text
+let spoken = speak (text, seed = 2026)
 let file = Path.GetTempFileName()
 AudioClip(spoken.Samples, SpokenUtterance.SampleRate).WriteWav file
 
-let recognition = recognize model file
+let recognition = recognize (model, file)
 File.Delete file
 
 printfn $"{text}, {recognition.DurationSeconds:F2} seconds"

@@ -1,6 +1,7 @@
-// Align synthetic speech, whose phone boundaries are known, with its phones, and measure how far the boundaries are off.
+// Align synthetic speech with its phones and measure the errors of the boundaries, which are known exactly.
 // Run it with: dotnet fsi examples/02-align.fsx
-// Or with a model and a corpus of your own making: dotnet fsi examples/02-align.fsx hybrid-demo/model.safetensors hybrid-demo/speech test
+// Or with another model and synthetic corpus:
+// dotnet fsi examples/02-align.fsx hybrid-demo/model.safetensors hybrid-demo/speech test
 #load "Hybrid.fsx"
 
 open System.Collections.Generic
@@ -13,12 +14,12 @@ let model, folder, split =
     match fsi.CommandLineArgs with
     | [| _; model; folder; split |] -> SpeechModel.Load model, folder, split
     | _ ->
-        // Voices that the model has never heard.
+        // Voices that were not in the training data.
         let folder = Directory.CreateTempSubdirectory("hybrid-example-").FullName
-        synthesize folder 60 12 5 |> ignore
+        synthesize (folder, utterances = 60, speakers = 12, seed = 5) |> ignore
         SpeechModel.Load(Path.Combine(__SOURCE_DIRECTORY__, "tiny.safetensors")), folder, "test"
 
-/// The boundaries that the synthesiser wrote into its manifest: where each phone begins and ends, pauses aside.
+/// Start and end of each phone from the manifest of the synthesiser, without pauses.
 let known =
     let utterances = Dictionary<string, (float * float)[]>()
 
@@ -49,8 +50,8 @@ let errors =
 let percentile p = errors[int (float (errors.Length - 1) * p)]
 printfn $"{errors.Length} boundaries: median error {percentile 0.5:F1} ms, 90th percentile {percentile 0.9:F1} ms"
 
-printfn
-    $"boundaries more than 50 ms off: {100.0 * float (errors |> Array.filter (fun e -> e > 50.0)).Length / float errors.Length:F1} %%"
+let large = errors |> Array.filter (fun e -> e > 50.0)
+printfn $"boundaries more than 50 ms off: {100.0 * float large.Length / float errors.Length:F1} %%"
 
 let shown = (Corpus.Read folder).Split(split)[0]
 

@@ -1,4 +1,4 @@
-// Declare a small network, train it on synthetic speech, and recognise a speaker it has never heard.
+// Declare a small network, train it on synthetic speech, and recognise an unseen speaker.
 // Run it with: dotnet fsi examples/03-declare-and-train.fsx
 #load "Hybrid.fsx"
 
@@ -32,15 +32,15 @@ let schedule =
     }
 
 let folder = Directory.CreateTempSubdirectory("hybrid-example-").FullName
-let corpus = synthesize folder 380 40 1
-let result = train network schedule corpus
+let corpus = synthesize (folder, utterances = 380, speakers = 40, seed = 1)
+let result = train (network, schedule, corpus)
 
 for epoch in result.History do
     printfn $"epoch {epoch.Epoch}: loss {epoch.TrainLoss:F3}, dev PER {epoch.DevPer:F1} %%"
 
 let unseen = corpus.Split "test"
-printfn $"PER on unseen speakers: {(evaluate result.Model unseen).Per:F1} %%"
+printfn $"PER on unseen speakers: {(evaluate (result.Model, unseen)).Per:F1} %%"
 
 let utterance = unseen[0]
-printfn $"{utterance.Text}: {recognize result.Model utterance.AudioPath}"
+printfn $"{utterance.Text}: {recognize (result.Model, utterance.AudioPath)}"
 Directory.Delete(folder, true)

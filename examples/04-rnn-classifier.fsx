@@ -1,13 +1,13 @@
-// Which phoneme was that? A recurrent network reads a few frames and its last state decides. Everything is done by hand:
-// forward, loss, backward through time down to the initial states, and the step of the optimiser.
+// An RNN classifier of vowels: its last state gives the class. All steps are explicit: forward, loss, backward through
+// time to the initial states, and the optimiser step.
 // Run it with: dotnet fsi examples/04-rnn-classifier.fsx
 #load "Hybrid.fsx"
 
 open System
 open Hybrid.Core
 
-// Four vowels as a ridge of energy that moves over eight bands: it stays low or high, rises, or falls. No single frame
-// tells all of them apart, so the network has to remember.
+// Four vowels as a ridge of energy over eight bands: it stays low or high, rises, or falls. No single frame
+// distinguishes all of them, so the network needs memory.
 let names = [| "AA"; "IY"; "AY"; "YA" |]
 let ridge = [| 2.0, 2.0; 5.0, 5.0; 2.0, 5.0; 5.0, 2.0 |]
 let bands, hidden, layers, batchSize = 8, 24, 2, 32
@@ -43,24 +43,24 @@ let speak (random: RandomStream) =
 let rnn = RecurrentStack<float32>(CellKind.Rnn, bands, RecurrentSettings(hidden, Layers = layers))
 let classifier = Linear<float32>(hidden, names.Length)
 
-// The network may choose the states that it starts from, one for each layer.
+// The initial states are trained, one per layer.
 let start = Parameter<float32>.Constant("start", 0.0, layers, hidden)
 let parameters = [| yield! rnn.Parameters; yield! classifier.Parameters; start |]
 let optimizer = AdamWSpec().Build parameters
 let workspace = Workspace()
 
-/// The outputs of the upper layer for every frame, and a logit for each vowel from its last states.
+/// The outputs of the upper layer for each frame, and the logits of the vowels from its last state.
 let forward (x: Batch<float32>) (pass: Pass) =
     let initial = workspace.Rent<float32>(layers * x.B * hidden)
 
-    for row in 0 .. layers * x.B - 1 do // first those of the lower layer
+    for row in 0 .. layers * x.B - 1 do // the lower layer first
         start.Value.AsSpan(row / x.B * hidden, hidden).CopyTo(initial.Span.Slice(row * hidden))
 
     let result = rnn.Forward(x, CellState(MatrixView(initial, layers * x.B, hidden)), pass)
     let last = result.State.H.SliceRows((layers - 1) * x.B, x.B)
     result.Sequence, classifier.Forward(Batch<float32>(last.Data, 1, x.B, hidden), pass)
 
-/// The loss of a batch; adds to the gradients of all parameters.
+/// The loss of a batch; gradients of all parameters are accumulated.
 let forwardAndBackward (x: Batch<float32>) (labels: int[]) =
     workspace.Reset()
     let pass = Pass(workspace, Training = true)
@@ -68,13 +68,13 @@ let forwardAndBackward (x: Batch<float32>) (labels: int[]) =
     let loss = SoftmaxCrossEntropy.Compute(logits.Matrix, ReadOnlySpan labels, workspace)
     let dLast = classifier.Backward(logits.With(loss.Gradient.Data, names.Length), pass)
 
-    // Nobody looks at the outputs of the frames or at the last states of the lower layer: only the decision counts.
+    // The loss depends only on the last state of the upper layer; all other output gradients are zero.
     let dOutputs = outputs.With(workspace.RentZeroed<float32> outputs.Data.Length, hidden)
     let dFinal = workspace.RentZeroed<float32>(layers * x.B * hidden)
     dLast.Data.CopyTo(dFinal.Slice((layers - 1) * x.B * hidden))
     let gradient = rnn.Backward(dOutputs, CellState(MatrixView(dFinal, layers * x.B, hidden)), pass)
 
-    // All utterances start from the same states, so their gradients add up.
+    // All utterances share the initial states, so their gradients are summed.
     let dInitial = gradient.State.H.Data.Span
 
     for i in 0 .. dInitial.Length - 1 do
@@ -87,7 +87,7 @@ let clear () =
     for p in parameters do
         p.ClearGradient()
 
-// Is the way back right? A small step of the initial states along their gradient must change the loss by the gradient's length.
+// Gradient check: the slope of the loss along the gradient of the initial states must equal the norm of that gradient.
 let random = CounterRandom(4UL).Stream()
 let x, labels = speak random
 clear ()
@@ -99,8 +99,8 @@ let moved distance =
     direction |> Array.iteri (fun i g -> start.Value[i] <- float32 (distance * float g / length))
     forwardAndBackward x labels
 
-printfn
-    $"slope of the loss at the initial states: {length:F5} by gradients, {(moved 0.1 - moved -0.1) / 0.2:F5} by trying"
+let slope = (moved 0.1 - moved -0.1) / 0.2
+printfn $"slope of the loss at the initial states: {length:F5} by gradients, {slope:F5} by central differences"
 
 moved 0.0 |> ignore
 
@@ -119,27 +119,26 @@ let probabilities (logits: float32[]) =
     let e = logits |> Array.map (fun v -> exp (v - Array.max logits))
     e |> Array.map (fun v -> v / Array.sum e)
 
-// What does it believe while it listens? The classifier, applied to the output of every frame; only at the end of an
-// utterance has it ever been asked to be right.
+// The posteriors over time: the classifier applied to the output of each frame. It was trained only on the last frame.
 workspace.Reset()
-let unheard, truth = speak (CounterRandom(5UL).Stream())
+let unseen, truth = speak (CounterRandom(5UL).Stream())
 let pass = Pass workspace
-let outputs, logits = forward unheard pass
-let guesses = [| for b in 0 .. batchSize - 1 -> logits.Row(0, b).ToArray() |]
-let beliefs = classifier.Forward(outputs, pass)
+let outputs, logits = forward unseen pass
+let predicted = [| for b in 0 .. batchSize - 1 -> logits.Row(0, b).ToArray() |]
+let posteriors = classifier.Forward(outputs, pass)
 let b = Array.IndexOf(truth, 2)
 printfn $"an {names[truth[b]]}, frame by frame:"
 
-for t in 0..2 .. unheard.Lengths.Span[b] - 1 do
+for t in 0..2 .. unseen.Lengths.Span[b] - 1 do
     let shares =
-        probabilities (beliefs.Row(t, b).ToArray())
+        probabilities (posteriors.Row(t, b).ToArray())
         |> Array.mapi (fun v p -> $"{names[v]} {100f * p, 3:F0} %%")
 
     printfn $"""  {t, 2}: {String.Join(", ", shares)}"""
 
 let wrong =
-    Seq.zip guesses truth
+    Seq.zip predicted truth
     |> Seq.filter (fun (guess, label) -> Array.IndexOf(guess, Array.max guess) <> label)
     |> Seq.length
 
-printfn $"error on unheard vowels: {100.0 * float wrong / float batchSize:F1} %% (guessing: 75 %%)"
+printfn $"error on unseen vowels: {100.0 * float wrong / float batchSize:F1} %% (guessing: 75 %%)"

@@ -1,5 +1,5 @@
-// What comes next? A GRU cell reads a text character by character and predicts the following one. The cell is stepped by hand,
-// forwards and backwards, and in the end it writes by itself.
+// A character language model: a GRU cell reads a text and predicts the next character. The cell is stepped explicitly,
+// forward and backward, and finally generates text.
 // Run it with: dotnet fsi examples/05-gru-character-predictor.fsx
 #load "Hybrid.fsx"
 
@@ -19,7 +19,7 @@ let alphabet = text |> Seq.distinct |> Seq.sort |> Array.ofSeq
 let symbols = text |> Seq.map (fun c -> Array.IndexOf(alphabet, c)) |> Array.ofSeq
 let V, hidden = alphabet.Length, 48
 
-// The text is cut into `streams` that are read side by side, `steps` characters at a time.
+// The text is split into `streams` that are read in parallel, `steps` characters at a time.
 let streams, steps = 16, 25
 let streamLength = symbols.Length / streams
 let symbol stream t = symbols[stream * streamLength + t]
@@ -31,21 +31,21 @@ let optimizer = AdamWSpec().Build parameters
 let workspace = Workspace()
 let state data = CellState(MatrixView<float32>(data, streams, hidden))
 
-/// One character of every stream, as rows with a single 1.
+/// One character of each stream, one-hot.
 let frame (workspace: Workspace) (characters: int[]) =
     let x = workspace.RentZeroed<float32>(characters.Length * V)
     characters |> Array.iteri (fun row character -> x.Span[row * V + character] <- 1f)
     MatrixView(x, characters.Length, V)
 
-/// Reads from place `start` on, beginning with the state that `carried` holds, and leaves there the one to go on with.
-/// Adds to the gradients and returns loss and share of wrong predictions.
+/// Truncated backpropagation from position `start`, with the initial state in `carried`, which receives the final one.
+/// Accumulates gradients; returns the loss and the share of wrong predictions.
 let learn start (carried: Memory<float32>) =
     workspace.Reset()
     let pass = Pass(workspace, Training = true)
     let H = Batch<float32>(workspace.Rent<float32>(steps * streams * hidden), steps, streams, hidden)
     let after t = H.Data.Slice(t * streams * hidden, streams * hidden)
 
-    // Forwards: each step begins with the state that the one before has left.
+    // Forward: each step starts from the state of the previous one.
     let taken = Array.zeroCreate<CellStep<float32>> steps
     let mutable before = state carried
 
@@ -58,7 +58,7 @@ let learn start (carried: Memory<float32>) =
 
     (after (steps - 1)).CopyTo carried
 
-    // The projection sees all steps at once.
+    // The projection is applied to all steps at once.
     let logits = projection.Forward(H, pass)
 
     let next = [|
@@ -69,7 +69,7 @@ let learn start (carried: Memory<float32>) =
     let loss = SoftmaxCrossEntropy.Compute(logits.Matrix, ReadOnlySpan next, workspace)
     let dH = projection.Backward(logits.With(loss.Gradient.Data, V), pass)
 
-    // Backwards: a state answers for its own prediction and for all that follows.
+    // Backward: the gradient of a state is the sum of those of its own prediction and of the next step.
     let mutable later = CellState<float32>()
 
     for t in steps - 1 .. -1 .. 0 do
@@ -87,11 +87,11 @@ let learn start (carried: Memory<float32>) =
 
 let most = symbols |> Array.countBy id |> Array.map snd |> Array.max
 
-printfn
-    $"{alphabet.Length} characters; always guessing the commonest is wrong in {100.0 - 100.0 * float most / float symbols.Length:F1} %%"
-// A sentence is three choices, out of 4, 3 and 4; all else in it is certain.
-printfn
-    $"nobody needs less than {float sentences.Length * log (4.0 * 3.0 * 4.0) / log 2.0 / float text.Length:F2} bits per character"
+let guessing = 100.0 - 100.0 * float most / float symbols.Length
+printfn $"{alphabet.Length} characters; always predicting the most frequent one is wrong in {guessing:F1} %%"
+// A sentence has three random choices, of 4, 3 and 4; everything else in it is certain.
+let entropy = float sentences.Length * log (4.0 * 3.0 * 4.0) / log 2.0 / float text.Length
+printfn $"the entropy of the text is {entropy:F2} bits per character"
 
 let mutable error = 1.0
 
@@ -110,8 +110,8 @@ for epoch in 1..5 do
     error <- 100.0 * List.averageBy snd results
     printfn $"epoch {epoch}: {List.averageBy fst results / log 2.0:F2} bits per character, wrong in {error:F1} %%"
 
-// Now it writes: each character is drawn as probable as the cell finds it, and is what the cell reads next. A step lives in
-// its workspace until that is reset, so two of them take turns.
+// Generation: each character is sampled from the predicted distribution and read next. A step is valid until its
+// workspace is reset, so two workspaces alternate.
 let workspaces = [| Workspace(); Workspace() |]
 
 let rec write (before: CellState<float32>) character count (written: string) =
@@ -131,5 +131,5 @@ let rec write (before: CellState<float32>) character count (written: string) =
         let next = max 0 (Array.FindIndex(upTo, fun sum -> drawn < sum))
         write step.State next (count - 1) (written + string alphabet[next])
 
-printfn $"""it writes: {write (CellState()) (Array.IndexOf(alphabet, '.')) 120 ""}"""
+printfn $"""generated: {write (CellState()) (Array.IndexOf(alphabet, '.')) 120 ""}"""
 printfn $"characters predicted wrongly: {error:F1} %%"

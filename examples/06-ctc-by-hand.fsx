@@ -1,5 +1,5 @@
-// How can a network be trained when nobody says which frame is which phone? CTC adds up all the possibilities. Here it is by
-// hand: first every path is written out, then the forward recursion does the same without writing them out.
+// CTC trains a network without frame labels: it sums over all alignments. Here by hand: first by enumeration of all
+// paths, then by the forward recursion, then with the library.
 // Run it with: dotnet fsi examples/06-ctc-by-hand.fsx
 #load "Hybrid.fsx"
 
@@ -8,7 +8,7 @@ open Hybrid.Core
 open Hybrid.Dsl
 open Hybrid.Speech
 
-// Six frames, three symbols - the blank, which is 0, A and B - and probabilities that a network might have put out.
+// Six frames, three symbols (0 is the blank, then A and B), and probabilities as a network may output them.
 let probabilities =
     array2D [
         [ 0.6; 0.3; 0.1 ]
@@ -22,7 +22,7 @@ let probabilities =
 let labels = [ 1; 2 ] // A B
 let frames, symbols = Array2D.length1 probabilities, Array2D.length2 probabilities
 
-/// What a path stands for: repetitions become one, then blanks fall out.
+/// The labels of a path: repetitions are merged, then blanks removed.
 let collapse (path: int list) =
     path
     |> List.pairwise
@@ -44,15 +44,15 @@ let probability (path: int list) = path |> List.mapi (fun t symbol -> probabilit
 let matching = paths frames |> List.filter (fun path -> collapse path = labels)
 let byEnumeration = List.sumBy probability matching
 
-printfn
-    $"{matching.Length} of {List.length (paths frames)} paths collapse to A B; together they have {byEnumeration:F6}"
+let all = List.length (paths frames)
+printfn $"{matching.Length} of {all} paths collapse to A B; their total probability is {byEnumeration:F6}"
 
 for path in matching |> List.sortByDescending probability |> List.truncate 3 do
     let text = path |> List.map (fun symbol -> "-AB"[symbol] |> string) |> String.concat " "
     printfn $"  {text}  {probability path:F6}"
 
-// The recursion walks through the labels with a blank before, between and after them: - A - B -. A state is entered from itself,
-// from the one before, or past a blank from the one before that if the labels differ.
+// The recursion uses the labels with blanks before, between and after them: - A - B -. A state is entered from itself,
+// from the previous one, or from the one before that, past a blank, if the labels differ.
 let states = [| 0; 1; 0; 2; 0 |]
 let alpha = Array2D.zeroCreate frames states.Length
 
@@ -69,33 +69,37 @@ for t in 0 .. frames - 1 do
         alpha[t, s] <- from * probabilities[t, states[s]]
 
 let byRecursion = alpha[frames - 1, states.Length - 1] + alpha[frames - 1, states.Length - 2]
-printfn $"the recursion says {byRecursion:F6}"
+printfn $"by recursion: {byRecursion:F6}"
 
-// The library's lattice, which works in logarithms, and the whole of it as pictures: alpha, what has led to a state; beta, what
-// can still come; gamma, their product, is how probable it is to be there.
+// The lattice of the library, in logarithms: alpha, the probability of all paths up to a state; beta, of all paths from
+// it to the end; gamma, the posterior probability of the state.
 let lattice = CtcLattice.OfScores(probabilities, List.toArray labels)
 
 let byLibrary = exp lattice.LogLikelihood
-printfn $"the library says {byLibrary:F6}"
+printfn $"by the library: {byLibrary:F6}"
 
 for t in 0 .. frames - 1 do
     let row = [ for s in 0 .. lattice.States - 1 -> $"{lattice.Gamma(t, s):F3}" ] |> String.concat "  "
     printfn $"  gamma in frame {t}: {row}"
 
-// The same of a whole sentence and a trained network.
+// The lattice of a sentence and a trained network, as charts.
 let model = SpeechModel.Load(Path.Combine(__SOURCE_DIRECTORY__, "tiny.safetensors"))
-let spoken = speak 3 "ALMOST ALIVE"
+let spoken = speak ("ALMOST ALIVE", seed = 3)
 let clip = AudioClip(spoken.Samples, SpokenUtterance.SampleRate)
 let sentence = CtcLattice.Of(Recognizer(model).LogProbs clip, model.Inventory.Labels spoken.Phones)
 let page = Path.Combine(Directory.CreateTempSubdirectory("hybrid-example-").FullName, "ctc.html")
 
-Report.write page "CTC, all alignments at once" [
-    Paragraph spoken.Text
-    for picture in Charts.lattice model clip.DurationSeconds sentence do
-        Picture picture
-]
+Report.write (
+    page,
+    "CTC: all alignments",
+    [
+        Paragraph spoken.Text
+        for chart in Charts.lattice (model, clip.DurationSeconds, sentence) do
+            Picture chart
+    ]
+)
 
-printfn $"pictures: {page}"
+printfn $"charts: {page}"
 
 let largest = List.max [ abs (byRecursion - byEnumeration); abs (byLibrary - byEnumeration) ]
 printfn $"difference between the three: {100.0 * largest / byEnumeration:F9} %%"

@@ -1,5 +1,5 @@
-// Two ways to train when nobody says which frame is which phone: with the best alignment alone, which clings to its first guess,
-// and with all alignments, weighed by how probable they are. A schedule can begin with one and go on with the other.
+// Two losses without frame labels: CTC of the best alignment (Viterbi), which keeps its first alignment, and CTC over
+// all alignments, weighted by their probability. A schedule can start with one and continue with the other.
 // Run it with: dotnet fsi examples/07-viterbi-then-all-alignments.fsx
 #load "Hybrid.fsx"
 
@@ -7,10 +7,10 @@ open System
 open Hybrid.Core
 open Hybrid.Dsl
 
-// A language of six phones. Each lasts three to eight frames and shows in a feature of its own, under noise.
+// A toy language of six phones. Each lasts three to eight frames and raises one feature, with noise.
 let phones, noise = 6, 0.7
 
-/// So many utterances with their labels, as a trainer takes them.
+/// A dataset of `count` random utterances with their labels.
 let speak (seed: uint64) count =
     let random = CounterRandom(seed).Stream()
 
@@ -59,7 +59,8 @@ let schedule first second =
 
 let train, dev = speak 1UL 300, speak 2UL 100
 
-/// Trains and tells the error rate of every epoch, and what share of the probability of a transcript its best alignment has.
+/// Trains and prints the error rate of each epoch, and the share of the best alignment in the probability of a
+/// transcript.
 let run name schedule =
     let trained = Network<float32>(network, 1UL)
     let history = Trainer(trained, schedule, train, dev).Run()
@@ -76,7 +77,7 @@ let run name schedule =
     printfn $"{name}: dev PER {pers} %%; the best alignment has {100.0 * List.average shares:F0} %% of the probability"
     history[history.Count - 1].DevPer
 
-run "the best alignment alone      " (schedule viterbi viterbi) |> ignore
+run "best alignment                " (schedule viterbi viterbi) |> ignore
 run "all alignments                " (schedule ctc ctc) |> ignore
-let both = run "the best one, then all of them" (schedule viterbi ctc)
+let both = run "best alignment, then all      " (schedule viterbi ctc)
 printfn $"PER after both phases: {both:F1} %%"

@@ -1,5 +1,5 @@
-// A layer of one's own: an echo, which adds to every feature what it was some frames before. Forward and backward are written
-// by hand, held against central differences, and the layer then stands in a network like any other.
+// A custom layer: an echo, which adds to each feature its value some frames earlier. Its gradients are checked against
+// central differences, and it is then used in a network like any other layer.
 // Run it with: dotnet fsi examples/08-custom-layer.fsx
 #load "Hybrid.fsx"
 
@@ -10,7 +10,7 @@ open System.Numerics
 open Hybrid.Core
 open Hybrid.Dsl
 
-/// y_t = x_t + w * x_(t - delay), with one w for each feature. 'R is float32 in training and float when gradients are checked.
+/// y_t = x_t + w * x_(t - delay), with one w per feature. 'R is float32 in training and float in gradient checks.
 type Echo<'R
     when 'R: unmanaged
     and 'R: struct
@@ -21,25 +21,25 @@ type Echo<'R
     let w = Parameter<'R>.Constant("weight", 0.0, features)
     let parameters: IReadOnlyList<Parameter<'R>> = [| w |]
 
-    /// For every frame that exists, its number and that of the earlier frame, as places in the data.
-    let places (x: Batch<'R>) = [|
+    /// For each valid frame and feature, the offsets of the value and of the earlier one, -1 if there is none.
+    let offsets (x: Batch<'R>) = [|
         for b in 0 .. x.B - 1 do
             for t in 0 .. x.Lengths.Span[b] - 1 do
                 for f in 0 .. features - 1 do
-                    let place t = (t * x.B + b) * features + f
-                    struct (place t, (if t < delay then -1 else place (t - delay)), f)
+                    let offset t = (t * x.B + b) * features + f
+                    struct (offset t, (if t < delay then -1 else offset (t - delay)), f)
     |]
 
     override _.Parameters = parameters
     override _.OutputFeatures = features
 
     override layer.Forward(x, pass) =
-        // What the way back needs is kept in the workspace, so that one layer serves many threads.
+        // Values for Backward are kept in the workspace, so that several threads can share the layer.
         pass.Workspace.Tape<ValueTuple<Batch<'R>>>(layer) <- ValueTuple<_> x
         let y = x.With(pass.Workspace.RentZeroed<'R> x.Data.Length, features)
         let from, into = x.Data.ToArray(), y.Data
 
-        for struct (now, earlier, f) in places x do
+        for struct (now, earlier, f) in offsets x do
             into.Span[now] <- from[now] + (if earlier < 0 then 'R.Zero else w.Value[f] * from[earlier])
 
         y
@@ -49,7 +49,7 @@ type Echo<'R
         let dx = dy.With(pass.Workspace.RentZeroed<'R> dy.Data.Length, features)
         let from, into = dy.Data.ToArray(), dx.Data
 
-        for struct (now, earlier, f) in places dy do
+        for struct (now, earlier, f) in offsets dy do
             into.Span[now] <- into.Span[now] + from[now]
 
             if earlier >= 0 then
@@ -58,7 +58,7 @@ type Echo<'R
 
         dx
 
-/// Makes the layer for any number of features, and for both kinds of numbers.
+/// Builds the layer for any number of features and both number types.
 let echo delay =
     custom (
         $"echo {delay}",
@@ -68,7 +68,7 @@ let echo delay =
         }
     )
 
-// One call holds everything derived by hand against central differences, which know nothing of the derivation.
+// Compares all hand-derived gradients with central differences.
 let report = checkGradients (echo 2)
 printfn $"{report}"
 
@@ -97,7 +97,7 @@ let schedule =
     }
 
 let folder = Directory.CreateTempSubdirectory("hybrid-example-").FullName
-let result = train network schedule (synthesize folder 80 12 1)
+let result = train (network, schedule, synthesize (folder, utterances = 80, speakers = 12, seed = 1))
 Directory.Delete(folder, true)
 
 for epoch in result.History do

@@ -1,5 +1,5 @@
-// What every example loads: Hybrid as it was built by `dotnet build -c Release` in the folder above.
-// Its own name, lest FSI take the file's for the namespace.
+// Loaded by every example: Hybrid as built by `dotnet build -c Release` in the folder above.
+// The module needs a name of its own, because the default, the name of this file, is a namespace of the libraries.
 module Examples
 
 #I "../src-fsharp/Hybrid.Dsl/bin/Release/net10.0"

@@ -1,4 +1,4 @@
-// Which phones are in sound files? Ctrl+C stops. Without arguments, a synthetic voice says something.
+// Recognises the phones of sound files; Ctrl+C cancels. Without arguments, it recognises and aligns synthetic speech.
 //   dotnet run -c Release --project examples/10-console -- run/model.safetensors a.wav b.flac
 using Hybrid.Core;
 using Hybrid.Speech;
@@ -13,7 +13,7 @@ Console.CancelKeyPress += (_, press) =>
 if (args is [var model, .. var files] && files.Length > 0)
 {
     var recognizer = Recognizer.Load(model);
-    // All files at a time: one recogniser serves any number of threads.
+    // All files concurrently: a recogniser is thread-safe.
     var recognitions = files.Select(file => recognizer.RecognizeAsync(file, stop.Token)).ToList();
     foreach (var (file, recognition) in files.Zip(recognitions))
         Console.WriteLine($"{file}: {await recognition}");

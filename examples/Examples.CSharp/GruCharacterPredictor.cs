@@ -3,12 +3,12 @@ using Hybrid.Core;
 namespace Examples;
 
 /// <summary>
-/// What comes next? A GRU cell reads a text character by character and predicts the following one. The cell is stepped by hand,
-/// forwards and backwards, and in the end it writes by itself.
+/// A character language model: a GRU cell reads a text and predicts the next character. The cell is stepped explicitly,
+/// forward and backward, and finally generates text.
 /// </summary>
 internal sealed class GruCharacterPredictor
 {
-    // The text is cut into streams that are read side by side, some characters at a time.
+    // The text is split into streams that are read in parallel, some characters at a time.
     private const int Hidden = 48,
         Streams = 16,
         Steps = 25;
@@ -39,7 +39,8 @@ internal sealed class GruCharacterPredictor
         var optimizer = new AdamWSpec().Build(model.parameters);
         var most = model.symbols.CountBy(symbol => symbol).Max(pair => pair.Value);
         Console.WriteLine(
-            $"{model.alphabet.Length} characters; always guessing the commonest is wrong in {100 - 100.0 * most / text.Length:F1} %"
+            $"{model.alphabet.Length} characters; always predicting the most frequent one is wrong in "
+                + $"{100 - 100.0 * most / text.Length:F1} %"
         );
         var error = 1.0;
         for (var epoch = 1; epoch <= 5; epoch++)
@@ -59,10 +60,11 @@ internal sealed class GruCharacterPredictor
             }
             error = results.Average(result => result.Error);
             Console.WriteLine(
-                $"epoch {epoch}: {results.Average(result => result.Loss) / Math.Log(2):F2} bits per character, wrong in {100 * error:F1} %"
+                $"epoch {epoch}: {results.Average(result => result.Loss) / Math.Log(2):F2} bits per character, "
+                    + $"wrong in {100 * error:F1} %"
             );
         }
-        Console.WriteLine($"it writes: {model.Write('.', 120, random)}");
+        Console.WriteLine($"generated: {model.Write('.', 120, random)}");
         Console.WriteLine($"characters predicted wrongly: {100 * error:F1} %");
     }
 
@@ -74,8 +76,8 @@ internal sealed class GruCharacterPredictor
     }
 
     /// <summary>
-    /// Reads from a place on, beginning with the state that is carried, and leaves there the one to go on with. Adds to the
-    /// gradients and returns loss and share of wrong predictions.
+    /// Truncated backpropagation from a position, with the initial state in <c>carried</c>, which receives the final
+    /// one. Accumulates gradients; returns the loss and the share of wrong predictions.
     /// </summary>
     private (double Loss, double Error) Learn(int start, Memory<float> carried)
     {
@@ -83,7 +85,7 @@ internal sealed class GruCharacterPredictor
         var pass = new Pass(workspace, Training: true);
         var h = new Batch<float>(workspace.Rent<float>(Steps * Streams * Hidden), Steps, Streams, Hidden);
 
-        // Forwards: each step begins with the state that the one before has left.
+        // Forward: each step starts from the state of the previous one.
         var taken = new CellStep<float>[Steps];
         var before = State(carried);
         for (var t = 0; t < Steps; t++)
@@ -94,13 +96,13 @@ internal sealed class GruCharacterPredictor
         }
         At(h, Steps - 1).CopyTo(carried);
 
-        // The projection sees all steps at once.
+        // The projection is applied to all steps at once.
         var logits = projection.Forward(h, pass);
         int[] next = [.. Enumerable.Range(start + 1, Steps).SelectMany(Read)];
         var loss = SoftmaxCrossEntropy.Compute(logits.Matrix, next, workspace);
         var dh = projection.Backward(logits.With(loss.Gradient.Data, alphabet.Length), pass);
 
-        // Backwards: a state answers for its own prediction and for all that follows.
+        // Backward: the gradient of a state is the sum of those of its own prediction and of the next step.
         var later = default(CellState<float>);
         for (var t = Steps - 1; t >= 0; t--)
         {
@@ -116,8 +118,8 @@ internal sealed class GruCharacterPredictor
     }
 
     /// <summary>
-    /// Each character is drawn as probable as the cell finds it, and is what the cell reads next. A step lives in its workspace
-    /// until that is reset, so two of them take turns.
+    /// Generates text: each character is sampled from the predicted distribution and read next. A step is valid until
+    /// its workspace is reset, so two workspaces alternate.
     /// </summary>
     private string Write(char first, int count, RandomStream random)
     {
@@ -125,10 +127,12 @@ internal sealed class GruCharacterPredictor
         var (state, symbol, written) = (default(CellState<float>), Array.IndexOf(alphabet, first), new List<char>());
         for (var i = 0; i < count; i++)
         {
-            var own = turns[i % 2];
-            own.Reset();
-            state = cell.Forward(Frame(own, [symbol]), state, own).State;
-            var logits = projection.Forward(new Batch<float>(state.H.Data, 1, 1, Hidden), new Pass(own)).Data.ToArray();
+            var scratch = turns[i % 2];
+            scratch.Reset();
+            state = cell.Forward(Frame(scratch, [symbol]), state, scratch).State;
+            var logits = projection
+                .Forward(new Batch<float>(state.H.Data, 1, 1, Hidden), new Pass(scratch))
+                .Data.ToArray();
             double[] weights = [.. logits.Select(logit => Math.Exp(logit - logits.Max()))];
             var drawn = random.Uniform(0, weights.Sum());
             for (symbol = 0; symbol < weights.Length - 1 && drawn >= weights[symbol]; symbol++)
@@ -138,11 +142,11 @@ internal sealed class GruCharacterPredictor
         return string.Concat(written);
     }
 
-    /// <summary>The character at a place of every stream.</summary>
-    private int[] Read(int place) =>
-        [.. Enumerable.Range(0, Streams).Select(stream => symbols[stream * StreamLength + place])];
+    /// <summary>The character at a position of each stream.</summary>
+    private int[] Read(int position) =>
+        [.. Enumerable.Range(0, Streams).Select(stream => symbols[stream * StreamLength + position])];
 
-    /// <summary>Characters as rows with a single 1.</summary>
+    /// <summary>Characters, one-hot.</summary>
     private MatrixView<float> Frame(Workspace workspace, int[] characters)
     {
         var x = workspace.RentZeroed<float>(characters.Length * alphabet.Length);

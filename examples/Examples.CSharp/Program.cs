@@ -1,4 +1,4 @@
-// The teaching models of ../04-rnn-classifier.fsx and ../05-gru-character-predictor.fsx in C#. Run one with:
+// The models of ../04-rnn-classifier.fsx and ../05-gru-character-predictor.fsx in C#. Run one with:
 //   dotnet run -c Release --project examples/Examples.CSharp -- rnn-classifier
 using Examples;
 
@@ -11,6 +11,6 @@ switch (args)
         GruCharacterPredictor.Run();
         return 0;
     default:
-        Console.Error.WriteLine("name an example: rnn-classifier or gru-character-predictor");
+        Console.Error.WriteLine("give the name of an example: rnn-classifier or gru-character-predictor");
         return 1;
 }

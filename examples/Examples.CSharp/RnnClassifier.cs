@@ -3,8 +3,8 @@ using Hybrid.Core;
 namespace Examples;
 
 /// <summary>
-/// Which phoneme was that? A recurrent network of two layers reads a few frames and its last state decides. Everything is done
-/// by hand: forward, loss, backward through time down to the initial states, and the step of the optimiser.
+/// An RNN classifier of vowels with two layers: its last state gives the class. All steps are explicit: forward, loss,
+/// backward through time to the initial states, and the optimiser step.
 /// </summary>
 internal sealed class RnnClassifier
 {
@@ -13,8 +13,8 @@ internal sealed class RnnClassifier
         Layers = 2,
         BatchSize = 32;
 
-    // Four vowels as a ridge of energy that moves over the bands: it stays low or high, rises, or falls. No single frame tells
-    // all of them apart, so the network has to remember.
+    // Four vowels as a ridge of energy over the bands: it stays low or high, rises, or falls. No single frame
+    // distinguishes all of them, so the network needs memory.
     private static readonly (string Name, double First, double Last)[] Vowels =
     [
         ("AA", 2, 2),
@@ -26,7 +26,7 @@ internal sealed class RnnClassifier
     private readonly RecurrentStack<float> rnn = new(CellKind.Rnn, Bands, new(Hidden, Layers: Layers));
     private readonly Linear<float> classifier = new(Hidden, Vowels.Length);
 
-    // The network may choose the states that it starts from, one for each layer.
+    // The initial states are trained, one per layer.
     private readonly Parameter<float> start = Parameter<float>.Constant("start", 0, Layers, Hidden);
     private readonly Parameter<float>[] parameters;
     private readonly Workspace workspace = new();
@@ -49,8 +49,8 @@ internal sealed class RnnClassifier
             if (step == 1 || step % 25 == 0)
                 Console.WriteLine($"step {step}: loss {loss:F3}, norm of the gradient {norm:F3}");
         }
-        var (unheard, truth) = Speak(new CounterRandom(5).Stream());
-        Console.WriteLine($"error on unheard vowels: {100 * model.Error(unheard, truth):F1} % (guessing: 75 %)");
+        var (unseen, truth) = Speak(new CounterRandom(5).Stream());
+        Console.WriteLine($"error on unseen vowels: {100 * model.Error(unseen, truth):F1} % (guessing: 75 %)");
     }
 
     /// <summary>A batch of random utterances, 8 to 20 frames each, with their labels.</summary>
@@ -80,18 +80,19 @@ internal sealed class RnnClassifier
         return (x, labels);
     }
 
-    /// <summary>The outputs of the upper layer for every frame, and a logit for each vowel from its last states.</summary>
+    /// <summary>The outputs of the upper layer for each frame, and the logits of the vowels from its last
+    /// state.</summary>
     private (Batch<float> Outputs, Batch<float> Logits) Forward(Batch<float> x, Pass pass)
     {
         var initial = workspace.Rent<float>(Layers * x.B * Hidden);
-        for (var row = 0; row < Layers * x.B; row++) // first those of the lower layer
+        for (var row = 0; row < Layers * x.B; row++) // the lower layer first
             start.Value.AsSpan(row / x.B * Hidden, Hidden).CopyTo(initial.Span[(row * Hidden)..]);
         var result = rnn.Forward(x, new CellState<float>(new MatrixView<float>(initial, Layers * x.B, Hidden)), pass);
         var last = result.State.H.SliceRows((Layers - 1) * x.B, x.B);
         return (result.Sequence, classifier.Forward(new Batch<float>(last.Data, 1, x.B, Hidden), pass));
     }
 
-    /// <summary>The loss of a batch; adds to the gradients of all parameters.</summary>
+    /// <summary>The loss of a batch; gradients of all parameters are accumulated.</summary>
     private double ForwardAndBackward(Batch<float> x, int[] labels)
     {
         workspace.Reset();
@@ -100,7 +101,7 @@ internal sealed class RnnClassifier
         var loss = SoftmaxCrossEntropy.Compute(logits.Matrix, labels, workspace);
         var dLast = classifier.Backward(logits.With(loss.Gradient.Data, Vowels.Length), pass);
 
-        // Nobody looks at the outputs of the frames or at the last states of the lower layer: only the decision counts.
+        // The loss depends only on the last state of the upper layer; all other output gradients are zero.
         var dOutputs = outputs.With(workspace.RentZeroed<float>(outputs.Data.Length), Hidden);
         var dFinal = workspace.RentZeroed<float>(Layers * x.B * Hidden);
         dLast.Data.CopyTo(dFinal[((Layers - 1) * x.B * Hidden)..]);
@@ -110,14 +111,14 @@ internal sealed class RnnClassifier
             pass
         );
 
-        // All utterances start from the same states, so their gradients add up.
+        // All utterances share the initial states, so their gradients are summed.
         var dInitial = gradient.State.H.Data.Span;
         for (var i = 0; i < dInitial.Length; i++)
             start.Gradient[i / (x.B * Hidden) * Hidden + i % Hidden] += dInitial[i];
         return loss.Loss;
     }
 
-    /// <summary>The share of utterances whose most probable vowel is not the one that was spoken.</summary>
+    /// <summary>The share of utterances whose most probable vowel is wrong.</summary>
     private double Error(Batch<float> x, int[] labels)
     {
         workspace.Reset();

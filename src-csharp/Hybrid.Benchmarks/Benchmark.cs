@@ -3,32 +3,34 @@ using Hybrid.Core;
 
 namespace Hybrid.Benchmarks;
 
-/// <summary>Work that is timed.</summary>
-/// <param name="Group">What it is a part of, such as <c>gemm</c>.</param>
-/// <param name="Case">Its sizes, such as <c>512x512x512_NN</c>.</param>
-/// <param name="Operations">Additions and multiplications of the products in it; 0 where they do not tell its cost.</param>
+/// <summary>A benchmark: work to be timed and the check of its result.</summary>
+/// <param name="Group">The group, such as <c>gemm</c>.</param>
+/// <param name="Case">The sizes, such as <c>512x512x512_NN</c>.</param>
+/// <param name="Operations">
+/// Additions and multiplications of its matrix products per call; 0 if they do not determine the cost.
+/// </param>
 /// <param name="Prepare">
-/// Makes inputs, does the work once, compares the result with a reference and returns what is to be timed; throws
-/// <see cref="WrongResultException"/> where they differ: wrong results are never timed.
+/// Creates the inputs, runs the work once, compares the result with a reference and returns the work to be timed. Throws
+/// <see cref="WrongResultException"/> if the result is wrong: wrong results are never timed.
 /// </param>
 public sealed record Benchmark(string Group, string Case, double Operations, Func<ThreadTeam, Action> Prepare)
 {
-    // A virtual machine's two cores may be one real core at times, and its neighbours take their part of both: rounds next to
-    // which the machine is disturbed do not count, as long as there are others.
+    // Other users of a virtual machine may take part of its cores. Rounds with a reduced peak before or after them are
+    // excluded, unless there are too few others.
     private const int Rounds = 3,
         MostRounds = 9,
         FewestCalls = 3;
 
     /// <summary>Times the work.</summary>
-    /// <param name="team">Its threads.</param>
-    /// <param name="seconds">About how long, preparation aside.</param>
-    /// <param name="machine">What the fraction of the peak refers to; null for none.</param>
-    /// <exception cref="WrongResultException">The result is not that of the reference.</exception>
+    /// <param name="team">The threads.</param>
+    /// <param name="seconds">Approximate time, without preparation.</param>
+    /// <param name="machine">The machine whose peak is the reference of the peak share; null for none.</param>
+    /// <exception cref="WrongResultException">The result differs from the reference.</exception>
     public BenchmarkResult Run(ThreadTeam team, double seconds, Machine? machine = null)
     {
         var free = GC.GetTotalMemory(forceFullCollection: true);
         var work = Prepare(team);
-        // The first calls make room in workspaces.
+        // The first calls allocate workspaces.
         var warmed = 0;
         for (var warm = Stopwatch.StartNew(); warmed < FewestCalls || warm.Elapsed.TotalSeconds < seconds / 5; warmed++)
             work();
@@ -60,7 +62,7 @@ public sealed record Benchmark(string Group, string Case, double Operations, Fun
                 undisturbed++;
             before = after;
         }
-        // What the rounds themselves take: a list of times and a clock each, no more than this for a call.
+        // Without the allocations of the rounds: a list of times and a clock each.
         allocated = Math.Max(0, GC.GetTotalAllocatedBytes(precise: true) - allocated - round * ((1L << 17) + 2048));
         var best = medians.Min();
         var gflops = Operations / best / 1e6;
@@ -81,16 +83,18 @@ public sealed record Benchmark(string Group, string Case, double Operations, Fun
         machine is null ? 1 : Machine.PeakNow(team) / machine.PeakGflops;
 }
 
-/// <summary>How long a benchmark's work took.</summary>
-/// <param name="Group">What it is a part of.</param>
-/// <param name="Case">Its sizes.</param>
-/// <param name="Threads">How many took part.</param>
-/// <param name="MedianMilliseconds">The lowest of the medians of three rounds or, where the machine was disturbed, of up to nine.</param>
-/// <param name="Spread">How much the highest of them lies above it, as a fraction.</param>
-/// <param name="Gflops">Operations per nanosecond; 0 where operations do not tell the cost.</param>
-/// <param name="PeakShare">The same as a fraction of what the machine can do at best.</param>
-/// <param name="BytesAllocated">On the managed heap per call, by all threads.</param>
-/// <param name="BytesHeld">What inputs, weights and working memory take between calls.</param>
+/// <summary>The measurement of a benchmark.</summary>
+/// <param name="Group">The group.</param>
+/// <param name="Case">The sizes.</param>
+/// <param name="Threads">The number of threads.</param>
+/// <param name="MedianMilliseconds">
+/// The lowest median of three rounds or, if the machine was disturbed, of up to nine.
+/// </param>
+/// <param name="Spread">The highest median relative to the lowest, minus 1.</param>
+/// <param name="Gflops">Operations per nanosecond; 0 if operations do not determine the cost.</param>
+/// <param name="PeakShare">The same as a fraction of the peak of the machine.</param>
+/// <param name="BytesAllocated">Bytes allocated on the managed heap per call, by all threads.</param>
+/// <param name="BytesHeld">Bytes of inputs, weights and workspaces between calls.</param>
 public sealed record BenchmarkResult(
     string Group,
     string Case,
@@ -103,10 +107,10 @@ public sealed record BenchmarkResult(
     long BytesHeld
 );
 
-/// <summary>The result of work to be timed is not that of its reference.</summary>
+/// <summary>The result of a benchmark differs from its reference.</summary>
 public sealed class WrongResultException(string message) : Exception(message)
 {
-    /// <summary>Refuses a difference above a bound.</summary>
+    /// <summary>Throws if an error exceeds its bound.</summary>
     internal static void Require(string what, double error, double bound)
     {
         if (!(error <= bound))

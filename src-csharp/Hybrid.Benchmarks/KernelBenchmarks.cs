@@ -3,7 +3,7 @@ using Hybrid.Core;
 
 namespace Hybrid.Benchmarks;
 
-/// <summary>Matrix products, layers and losses by themselves.</summary>
+/// <summary>Benchmarks of matrix products, layers and losses.</summary>
 public static class KernelBenchmarks
 {
     private const int Symbols = 41,
@@ -12,7 +12,7 @@ public static class KernelBenchmarks
 
     private static (int T, int B, int S)[] Lattices => [(400, 32, 80), (800, 16, 150), (1600, 64, 195), (200, 64, 40)];
 
-    /// <summary>The sizes that docs/performance.md compares with other libraries.</summary>
+    /// <summary>The sizes of the comparison with other libraries in docs/performance.md.</summary>
     public static IReadOnlyList<Benchmark> All { get; } =
     [
         .. new[] { 256, 512, 1024, 2048 }.Select(size => Product(size, size, size, "NN")),
@@ -34,7 +34,7 @@ public static class KernelBenchmarks
         .. Lattices.Select(size => Alignment(size.T, size.B, size.S)),
     ];
 
-    /// <summary>C = A B for A [M, K] and B [K, N]; N stands for a factor as it lies, T for one read transposed.</summary>
+    /// <summary>C = A B for A [M, K] and B [K, N], each row-major (N) or stored transposed (T).</summary>
     public static Benchmark Product(int M, int K, int N, string form) =>
         new("gemm", $"{M}x{K}x{N}_{form}", 2.0 * M * K * N, team =>
         {
@@ -44,7 +44,7 @@ public static class KernelBenchmarks
             return Checked(() => Gemm.Multiply(a, b, c, team: team), a, b, c);
         });
 
-    /// <summary>C = A B with B packed beforehand, as recurrent layers use it.</summary>
+    /// <summary>C = A B with B packed in advance, as in recurrent layers.</summary>
     public static Benchmark RecurrentProduct(int M, int K, int N) =>
         new("recurrent-product", $"{M}x{K}x{N}_NN", 2.0 * M * K * N, team =>
         {
@@ -55,7 +55,7 @@ public static class KernelBenchmarks
             return Checked(() => Gemm.Multiply(a, packed, c, team: team), a, b, c);
         });
 
-    /// <summary>A recurrent layer forward and backward, all gradients included.</summary>
+    /// <summary>A recurrent layer, forward and backward with all gradients.</summary>
     public static Benchmark RecurrentTraining(int B, int T, int I, RecurrentSpec spec) =>
         new("recurrent-training", Name(B, T, I, spec, "train"), 3 * Operations(B, T, I, spec), team =>
             Training(team, B, T, I, [spec])
@@ -67,13 +67,15 @@ public static class KernelBenchmarks
             Group = "growth",
         };
 
-    /// <summary>A recurrent layer forward.</summary>
+    /// <summary>A recurrent layer, forward.</summary>
     public static Benchmark RecurrentInference(int B, int T, int I, RecurrentSpec spec) =>
         new("recurrent-inference", Name(B, T, I, spec, "infer"), Operations(B, T, I, spec), team =>
             Inference(team, B, T, I, spec)
         );
 
-    /// <summary>A convolution and batch normalisation, forward and backward; without the gradient of its input where it is the first of a network.</summary>
+    /// <summary>
+    /// A convolution with batch normalisation, forward and backward; without the input gradient if it is the first layer.
+    /// </summary>
     public static Benchmark Convolution(
         int inputs,
         int outputs,
@@ -89,7 +91,7 @@ public static class KernelBenchmarks
             team => Training(team, B, T, inputs, [new Conv1dSpec(outputs, kernel), new BatchNormSpec()], isFirst)
         );
 
-    /// <summary>How the cost of a recurrent layer's training grows with each of its sizes.</summary>
+    /// <summary>Training of a recurrent layer for growing T, B and H.</summary>
     public static IReadOnlyList<Benchmark> Growth { get; } =
     [
         .. new[] { 200, 400, 800, 1600, 3200 }.Select(T => Growing(16, T, 256)),
@@ -97,7 +99,7 @@ public static class KernelBenchmarks
         .. new[] { 64, 128, 256, 512, 1024 }.Select(H => Growing(16, 200, H)),
     ];
 
-    /// <summary>CTC over all alignments, from logits to loss and gradient.</summary>
+    /// <summary>CTC loss and gradient over all alignments, from logits.</summary>
     public static Benchmark Ctc(int T, int B, int S) => new("ctc", $"ctc_T{T}_B{B}_C{Symbols}_L{S}", 0, team =>
         {
             var (logits, targets, workspace, loss) = (
@@ -120,7 +122,7 @@ public static class KernelBenchmarks
             };
         });
 
-    /// <summary>The best alignment of given labels, utterance by utterance.</summary>
+    /// <summary>Forced alignment, one work item per utterance.</summary>
     public static Benchmark Alignment(int T, int B, int S) =>
         new("alignment", $"ctc_T{T}_B{B}_C{Symbols}_L{S}_fwd", 0, team =>
         {
@@ -149,7 +151,7 @@ public static class KernelBenchmarks
                 );
         });
 
-    /// <summary>Numbers from a standard normal distribution.</summary>
+    /// <summary>Standard normal random numbers.</summary>
     internal static float[] Normal(ulong seed, int length)
     {
         var (values, stream) = (new float[length], new CounterRandom(seed).Stream());
@@ -158,7 +160,7 @@ public static class KernelBenchmarks
         return values;
     }
 
-    /// <summary>A batch of such numbers, all utterances of the same length.</summary>
+    /// <summary>A batch of standard normal random numbers, all utterances of length T.</summary>
     internal static Batch<float> Sequence(ulong seed, int T, int B, int F) => new(Normal(seed, T * B * F), T, B, F);
 
     /// <summary>Random labels.</summary>
@@ -176,7 +178,7 @@ public static class KernelBenchmarks
     private static MatrixView<float> Matrix(ulong seed, int rows, int columns) =>
         new(Normal(seed, rows * columns), rows, columns);
 
-    /// <summary>Compares elements here and there with products in double.</summary>
+    /// <summary>Compares random elements with products in double precision.</summary>
     private static Action Checked(Action multiply, MatrixView<float> a, MatrixView<float> b, MatrixView<float> c)
     {
         multiply();
@@ -199,7 +201,11 @@ public static class KernelBenchmarks
     }
 
     private static string Name(int B, int T, int I, RecurrentSpec spec, string what) =>
-        $"{(spec is LstmSpec ? "lstm" : spec is GruSpec ? "gru" : "rnn")}{(spec.Bidirectional ? "_bi" : "")}_B{B}_T{T}_I{I}_H{spec.Hidden}_{what}";
+        (
+            spec is LstmSpec ? "lstm"
+            : spec is GruSpec ? "gru"
+            : "rnn"
+        ) + $"{(spec.Bidirectional ? "_bi" : "")}_B{B}_T{T}_I{I}_H{spec.Hidden}_{what}";
 
     private static double Operations(int B, int T, int I, RecurrentSpec spec) =>
         2.0 * B * spec.Build<float>(I).MultiplyAdds(T);
@@ -216,7 +222,7 @@ public static class KernelBenchmarks
             workspace.Reset();
             foreach (var parameter in parameters)
             {
-                // Weights are new at every step of a training.
+                // In training, the weights change at every step.
                 parameter.Invalidate();
                 if (parameter.IsTrainable)
                     parameter.ClearGradient();
@@ -237,7 +243,9 @@ public static class KernelBenchmarks
         };
     }
 
-    /// <summary>Outputs and gradients of float against those of the same layers in double, which the tests check against PyTorch.</summary>
+    /// <summary>
+    /// Compares outputs and gradients with those of the same layers in double, which the tests compare with PyTorch.
+    /// </summary>
     private static void Compare(ThreadTeam team, int B, int T, int F, LayerSpec[] specs)
     {
         var (singles, doubles) = (Build<float>(F, specs), Build<double>(F, specs));
@@ -264,7 +272,7 @@ public static class KernelBenchmarks
         }
     }
 
-    /// <summary>Sums of squares over a gradient: of what differs from the reference, and of the reference.</summary>
+    /// <summary>Squared norms of the difference between a gradient and its reference, and of the reference.</summary>
     internal static (double Difference, double Size) SquaredGradients(
         Parameter<float> single,
         Parameter<double> reference

@@ -5,14 +5,18 @@ using Hybrid.Core;
 
 namespace Hybrid.Benchmarks;
 
-/// <summary>What a machine can do at best with a number of threads: the floor that benchmarks are compared with.</summary>
-/// <param name="Threads">How many worked at once.</param>
-/// <param name="VectorBits">Width of the widest register in use.</param>
-/// <param name="PeakGflops">Fused multiply-adds of floats on registers alone, two operations each, in 10^9 a second.</param>
-/// <param name="BandwidthGigabytes">Reading an array far larger than all caches, in 10^9 bytes a second.</param>
+/// <summary>The peak performance of a machine with a number of threads, the reference of the benchmarks.</summary>
+/// <param name="Threads">The number of threads.</param>
+/// <param name="VectorBits">The width of the widest vector registers in use.</param>
+/// <param name="PeakGflops">
+/// Fused multiply-adds of floats in registers, two operations each, in 10^9 per second.
+/// </param>
+/// <param name="BandwidthGigabytes">
+/// Read bandwidth of an array much larger than all caches, in 10^9 bytes per second.
+/// </param>
 public sealed record Machine(int Threads, int VectorBits, double PeakGflops, double BandwidthGigabytes)
 {
-    /// <summary>A machine that gives less than this of its peak is disturbed by its other users.</summary>
+    /// <summary>Below this share of its peak, the machine is disturbed by other users.</summary>
     internal const double WholeSpeed = 0.9;
 
     private const int Chains = 24,
@@ -21,7 +25,9 @@ public sealed record Machine(int Threads, int VectorBits, double PeakGflops, dou
         Rounds = 10,
         MostRounds = 50;
 
-    /// <summary>Measures; takes about a second, or some more for the moment in which no other user of the machine slows several threads down.</summary>
+    /// <summary>
+    /// Measures the machine in about a second, or longer while other users slow several threads down.
+    /// </summary>
     public static Machine Measure(ThreadTeam team)
     {
         var (array, sums) = (new float[ArrayLength], new float[team.Threads]);
@@ -46,7 +52,7 @@ public sealed record Machine(int Threads, int VectorBits, double PeakGflops, dou
             );
         }
         if (sums.Contains(float.NaN))
-            throw new InvalidOperationException("a sum of ones is no number");
+            throw new InvalidOperationException("a sum of ones is NaN");
         return new Machine(
             team.Threads,
             Vector512.IsHardwareAccelerated ? 512
@@ -57,7 +63,7 @@ public sealed record Machine(int Threads, int VectorBits, double PeakGflops, dou
         );
     }
 
-    /// <summary>The peak of some milliseconds, in GFLOP/s: less than at best where others use the machine too.</summary>
+    /// <summary>The peak over a few milliseconds, in GFLOP/s; lower while others use the machine.</summary>
     internal static double PeakNow(ThreadTeam team)
     {
         var sums = new float[team.Threads];
@@ -67,7 +73,7 @@ public sealed record Machine(int Threads, int VectorBits, double PeakGflops, dou
             )
         );
         if (sums.Contains(float.NaN))
-            throw new InvalidOperationException("a sum of finite numbers is no number");
+            throw new InvalidOperationException("a sum of finite numbers is NaN");
         return (double)team.Threads * Chains * Vector512<float>.Count * Repeats * 2 / seconds / 1e9;
     }
 
@@ -78,7 +84,9 @@ public sealed record Machine(int Threads, int VectorBits, double PeakGflops, dou
         return Stopwatch.GetElapsedTime(begin).TotalSeconds;
     }
 
-    /// <summary>Chains of multiply-adds that do not wait for each other: more than latency times ports, fewer than registers.</summary>
+    /// <summary>
+    /// Independent chains of multiply-adds: more than latency times ports, fewer than registers.
+    /// </summary>
     [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
     private static float MultiplyAdd()
     {

@@ -4,7 +4,7 @@ using Hybrid.Speech;
 
 namespace Hybrid.Benchmarks;
 
-/// <summary>Features, decoding, and whole steps of training.</summary>
+/// <summary>Benchmarks of features, decoding and training steps.</summary>
 public static class SpeechBenchmarks
 {
     private const int Symbols = 41,
@@ -12,7 +12,7 @@ public static class SpeechBenchmarks
         CheckedFrames = 100;
     private const ulong Seed = 7;
 
-    /// <summary>Features of noise of a length, normalisation aside.</summary>
+    /// <summary>MFCC of noise of a given length, without normalisation.</summary>
     public static Benchmark Features(double seconds) =>
         new("features", FormattableString.Invariant($"mfcc28_{seconds}s"), 0, _ =>
         {
@@ -25,16 +25,16 @@ public static class SpeechBenchmarks
             float[] whole = extractor.ExtractRaw(clip),
                 part = extractor.ExtractRaw(shifted);
             var error = part.Select((value, i) => Math.Abs(value - whole[i + extractor.Preset.Coefficients])).Max();
-            WrongResultException.Require("a frame of its own", error, 1e-4);
+            WrongResultException.Require("a frame of the shifted clip", error, 1e-4);
             return () => extractor.ExtractRaw(clip);
         });
 
-    /// <summary>Prefix beam search over utterances one after the other on the calling thread; the time is that of all.</summary>
-    /// <param name="name">What the utterances are, such as <c>T400_C41</c>.</param>
+    /// <summary>Prefix beam search of all utterances in sequence, on the calling thread.</summary>
+    /// <param name="name">The name of the data, such as <c>T400_C41</c>.</param>
     /// <param name="utterances">Log probabilities.</param>
-    /// <param name="width">Of the beam.</param>
+    /// <param name="width">The beam width.</param>
     /// <param name="topSymbols">Symbols considered per frame; 0 for all.</param>
-    /// <param name="expected">Labels that must be found; null for those of the search with an unlimited choice of symbols.</param>
+    /// <param name="expected">The expected labels; null to check only the scores.</param>
     public static Benchmark BeamSearch(
         string name,
         IReadOnlyList<LogProbs> utterances,
@@ -67,7 +67,7 @@ public static class SpeechBenchmarks
             };
         });
 
-    /// <summary>Utterances for a beam search where none are given: noise with peaks, about as sure as a trained network.</summary>
+    /// <summary>Synthetic posteriors for a beam search: noise with peaks, about as confident as a trained network.</summary>
     public static IReadOnlyList<LogProbs> Posteriors(int utterances, int frames)
     {
         var stream = new CounterRandom(Seed).Stream();
@@ -82,7 +82,7 @@ public static class SpeechBenchmarks
         return result;
     }
 
-    /// <summary>A whole update: forward, loss, backward, clipping, optimiser.</summary>
+    /// <summary>A training step: forward, loss, backward, clipping, optimiser.</summary>
     public static Benchmark TrainingStep(string name, NetworkSpec spec, int B, int T, int S) =>
         new(
             "training-step",
@@ -105,7 +105,9 @@ public static class SpeechBenchmarks
             }
         );
 
-    /// <summary>Time that each layer and the loss take of a training step, forward and backward together, in milliseconds.</summary>
+    /// <summary>
+    /// The time of each layer and of the loss in a training step, forward and backward, in milliseconds.
+    /// </summary>
     public static IReadOnlyList<(string Layer, double Milliseconds)> LayerTimes(
         NetworkSpec spec,
         int B,
@@ -138,14 +140,14 @@ public static class SpeechBenchmarks
             Add(names.Length - 1, () => x = loss.Compute(x, targets, workspace).Gradient);
             for (var l = network.Layers.Count - 1; l >= 0; l--)
                 Add(l, () => x = network.Layers[l].Backward(x, pass));
-            // The first step makes room.
+            // The first step allocates workspaces.
             for (var i = 0; step > 0 && i < spent.Length; i++)
                 times[i].Add(spent[i]);
         }
         return [.. names.Zip(times, (name, all) => (name, all.Order().ElementAt(all.Count / 2)))];
     }
 
-    /// <summary>Loss and gradients of float against those of the same network in double.</summary>
+    /// <summary>Compares loss and gradients with those of the same network in double.</summary>
     private static void Compare(NetworkSpec spec, ThreadTeam team)
     {
         var (singles, single) = Gradients<float>(spec, team);
@@ -156,8 +158,8 @@ public static class SpeechBenchmarks
         {
             if (!a.IsTrainable)
                 continue;
-            var own = KernelBenchmarks.SquaredGradients(a, b);
-            (difference, size) = (difference + own.Difference, size + own.Size);
+            var squared = KernelBenchmarks.SquaredGradients(a, b);
+            (difference, size) = (difference + squared.Difference, size + squared.Size);
         }
         WrongResultException.Require("the gradient", Math.Sqrt(difference / size), 1e-2);
     }

@@ -1,42 +1,82 @@
-/// The command line as unions: one case per verb, one per option. The compiler demands a help text for each.
+/// The command line as unions: one case per verb and per option. The compiler requires a help text for each.
 module Hybrid.Cli.Arguments
 
 open Argu
 
-/// What `hybrid demo` takes.
+// Help texts that several verbs share.
+
+let private overwriteHelp = "also replace files that Hybrid did not write, or that were changed since"
+
+let private corpusHelp =
+    "a manifest, or a folder: with manifest.jsonl, in LibriSpeech layout, in CMU 11-785 HW3P2 layout, "
+    + "or with sound files and transcripts"
+
+let private splitHelp = "use only this split of the corpus"
+let private lexiconHelp = "pronouncing dictionaries, tried in order (default: the built-in words)"
+let private modelHelp = "a model file (default: the shipped model)"
+
+let private recipeHelp =
+    "tiny, small, base, hw3p2, or a JSON file from `hybrid info --recipe NAME --json`"
+
+let private jsonHelp = "print one JSON object"
+
+let private greedyHelp = "decode greedily, without beam search (default for models without n-grams)"
+
+let private beamHelp =
+    "beam width (default: 16 if the model file has n-grams or another option needs a beam search)"
+
+let private lmHelp =
+    "n-gram model of phones, ARPA format, as from `hybrid lm` (default: the one in the model file, if any)"
+
+let private lmWeightHelp =
+    "weight of the n-gram model's log probability; 0 disables it (default: that in the model file, 1 for --lm)"
+
+let private lengthBonusHelp =
+    "insertion bonus per phone, in nats (default: that in the model file, 0 for --lm)"
+
+let private minConfidenceHelp =
+    "drop phones where the mean confidence around them is below this, 0 to 1 (default: that in the model file; "
+    + "0 keeps all)"
+
+/// The options of `hybrid demo`.
 type DemoArguments =
     | [<Unique>] Out of folder: string
     | [<Unique>] Seed of number: int
+    | [<Unique>] Overwrite
 
     interface IArgParserTemplate with
         member a.Usage =
             match a with
-            | Out _ -> "where to put speech, model and report (default: hybrid-demo)"
-            | Seed _ -> "voices, sentences and starting weights follow from it (default: 1)"
+            | Out _ -> "folder for speech, model and report (default: hybrid-demo)"
+            | Seed _ -> "seed of voices, sentences and initial weights (default: 1)"
+            | Overwrite -> overwriteHelp
 
-/// How synthetic speech lies on disk.
+/// The layout of a synthetic corpus.
 type Layout =
     | Manifest
     | Hw3p2
 
-/// What `hybrid synth` takes.
+/// The options of `hybrid synth`.
 type SynthArguments =
     | [<Mandatory; Unique>] Out of folder: string
     | [<Mandatory; Unique>] Utterances of count: int
     | [<Mandatory; Unique>] Speakers of count: int
     | [<Unique>] Seed of number: int
     | [<Unique>] Layout of Layout
+    | [<Unique>] Overwrite
 
     interface IArgParserTemplate with
         member a.Usage =
             match a with
             | Out _ -> "folder for the corpus"
-            | Utterances _ -> "how many recordings"
-            | Speakers _ -> "how many voices; a tenth each go to the splits dev and test"
-            | Seed _ -> "voices and sentences follow from it (default: 0)"
-            | Layout _ -> "sound files with manifest.jsonl (default), or the features and phones of CMU 11-785 HW3P2"
+            | Utterances _ -> "number of recordings"
+            | Speakers _ -> "number of voices, at least 3; a tenth each go to the splits dev and test"
+            | Seed _ -> "seed of voices and sentences (default: 0)"
+            | Layout _ ->
+                "manifest: sound files with manifest.jsonl (default); hw3p2: features and phones as in CMU 11-785 HW3P2"
+            | Overwrite -> overwriteHelp
 
-/// What `hybrid check-data` takes.
+/// The options of `hybrid check-data`.
 type CheckDataArguments =
     | [<Mandatory; Unique>] Corpus of path: string
     | [<Unique>] Dev of path: string
@@ -47,15 +87,14 @@ type CheckDataArguments =
     interface IArgParserTemplate with
         member a.Usage =
             match a with
-            | Corpus _ ->
-                "a manifest, or a folder: with manifest.jsonl, of LibriSpeech, of CMU 11-785 HW3P2, or of sound files with transcripts"
-            | Dev _ -> "another corpus, to choose the best model by"
-            | Lexicon _ -> "pronouncing dictionaries, tried in order (default: the built-in words)"
+            | Corpus _ -> corpusHelp
+            | Dev _ -> "a separate validation corpus"
+            | Lexicon _ -> lexiconHelp
             | Recipe _ ->
-                "what is to be trained, which decides how many frames an utterance has: a name or a JSON file (default: small)"
-            | Json -> "print one JSON object"
+                "the recipe to train, which determines frames per utterance: a name or a JSON file (default: small)"
+            | Json -> jsonHelp
 
-/// What `hybrid train` takes.
+/// The options of `hybrid train`.
 type TrainArguments =
     | [<Mandatory; Unique>] Recipe of name_or_file: string
     | [<Mandatory; Unique>] Corpus of path: string
@@ -73,42 +112,20 @@ type TrainArguments =
     interface IArgParserTemplate with
         member a.Usage =
             match a with
-            | Recipe _ -> "tiny, small, base, hw3p2, or a JSON file as `hybrid info --recipe NAME --json` prints it"
-            | Corpus _ ->
-                "a manifest, or a folder: with manifest.jsonl, of LibriSpeech, of CMU 11-785 HW3P2, or of sound files with transcripts"
-            | Dev _ ->
-                "another corpus to choose the best model by (default: the corpus's split dev, else 5 % of its speakers)"
-            | Lexicon _ -> "pronouncing dictionaries, tried in order (default: the built-in words)"
-            | Out _ -> "folder for the best model, checkpoints and metrics.jsonl; needed unless --overfit is given"
-            | Epochs _ -> "passes through the data (default: the recipe's)"
-            | Minutes _ -> "stretch the schedule over this time instead"
-            | Threads _ -> "how many threads share the work (default: all processors)"
-            | Seed _ -> "starting weights, order and masks follow from it (default: the recipe's)"
-            | Resume -> "continue from the folder's last checkpoint"
-            | Checkpoint_Seconds _ -> "the longest time between two checkpoints (default: the recipe's, a minute)"
-            | Overfit _ -> "only see whether the network can learn so many utterances by heart"
+            | Recipe _ -> recipeHelp
+            | Corpus _ -> corpusHelp
+            | Dev _ -> "a separate validation corpus (default: the split dev, or 5 % of the speakers)"
+            | Lexicon _ -> lexiconHelp
+            | Out _ -> "folder for the best model, checkpoints and metrics.jsonl; required unless --overfit is given"
+            | Epochs _ -> "number of epochs (default: that of the recipe)"
+            | Minutes _ -> "train for this time instead; the schedule is stretched over it"
+            | Threads _ -> "number of threads (default: all processors)"
+            | Seed _ -> "seed of initial weights, order and masks (default: that of the recipe)"
+            | Resume -> "continue from the last checkpoint in the folder"
+            | Checkpoint_Seconds _ -> "longest time between two checkpoints (default: that of the recipe, 60)"
+            | Overfit _ -> "sanity check only: train and evaluate on this many utterances, without regularisation"
 
-let private greedyHelp =
-    "take the best symbol of every frame, as is done anyway where the model file has no n-grams"
-
-let private beamHelp =
-    "search for the phones, keeping so many beginnings (default: 16 where the model file has n-grams or another option needs a search)"
-
-let private lmHelp =
-    "an n-gram model of phones, ARPA text, as `hybrid lm` makes it (default: that of the model file, if any)"
-
-let private lmWeightHelp =
-    "by what the n-gram model's logarithms are multiplied (default: what the model file says of its own, 1 for another); 0 goes without"
-
-let private lengthBonusHelp =
-    "what each phone adds, against the n-gram model's liking for few (default: what the model file says of its own, 0 for another)"
-
-let private leastConfidenceHelp =
-    "how sure the network must be, from 0 to 1, on average over the phones around, for there to be speech; the others are left out (default: as the model says; 0 keeps all)"
-
-let private modelHelp = "a model file (default: the model that comes with Hybrid)"
-
-/// What `hybrid evaluate` takes.
+/// The options of `hybrid evaluate`.
 type EvaluateArguments =
     | [<Unique>] Model of file: string
     | [<Mandatory; Unique>] Corpus of path: string
@@ -122,38 +139,39 @@ type EvaluateArguments =
     | [<Unique>] Min_Confidence of share: float
     | [<Unique>] Fold of name_or_file: string
     | [<Unique>] Show of count: int
-    | [<Unique>] Breakdown
+    | [<Unique>] Error_Analysis
     | [<Unique>] Json
 
     interface IArgParserTemplate with
         member a.Usage =
             match a with
             | Model _ -> modelHelp
-            | Corpus _ ->
-                "a manifest, or a folder: with manifest.jsonl, of LibriSpeech, of CMU 11-785 HW3P2, or of sound files with transcripts"
-            | Split _ -> "only this split of the corpus"
-            | Lexicon _ -> "pronouncing dictionaries, tried in order (default: the built-in words)"
+            | Corpus _ -> corpusHelp
+            | Split _ -> splitHelp
+            | Lexicon _ -> lexiconHelp
             | Greedy -> greedyHelp
             | Beam _ -> beamHelp
             | Lm _ -> lmHelp
             | Lm_Weight _ -> lmWeightHelp
             | Length_Bonus _ -> lengthBonusHelp
-            | Min_Confidence _ -> leastConfidenceHelp
+            | Min_Confidence _ -> minConfidenceHelp
             | Fold _ ->
-                "give the figures behind this fold too: arpabet-39 (no silence), timit-39, or a file with lines of a phone and what it becomes"
-            | Show _ -> "print so many references above their hypotheses, spread over the corpus"
-            | Breakdown ->
-                "print where the model errs, as Markdown tables: by phone, kind of phone, speaker, length, corpus; best and worst utterances"
-            | Json -> "print one JSON object"
+                "also report results after a phone fold: arpabet-39 (no silence), timit-39, or a file with a phone and "
+                + "its replacement per line"
+            | Show _ -> "print this many references above their hypotheses, spread evenly over the corpus"
+            | Error_Analysis ->
+                "print errors by phone, kind of phone, speaker, length and corpus, and the best and worst utterances, "
+                + "as Markdown tables"
+            | Json -> jsonHelp
 
-/// How results of recognition are written.
+/// The output formats of `hybrid recognize`.
 type RecognizeFormat =
     | Text
     | Json
     | Ctm
     | Textgrid
 
-/// What `hybrid recognize` takes.
+/// The options of `hybrid recognize`.
 type RecognizeArguments =
     | [<Unique>] Model of file: string
     | [<Unique>] Greedy
@@ -167,6 +185,7 @@ type RecognizeArguments =
     | [<Unique>] Json
     | [<Unique>] Out of folder: string
     | [<Unique>] Submission of file: string
+    | [<Unique>] Overwrite
     | [<MainCommand; ExactlyOnce>] Paths of path: string list
 
     interface IArgParserTemplate with
@@ -175,28 +194,29 @@ type RecognizeArguments =
             | Model _ -> modelHelp
             | Greedy -> greedyHelp
             | Beam _ -> beamHelp
-            | Nbest _ -> "so many readings of each file, the best first, with their scores (default: 1)"
+            | Nbest _ -> "number of hypotheses per file, best first, with their scores (default: 1)"
             | Lm _ -> lmHelp
             | Lm_Weight _ -> lmWeightHelp
             | Length_Bonus _ -> lengthBonusHelp
-            | Min_Confidence _ -> leastConfidenceHelp
+            | Min_Confidence _ -> minConfidenceHelp
             | Format _ ->
-                "text (default), or with times and confidences: a JSON array, CTM of the best readings, or TextGrid with a tier for each reading"
+                "text (default); with times and confidences: json (an array), ctm (the best hypothesis) or textgrid "
+                + "(a tier per hypothesis)"
             | Json -> "the same as --format json"
-            | Out _ ->
-                "write a file for each sound file into this folder; without it everything goes to standard output, one TextGrid at most"
+            | Out _ -> "folder for one result file per sound file (default: standard output, at most one TextGrid)"
             | Submission _ ->
-                "recognise corpora instead, such as the test part of CMU 11-785 HW3P2, and write its CSV: index,label"
-            | Paths _ -> "sound files, or folders with them"
+                "recognise corpora, such as the test part of CMU 11-785 HW3P2, and write this CSV: index,label"
+            | Overwrite -> overwriteHelp
+            | Paths _ -> "sound files or folders of sound files"
 
-/// How alignments are written.
+/// The output formats of `hybrid align`.
 type AlignFormat =
     | Textgrid
     | Textgrid_Short
     | Ctm
     | Json
 
-/// What `hybrid align` takes.
+/// The options of `hybrid align`.
 type AlignArguments =
     | [<Unique>] Model of file: string
     | [<Mandatory; Unique>] Out of folder: string
@@ -205,40 +225,44 @@ type AlignArguments =
     | [<Unique>] Corpus of path: string
     | [<Unique>] Split of name: string
     | Lexicon of files: string list
+    | [<Unique>] Overwrite
     | [<MainCommand>] Paths of path: string list
 
     interface IArgParserTemplate with
         member a.Usage =
             match a with
             | Model _ -> modelHelp
-            | Out _ -> "folder for the results, one by the name of each recording"
-            | Format _ -> "textgrid (default), textgrid-short, ctm (phones; words in a file of their own), or json"
-            | Text _ -> "what is said in the one sound file given"
-            | Corpus _ ->
-                "align a corpus: a manifest, or a folder: with manifest.jsonl, of LibriSpeech, of CMU 11-785 HW3P2, or of sound files with transcripts"
-            | Split _ -> "only this split of the corpus"
-            | Lexicon _ -> "pronouncing dictionaries, tried in order (default: the built-in words)"
+            | Out _ -> "folder for the results, named after the recordings"
+            | Format _ -> "textgrid (default), textgrid-short, ctm (phones, and words in a second file) or json"
+            | Text _ -> "the words spoken in the one sound file given"
+            | Corpus _ -> $"align a corpus instead: {corpusHelp}"
+            | Split _ -> splitHelp
+            | Lexicon _ -> lexiconHelp
+            | Overwrite -> overwriteHelp
             | Paths _ ->
-                "sound files, each with its words beside it in .txt, or words or phones in .lab; or folders of them; before --lexicon, which takes all that follows"
+                "sound files, or folders of them, each with its words in a .txt, or words or phones in a .lab, of the "
+                + "same name; give them before --lexicon, which takes all arguments that follow"
 
-/// What `hybrid lm` takes.
+/// The options of `hybrid lm`.
 type LmArguments =
     | [<Mandatory; Unique>] Corpus of path: string
     | [<Unique>] Split of name: string
     | Lexicon of files: string list
     | [<Unique>] Order of length: int
     | [<Mandatory; Unique>] Out of file: string
+    | [<Unique>] Overwrite
 
     interface IArgParserTemplate with
         member a.Usage =
             match a with
-            | Corpus _ -> "transcripts: a corpus as for evaluate; its sound is not looked at"
-            | Split _ -> "only this split of the corpus"
-            | Lexicon _ -> "pronouncing dictionaries, tried in order (default: the built-in words)"
-            | Order _ -> "the longest n-grams, 1 to 8 (default: 3)"
-            | Out _ -> "file for the model, ARPA text"
+            | Corpus _ -> "a corpus of transcripts, as for evaluate; its sound is not read"
+            | Split _ -> splitHelp
+            | Lexicon _ -> lexiconHelp
+            | Order _ -> "length of the longest n-grams, 1 to 8 (default: 3)"
+            | Out _ -> "file for the model, ARPA format"
+            | Overwrite -> overwriteHelp
 
-/// What `hybrid export` takes.
+/// The options of `hybrid export`.
 type ExportArguments =
     | [<Mandatory; Unique>] Model of file: string
     | [<Unique>] Half
@@ -247,20 +271,21 @@ type ExportArguments =
     | [<Unique>] Lm_Weight of number: float
     | [<Unique>] Length_Bonus of nats: float
     | [<Mandatory; Unique>] Out of file: string
+    | [<Unique>] Overwrite
 
     interface IArgParserTemplate with
         member a.Usage =
             match a with
             | Model _ -> "a model file"
-            | Half -> "store the weights in half precision: half the size"
-            | Min_Confidence _ -> "write into it below which confidence recognition hears no speech, from 0 to 1"
-            | Lm _ ->
-                "put this n-gram model of phones into the file, ARPA text, for a search wherever nothing else is asked for"
+            | Half -> "store the weights in half precision, half the size"
+            | Min_Confidence _ -> "store this confidence threshold, 0 to 1, below which recognition drops phones"
+            | Lm _ -> "store this n-gram model of phones, ARPA format, as the default for beam search"
             | Lm_Weight _ -> lmWeightHelp
             | Length_Bonus _ -> lengthBonusHelp
             | Out _ -> "file for the exported model"
+            | Overwrite -> overwriteHelp
 
-/// What `hybrid info` takes.
+/// The options of `hybrid info`.
 type InfoArguments =
     | [<Unique>] Model of file: string
     | [<Unique>] Recipe of name_or_file: string
@@ -270,10 +295,10 @@ type InfoArguments =
         member a.Usage =
             match a with
             | Model _ -> "a model file"
-            | Recipe _ -> "tiny, small, base, hw3p2, or a JSON file"
+            | Recipe _ -> recipeHelp
             | Json -> "print the recipe or the network as JSON"
 
-/// What `hybrid bench` takes.
+/// The options of `hybrid bench`.
 type BenchArguments =
     | Threads of counts: int list
     | [<Unique>] Seconds of time: float
@@ -285,15 +310,16 @@ type BenchArguments =
     interface IArgParserTemplate with
         member a.Usage =
             match a with
-            | Threads _ -> "numbers of threads to try (default: 1 and all processors)"
-            | Seconds _ -> "about how long to time each case (default: 1)"
-            | Anchors _ -> "reference data of beam searches, to decode these and compare the labels"
+            | Threads _ -> "numbers of threads to measure (default: 1 and all processors)"
+            | Seconds _ -> "approximate time per case (default: 1)"
+            | Anchors _ -> "folder of beam-search reference data to decode and compare"
             | Json -> "print a JSON array"
             | Record -> "append the results to benchmarks/history.csv, with commit, date and machine"
             | Groups _ ->
-                "what to time (default: all but growth); layers shows how a training step divides among them, a wrong name lists the groups"
+                "groups to measure (default: all but growth); layers shows the share of each layer in a training step; "
+                + "an unknown name lists the groups"
 
-/// What the program can be asked for.
+/// The verbs of the program.
 [<HelpFlags("--help", "-h"); HelpDescription "show this text">]
 type Verb =
     | [<CliPrefix(CliPrefix.None); SubCommand>] Demo of ParseResults<DemoArguments>
@@ -311,17 +337,17 @@ type Verb =
     interface IArgParserTemplate with
         member v.Usage =
             match v with
-            | Demo _ -> "make speech, train on it, recognise unseen speakers: hybrid demo"
-            | Synth _ -> "make a corpus of synthetic speech: hybrid synth --out speech --utterances 300 --speakers 30"
-            | Check_Data _ ->
-                "find everything in a corpus that would hurt a training: hybrid check-data --corpus speech"
+            | Demo _ -> "synthesise speech, train on it, recognise unseen speakers: hybrid demo"
+            | Synth _ -> "write a corpus of synthetic speech: hybrid synth --out speech --utterances 300 --speakers 30"
+            | Check_Data _ -> "find problems in a corpus before training: hybrid check-data --corpus speech"
             | Train _ -> "train a model: hybrid train --recipe small --corpus speech --out run --minutes 20"
             | Evaluate _ ->
-                "measure a model: hybrid evaluate --model run/model.safetensors --corpus speech --split test"
-            | Recognize _ -> "phones of sound files: hybrid recognize a.wav b.wav"
-            | Align _ -> "where phones and words are: hybrid align --out aligned a.wav --text \"hello world\""
-            | Lm _ -> "a model of which phones follow which: hybrid lm --corpus speech --split train --out phones.arpa"
+                "measure the phone error rate: hybrid evaluate --model run/model.safetensors --corpus speech "
+                + "--split test"
+            | Recognize _ -> "recognise the phones of sound files: hybrid recognize a.wav b.wav"
+            | Align _ -> "find the times of phones and words: hybrid align --out aligned a.wav --text \"hello world\""
+            | Lm _ -> "estimate an n-gram model of phones: hybrid lm --corpus speech --split train --out phones.arpa"
             | Export _ ->
-                "write a model for use elsewhere: hybrid export --model run/model.safetensors --half --out small.safetensors"
-            | Info _ -> "layers, shapes and parameters: hybrid info --recipe base"
-            | Bench _ -> "how fast this machine is: hybrid bench gemm ctc"
+                "convert a model file: hybrid export --model run/model.safetensors --half --out small.safetensors"
+            | Info _ -> "print layers, shapes and parameters: hybrid info --recipe base"
+            | Bench _ -> "measure the speed of this machine: hybrid bench gemm ctc"

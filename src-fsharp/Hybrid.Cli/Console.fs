@@ -1,4 +1,5 @@
-/// What every verb shares: where text goes, progress bars, files named on the command line, Ctrl+C.
+/// Shared by all verbs: printing, failures and hints, progress bars, recipes and recognisers named on the command line,
+/// Ctrl+C.
 module Hybrid.Cli.Console
 
 open System
@@ -11,31 +12,49 @@ open Hybrid.Core
 open Hybrid.Dsl
 open Hybrid.Speech
 
-/// A problem of the caller's: one sentence, exit code 1.
+/// Wrong usage or unusable data: one sentence, exit code 1.
 exception UserException of message: string
 
-/// Refuses an option that must be positive and is not.
+/// A failure for which the command line has a remedy: the message of the failure, then the hint.
+exception HintedException of failure: exn * hint: string
+
+/// Raises a UserException unless the value of an option is positive.
 let positive name (value: float) =
     if not (value > 0.0) then
         raise (UserException $"--{name} is {value}, must be positive")
 
-/// An option that must be a share of one.
+/// The value of an option that must be from 0 to 1.
 let share name (value: float) =
     if value >= 0.0 && value <= 1.0 then
         value
     else
         raise (UserException $"--{name} is {value}, must be from 0 to 1")
 
-/// How a verb ended; the number is the exit code.
+/// The outcome of a verb; its number is the exit code.
 type Outcome =
     | Done = 0
     | Failed = 1
     | PartlyFailed = 2
 
-/// Lines for people go to standard error, so that results on standard output can be piped.
-let say (line: string) = Console.Error.WriteLine line
+// Everything that the program prints goes through the next five functions. They escape control characters, so that ids,
+// file names and other text from data cannot send sequences to the terminal or forge lines.
 
-/// Whether standard error is a terminal on which a bar can be drawn.
+/// Writes one line for people to standard error, so that results on standard output can be piped.
+let say (line: string) = Console.Error.WriteLine(Printable.line line)
+
+/// Writes a text of several lines to standard error.
+let sayBlock (text: string) = Console.Error.WriteLine(Printable.block text)
+
+/// Writes one line to standard output.
+let print (line: string) = Console.Out.WriteLine(Printable.line line)
+
+/// Writes a text of several lines, such as a table or JSON, to standard output.
+let printBlock (text: string) = Console.Out.WriteLine(Printable.block text)
+
+/// Writes results to standard output as they are stored in files, without a line break at the end.
+let printResult (content: string) = Console.Out.Write(Printable.block content)
+
+/// Whether standard error is a terminal, where a progress bar can be drawn.
 let private isTerminal = not Console.IsErrorRedirected
 
 let private errorConsole =
@@ -59,7 +78,7 @@ let interruption =
 
          source.Token)
 
-/// Runs work that reports a fraction and a line about itself: a bar on a terminal, a line now and then elsewhere.
+/// Runs work that reports a fraction and a status line: a bar on a terminal, a line every 15 s elsewhere.
 let withProgress (title: string) (work: IProgress<struct (float * string)> -> 'result) : 'result =
     if isTerminal then
         let columns: ProgressColumn[] = [|
@@ -74,14 +93,14 @@ let withProgress (title: string) (work: IProgress<struct (float * string)> -> 'r
             .AutoClear(true)
             .Columns(columns)
             .Start(fun context ->
-                let task = context.AddTask(Markup.Escape title, maxValue = 1.0)
+                let task = context.AddTask(Markup.Escape(Printable.line title), maxValue = 1.0)
 
                 work
                     {
                         new IProgress<struct (float * string)> with
                             member _.Report(struct (fraction, line)) =
                                 task.Value <- fraction
-                                task.Description <- Markup.Escape $"{title} {line}"
+                                task.Description <- Markup.Escape(Printable.line $"{title} {line}")
                     })
     else
         let clock = Stopwatch.StartNew()
@@ -98,13 +117,13 @@ let withProgress (title: string) (work: IProgress<struct (float * string)> -> 'r
                                 say $"{title} {100.0 * fraction:F0} %% {line}")
             }
 
-/// For work that reports a fraction alone.
+/// An adapter for work that reports only a fraction.
 let fractionOf (progress: IProgress<struct (float * string)>) = {
     new IProgress<float> with
         member _.Report fraction = progress.Report(struct (fraction, ""))
 }
 
-/// The recipe of a name, or of a JSON file.
+/// The built-in recipe of this name, or that of a JSON file.
 let findRecipe (nameOrFile: string) =
     match Recipes.all |> List.tryFind (fun recipe -> recipe.Name = nameOrFile) with
     | Some recipe -> recipe
@@ -115,10 +134,53 @@ let findRecipe (nameOrFile: string) =
             raise (UserException $"{nameOrFile}: {error.Message}")
     | None ->
         let names = Recipes.all |> List.map _.Name |> String.concat ", "
-        raise (UserException $"there is no recipe and no file named {nameOrFile}; recipes are {names}")
+        raise (UserException $"there is no recipe and no file named {nameOrFile}; recipes: {names}")
 
-/// The lexicons of files, in order.
+/// Reads pronouncing dictionaries, in order.
 let readLexicons (files: string list) = [| for file in files -> Lexicon.Read(file, PhoneInventory.Arpabet) |]
+
+/// The remedy for a cause, in the words of the command line.
+let private hint (cause: Cause) =
+    match cause with
+    | Diverged ->
+        "write the recipe to a file with `hybrid info --recipe NAME --json`, lower learningRate or clipGradients in "
+        + "it, and pass it to --recipe; `hybrid check-data` finds damaged recordings"
+    | TooShort -> "`hybrid check-data` lists the utterances that are too short for their phones"
+    | NoLexicon -> "name a pronouncing dictionary with --lexicon FILE, such as CMUdict"
+    | HasFeatures _ -> "the corpus has features, the model expects sound: use a model that was trained on this corpus"
+    | HasSound _ -> "the model expects the features of its corpus; a model of the recipe small takes sound"
+    | NoValidationData -> "name other recordings for validation with --dev PATH"
+
+/// Runs `work`; a failure with a known cause gets a hint.
+let internal withHint (cause: exn -> Cause option) (work: unit -> 'result) : 'result =
+    try
+        work ()
+    with
+    | :? OperationCanceledException -> reraise ()
+    | error ->
+        match cause error with
+        | Some cause -> raise (HintedException(error, hint cause))
+        | None -> reraise ()
+
+/// Says the hint for a cause, such as that of utterances being left out, if there is one.
+let internal sayHint (cause: Cause option) =
+    match cause with
+    | Some cause -> say $"hint: {hint cause}"
+    | None -> ()
+
+/// Says why a verb failed: the message of the failure and, for a known cause, a hint.
+let rec sayFailure (error: exn) =
+    match error with
+    | HintedException(failure, hint) ->
+        sayFailure failure
+        say $"hint: {hint}"
+    | UserException message -> say $"hybrid: {message}"
+    | :? DeclarationException
+    | :? InvalidSpecException -> sayBlock $"hybrid: {error.Message}"
+    | _ ->
+        say $"hybrid: {error.Message}"
+
+        sayHint (Causes.ofException error)
 
 /// The utterances of a corpus, or of one split.
 let ofSplit (corpus: Corpus) (split: string option) =
@@ -129,25 +191,25 @@ let ofSplit (corpus: Corpus) (split: string option) =
         let known = String.concat ", " corpus.Splits
         raise (UserException $"the corpus has no split {split}; it has {known}")
 
-/// What the command line says of a search for phones; where it says nothing, the model decides.
+/// The decoding options of the command line; the model decides what is left out.
 type Search = {
-    /// No search: the best symbol of every frame.
+    /// Greedy decoding: the best symbol of each frame.
     Greedy: bool
-    /// Prefixes that survive a frame.
+    /// The beam width.
     Beam: int option
-    /// Readings to give.
+    /// The number of hypotheses.
     Nbest: int option
-    /// The file of a language model.
+    /// The file of an n-gram model.
     Lm: string option
-    /// What the language model's log probability is multiplied by.
+    /// The factor of the language model's log probability.
     LmWeight: float option
-    /// In nats, for every phone.
+    /// The insertion bonus per phone, in nats.
     LengthBonus: float option
-    /// The confidence below which there is no speech, from 0 to 1; that of the model where None.
+    /// The confidence threshold of the voice activity detection, from 0 to 1.
     MinConfidence: float option
 } with
 
-    /// All as the model has it.
+    /// The decoding of the model.
     static member None = {
         Greedy = false
         Beam = None
@@ -158,52 +220,54 @@ type Search = {
         MinConfidence = None
     }
 
-/// The n-grams of a file, else those that the model has of its own.
+/// The n-gram model of a file, otherwise that of the model file, with its weight and insertion bonus.
 let weighted (model: SpeechModel) (file: string option) (weight: float option) (bonus: float option) =
     match file, Option.ofObj model.LanguageModel with
     | Some path, _ ->
         WeightedLanguageModel(LanguageModels.Read(path, model.Inventory), defaultArg weight 1.0, defaultArg bonus 0.0)
         |> Some
-    | None, Some own ->
-        Some(WeightedLanguageModel(own.Model, defaultArg weight own.Weight, defaultArg bonus own.LengthBonus))
-    | None, None when weight.IsSome -> raise (UserException "--lm-weight is of no use without --lm FILE")
+    | None, Some stored ->
+        WeightedLanguageModel(stored.Model, defaultArg weight stored.Weight, defaultArg bonus stored.LengthBonus)
+        |> Some
+    | None, None when weight.IsSome -> raise (UserException "--lm-weight needs --lm FILE")
     | None, None -> None
 
-/// The recogniser of a model file, or of the shipped model where none is named, with the search that is asked for.
+/// The recogniser of a model file, by default of the shipped model, with the decoding of the command line.
 let loadRecognizer (file: string option) (search: Search) =
     let model =
         match file with
         | Some file -> SpeechModel.Load file
         | None -> SpeechModel.Default
 
-    let least =
+    let minConfidence =
         search.MinConfidence
         |> Option.map (share "min-confidence")
         |> Option.defaultValue model.MinConfidence
 
     match { search with MinConfidence = None } with
-    | asked when asked = Search.None -> Recognizer(model, MinConfidence = least)
-    | asked when asked = { Search.None with Greedy = true } -> Recognizer(model, Beam = null, MinConfidence = least)
+    | given when given = Search.None -> Recognizer(model, MinConfidence = minConfidence)
+    | given when given = { Search.None with Greedy = true } ->
+        Recognizer(model, Beam = null, MinConfidence = minConfidence)
     | { Greedy = true } ->
-        raise (UserException "--greedy is no search: leave --beam, --nbest, --lm, --lm-weight and --length-bonus away")
+        raise (UserException "--greedy excludes --beam, --nbest, --lm, --lm-weight and --length-bonus: leave them out")
     | { Beam = Some width; Nbest = Some best } when best > width ->
-        raise (UserException $"--nbest is {best}, must not be more than --beam, {width}")
-    | asked ->
-        let best = defaultArg asked.Nbest 1
+        raise (UserException $"--nbest is {best}, must be at most --beam, {width}")
+    | given ->
+        let best = defaultArg given.Nbest 1
 
         let options =
-            match weighted model asked.Lm asked.LmWeight asked.LengthBonus with
-            | Some language -> language.Search(best, Option.toNullable asked.Beam)
+            match weighted model given.Lm given.LmWeight given.LengthBonus with
+            | Some language -> language.Search(best, Option.toNullable given.Beam)
             | None ->
                 PrefixBeamOptions(
-                    Width = defaultArg asked.Beam (max (PrefixBeamOptions().Width) best),
+                    Width = defaultArg given.Beam (max (PrefixBeamOptions().Width) best),
                     Best = best,
-                    LengthBonus = defaultArg asked.LengthBonus 0.0
+                    LengthBonus = defaultArg given.LengthBonus 0.0
                 )
 
-        Recognizer(model, Beam = options, MinConfidence = least)
+        Recognizer(model, Beam = options, MinConfidence = minConfidence)
 
-/// Says what could not be used: the first few by name, the rest by number.
+/// Lists utterances that were left out: the first ten by name and reason, the rest by number.
 let reportSkipped (what: string) (skipped: SkippedUtterance seq) =
     let all = List.ofSeq skipped
 
@@ -216,15 +280,40 @@ let reportSkipped (what: string) (skipped: SkippedUtterance seq) =
         if all.Length > 10 then
             say $"  and {all.Length - 10} more"
 
-/// Figures of an evaluation in one line.
-let describeFolded (fold: string) (evaluation: Evaluation) =
-    $"PER {evaluation.Per:F2} %% of {evaluation.ReferenceLabels} phones ({evaluation.Substitutions} substitutions, {evaluation.Deletions} deletions, {evaluation.Insertions} insertions), "
-    + $"average distance {evaluation.AverageDistance:F2} over {evaluation.Utterances.Count} utterances, loss {evaluation.Loss:F3} per phone, {fold}"
+/// Names the option that replaces files of others.
+let private overwriteHint = "--overwrite replaces it"
 
-/// The same without a table of folds.
+/// Writes a result file by an action, unless the path has a file that Hybrid did not write.
+let writeResult (overwrite: bool) (path: string) (write: unit -> unit) =
+    try
+        ResultFile.Write(path, Action write, overwrite)
+    with :? ResultExistsException as error ->
+        raise (UserException $"{error.Message} ({overwriteHint})")
+
+/// Refuses a result file that could not be written, before its content is computed.
+let requireReplaceable (overwrite: bool) (path: string) =
+    if not overwrite then
+        try
+            ResultFile.RequireReplaceable path
+        with :? ResultExistsException as error ->
+            raise (UserException $"{error.Message} ({overwriteHint})")
+
+/// Names the option that replaces files of others, where such files were kept.
+let reportKept (folder: ResultFolder) =
+    if folder.Kept.Count > 0 then
+        say $"files kept: {folder.Kept.Count}; --overwrite replaces them"
+
+/// The results of an evaluation in one line, for a named phone fold.
+let describeFolded (fold: string) (evaluation: Evaluation) =
+    $"PER {evaluation.Per:F2} %% of {evaluation.ReferenceLabels} phones ({evaluation.Substitutions} substitutions, "
+    + $"{evaluation.Deletions} deletions, {evaluation.Insertions} insertions), "
+    + $"average distance {evaluation.AverageDistance:F2} over {evaluation.Utterances.Count} utterances, "
+    + $"loss {evaluation.Loss:F3} per phone, {fold}"
+
+/// The results of an evaluation in one line, without a fold.
 let describe = describeFolded "no fold"
 
-/// A reference above its hypothesis, matching phones in columns; a gap is dots.
+/// The reference above the hypothesis, matching phones in columns; dots mark insertions and deletions.
 let sideBySide (inventory: PhoneInventory) (result: UtteranceResult) =
     let cells = [
         for step in result.Alignment.Steps do
@@ -240,6 +329,7 @@ let sideBySide (inventory: PhoneInventory) (result: UtteranceResult) =
                 else
                     inventory.Symbols[result.Hypothesis[step.Hypothesis]]
 
+            let reference, hypothesis = Printable.line reference, Printable.line hypothesis
             let width = max reference.Length hypothesis.Length
             reference.PadRight width, hypothesis.PadRight width
     ]

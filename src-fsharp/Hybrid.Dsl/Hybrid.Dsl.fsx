@@ -1,4 +1,4 @@
-// How FSI prints what Hybrid's functions return; a script that references Hybrid.Dsl.dll loads this file behind it.
+// Printers for FSI. The package Hybrid.Dsl loads this file by itself; examples/Hybrid.fsx loads it after the libraries.
 open Hybrid.Dsl
 
 fsi.AddPrinter Printers.architecture

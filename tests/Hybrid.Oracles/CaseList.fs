@@ -72,7 +72,9 @@ let private ofCells = [
             recurrent $"Lstm {directions}, {count} layers" (LstmSpec(RecurrentSettings(4, bidirectional, count)))
 
     recurrent "Lstm with dropout" (LstmSpec(RecurrentSettings(4, true, 3, 0.4)))
-    recurrent "Gru with locked dropout and layer normalisation" (GruSpec(RecurrentSettings(4, true, 2, 0.4, true, true)))
+    recurrent
+        "Gru with locked dropout and layer normalisation"
+        (GruSpec(RecurrentSettings(4, true, 2, 0.4, true, true)))
 ]
 
 let private loss name features labels loss = {

@@ -3,13 +3,13 @@ using Hybrid.Speech;
 
 namespace Interop;
 
-/// <summary>What a C# program does with Hybrid; tests call it.</summary>
+/// <summary>Typical uses of Hybrid in a C# program, called by the tests.</summary>
 public static class CSharpFrontEnd
 {
-    /// <summary>A network and its schedule, with object initialisers.</summary>
+    /// <summary>A recipe, declared with object initialisers.</summary>
     public static Recipe Declare() =>
         new(
-            "door",
+            "csharp",
             FeaturePreset.Mfcc(28),
             new NetworkSpec
             {
@@ -35,7 +35,7 @@ public static class CSharpFrontEnd
             }
         );
 
-    /// <summary>Trains the network in a folder and tells whoever asks; returns what every epoch brought.</summary>
+    /// <summary>Trains the recipe in a folder with progress reports; returns the history of epochs.</summary>
     public static IReadOnlyList<EpochReport> Train(
         Corpus corpus,
         string folder,
@@ -48,14 +48,14 @@ public static class CSharpFrontEnd
         return run.History;
     }
 
-    /// <summary>The phones of samples, as the JSON that every door writes.</summary>
+    /// <summary>The phones of a file, as the JSON that all front ends write.</summary>
     public static string Recognize(string model, string file)
     {
         var clip = AudioClip.Read(file);
         return ResultJson.Recognitions([(file, Recognizer.Load(model).Recognize(clip.Samples, clip.SampleRate))]);
     }
 
-    /// <summary>The same file by so many threads at a time with one recogniser; a text for each.</summary>
+    /// <summary>Recognises a file on several threads at once with one recogniser; one JSON text per thread.</summary>
     public static IReadOnlyList<string> RecognizeInParallel(string model, string file, int threads)
     {
         var (recognizer, clip, results) = (Recognizer.Load(model), AudioClip.Read(file), new string[threads]);
@@ -73,11 +73,11 @@ public static class CSharpFrontEnd
         return results;
     }
 
-    /// <summary>The phones of a file, without holding up a thread.</summary>
+    /// <summary>The phones of a file, asynchronously.</summary>
     public static async Task<string> RecognizeAsync(string model, string file, CancellationToken cancellation) =>
         ResultJson.Recognitions([(file, await Recognizer.Load(model).RecognizeAsync(file, cancellation))]);
 
-    /// <summary>Words and phones of a file whose text is known, without holding up a thread.</summary>
+    /// <summary>The alignment of a file with its text, asynchronously.</summary>
     public static Task<Alignment> AlignAsync(string model, string file, string text, CancellationToken cancellation) =>
         new Aligner(Recognizer.Load(model)).AlignTextAsync(file, text, cancellation);
 }

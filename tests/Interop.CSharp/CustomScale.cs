@@ -3,7 +3,7 @@ using Hybrid.Core;
 
 namespace Interop;
 
-/// <summary>y = x w for every feature, with one of the problems that are easily made.</summary>
+/// <summary>y = x w per feature, optionally with a typical mistake in its gradients.</summary>
 /// <typeparam name="TReal">Float or double.</typeparam>
 public sealed class CustomScale<TReal> : Layer<TReal>
     where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
@@ -11,7 +11,7 @@ public sealed class CustomScale<TReal> : Layer<TReal>
     private readonly ScaleProblem problem;
     private readonly Parameter<TReal> weight;
 
-    /// <summary>A layer for so many features.</summary>
+    /// <summary>Creates the layer for a number of features.</summary>
     public CustomScale(int features, ScaleProblem problem)
     {
         (OutputFeatures, this.problem) = (features, problem);
@@ -52,24 +52,24 @@ public sealed class CustomScale<TReal> : Layer<TReal>
     private readonly record struct Tape(Batch<TReal> X);
 }
 
-/// <summary>What may be wrong with a layer.</summary>
+/// <summary>A mistake in a layer.</summary>
 public enum ScaleProblem
 {
-    /// <summary>Nothing.</summary>
+    /// <summary>None.</summary>
     None,
 
-    /// <summary>The gradient of the input forgets the weight.</summary>
+    /// <summary>The input gradient lacks the factor w.</summary>
     Input,
 
-    /// <summary>The gradient of the weight is forgotten.</summary>
+    /// <summary>The weight gradient is missing.</summary>
     Weight,
 
-    /// <summary>A frame beyond the end of an utterance is not zero.</summary>
+    /// <summary>A padding frame is not zero.</summary>
     Padding,
 }
 
-/// <summary>Puts <see cref="CustomScale{TReal}"/> into networks.</summary>
-/// <param name="problem">What is to be wrong with it.</param>
+/// <summary>Builds <see cref="CustomScale{TReal}"/> for networks.</summary>
+/// <param name="problem">The mistake of the layer.</param>
 public sealed class CustomScaleLayer(ScaleProblem problem) : ICustomLayer
 {
     /// <inheritdoc/>

@@ -59,17 +59,17 @@ def join(utterances):
 
 
 def each(f):
-    """A layer that computes every utterance, [T, F], alone."""
+    """A layer that is applied to each utterance, [T, F], separately."""
     return lambda x, lengths: join([f(u) for u in cut(x, lengths)])
 
 
 def together(f):
-    """A layer that sees the frames of all utterances as one, and no padding."""
+    """A layer that is applied to the frames of all utterances at once, without padding."""
     return lambda x, lengths: join(f(torch.cat(cut(x, lengths))).split(lengths))
 
 
 def convolve(conv):
-    """Conv1d over [T, F]; an utterance with no room for the kernel has no output."""
+    """Conv1d over [T, F]; an utterance shorter than the kernel has no output."""
 
     def run(u):
         fits = len(u) + 2 * conv.padding[0] > conv.dilation[0] * (conv.kernel_size[0] - 1)
@@ -94,7 +94,7 @@ def packed(lstm):
 
 
 class Recording:
-    """Tensors by name; those of a case have its name in front."""
+    """Tensors by name; those of a case are prefixed with its name."""
 
     def __init__(self):
         self.tensors = {}
@@ -108,7 +108,7 @@ class Recording:
             self.tensors[f"{case}/{kind}/{name}"] = tensor.detach().clone()
 
     def layer(self, case, module, run, x, lengths, settings=()):
-        """Input, output, a random gradient of the output, and what it becomes."""
+        """Input, output, a random gradient of the output, and the gradients computed from it."""
         self.add(case, settings=whole(settings), x=x, lengths=whole(lengths))
         self.state(case, "value", module.state_dict().items())
         module.zero_grad()
@@ -161,7 +161,7 @@ def layers():
     write("layers", recording.tensors)
 
 
-# Layers made of layers, and those that came later: a file of their own, so that the other numbers stay
+# Composite and later layers, in a separate file, so that earlier recorded values do not change
 
 
 class SqueezeExcite(nn.Module):
@@ -178,7 +178,7 @@ class SqueezeExcite(nn.Module):
 
 
 class Residual(nn.Module):
-    """Two convolutions with batch norm and squeeze-excitation, and a way around them."""
+    """Two convolutions with batch norm and squeeze-excitation, and a skip connection."""
 
     def __init__(self, inputs, width, kernel, reduction):
         super().__init__()
@@ -316,7 +316,7 @@ def ctc():
     torch.manual_seed(2)
     torch.set_default_dtype(torch.float64)
     recording = Recording()
-    # Longest first and not; repeats; no labels; exactly as many frames as needed, for 4 labels, 4 with 2 repeats, and 1.
+    # Sorted by length and unsorted; repeats; no labels; exactly the frames needed, for 4 labels, 4 with 2 repeats, and 1.
     lengths = [12, 9, 3, 4, 6, 1]
     targets = [[1, 2, 2, 4, 1], [5, 5], [], [4, 1, 2, 5], [2, 2, 2, 1], [1]]
     for case, blank, scale, zero_infinity in [
@@ -427,7 +427,7 @@ def schedules(recording):
     equal = lambda o: kinds.CosineAnnealingWarmRestarts(o, T_0=3, T_mult=1, eta_min=0)
     curve("restarts of equal length", equal, [i / 8 for i in range(8 * 13)], lambda s, epoch: s.step(epoch))
     curve("cosine", lambda o: kinds.CosineAnnealingLR(o, T_max=20, eta_min=floor), range(21), lambda s, _: s.step())
-    # A rise from zero over four epochs, from its first epoch on: PyTorch's does not begin at zero.
+    # A rise from zero over four epochs, starting with its first epoch: PyTorch's does not start at zero.
     curve("step", lambda o: kinds.StepLR(o, step_size=4, gamma=0.3), range(21), lambda s, _: s.step())
     curve("exponential", lambda o: kinds.ExponentialLR(o, gamma=0.9), range(21), lambda s, _: s.step())
     # PyTorch's way up ends one step early: at 0.3 * 101 - 1 of 100.
@@ -456,7 +456,7 @@ def training():
 
 
 class Network(nn.Module):
-    """The layers under the names that Hybrid gives them; modules without parameters hold the places between."""
+    """The layers under the names that Hybrid gives them; modules without parameters keep the indices in between."""
 
     def __init__(self):
         super().__init__()
@@ -494,7 +494,7 @@ def network():
     write("network", recording.tensors)
 
 
-# The recipe tiny: too many weights to record, so both sides draw them from the same generator
+# The recipe tiny: its weights are too many to record, so both sides draw them from the same generator
 
 
 class Tiny(nn.Module):
@@ -513,7 +513,7 @@ class Tiny(nn.Module):
 
 
 def tiny():
-    """Of each gradient, every element in a projection on noise, and some as they are."""
+    """A projection of each gradient on noise, which depends on every element, and some elements unchanged."""
     torch.manual_seed(10)
     torch.set_default_dtype(torch.float64)
     recording = Recording()
@@ -603,7 +603,7 @@ def log_mel():
     }
 
     def deltas(energies, order):
-        # Kaldi's second order takes frames before the first, and behind the last, for these, not for their differences.
+        # Kaldi's second order clamps frames before the first and after the last, not their differences.
         x = energies.T
         x = torch.cat([x[:, :1].expand(-1, 4), x, x[:, -1:].expand(-1, 4)], 1)
         for _ in range(order):

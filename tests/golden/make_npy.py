@@ -1,4 +1,4 @@
-"""Writes npy.json: .npy and .npz files as NumPy writes them, in base64, with what is in them.
+"""Writes npy.json: .npy and .npz files as NumPy writes them, in base64, with their content.
 
 Run with any Python 3 that has NumPy: python3 tests/golden/make_npy.py (recorded with NumPy 1.24.2).
 """
@@ -40,7 +40,7 @@ def values(array):
 
 
 def add(name, array, data=None):
-    """data: the file where numpy.save would not write it so."""
+    """data: the file, where numpy.save would write another one."""
     little = array.astype(array.dtype.newbyteorder("<"))
     arrays.append({
         "name": name,
@@ -48,7 +48,7 @@ def add(name, array, data=None):
         "type": little.dtype.str,
         "shape": list(array.shape),
         "values": values(array),
-        # What numpy.save writes for the same array in row-major order with little-endian numbers.
+        # The output of numpy.save for the same array in row-major order with little-endian numbers.
         "saved": text(file_of(np.ascontiguousarray(little).reshape(array.shape))),
     })
 
@@ -106,7 +106,7 @@ def with_header(header, data, version=1):
     return prefix + size + header + data
 
 
-# Other writers order and space the dictionary as they like; Python 2 wrote long integers.
+# Other writers use another order and spacing of the dictionary; Python 2 wrote long integers.
 add("another order of keys", single, with_header(b'{"shape":(24,),"fortran_order":False,"descr":"<f4"}\n', single.tobytes()))
 add("long integers", single.reshape(4, 6), with_header(b"{'descr': '<f4', 'fortran_order': False, 'shape': (4L, 6L), }\n", single.tobytes()))
 add("bytes behind the array", single, file_of(single) + b"another")

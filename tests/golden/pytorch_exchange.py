@@ -1,4 +1,4 @@
-"""Weights travel: a model file of Hybrid runs in PyTorch, and weights of PyTorch run in Hybrid.
+"""Exchange of weights: a model file of Hybrid runs in PyTorch, and weights of PyTorch run in Hybrid.
 
     /usr/bin/python3 tests/golden/pytorch_exchange.py
 
@@ -109,7 +109,7 @@ def main():
     recording = Recording()
 
     def record(case):
-        lengths = [9, 4, 3, 14, 7]  # packed sequences need a frame behind the pyramid
+        lengths = [9, 4, 3, 14, 7]  # packed sequences need a frame after the pyramid step
         x = sequences(spec["inputs"], lengths)
         logits, output_lengths = network(x, lengths)
         recording.add(case, x=x, lengths=whole(lengths), logits=logits, output_lengths=whole(output_lengths))

@@ -1,16 +1,17 @@
 namespace Hybrid.Core;
 
 /// <summary>
-/// Takes the most probable symbol of every frame, joins equal neighbours and drops blanks (best-path decoding, Graves et al.
-/// 2006). At equal probability the symbol with the smaller index wins.
+/// Greedy (best-path) CTC decoding (Graves et al. 2006): takes the most probable symbol of each frame, merges equal
+/// neighbours and drops blanks. Ties go to the smaller index.
 /// </summary>
 /// <param name="blank">Index of the blank symbol.</param>
 public sealed class GreedyDecoder(int blank = 0)
 {
     /// <summary>
-    /// The hypothesis of the best path. Its acoustic score is the log probability of that one path; a label's confidence is
+    /// Decodes one utterance. The acoustic score is the log probability of the best path alone. A label's confidence is
     /// the mean probability of its symbol over its frames.
     /// </summary>
+    /// <param name="logProbs">[T, V]; with no frames the hypothesis is empty, with score 0.</param>
     /// <exception cref="ArgumentException">The blank is not one of the symbols.</exception>
     public Hypothesis Decode(LogProbs logProbs)
     {
@@ -33,18 +34,22 @@ public sealed class GreedyDecoder(int blank = 0)
         return new Hypothesis(labels, score);
     }
 
-    /// <summary>The hypotheses of many utterances in their order, each as if it were alone; threads share the utterances.</summary>
+    /// <summary>
+    /// Decodes many utterances in parallel. The hypotheses are in the order of the utterances and equal those of
+    /// <see cref="Decode(LogProbs)"/>.
+    /// </summary>
     /// <param name="batch">The utterances, of any lengths.</param>
-    /// <param name="team">Threads; those of all processors where left out.</param>
+    /// <param name="team">Threads; those of all processors by default.</param>
+    /// <exception cref="ArgumentException">The blank is not one of the symbols of an utterance.</exception>
     public IReadOnlyList<Hypothesis> Decode(IReadOnlyList<LogProbs> batch, ThreadTeam? team = null)
     {
-        var results = new Hypothesis[batch.Count];
-        (team ?? ThreadTeam.Default).For(
-            batch.Count,
-            (this, batch, results),
-            static (in (GreedyDecoder Decoder, IReadOnlyList<LogProbs> Batch, Hypothesis[] Results) s, int b) =>
-                s.Results[b] = s.Decoder.Decode(s.Batch[b])
-        );
-        return results;
+        var job = new BatchJob(this, batch, new Hypothesis[batch.Count]);
+        (team ?? ThreadTeam.Default).For(batch.Count, job, static (in BatchJob job, int b) => job.Run(b));
+        return job.Results;
+    }
+
+    private readonly record struct BatchJob(GreedyDecoder Decoder, IReadOnlyList<LogProbs> Batch, Hypothesis[] Results)
+    {
+        public void Run(int b) => Results[b] = Decoder.Decode(Batch[b]);
     }
 }

@@ -1,20 +1,21 @@
 namespace Hybrid.Core;
 
 /// <summary>
-/// The state of a prefix beam search in the middle of an utterance. Any way of cutting the frames gives the same result;
-/// states are independent of each other, and each belongs to one thread at a time.
+/// A prefix beam search in progress (streaming). The result does not depend on how the frames are cut into calls of
+/// <see cref="Append"/>. Instances are independent of each other; one thread at a time may use an instance. Derivation:
+/// PrefixBeamSearchDecoder.md.
 /// </summary>
 public sealed class PrefixBeamSearch
 {
-    // e to this is still a number, also after a probability has been multiplied with it.
+    // e^600 is finite, and so is its product with a probability.
     private const double LargestLogWeight = 600;
 
-    // 2 to this is a number, as is its reciprocal.
+    // 2^1000 and 2^-1000 are normal numbers.
     private const int LargestExponent = 1000;
 
     private readonly PrefixBeamOptions options;
 
-    // Null also where its weight is 0: then not even what it holds for impossible counts.
+    // Null also if its weight is 0, so that labels impossible under the model stay possible.
     private readonly NGramModel? languageModel;
     private readonly double bonus;
     private readonly PrefixTree tree;
@@ -25,15 +26,15 @@ public sealed class PrefixBeamSearch
     private Entry[] beam,
         next;
     private int beamCount = 1;
-    private long scale; // probabilities are those of the beam times 2 to this
+    private long scale; // true probabilities are those of the beam times 2^scale
     private int symbols = -1,
         step;
     private double[] probabilities = [],
         ranked = [];
     private int[] likely = [];
 
-    // For each entry and symbol, the latest step in which the entry's prefix with this symbol was in the beam itself.
-    private int[] grownAt = [];
+    // [beam, symbols]: the latest step in which the prefix extended by the symbol was an entry itself.
+    private int[] extendedAt = [];
 
     internal PrefixBeamSearch(PrefixBeamOptions options)
     {
@@ -49,25 +50,30 @@ public sealed class PrefixBeamSearch
             Blank = 1,
             Weight = 1,
         };
-        tree[PrefixTree.Root].Place = 0;
+        tree[PrefixTree.Root].BeamIndex = 0;
     }
 
-    /// <summary>Frames taken in so far.</summary>
+    /// <summary>Number of frames processed so far.</summary>
     public int Frames => step;
 
-    /// <summary>Takes in more frames.</summary>
-    /// <exception cref="ArgumentException">The frames have other symbols than those before, or the blank or the language model does not fit them.</exception>
+    /// <summary>Processes further frames.</summary>
+    /// <param name="logProbs">[T, V]; V is the same in all calls.</param>
+    /// <exception cref="ArgumentException">
+    /// The number of symbols differs from earlier frames, or does not fit the blank or the language model.
+    /// </exception>
     public void Append(LogProbs logProbs)
     {
         Search(logProbs);
         history.AddRange(logProbs.Data.Span);
     }
 
-    /// <summary>The best hypotheses of the frames so far, the best first. More frames may follow.</summary>
+    /// <summary>
+    /// The hypotheses of the frames so far, the best first; empty if all have probability 0. Further frames may follow.
+    /// </summary>
     public IReadOnlyList<Hypothesis> Finish() =>
         Finish(symbols < 0 ? null : LogProbs.OfChecked([.. history], step, symbols));
 
-    /// <summary>The best hypotheses of an utterance that comes as a whole.</summary>
+    /// <summary>Decodes a whole utterance, without a copy of its frames.</summary>
     internal IReadOnlyList<Hypothesis> Decode(LogProbs logProbs)
     {
         Search(logProbs);
@@ -80,7 +86,7 @@ public sealed class PrefixBeamSearch
             Begin(logProbs.V);
         if (logProbs.V != symbols)
             throw new ArgumentException(
-                $"these frames have {logProbs.V} symbols, those before had {symbols}",
+                $"these frames have {logProbs.V} symbols, earlier frames had {symbols}",
                 nameof(logProbs)
             );
         for (var t = 0; t < logProbs.T; t++)
@@ -112,7 +118,7 @@ public sealed class PrefixBeamSearch
         if (options.Blank >= count)
             throw new ArgumentException($"blank {options.Blank} is not one of {count} symbols");
         if (options.LanguageModel is { } model && model.Symbols != count)
-            throw new ArgumentException($"the language model knows {model.Symbols} symbols, the frames have {count}");
+            throw new ArgumentException($"the language model has {model.Symbols} symbols, the frames have {count}");
         symbols = count;
         (probabilities, ranked) = (new double[count], new double[count]);
         likely = new int[count];
@@ -125,19 +131,21 @@ public sealed class PrefixBeamSearch
         if (options.TopSymbols > 0 && options.TopSymbols < symbols || options.ProbabilityMass < 1)
             DropUnlikely();
         candidates.Clear();
-        CollectStays();
-        var most = 0.0;
+        CollectUnchanged();
+        var maxRank = 0.0;
         for (var i = 0; i < beamCount; i++)
-            most = Math.Max(most, beam[i].Most);
-        var count = CollectLikely(most);
+            maxRank = Math.Max(maxRank, beam[i].MaxRank);
+        var count = CollectLikely(maxRank);
         for (var i = 0; i < beamCount; i++)
             CollectExtensions(i, count);
-        TakeUp(candidates.Sorted());
+        UpdateBeam(candidates.Sorted());
         if (tree.IsLarge)
             PruneTree();
     }
 
-    /// <summary>Sets to zero the probabilities of symbols that the options leave out; of equal ones the smaller symbols stay.</summary>
+    /// <summary>
+    /// Sets the probabilities of symbols that the options exclude to zero; ties keep the smaller symbols.
+    /// </summary>
     private void DropUnlikely()
     {
         var (limit, count) = (options.TopSymbols > 0 ? Math.Min(options.TopSymbols, symbols) : symbols, 0);
@@ -146,10 +154,10 @@ public sealed class PrefixBeamSearch
         {
             if (count == limit && probability <= largest[limit - 1])
                 continue;
-            var place = count < limit ? count++ : limit - 1;
-            for (; place > 0 && largest[place - 1] < probability; place--)
-                largest[place] = largest[place - 1];
-            largest[place] = probability;
+            var slot = count < limit ? count++ : limit - 1;
+            for (; slot > 0 && largest[slot - 1] < probability; slot--)
+                largest[slot] = largest[slot - 1];
+            largest[slot] = probability;
         }
         var mass = 0.0;
         for (var i = 0; i < count; mass += largest[i++])
@@ -162,73 +170,80 @@ public sealed class PrefixBeamSearch
                 probabilities[symbol] = 0;
     }
 
-    /// <summary>What every entry has after the frame without growing (S1, S2), and which entries are children of others.</summary>
-    private void CollectStays()
+    /// <summary>
+    /// Adds every unchanged prefix with its probabilities after the frame (S1, S2), and marks extensions in the beam.
+    /// </summary>
+    private void CollectUnchanged()
     {
-        if (grownAt.Length < beamCount * symbols)
-            grownAt = new int[Math.Min(options.Width, 2 * beamCount) * symbols];
+        if (extendedAt.Length < beamCount * symbols)
+            extendedAt = new int[Math.Min(options.Width, 2 * beamCount) * symbols];
         for (var i = 0; i < beamCount; i++)
         {
             ref var entry = ref beam[i];
             ref var prefix = ref tree[entry.Prefix];
-            entry.BlankStays = entry.Total * probabilities[options.Blank];
-            entry.LabelStays = prefix.Symbol < 0 ? 0 : entry.Label * probabilities[prefix.Symbol];
-            if (prefix.Parent >= 0 && tree[prefix.Parent].Place is >= 0 and var parent)
+            entry.NextBlank = entry.Total * probabilities[options.Blank];
+            entry.NextLabel = prefix.Symbol < 0 ? 0 : entry.Label * probabilities[prefix.Symbol];
+            if (prefix.Parent >= 0 && tree[prefix.Parent].BeamIndex is >= 0 and var parent)
             {
-                entry.LabelStays += Extension(beam[parent], prefix.Symbol);
-                grownAt[parent * symbols + prefix.Symbol] = step;
+                entry.NextLabel += Extension(beam[parent], prefix.Symbol);
+                extendedAt[parent * symbols + prefix.Symbol] = step;
             }
-            entry.LanguageRow = languageModel is null ? null : LanguageRow(prefix.LanguageState);
-            entry.Most = entry.Total * entry.Weight * (entry.LanguageRow is { } row ? row[symbols] : bonus);
-            candidates.Add(new Candidate((entry.BlankStays + entry.LabelStays) * entry.Weight, i, -1));
+            entry.LanguageFactors = languageModel is null ? null : FactorsAfter(prefix.LanguageState);
+            entry.MaxRank = entry.Total * entry.Weight * (entry.LanguageFactors is { } row ? row[symbols] : bonus);
+            candidates.Add(new Candidate((entry.NextBlank + entry.NextLabel) * entry.Weight, i, -1));
         }
     }
 
-    /// <summary>The labels, in order of probability, with which an entry that gives at most so much can reach the beam.</summary>
-    private int CollectLikely(double most)
+    /// <summary>
+    /// Collects the labels, in order of probability, by which an entry can be extended into the beam; returns their
+    /// number.
+    /// </summary>
+    /// <param name="maxRank">The largest <see cref="Entry.MaxRank"/>.</param>
+    private int CollectLikely(double maxRank)
     {
         var (count, threshold) = (0, candidates.Threshold);
         for (var symbol = 0; symbol < symbols; symbol++)
         {
-            if (!(probabilities[symbol] > 0 && most * probabilities[symbol] >= threshold) || symbol == options.Blank)
+            if (!(probabilities[symbol] > 0 && maxRank * probabilities[symbol] >= threshold) || symbol == options.Blank)
                 continue;
-            var place = count++;
-            for (; place > 0 && probabilities[symbol] > probabilities[likely[place - 1]]; place--)
-                likely[place] = likely[place - 1];
-            likely[place] = symbol;
+            var slot = count++;
+            for (; slot > 0 && probabilities[symbol] > probabilities[likely[slot - 1]]; slot--)
+                likely[slot] = likely[slot - 1];
+            likely[slot] = symbol;
         }
         return count;
     }
 
-    private void CollectExtensions(int place, int count)
+    private void CollectExtensions(int index, int count)
     {
-        ref readonly var entry = ref beam[place];
+        ref readonly var entry = ref beam[index];
         for (var i = 0; i < count; i++)
         {
             var symbol = likely[i];
-            // Symbols come in order of probability: none of the rest can reach the beam.
-            if (entry.Most * probabilities[symbol] < candidates.Threshold)
+            // Symbols are in order of probability: none of the others can reach the beam.
+            if (entry.MaxRank * probabilities[symbol] < candidates.Threshold)
                 break;
-            if (grownAt[place * symbols + symbol] == step)
+            if (extendedAt[index * symbols + symbol] == step)
                 continue;
-            var rank = Extension(entry, symbol) * entry.Weight * (entry.LanguageRow is { } row ? row[symbol] : bonus);
+            var rank =
+                Extension(entry, symbol) * entry.Weight * (entry.LanguageFactors is { } row ? row[symbol] : bonus);
             if (rank > 0 && rank >= candidates.Threshold)
-                candidates.Add(new Candidate(rank, place, symbol));
+                candidates.Add(new Candidate(rank, index, symbol));
         }
     }
 
-    /// <summary>What an entry hands to its prefix followed by a symbol; after itself a symbol needs a blank between (S3).</summary>
+    /// <summary>Probability that an entry passes to its prefix extended by a symbol (S3).</summary>
     private double Extension(in Entry entry, int symbol) =>
         probabilities[symbol] * (tree[entry.Prefix].Symbol == symbol ? entry.Blank : entry.Total);
 
     /// <summary>
-    /// The candidates become the beam. Probabilities are multiplied by the power of two that brings the largest near 1, and each
-    /// entry gets what language model and length make of it relative to the first.
+    /// Makes the candidates the beam. Multiplies probabilities by the power of two that brings the largest near 1, and
+    /// sets the weight of each entry by language model and length bonus, relative to that of the first.
     /// </summary>
-    private void TakeUp(ReadOnlySpan<Candidate> chosen)
+    private void UpdateBeam(ReadOnlySpan<Candidate> chosen)
     {
         for (var i = 0; i < beamCount; i++)
-            tree[beam[i].Prefix].Place = -1;
+            tree[beam[i].Prefix].BeamIndex = -1;
         var largest = 0.0;
         for (var i = 0; i < chosen.Length; i++)
         {
@@ -236,7 +251,7 @@ public sealed class PrefixBeamSearch
             ref var to = ref next[i];
             (to.Prefix, to.Blank, to.Label) =
                 chosen[i].Symbol < 0
-                    ? (from.Prefix, from.BlankStays, from.LabelStays)
+                    ? (from.Prefix, from.NextBlank, from.NextLabel)
                     : (tree.Child(from.Prefix, chosen[i].Symbol, languageModel), 0, Extension(from, chosen[i].Symbol));
             largest = Math.Max(largest, to.Total);
         }
@@ -251,7 +266,7 @@ public sealed class PrefixBeamSearch
             ref var entry = ref beam[i];
             (entry.Blank, entry.Label) = (entry.Blank * factor, entry.Label * factor);
             entry.Weight = isWeighted ? Math.Exp(Math.Min(LargestLogWeight, LogWeight(entry.Prefix) - reference)) : 1;
-            tree[entry.Prefix].Place = i;
+            tree[entry.Prefix].BeamIndex = i;
         }
     }
 
@@ -265,8 +280,10 @@ public sealed class PrefixBeamSearch
             beam[i].Prefix = kept[i];
     }
 
-    /// <summary>e^(weight * log p(symbol | state) + bonus) for every label, and behind them the largest.</summary>
-    private double[] LanguageRow(int state)
+    /// <summary>
+    /// e^(weight * log p(symbol | state) + bonus) of every label, then the largest of them; [symbols + 1].
+    /// </summary>
+    private double[] FactorsAfter(int state)
     {
         if (languageRows.TryGetValue(state, out var row))
             return row;
@@ -308,24 +325,26 @@ public sealed class PrefixBeamSearch
         /// <summary>Node of the tree.</summary>
         public int Prefix;
 
-        /// <summary>Probability of all alignments that end in the blank, up to the common scale.</summary>
+        /// <summary>Probability of all alignments that end in the blank, without the common scale.</summary>
         public double Blank;
 
-        /// <summary>The same of those that end in the last label.</summary>
+        /// <summary>Probability of all alignments that end in the last label, without the common scale.</summary>
         public double Label;
 
-        /// <summary>What language model and length make of it.</summary>
+        /// <summary>Factor by language model and length bonus.</summary>
         public double Weight;
 
-        /// <summary>Of the current frame: both probabilities if the prefix does not grow.</summary>
-        public double BlankStays,
-            LabelStays;
+        /// <summary>Both probabilities of the unchanged prefix after the current frame.</summary>
+        public double NextBlank,
+            NextLabel;
 
-        /// <summary>Of the current frame: the largest rank that it can give to a longer one, for a symbol of probability 1.</summary>
-        public double Most;
+        /// <summary>
+        /// Upper bound of the rank of an extension, divided by the symbol's probability in the current frame.
+        /// </summary>
+        public double MaxRank;
 
-        /// <summary>What the language model makes of each next label.</summary>
-        public double[]? LanguageRow;
+        /// <summary>The language model's factors for the next label: see <see cref="FactorsAfter"/>.</summary>
+        public double[]? LanguageFactors;
 
         public readonly double Total => Blank + Label;
     }

@@ -3,37 +3,42 @@ namespace Hybrid.Core;
 /// <summary>Settings of <see cref="PrefixBeamSearchDecoder"/>.</summary>
 public sealed record PrefixBeamOptions
 {
-    /// <summary>The largest width: its entries take some hundred megabytes.</summary>
+    /// <summary>The largest beam width; a beam of this width takes some hundred megabytes.</summary>
     public const int LargestWidth = 1 << 20;
 
-    /// <summary>The largest bonus, in nats per label, up or down: beyond it nothing else would count.</summary>
+    /// <summary>The largest magnitude of the insertion bonus, in nats per label.</summary>
     public const double LargestLengthBonus = 100;
 
-    /// <summary>Prefixes that survive a frame, at most <see cref="LargestWidth"/>.</summary>
+    /// <summary>Beam width: prefixes kept after each frame, 1 to <see cref="LargestWidth"/>.</summary>
     public int Width { get; init; } = 16;
 
-    /// <summary>Hypotheses to return, at most.</summary>
+    /// <summary>The largest number of hypotheses to return.</summary>
     public int Best { get; init; } = 1;
 
-    /// <summary>Symbols considered in each frame, the most probable ones; 0 for all.</summary>
+    /// <summary>Number of symbols considered in each frame, the most probable ones; 0 for all.</summary>
     public int TopSymbols { get; init; }
 
-    /// <summary>In each frame only the most probable symbols are considered that together reach this probability; 1 for all.</summary>
+    /// <summary>
+    /// In each frame, only the fewest most probable symbols whose probabilities sum to at least this are considered; 1
+    /// for all.
+    /// </summary>
     public double ProbabilityMass { get; init; } = 1;
 
-    /// <summary>A model of label sequences; null for none.</summary>
+    /// <summary>Language model of label sequences; null for none.</summary>
     public NGramModel? LanguageModel { get; init; }
 
-    /// <summary>By what the language model's logarithms are multiplied; with 0 it takes no part.</summary>
+    /// <summary>Factor of the language model's log probabilities; 0 disables the model.</summary>
     public double LanguageModelWeight { get; init; } = 1;
 
-    /// <summary>What each label adds to the score, against the language model's preference for few.</summary>
+    /// <summary>
+    /// Insertion bonus, in nats per label, against the language model's preference for short sequences.
+    /// </summary>
     public double LengthBonus { get; init; }
 
     /// <summary>Index of the blank symbol.</summary>
     public int Blank { get; init; }
 
-    /// <summary>Everything that is wrong; each a clause naming the value.</summary>
+    /// <summary>The problems of the settings, each a clause with the value; empty if there are none.</summary>
     public IReadOnlyList<string> Validate()
     {
         var culture = System.Globalization.CultureInfo.InvariantCulture;
@@ -64,21 +69,23 @@ public sealed record PrefixBeamOptions
 }
 
 /// <summary>
-/// CTC prefix beam search (Graves 2012; Hannun et al. 2014): all alignments of a label sequence are merged while it searches, so
-/// the beam holds distinct sequences. With unlimited width it is exact. Derivation: PrefixBeamSearchDecoder.md.
+/// CTC prefix beam search (Graves 2012; Hannun et al. 2014). All alignments of a label sequence are merged during the
+/// search, so the beam holds distinct sequences. With unlimited width it is exact. Derivation:
+/// PrefixBeamSearchDecoder.md.
 /// </summary>
 /// <remarks>
-/// It maximises log p(labels | audio) + weight * log p(labels) + bonus * number of labels, all natural logarithms. A hypothesis'
-/// acoustic score is the log probability that the search has collected for its labels over all alignments; its labels' times
-/// and confidences are those of their best alignment (<see cref="CtcAligner"/>). At equal score the prefix that was better
-/// placed before, then the smaller symbol, comes first.
+/// Maximises log p(labels | audio) + weight * log p(labels) + bonus * number of labels, in natural logarithms. The
+/// acoustic score of a hypothesis is the log probability, summed over all alignments, that the search has found for its
+/// labels. Times and confidences are those of the best alignment of the labels (<see cref="CtcAligner"/>). Ties go to
+/// the prefix that ranked higher before, then to the smaller symbol. A decoder may be used by several threads.
 /// </remarks>
 public sealed class PrefixBeamSearchDecoder
 {
     private readonly PrefixBeamOptions options;
 
-    /// <summary>A decoder.</summary>
-    /// <exception cref="ArgumentException">Settings are wrong; the message lists all.</exception>
+    /// <summary>Creates a decoder.</summary>
+    /// <param name="options">Settings; the defaults if omitted.</param>
+    /// <exception cref="ArgumentException">Settings are invalid; the message lists all problems.</exception>
     public PrefixBeamSearchDecoder(PrefixBeamOptions? options = null)
     {
         this.options = options ?? new PrefixBeamOptions();
@@ -86,10 +93,14 @@ public sealed class PrefixBeamSearchDecoder
             throw new ArgumentException(string.Join("; ", problems), nameof(options));
     }
 
-    /// <summary>The best hypotheses of an utterance, the best first; none where all have probability 0, or a language model forbids them.</summary>
+    /// <summary>
+    /// Decodes one utterance. Returns at most <see cref="PrefixBeamOptions.Best"/> hypotheses, the best first; none if
+    /// all have probability 0, alone or under the language model.
+    /// </summary>
+    /// <param name="logProbs">[T, V]; with no frames the hypothesis is empty.</param>
     /// <exception cref="ArgumentException">The blank or the language model does not fit the symbols.</exception>
     public IReadOnlyList<Hypothesis> Decode(LogProbs logProbs) => Start().Decode(logProbs);
 
-    /// <summary>Begins an utterance whose frames come bit by bit; the result does not depend on how they are cut.</summary>
+    /// <summary>Starts the search for an utterance whose frames arrive in parts (streaming).</summary>
     public PrefixBeamSearch Start() => new(options);
 }

@@ -1,8 +1,8 @@
 namespace Hybrid.Core;
 
 /// <summary>
-/// Label sequences as the nodes of a tree, so that two ways to the same sequence meet in one node. Nodes are numbers; the empty
-/// sequence is <see cref="Root"/>.
+/// Label sequences as the nodes of a tree: two paths to the same sequence reach the same node. A node is known by its
+/// index.
 /// </summary>
 internal sealed class PrefixTree
 {
@@ -24,16 +24,16 @@ internal sealed class PrefixTree
             Symbol = None,
             FirstChild = None,
             Sibling = None,
-            Place = None,
+            BeamIndex = None,
             LanguageState = languageState,
         };
 
-    /// <summary>Whether so many nodes have gathered that those without use are worth a search.</summary>
+    /// <summary>Whether the tree has grown enough for <see cref="Prune"/> to be worth its time.</summary>
     public bool IsLarge => count > pruneAbove;
 
     public ref Node this[int node] => ref nodes[node];
 
-    /// <summary>The node of a sequence followed by a label, made where there is none.</summary>
+    /// <summary>The node of a sequence followed by a label; it is created if it is missing.</summary>
     public int Child(int parent, int symbol, NGramModel? languageModel)
     {
         for (var child = nodes[parent].FirstChild; child != None; child = nodes[child].Sibling)
@@ -50,7 +50,7 @@ internal sealed class PrefixTree
             Length = above.Length + 1,
             FirstChild = None,
             Sibling = above.FirstChild,
-            Place = None,
+            BeamIndex = None,
             Language = above.Language + language,
             LanguageState = state,
         };
@@ -58,7 +58,7 @@ internal sealed class PrefixTree
         return count++;
     }
 
-    /// <summary>The sequence of a node.</summary>
+    /// <summary>The label sequence of a node.</summary>
     public int[] Labels(int node)
     {
         var labels = new int[nodes[node].Length];
@@ -67,10 +67,12 @@ internal sealed class PrefixTree
         return labels;
     }
 
-    /// <summary>Forgets what none of the given nodes begins with, and puts their new numbers in their place.</summary>
+    /// <summary>
+    /// Removes all nodes but the given ones and their ancestors, and replaces the indices in the span.
+    /// </summary>
     public void Prune(Span<int> kept)
     {
-        // A parent has a smaller number than its children: going up in order, it is renamed first.
+        // A parent has a smaller index than its children, so it is moved before them.
         var used = new bool[count];
         used[Root] = true;
         foreach (var leaf in kept)
@@ -106,22 +108,22 @@ internal sealed class PrefixTree
         /// <summary>The sequence without its last label; -1 for the empty one.</summary>
         public int Parent;
 
-        /// <summary>The last label; -1 for the empty one.</summary>
+        /// <summary>The last label; -1 for the empty sequence.</summary>
         public int Symbol;
 
-        /// <summary>How many labels.</summary>
+        /// <summary>Number of labels.</summary>
         public int Length;
 
-        /// <summary>Where the sequence stands in the beam; -1 where it is not in it.</summary>
-        public int Place;
+        /// <summary>Index of the sequence in the beam; -1 if it is not there.</summary>
+        public int BeamIndex;
 
-        /// <summary>The language model's state behind the labels.</summary>
+        /// <summary>The language model's state after the labels.</summary>
         public int LanguageState;
 
-        /// <summary>log p of the labels, the end aside.</summary>
+        /// <summary>log p of the labels under the language model, without the end.</summary>
         public double Language;
 
-        /// <summary>The longer by one label that was made last, and the one made before this one; -1 for none.</summary>
+        /// <summary>The youngest child, and the next older child of the same parent; -1 for none.</summary>
         internal int FirstChild,
             Sibling;
     }

@@ -1,40 +1,42 @@
 namespace Hybrid.Core;
 
 /// <summary>
-/// Holds gradients derived by hand against central differences in double, (f(x + h) - f(x - h)) / 2h, which know nothing of the
-/// derivation. Not for large layers: the loss is computed twice for every number.
+/// Compares hand-derived gradients with central differences in double, (f(x + h) - f(x - h)) / 2h with
+/// h = 1e-5 max(1, |x|). The loss is computed twice per element: use small layers.
 /// </summary>
 public static class GradientCheck
 {
-    // Utterances of several lengths, one of them a single frame; what does not belong to an utterance must count for nothing.
+    // Unequal lengths, one of them a single frame, so that padding has no influence on a correct gradient only.
     private static readonly int[] Lengths = [11, 4, 1, 6];
 
     /// <summary>
-    /// Checks a layer as it would be built into a network: in training and in evaluation, with all parameters drawn anew.
+    /// Checks the layer of a declaration in training and in evaluation, with random parameters and input.
     /// </summary>
-    /// <param name="layer">The layer's declaration.</param>
-    /// <param name="inputs">Features per frame of what is put in.</param>
-    /// <exception cref="ArgumentException">The layer cannot be built behind so many features; the message says why.</exception>
-    public static GradientReport Of(LayerSpec layer, int inputs = 6)
+    /// <param name="layer">The declaration.</param>
+    /// <param name="inputs">Input features per frame.</param>
+    /// <exception cref="ArgumentException">
+    /// The layer cannot be built with this number of inputs; the message lists the problems.
+    /// </exception>
+    public static GradientReport CheckLayer(LayerSpec layer, int inputs = 6)
     {
         if (layer.Problems(inputs).ToList() is { Count: > 0 } problems)
             throw new ArgumentException(
-                $"{layer.Describe()} behind {inputs} features: {string.Join("; ", problems)}",
+                $"{layer.Describe()} with {inputs} input features: {string.Join("; ", problems)}",
                 nameof(layer)
             );
-        return Of(() => layer.Build<double>(inputs), inputs);
+        return CheckLayer(() => layer.Build<double>(inputs), inputs);
     }
 
-    /// <summary>Checks a layer in training and in evaluation, with all parameters drawn anew.</summary>
-    /// <param name="layer">Makes the layer.</param>
-    /// <param name="inputs">Features per frame of what is put in.</param>
-    public static GradientReport Of(Func<Layer<double>> layer, int inputs)
+    /// <summary>Checks a layer in training and in evaluation, with random parameters and input.</summary>
+    /// <param name="layer">Creates the layer.</param>
+    /// <param name="inputs">Input features per frame.</param>
+    public static GradientReport CheckLayer(Func<Layer<double>> layer, int inputs)
     {
         GradientReport Check(bool training)
         {
-            var made = layer();
-            Randomize(made.Parameters);
-            return Of(made, RandomBatch(training ? 1UL : 2UL, inputs, Lengths), training);
+            var created = layer();
+            Randomize(created.Parameters);
+            return CheckLayer(created, RandomBatch(training ? 1UL : 2UL, inputs, Lengths), training);
         }
 
         var (training, evaluation) = (Check(true), Check(false));
@@ -42,47 +44,43 @@ public static class GradientCheck
             report.Deviations.Select(deviation => deviation with { Tensor = $"{deviation.Tensor}, {mode}" });
         return new GradientReport(
             [.. Named(training, "training"), .. Named(evaluation, "evaluation")],
-            [.. training.Breaches.Union(evaluation.Breaches)]
+            [.. training.ContractProblems.Union(evaluation.ContractProblems)]
         );
     }
 
     /// <summary>
-    /// Checks the gradients of the input and of every trainable parameter of a layer as it is, and that it keeps what
-    /// <see cref="Layer{TReal}"/> promises: the input stays as it is, and frames beyond an utterance's length are zero.
+    /// Checks the gradients of the input and of every trainable parameter of a layer, with its current parameters. Also
+    /// checks the contract of <see cref="Layer{TReal}"/>: the input is not changed, and frames beyond an utterance's
+    /// length are zero.
     /// </summary>
     /// <param name="layer">The layer; its gradients are overwritten.</param>
-    /// <param name="x">What to put in.</param>
-    /// <param name="training">Whether as in training.</param>
-    public static GradientReport Of(Layer<double> layer, Batch<double> x, bool training)
+    /// <param name="x">The input, [T, B, inputs].</param>
+    /// <param name="training">Whether the layer runs in training mode.</param>
+    public static GradientReport CheckLayer(Layer<double> layer, Batch<double> x, bool training)
     {
         var pass = new Pass(new Workspace(new ThreadTeam(1)), training, new CounterRandom(5));
-        // Running statistics move with every forward pass in training; each evaluation starts from the same.
-        var statistics = layer
-            .Parameters.Where(parameter => !parameter.IsTrainable)
-            .Select(parameter => (parameter, Value: (double[])parameter.Value.Clone()))
-            .ToList();
+        var statistics = new RunningStatistics(layer.Parameters);
         Batch<double> Forward()
         {
-            foreach (var (parameter, value) in statistics)
-                value.CopyTo(parameter.Value, 0);
+            statistics.Restore();
             pass.Workspace.Reset();
             return layer.Forward(x, pass);
         }
 
         foreach (var parameter in layer.Parameters)
             parameter.ClearGradient();
-        var (before, breaches) = (x.Data.ToArray(), new List<string>());
+        var (before, problems) = (x.Data.ToArray(), new List<string>());
         var y = Forward();
         if (!x.Data.Span.SequenceEqual(before))
-            breaches.Add("Forward changes its input");
-        if (FirstInPadding(y) is { } place)
-            breaches.Add($"Forward leaves {place}, which is beyond the utterance's length and must be zero");
+            problems.Add("Forward changes its input");
+        if (FirstInPadding(y) is { } inY)
+            problems.Add($"Forward leaves {inY}, which is beyond the utterance's length and must be zero");
 
         // The loss is a weighted sum of the output, so its gradient is the weights.
         var weights = RandomBatch(77, y);
         var dx = layer.Backward(weights, pass);
-        if (FirstInPadding(dx) is { } other)
-            breaches.Add($"Backward leaves {other}, which is beyond the utterance's length and must be zero");
+        if (FirstInPadding(dx) is { } inDx)
+            problems.Add($"Backward leaves {inDx}, which is beyond the utterance's length and must be zero");
         double Loss()
         {
             var output = Forward().Data.Span;
@@ -92,22 +90,53 @@ public static class GradientCheck
             return sum;
         }
 
-        return Of(
-            Loss,
-            [
-                GradientVariable.Of("input", x, dx),
-                .. layer.Parameters.Where(parameter => parameter.IsTrainable).Select(GradientVariable.Of),
-            ]
-        ) with
+        return CheckLoss(Loss, [GradientVariable.Of("input", x, dx), .. Trainable(layer.Parameters)]) with
         {
-            Breaches = breaches,
+            ContractProblems = problems,
         };
     }
 
-    /// <summary>Checks what a loss depends on.</summary>
-    /// <param name="loss">Computes the loss anew from the variables.</param>
+    /// <summary>
+    /// Checks the gradients of all trainable parameters of a network in training, with CTC as its loss and random
+    /// parameters, input and labels.
+    /// </summary>
+    /// <param name="spec">The declaration; use few units.</param>
+    /// <exception cref="InvalidSpecException">The declaration has problems.</exception>
+    public static GradientReport CheckNetwork(NetworkSpec spec)
+    {
+        var network = new Network<double>(spec);
+        Randomize(network.Parameters);
+        var x = RandomBatch(4, spec.Inputs, Array.ConvertAll(Lengths, length => length * network.FrameMapping.Stride));
+        var random = new CounterRandom(6).Stream();
+        // Half as many labels as frames, so that most utterances are feasible, with repeats and an empty target.
+        int[] Labels(int frames)
+        {
+            var labels = new int[network.OutputLength(frames) / 2];
+            for (var i = 0; i < labels.Length; i++)
+                labels[i] = 1 + random.Below(spec.Symbols - 1);
+            return labels;
+        }
+
+        var targets = Array.ConvertAll(x.Lengths.ToArray(), Labels);
+        var pass = new Pass(new Workspace(new ThreadTeam(1)), Training: true, new CounterRandom(5));
+        var statistics = new RunningStatistics(network.Parameters);
+        var loss = new CtcLoss(policy: InfeasiblePolicy.Skip);
+        CtcResult<double> Compute()
+        {
+            statistics.Restore();
+            pass.Workspace.Reset();
+            return loss.Compute(network.Forward(x, pass), targets, pass.Workspace);
+        }
+
+        network.ClearGradients();
+        network.Backward(Compute().Gradient, pass);
+        return CheckLoss(() => Compute().Loss, Trainable(network.Parameters));
+    }
+
+    /// <summary>Checks the gradients of a loss.</summary>
+    /// <param name="loss">Computes the loss from the current values of the variables.</param>
     /// <param name="variables">Tensors with the gradients to check.</param>
-    public static GradientReport Of(Func<double> loss, IEnumerable<GradientVariable> variables)
+    public static GradientReport CheckLoss(Func<double> loss, IEnumerable<GradientVariable> variables)
     {
         var worst = new List<GradientDeviation>();
         foreach (var variable in variables)
@@ -121,7 +150,10 @@ public static class GradientCheck
         return new GradientReport(worst, []);
     }
 
-    /// <summary>Random values for all parameters, so that no starting value hides a problem; those of statistics are positive.</summary>
+    /// <summary>
+    /// Gives all parameters random values, so that no initial value hides an error: uniform in [-0.8, 0.8), running
+    /// statistics in [0.5, 1.5).
+    /// </summary>
     public static void Randomize(IEnumerable<Parameter<double>> parameters)
     {
         foreach (var parameter in parameters)
@@ -133,7 +165,10 @@ public static class GradientCheck
         }
     }
 
-    /// <summary>A batch of random frames, zero beyond each length.</summary>
+    /// <summary>A batch of normally distributed features, [T, B, features], zero beyond each length.</summary>
+    /// <param name="seed">Seed of the random numbers.</param>
+    /// <param name="features">Features per frame.</param>
+    /// <param name="lengths">Frames of each utterance.</param>
     public static Batch<double> RandomBatch(ulong seed, int features, params int[] lengths)
     {
         var (T, B, random) = (lengths.Max(), lengths.Length, new CounterRandom(seed).Stream());
@@ -163,6 +198,9 @@ public static class GradientCheck
         return batch;
     }
 
+    private static IEnumerable<GradientVariable> Trainable(IEnumerable<Parameter<double>> parameters) =>
+        parameters.Where(parameter => parameter.IsTrainable).Select(GradientVariable.Of);
+
     private static double Slope(Func<double> loss, GradientVariable variable, int index)
     {
         var value = variable[index];
@@ -184,5 +222,25 @@ public static class GradientCheck
                     $"{batch.Data.Span[i]:g6} in frame {i / batch.F / batch.B} of utterance {i / batch.F % batch.B}"
                 );
         return null;
+    }
+
+    /// <summary>
+    /// Running statistics, which every forward pass in training updates; restored so that all passes start from the
+    /// same.
+    /// </summary>
+    private sealed class RunningStatistics(IEnumerable<Parameter<double>> parameters)
+    {
+        private readonly List<(Parameter<double> Parameter, double[] Value)> saved =
+        [
+            .. parameters
+                .Where(parameter => !parameter.IsTrainable)
+                .Select(parameter => (parameter, (double[])parameter.Value.Clone())),
+        ];
+
+        public void Restore()
+        {
+            foreach (var (parameter, value) in saved)
+                value.CopyTo(parameter.Value, 0);
+        }
     }
 }

@@ -2,15 +2,16 @@ using System.Globalization;
 
 namespace Hybrid.Core;
 
-/// <summary>Where the two gradients of a tensor differ most.</summary>
+/// <summary>The largest deviation between the two gradients of a tensor.</summary>
 /// <param name="Tensor">The tensor's name.</param>
-/// <param name="Index">Which element.</param>
-/// <param name="Backward">What the backward pass says.</param>
-/// <param name="Numeric">What central differences say.</param>
+/// <param name="Index">Index of the element.</param>
+/// <param name="Backward">The derivative given by the backward pass.</param>
+/// <param name="Numeric">The derivative by central differences.</param>
 public readonly record struct GradientDeviation(string Tensor, int Index, double Backward, double Numeric)
 {
     /// <summary>
-    /// The difference relative to the larger magnitude, and to one where both are small. NaN is the largest, not the smallest.
+    /// The absolute difference divided by the larger magnitude, and by at least 1. Infinity if one of the derivatives
+    /// is NaN.
     /// </summary>
     public double Relative
     {
@@ -21,7 +22,7 @@ public readonly record struct GradientDeviation(string Tensor, int Index, double
         }
     }
 
-    /// <summary>The place and both numbers.</summary>
+    /// <summary>The element and both derivatives.</summary>
     public override string ToString() =>
         string.Create(
             CultureInfo.InvariantCulture,
@@ -29,24 +30,29 @@ public readonly record struct GradientDeviation(string Tensor, int Index, double
         );
 }
 
-/// <summary>What a check of gradients found.</summary>
-/// <param name="Deviations">The largest of each tensor.</param>
-/// <param name="Breaches">Promises of a layer that are not kept, a sentence each; empty where the check was of something else.</param>
-public sealed record GradientReport(IReadOnlyList<GradientDeviation> Deviations, IReadOnlyList<string> Breaches)
+/// <summary>The result of a gradient check.</summary>
+/// <param name="Deviations">The largest deviation of each tensor.</param>
+/// <param name="ContractProblems">
+/// Violations of the contract of <see cref="Layer{TReal}"/>, a sentence each; empty if no layer was checked.
+/// </param>
+public sealed record GradientReport(IReadOnlyList<GradientDeviation> Deviations, IReadOnlyList<string> ContractProblems)
 {
     /// <summary>
-    /// The largest relative deviation of a correct gradient. Central differences in double with steps of 1e-5 are off by some 1e-10.
+    /// The largest relative deviation of a correct gradient. The error of central differences in double, with steps of
+    /// 1e-5, is about 1e-10.
     /// </summary>
     public const double Tolerance = 1e-7;
 
-    /// <summary>Whether all gradients agree and all promises are kept.</summary>
-    public bool IsCorrect => Breaches.Count == 0 && Deviations.All(IsSmall);
+    /// <summary>Whether all gradients agree within the tolerance and the layer's contract holds.</summary>
+    public bool IsCorrect => ContractProblems.Count == 0 && Deviations.All(IsSmall);
 
-    /// <summary>What is wrong, a line each.</summary>
+    /// <summary>Contract problems and wrong gradients, a line each; empty if <see cref="IsCorrect"/>.</summary>
     public IEnumerable<string> Problems =>
-        Breaches.Concat(Deviations.Where(deviation => !IsSmall(deviation)).Select(deviation => deviation.ToString()));
+        ContractProblems.Concat(
+            Deviations.Where(deviation => !IsSmall(deviation)).Select(deviation => deviation.ToString())
+        );
 
-    /// <summary>A line for each tensor, and one for each promise that is not kept.</summary>
+    /// <summary>One line per tensor, then one per contract problem.</summary>
     public override string ToString()
     {
         var width = Deviations.Select(deviation => deviation.Tensor.Length).DefaultIfEmpty().Max();
@@ -58,7 +64,10 @@ public sealed record GradientReport(IReadOnlyList<GradientDeviation> Deviations,
                 )
                 : $"WRONG    {deviation}"
         );
-        return string.Join(Environment.NewLine, lines.Concat(Breaches.Select(breach => $"WRONG    {breach}")));
+        return string.Join(
+            Environment.NewLine,
+            lines.Concat(ContractProblems.Select(problem => $"WRONG    {problem}"))
+        );
     }
 
     private static bool IsSmall(GradientDeviation deviation) => deviation.Relative <= Tolerance;

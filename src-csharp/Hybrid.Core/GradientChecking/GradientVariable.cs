@@ -1,6 +1,6 @@
 namespace Hybrid.Core;
 
-/// <summary>A tensor that a loss depends on, and the gradient that a backward pass gave for it.</summary>
+/// <summary>A tensor on which a loss depends, with the gradient that a backward pass computed for it.</summary>
 public sealed class GradientVariable
 {
     private readonly Func<int, double> read;
@@ -12,18 +12,21 @@ public sealed class GradientVariable
     /// <summary>The tensor's name in reports.</summary>
     public string Name { get; }
 
-    /// <summary>What the backward pass says, a number for each element.</summary>
+    /// <summary>The gradient by the backward pass, one number per element.</summary>
     public IReadOnlyList<double> Gradient { get; }
 
-    /// <summary>An element. What is written counts the next time the loss is computed.</summary>
+    /// <summary>An element of the tensor. A change takes effect when the loss is computed again.</summary>
     public double this[int index]
     {
         get => read(index);
         set => write(index, value);
     }
 
-    /// <summary>Numbers that are read anew whenever the loss is computed.</summary>
-    /// <exception cref="ArgumentException">There are not as many numbers in the gradient.</exception>
+    /// <summary>A tensor in memory, which the loss reads each time it is computed.</summary>
+    /// <param name="name">The name in reports.</param>
+    /// <param name="values">The tensor; the check changes its elements and restores them.</param>
+    /// <param name="gradient">The gradient; it is copied.</param>
+    /// <exception cref="ArgumentException">The gradient has another number of elements.</exception>
     public static GradientVariable Of(string name, Memory<double> values, ReadOnlyMemory<double> gradient)
     {
         if (values.Length != gradient.Length)
@@ -39,7 +42,7 @@ public sealed class GradientVariable
         );
     }
 
-    /// <summary>A parameter with the gradient that it holds now.</summary>
+    /// <summary>A parameter, with a copy of its current gradient.</summary>
     public static GradientVariable Of(Parameter<double> parameter) =>
         new(
             parameter.Name,
@@ -52,7 +55,11 @@ public sealed class GradientVariable
             }
         );
 
-    /// <summary>The frames of a batch. Padding is zero by contract and no variable of the function.</summary>
+    /// <summary>The frames of a batch, without padding, which is zero by contract.</summary>
+    /// <param name="name">The name in reports.</param>
+    /// <param name="x">[T, B, F]; the check changes its elements and restores them.</param>
+    /// <param name="dx">The gradient, of the same shape; it is copied.</param>
+    /// <exception cref="ArgumentException">The gradient has another shape.</exception>
     public static GradientVariable Of(string name, Batch<double> x, Batch<double> dx)
     {
         if (x.Data.Length != dx.Data.Length)
@@ -60,16 +67,16 @@ public sealed class GradientVariable
                 $"{name} is [{x.T}, {x.B}, {x.F}], its gradient is [{dx.T}, {dx.B}, {dx.F}]",
                 nameof(dx)
             );
-        int[] places = [.. Enumerable.Range(0, x.Data.Length).Where(i => !IsPadding(x, i))];
+        int[] indices = [.. Enumerable.Range(0, x.Data.Length).Where(i => !IsPadding(x, i))];
         return new GradientVariable(
             name,
-            [.. places.Select(i => dx.Data.Span[i])],
-            i => x.Data.Span[places[i]],
-            (i, value) => x.Data.Span[places[i]] = value
+            [.. indices.Select(i => dx.Data.Span[i])],
+            i => x.Data.Span[indices[i]],
+            (i, value) => x.Data.Span[indices[i]] = value
         );
     }
 
-    /// <summary>Whether an element of a batch lies beyond its utterance's length.</summary>
+    /// <summary>Whether an element of a batch is beyond its utterance's length.</summary>
     internal static bool IsPadding(Batch<double> x, int index)
     {
         var row = index / x.F;

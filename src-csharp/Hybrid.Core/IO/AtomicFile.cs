@@ -92,8 +92,11 @@ internal static class AtomicFile
 
     private static string FolderOf(string target) => Path.GetDirectoryName(target) ?? target;
 
-    // Renaming would replace a device by a file. The runtime cannot tell them apart, but Unix keeps devices in /dev.
-    private static bool IsDevice(string path) =>
+    /// <summary>
+    /// Whether a path is a device or pipe, such as /dev/stdout, which a renamed file must not replace. The runtime cannot
+    /// tell devices from files, but Unix keeps them in /dev.
+    /// </summary>
+    public static bool IsDevice(string path) =>
         Path.GetFullPath(path) is var full
         && full.StartsWith("/dev/", StringComparison.Ordinal)
         && !full.StartsWith("/dev/shm/", StringComparison.Ordinal);

@@ -15,9 +15,8 @@ internal static class InputFile
     public static FileStream Open(string path)
     {
         RejectFolder(path);
-        var file = new FileInfo(path);
-        if (file.Exists && file.Length == 0)
-            throw new FormatException($"{Quoted.Path(path)} is empty, or a device or pipe; give a regular file");
+        if (Length(path) == 0)
+            throw new FormatException(Problem(path));
         var stream = File.OpenRead(path);
         var memory = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
         if (stream.Length <= memory)
@@ -34,7 +33,35 @@ internal static class InputFile
     public static void RejectFolder(string path)
     {
         if (Directory.Exists(path))
-            throw new IOException($"{Quoted.Path(path)} is a folder; give a file");
+            throw new IOException(Problem(path));
+    }
+
+    /// <summary>Why a path must not be opened as a regular file; null if it may.</summary>
+    public static string? Problem(string path) =>
+        Length(path) switch
+        {
+            null when Directory.Exists(path) => $"{Quoted.Path(path)} is a folder; give a file",
+            null => $"{Quoted.Path(path)}: there is no such file",
+            0 => $"{Quoted.Path(path)} is empty, or a device or pipe; give a regular file",
+            _ => null,
+        };
+
+    /// <summary>
+    /// Length of a file in bytes, that of the target of a link; 0 for devices and pipes, null for no file.
+    /// </summary>
+    public static long? Length(string path)
+    {
+        try
+        {
+            var file = new FileInfo(path);
+            // FileInfo.Length of a link is the length of the link itself.
+            var target = file.LinkTarget is null ? file : file.ResolveLinkTarget(returnFinalTarget: true);
+            return target is FileInfo { Exists: true } final ? final.Length : null;
+        }
+        catch (IOException) // a circle of links
+        {
+            return null;
+        }
     }
 
     /// <summary>Opens a file and reads it; a <see cref="FormatException"/> of the reader names the file.</summary>

@@ -80,7 +80,7 @@ internal static class Quoted
     /// Control characters, line and paragraph separators, and the marks that change the direction of text (Unicode
     /// Standard Annex 9): they forge lines, or make a terminal show another text.
     /// </summary>
-    private static bool IsUnsafe(Rune rune) =>
+    public static bool IsUnsafe(Rune rune) =>
         Rune.IsControl(rune)
         || rune.Value is 0x061C or 0x200E or 0x200F or (>= 0x2028 and <= 0x202E) or (>= 0x2066 and <= 0x2069);
 }

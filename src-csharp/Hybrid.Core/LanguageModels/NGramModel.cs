@@ -188,10 +188,10 @@ public sealed partial class NGramModel
     {
         if (order is < 1 or > 8)
             throw new ArgumentOutOfRangeException(nameof(order), $"the order is {order}, must be 1 to 8");
-        if (symbols is < 1 or > LogProbs.MostSymbols)
+        if (symbols is < 1 or > LogProbs.MaxSymbols)
             throw new ArgumentOutOfRangeException(
                 nameof(symbols),
-                $"there are {symbols} symbols, must be 1 to {LogProbs.MostSymbols}"
+                $"there are {symbols} symbols, must be 1 to {LogProbs.MaxSymbols}"
             );
         var model = new NGramBuilder(new NGramVocabulary(symbols), order);
         new KneserNey(model, blank).Fill(sequences);

@@ -1,17 +1,22 @@
 namespace Hybrid.Core;
 
-/// <summary>A recognised label and the frames it stands for.</summary>
+/// <summary>A recognised or aligned label with its frames.</summary>
 /// <param name="Symbol">Index of the symbol.</param>
 /// <param name="Start">First frame.</param>
 /// <param name="End">The frame after the last.</param>
-/// <param name="Confidence">In [0, 1]; each decoder states its formula.</param>
+/// <param name="Confidence">In [0, 1]; each decoder documents its formula.</param>
 public readonly record struct LabelSpan(int Symbol, int Start, int End, double Confidence);
 
-/// <summary>What a decoder takes an utterance for. All scores are natural logarithms and add up to <see cref="Total"/>.</summary>
+/// <summary>
+/// A decoder's result for an utterance: labels with times and scores. Scores are natural logarithms and add up to
+/// <see cref="Total"/>.
+/// </summary>
 /// <param name="Labels">The labels in order of time.</param>
-/// <param name="Acoustic">Log probability of the labels given the audio, at most 0; each decoder states over which alignments.</param>
-/// <param name="LanguageModel">Weighted log probability of the labels themselves; 0 without a language model.</param>
-/// <param name="LengthBonus">What the labels' number adds; 0 without a bonus.</param>
+/// <param name="Acoustic">
+/// Log probability of the labels given the audio, at most 0; each decoder documents the alignments it covers.
+/// </param>
+/// <param name="LanguageModel">Weighted log probability of the label sequence; 0 without a language model.</param>
+/// <param name="LengthBonus">Insertion bonus of all labels; 0 without a bonus.</param>
 public sealed record Hypothesis(
     IReadOnlyList<LabelSpan> Labels,
     double Acoustic,
@@ -19,9 +24,9 @@ public sealed record Hypothesis(
     double LengthBonus = 0
 )
 {
-    /// <summary>By which hypotheses are compared.</summary>
+    /// <summary>The score by which hypotheses are ranked.</summary>
     public double Total => Acoustic + LanguageModel + LengthBonus;
 
-    /// <summary>The symbols alone.</summary>
+    /// <summary>The symbols of the labels, without times.</summary>
     public int[] Symbols => [.. Labels.Select(label => label.Symbol)];
 }

@@ -4,35 +4,40 @@ using System.Numerics.Tensors;
 namespace Hybrid.Core;
 
 /// <summary>
-/// Natural-log probabilities of V symbols in each of T frames of one utterance: the only thing decoders and aligners take, so
-/// that logits, probabilities and logarithms cannot be confused.
+/// Natural-log probabilities of V symbols in each of the T frames of one utterance. Decoders and aligners accept no
+/// other type, so that logits, probabilities and logarithms cannot be confused.
 /// </summary>
+/// <remarks>Instances are immutable; the factory methods copy their input.</remarks>
 public sealed class LogProbs
 {
-    // Single-precision log-softmax of 41 symbols is off by about 1e-6; logarithms taken twice or never, by far more.
+    // The error of a single-precision log-softmax of 41 symbols is about 1e-6; a logarithm too many or too few gives a
+    // far larger one.
     private const double Tolerance = 1e-3;
 
-    /// <summary>The most symbols: searches set up something for each, whether there are frames or not.</summary>
-    public const int MostSymbols = 1 << 16;
+    /// <summary>The largest number of symbols; searches allocate memory for each.</summary>
+    public const int MaxSymbols = 1 << 16;
 
     private readonly float[] data;
 
     private LogProbs(float[] data, int frames, int symbols) => (this.data, T, V) = (data, frames, symbols);
 
-    /// <summary>Frames.</summary>
+    /// <summary>Number of frames.</summary>
     public int T { get; }
 
-    /// <summary>Symbols, blank included.</summary>
+    /// <summary>Number of symbols, the blank included.</summary>
     public int V { get; }
 
-    /// <summary>[T, V], row-major.</summary>
+    /// <summary>The log probabilities, [T, V], row-major.</summary>
     public ReadOnlyMemory<float> Data => data;
 
-    /// <summary>The log probabilities of one frame.</summary>
+    /// <summary>The log probabilities of frame <paramref name="t"/>, [V].</summary>
     public ReadOnlySpan<float> this[int t] => data.AsSpan(t * V, V);
 
-    /// <summary>Takes unnormalised scores, as networks put them out, and applies log-softmax.</summary>
-    /// <exception cref="ArgumentException">The size does not fit, or a score is NaN or infinite.</exception>
+    /// <summary>Applies log-softmax to the logits of a network.</summary>
+    /// <param name="logits">[frames, symbols], row-major.</param>
+    /// <param name="frames">T.</param>
+    /// <param name="symbols">V.</param>
+    /// <exception cref="ArgumentException">The size does not fit, or a logit is NaN or infinite.</exception>
     public static LogProbs FromLogits(ReadOnlySpan<float> logits, int frames, int symbols)
     {
         CheckSize(logits, frames, symbols, "logits");
@@ -52,7 +57,10 @@ public sealed class LogProbs
         return result;
     }
 
-    /// <summary>Takes one utterance of a network's output.</summary>
+    /// <summary>Applies log-softmax to the logits of one utterance of a batch.</summary>
+    /// <param name="logits">[T, B, V]; frames beyond the utterance's length are not read.</param>
+    /// <param name="utterance">Index in the batch.</param>
+    /// <exception cref="ArgumentException">A logit is NaN or infinite.</exception>
     public static LogProbs FromLogits(Batch<float> logits, int utterance)
     {
         var frames = logits.Lengths.Span[utterance];
@@ -62,8 +70,13 @@ public sealed class LogProbs
         return FromLogits(own, frames, logits.F);
     }
 
-    /// <summary>Takes probabilities; every row sums to 1.</summary>
-    /// <exception cref="ArgumentException">The size does not fit, or a row is no distribution.</exception>
+    /// <summary>Takes the logarithm of probabilities. Each row must sum to 1 within 0.001; 0 is allowed.</summary>
+    /// <param name="probabilities">[frames, symbols], row-major.</param>
+    /// <param name="frames">T.</param>
+    /// <param name="symbols">V.</param>
+    /// <exception cref="ArgumentException">
+    /// The size does not fit, or a row is not a distribution: a negative number, NaN, or another sum.
+    /// </exception>
     public static LogProbs FromProbabilities(ReadOnlySpan<float> probabilities, int frames, int symbols)
     {
         CheckSize(probabilities, frames, symbols, "probabilities");
@@ -74,7 +87,8 @@ public sealed class LogProbs
                 throw new ArgumentException(
                     string.Create(
                         CultureInfo.InvariantCulture,
-                        $"probabilities: row {i / symbols} holds {probabilities[i]}; for log probabilities use FromLogProbabilities, for network outputs FromLogits"
+                        $"probabilities: row {i / symbols} holds {probabilities[i]}; for log probabilities use "
+                            + $"FromLogProbabilities, for network outputs FromLogits"
                     )
                 );
             logs[i] = MathF.Log(probabilities[i]);
@@ -83,8 +97,14 @@ public sealed class LogProbs
         return new LogProbs(AtMostZero(logs), frames, symbols);
     }
 
-    /// <summary>Takes natural logarithms of probabilities; the probabilities of every row sum to 1.</summary>
-    /// <exception cref="ArgumentException">The size does not fit, or a row is no distribution.</exception>
+    /// <summary>
+    /// Takes natural logarithms of probabilities. The probabilities of each row must sum to 1 within 0.001; negative
+    /// infinity is allowed.
+    /// </summary>
+    /// <param name="logProbabilities">[frames, symbols], row-major.</param>
+    /// <param name="frames">T.</param>
+    /// <param name="symbols">V.</param>
+    /// <exception cref="ArgumentException">The size does not fit, or a row is not a distribution.</exception>
     public static LogProbs FromLogProbabilities(ReadOnlySpan<float> logProbabilities, int frames, int symbols)
     {
         CheckSize(logProbabilities, frames, symbols, "log probabilities");
@@ -98,11 +118,11 @@ public sealed class LogProbs
         return new LogProbs(AtMostZero(logProbabilities.ToArray()), frames, symbols);
     }
 
-    /// <summary>Takes log probabilities, [T, V], that came out of others of this type.</summary>
+    /// <summary>Wraps log probabilities, [T, V], that were checked before; the array is not copied.</summary>
     internal static LogProbs OfChecked(float[] logProbabilities, int frames, int symbols) =>
         new(logProbabilities, frames, symbols);
 
-    /// <summary>A probability within the tolerance above 1 counts as 1, so that no score is positive.</summary>
+    /// <summary>Reduces probabilities above 1, but within the tolerance, to 1, so that no score is positive.</summary>
     private static float[] AtMostZero(float[] logs)
     {
         TensorPrimitives.Min(logs, 0f, logs);
@@ -116,10 +136,10 @@ public sealed class LogProbs
                 nameof(frames),
                 $"{what}: there are {frames} frames, must not be negative"
             );
-        if (symbols is < 1 or > MostSymbols)
+        if (symbols is < 1 or > MaxSymbols)
             throw new ArgumentOutOfRangeException(
                 nameof(symbols),
-                $"{what}: there are {symbols} symbols, must be 1 to {MostSymbols}"
+                $"{what}: there are {symbols} symbols, must be 1 to {MaxSymbols}"
             );
         if (data.Length != (long)frames * symbols)
             throw new ArgumentException(
@@ -138,7 +158,8 @@ public sealed class LogProbs
                 throw new ArgumentException(
                     string.Create(
                         CultureInfo.InvariantCulture,
-                        $"{what}: row {t} sums to {sum:G6}, not to 1; rows are frames, [T, V] = [{frames}, {symbols}]; {otherwise}"
+                        $"{what}: row {t} sums to {sum:G6}, not to 1; rows are frames, [T, V] = [{frames}, "
+                            + $"{symbols}]; {otherwise}"
                     )
                 );
         }

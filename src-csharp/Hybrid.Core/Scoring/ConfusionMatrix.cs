@@ -1,20 +1,25 @@
 namespace Hybrid.Core;
 
 /// <summary>
-/// How often each label was taken for each other one, over any number of aligned sequences; the counts of right labels, missed
-/// labels and labels put in are there too.
+/// Counts of pairs of reference and hypothesis labels over any number of aligned sequences: correct labels,
+/// substitutions, deletions and insertions.
 /// </summary>
 public sealed class ConfusionMatrix
 {
-    /// <summary>In place of a label: nothing, on the side of the reference for an insertion, of the hypothesis for a deletion.</summary>
+    /// <summary>No label: the reference of an insertion, the hypothesis of a deletion.</summary>
     public const int None = -1;
 
     private readonly Dictionary<(int Reference, int Hypothesis), int> counts = [];
 
-    /// <summary>How often a reference label was taken for a hypothesis label; either may be <see cref="None"/>.</summary>
+    /// <summary>
+    /// The count of a reference label aligned with a hypothesis label; either may be <see cref="None"/>.
+    /// </summary>
     public int this[int reference, int hypothesis] => counts.GetValueOrDefault((reference, hypothesis));
 
-    /// <summary>All that went wrong, the most frequent first; of equally frequent ones the smaller labels, and <see cref="None"/> first.</summary>
+    /// <summary>
+    /// All substitutions, deletions and insertions in descending order of frequency; ties in ascending order of
+    /// reference, then hypothesis, <see cref="None"/> first.
+    /// </summary>
     public IReadOnlyList<(int Reference, int Hypothesis, int Count)> Errors =>
         [
             .. counts
@@ -25,7 +30,10 @@ public sealed class ConfusionMatrix
                 .ThenBy(entry => entry.Hypothesis),
         ];
 
-    /// <summary>Counts a reference aligned with a hypothesis.</summary>
+    /// <summary>Adds the pairs of an alignment.</summary>
+    /// <param name="reference">The reference labels.</param>
+    /// <param name="hypothesis">The hypothesis labels.</param>
+    /// <param name="alignment">Their alignment, see <see cref="EditDistance"/>.</param>
     public void Add(ReadOnlySpan<int> reference, ReadOnlySpan<int> hypothesis, EditAlignment alignment)
     {
         foreach (var step in alignment.Steps)

@@ -1,11 +1,13 @@
 namespace Hybrid.Core;
 
-/// <summary>One utterance of an evaluation.</summary>
-/// <param name="Id">Its name.</param>
-/// <param name="Loss">Negative log-likelihood of the reference in nats; NaN where the reference does not fit its frames.</param>
-/// <param name="Reference">The labels as given.</param>
-/// <param name="Hypothesis">The labels as recognised.</param>
-/// <param name="Alignment">One against the other.</param>
+/// <summary>The result of one utterance of an evaluation.</summary>
+/// <param name="Id">The utterance's name.</param>
+/// <param name="Loss">
+/// Negative log-likelihood of the reference in nats; NaN if the reference needs more frames than there are.
+/// </param>
+/// <param name="Reference">The reference labels.</param>
+/// <param name="Hypothesis">The recognised labels.</param>
+/// <param name="Alignment">The alignment of reference and hypothesis.</param>
 public sealed record UtteranceResult(
     string Id,
     double Loss,
@@ -14,11 +16,14 @@ public sealed record UtteranceResult(
     EditAlignment Alignment
 );
 
-/// <summary>How well a network recognises a dataset.</summary>
+/// <summary>The results of a network on a dataset, and the error measures over all utterances.</summary>
 /// <param name="Utterances">The results in the order of the dataset.</param>
 public sealed record Evaluation(IReadOnlyList<UtteranceResult> Utterances)
 {
-    /// <summary>Mean over utterances of loss per label, in nats; utterances that do not fit their frames are left out.</summary>
+    /// <summary>
+    /// Mean over utterances of the loss per label, in nats; infeasible utterances are skipped. NaN if there are no
+    /// others.
+    /// </summary>
     public double Loss { get; init; } =
         Utterances
             .Where(u => double.IsFinite(u.Loss))
@@ -26,27 +31,29 @@ public sealed record Evaluation(IReadOnlyList<UtteranceResult> Utterances)
             .DefaultIfEmpty(double.NaN)
             .Average();
 
-    /// <summary>Labels in all references.</summary>
+    /// <summary>Number of labels in all references.</summary>
     public int ReferenceLabels { get; } = Utterances.Sum(u => u.Reference.Length);
 
-    /// <summary>Labels replaced.</summary>
+    /// <summary>Number of substitutions.</summary>
     public int Substitutions { get; } = Utterances.Sum(u => u.Alignment.Substitutions);
 
-    /// <summary>Reference labels missed.</summary>
+    /// <summary>Number of deletions.</summary>
     public int Deletions { get; } = Utterances.Sum(u => u.Alignment.Deletions);
 
-    /// <summary>Labels put in.</summary>
+    /// <summary>Number of insertions.</summary>
     public int Insertions { get; } = Utterances.Sum(u => u.Alignment.Insertions);
 
-    /// <summary>Phone error rate in percent: all errors over all reference labels.</summary>
+    /// <summary>
+    /// Phone error rate in percent: all errors divided by all reference labels; NaN without reference labels.
+    /// </summary>
     public double Per =>
         ReferenceLabels == 0 ? double.NaN : 100.0 * (Substitutions + Deletions + Insertions) / ReferenceLabels;
 
-    /// <summary>Errors per utterance.</summary>
+    /// <summary>Average Levenshtein distance: errors per utterance; NaN without utterances.</summary>
     public double AverageDistance =>
         Utterances.Count == 0 ? double.NaN : (double)(Substitutions + Deletions + Insertions) / Utterances.Count;
 
-    /// <summary>Pairs of reference and hypothesis label taken for each other, most frequent first.</summary>
+    /// <summary>Substitutions by pair of reference and hypothesis label, in descending order of frequency.</summary>
     public IReadOnlyList<(int Reference, int Hypothesis, int Count)> Confusions() =>
         [
             .. ConfusionMatrix()
@@ -55,22 +62,23 @@ public sealed record Evaluation(IReadOnlyList<UtteranceResult> Utterances)
                 ),
         ];
 
-    /// <summary>What was taken for what in all utterances together, labels missed and put in included.</summary>
+    /// <summary>The confusion matrix of all utterances, deletions and insertions included.</summary>
     public ConfusionMatrix ConfusionMatrix()
     {
-        var table = new ConfusionMatrix();
+        var matrix = new ConfusionMatrix();
         foreach (var utterance in Utterances)
-            table.Add(utterance.Reference, utterance.Hypothesis, utterance.Alignment);
-        return table;
+            matrix.Add(utterance.Reference, utterance.Hypothesis, utterance.Alignment);
+        return matrix;
     }
 
-    /// <summary>Runs a network over a dataset.</summary>
-    /// <param name="network">The network, in evaluation mode.</param>
-    /// <param name="data">What to recognise, with references.</param>
-    /// <param name="batch">How utterances are put together; the results do not depend on it.</param>
-    /// <param name="decode">Log probabilities to hypothesis.</param>
+    /// <summary>Evaluates a network on a dataset; the results do not depend on batches or threads.</summary>
+    /// <param name="network">The network; it runs in evaluation mode.</param>
+    /// <param name="data">Utterances with reference labels.</param>
+    /// <param name="batch">The size of a batch.</param>
+    /// <param name="decode">Decodes one utterance; called by several threads.</param>
     /// <param name="workspace">Memory and threads.</param>
     /// <param name="cancellation">Stops between batches.</param>
+    /// <exception cref="OperationCanceledException">The evaluation was cancelled.</exception>
     public static Evaluation Run(
         Network<float> network,
         IDataset data,
@@ -89,35 +97,38 @@ public sealed record Evaluation(IReadOnlyList<UtteranceResult> Utterances)
             var input = LabelledBatch.Read(data, utterances, workspace.Team);
             var logits = network.Forward(input.Features, new Pass(workspace));
             var losses = loss.Compute(logits, input.Labels, workspace, input.Ids).Losses;
-            workspace.Team.For(
-                utterances.Length,
-                (utterances, input, logits, losses, decode, results),
-                static (
-                    in (
-                        int[] Utterances,
-                        LabelledBatch Input,
-                        Batch<float> Logits,
-                        Memory<double> Losses,
-                        Func<LogProbs, Hypothesis> Decode,
-                        UtteranceResult[] Results
-                    ) s,
-                    int b
-                ) =>
-                {
-                    var (reference, hypothesis) = (
-                        s.Input.Labels[b],
-                        s.Decode(LogProbs.FromLogits(s.Logits, b)).Symbols
-                    );
-                    s.Results[s.Utterances[b]] = new UtteranceResult(
-                        s.Input.Ids[b],
-                        s.Losses.Span[b],
-                        reference,
-                        hypothesis,
-                        EditDistance.Align(reference, hypothesis)
-                    );
-                }
-            );
+            var job = new BatchJob(utterances, input, logits, losses, decode, results);
+            workspace.Team.For(utterances.Length, job, static (in BatchJob job, int b) => job.Run(b));
         }
         return new Evaluation(results);
+    }
+
+    /// <summary>Decoding and scoring of the utterances of a batch.</summary>
+    /// <param name="Utterances">Their indices in the dataset.</param>
+    /// <param name="Input">Their labels and names.</param>
+    /// <param name="Logits">[T, B, V].</param>
+    /// <param name="Losses">[B].</param>
+    /// <param name="Decode">The decoder.</param>
+    /// <param name="Results">The results of the dataset.</param>
+    private readonly record struct BatchJob(
+        int[] Utterances,
+        LabelledBatch Input,
+        Batch<float> Logits,
+        Memory<double> Losses,
+        Func<LogProbs, Hypothesis> Decode,
+        UtteranceResult[] Results
+    )
+    {
+        public void Run(int b)
+        {
+            var (reference, hypothesis) = (Input.Labels[b], Decode(LogProbs.FromLogits(Logits, b)).Symbols);
+            Results[Utterances[b]] = new UtteranceResult(
+                Input.Ids[b],
+                Losses.Span[b],
+                reference,
+                hypothesis,
+                EditDistance.Align(reference, hypothesis)
+            );
+        }
     }
 }

@@ -21,7 +21,7 @@ public sealed record AlignmentInput(string Id, Utterance? Utterance, string? Rea
                 ? OfCorpus(path, split)
                 : [OfSound(path, text)];
         }
-        catch (Exception error) when (error is FormatException or IOException or UnauthorizedAccessException)
+        catch (Exception error) when (SkippedUtterance.CanSkip(error))
         {
             return [new AlignmentInput(path, null, error.Message)];
         }

@@ -7,7 +7,7 @@ namespace Hybrid.Speech;
 /// <param name="SampleRate">Samples per second.</param>
 public sealed record AudioClip(float[] Samples, int SampleRate)
 {
-    /// <summary>File name extensions of the formats that <see cref="Read(string)"/> knows.</summary>
+    /// <summary>File name extensions of the formats that <see cref="Read(string)"/> supports.</summary>
     public static IReadOnlyList<string> Extensions { get; } = [".wav", ".flac"];
 
     /// <summary>The lowest sample rate of speech, in Hz.</summary>
@@ -70,7 +70,7 @@ public sealed record AudioClip(float[] Samples, int SampleRate)
         try
         {
             return file.CanSeek
-                ? Read(file, piece, piece.IsWhole ? null : FlacSeekPoints.Of(file))
+                ? Read(file, piece, piece.IsWhole ? null : AudioIndex.Of(file))
                 : Read(Buffered(file), piece);
         }
         catch (AudioFormatException error)
@@ -102,17 +102,17 @@ public sealed record AudioClip(float[] Samples, int SampleRate)
     /// <summary>Reads a stream that can seek.</summary>
     /// <param name="stream">The content of a file.</param>
     /// <param name="piece">The piece to read; the whole where omitted.</param>
-    /// <param name="seekPoints">Known frames of a FLAC file, and where to add more; null for none.</param>
+    /// <param name="index">The known structure of the file, which is extended; null for none.</param>
     /// <exception cref="AudioFormatException">
     /// The content is damaged, of an unsupported format, or has no such piece.
     /// </exception>
-    internal static AudioClip Read(Stream stream, AudioPiece piece = default, FlacSeekPoints? seekPoints = null)
+    internal static AudioClip Read(Stream stream, AudioPiece piece = default, AudioIndex? index = null)
     {
         Span<byte> head = stackalloc byte[HeadLength];
         head = head[..stream.ReadAtLeast(head, head.Length, throwOnEndOfStream: false)];
         stream.Position = 0;
-        return WavFile.Recognizes(head) ? WavFile.Read(stream, piece)
-            : FlacFile.Recognizes(head) ? FlacFile.Read(stream, piece, seekPoints)
+        return WavFile.Recognizes(head) ? WavFile.Read(stream, piece, index)
+            : FlacFile.Recognizes(head) ? FlacFile.Read(stream, piece, index?.FlacFrames)
             : throw AudioFormatException.Unknown(head);
     }
 

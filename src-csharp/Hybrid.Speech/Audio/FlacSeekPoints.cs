@@ -14,35 +14,7 @@ internal readonly record struct FlacSeekPoint(int Frame, long Sample, long Posit
 /// </summary>
 internal sealed class FlacSeekPoints
 {
-    /// <summary>Files whose points are kept. An hour of audio has 3600 points, 86 KB.</summary>
-    private const int KeptFiles = 32;
-
-    private static readonly List<(string Path, long Length, DateTime Written, FlacSeekPoints Points)> Kept = [];
-
     private readonly List<FlacSeekPoint> points = [];
-
-    /// <summary>
-    /// The points of a file, as long as it does not change. Those of the files that were used last are kept.
-    /// </summary>
-    public static FlacSeekPoints Of(FileStream file)
-    {
-        var (path, length, written) = (
-            Path.GetFullPath(file.Name),
-            file.Length,
-            File.GetLastWriteTimeUtc(file.SafeFileHandle)
-        );
-        lock (Kept)
-        {
-            var at = Kept.FindIndex(kept => (kept.Path, kept.Length, kept.Written) == (path, length, written));
-            var points = at >= 0 ? Kept[at].Points : new FlacSeekPoints();
-            if (at >= 0)
-                Kept.RemoveAt(at);
-            else if (Kept.Count == KeptFiles)
-                Kept.RemoveAt(0);
-            Kept.Add((path, length, written, points));
-            return points;
-        }
-    }
 
     /// <summary>The last known frame that begins at or before a sample; null where there is none.</summary>
     public FlacSeekPoint? Before(long sample)

@@ -1,4 +1,5 @@
 using System.Runtime.Intrinsics;
+using Hybrid.Core;
 
 namespace Hybrid.Speech;
 
@@ -76,7 +77,7 @@ internal sealed class Resampler
     /// <exception cref="ArgumentException">The result is longer than an array.</exception>
     public float[] Apply(ReadOnlySpan<float> samples)
     {
-        var length = ((long)samples.Length * up + down - 1) / down;
+        var length = IntMath.CeilDiv((long)samples.Length * up, down);
         if (length > Array.MaxLength)
             throw new ArgumentException(
                 $"{samples.Length} samples at {from} Hz are too many to resample to {to} Hz: "

@@ -3,6 +3,12 @@ using System.Text;
 
 namespace Hybrid.Speech;
 
+/// <summary>The "data" chunk of a WAV file.</summary>
+/// <param name="Format">The format of the samples.</param>
+/// <param name="Begin">The byte of the first sample.</param>
+/// <param name="Frames">The number of frames, which have a sample of each channel.</param>
+internal readonly record struct WavData(WavFormat Format, long Begin, long Frames);
+
 /// <summary>
 /// RIFF WAVE files, those beyond 4 GB (RF64, EBU Tech 3306) included. Several channels become one by their mean.
 /// Unknown chunks, missing pad bytes, a wrong RIFF size and a data size that was never filled in are accepted.
@@ -18,12 +24,6 @@ internal static class WavFile
     // Files have a handful of chunks. Without a limit, a file of zeros would be read in steps of eight bytes.
     private const int MaxChunks = 1000;
 
-    /// <summary>The "data" chunk of a file.</summary>
-    /// <param name="Format">How it stores samples.</param>
-    /// <param name="Begin">The byte of its first sample.</param>
-    /// <param name="Frames">The number of times that have a sample of each channel.</param>
-    private readonly record struct DataChunk(WavFormat Format, long Begin, long Frames);
-
     /// <summary>Whether the first bytes of a file are those of a WAV file.</summary>
     public static bool Recognizes(ReadOnlySpan<byte> head) =>
         head.Length >= RiffHeader && Id(head) is "RIFF" or "RF64" or "BW64" && Id(head[8..]) == "WAVE";
@@ -31,12 +31,17 @@ internal static class WavFile
     /// <summary>
     /// Reads a piece of a seekable stream that <see cref="Recognizes"/>; only the bytes of the piece are read.
     /// </summary>
+    /// <param name="stream">The file.</param>
+    /// <param name="piece">The piece.</param>
+    /// <param name="index">The known structure of the file, which is extended; null for none.</param>
     /// <exception cref="AudioFormatException">
     /// The file is truncated or of an unknown form, or has no such piece; the message has chunk and byte.
     /// </exception>
-    public static AudioClip Read(Stream stream, AudioPiece piece)
+    public static AudioClip Read(Stream stream, AudioPiece piece, AudioIndex? index)
     {
-        var chunks = DataChunks(stream);
+        var chunks = index?.WavData ?? DataChunks(stream);
+        if (index is not null)
+            index.WavData = chunks;
         var rate = chunks[0].Format.SampleRate;
         var (begin, end) = piece.Range(rate, chunks.Sum(chunk => chunk.Frames));
         if (end - begin > AudioClip.LargestLength)
@@ -85,9 +90,9 @@ internal static class WavFile
     /// <summary>
     /// The data of a file and of those that are concatenated to it, at least one, of equal sample rates.
     /// </summary>
-    private static List<DataChunk> DataChunks(Stream stream)
+    private static List<WavData> DataChunks(Stream stream)
     {
-        var chunks = new List<DataChunk>();
+        var chunks = new List<WavData>();
         for (long? file = 0; file is { } begin; )
         {
             var chunk = FindData(stream, begin, out file);
@@ -104,7 +109,7 @@ internal static class WavFile
     /// <summary>
     /// The data of the file at byte <paramref name="begin"/>, and the byte at which the next file begins, if any.
     /// </summary>
-    private static DataChunk FindData(Stream stream, long begin, out long? next)
+    private static WavData FindData(Stream stream, long begin, out long? next)
     {
         WavFormat? format = null;
         long? longDataSize = null;
@@ -121,7 +126,7 @@ internal static class WavFile
                     throw new AudioFormatException($"chunk \"data\" at byte {at} comes before any \"fmt \"");
                 var declared = size == uint.MaxValue && longDataSize is not null ? longDataSize.Value : size;
                 var bytes = DataSize(stream, declared, out next);
-                return new DataChunk(format.Value, at + ChunkHeader, bytes / format.Value.BytesPerFrame);
+                return new WavData(format.Value, at + ChunkHeader, bytes / format.Value.BytesPerFrame);
             }
             var end = at + ChunkHeader + size;
             if (end > stream.Length)
@@ -243,13 +248,7 @@ internal static class WavFile
     /// <param name="begin">The first frame.</param>
     /// <param name="mixer">Makes one channel.</param>
     /// <param name="samples">[frames], written.</param>
-    private static void ReadData(
-        Stream stream,
-        DataChunk chunk,
-        long begin,
-        ref ChannelMixer mixer,
-        Span<float> samples
-    )
+    private static void ReadData(Stream stream, WavData chunk, long begin, ref ChannelMixer mixer, Span<float> samples)
     {
         const int framesPerBlock = 4096;
         var format = chunk.Format;

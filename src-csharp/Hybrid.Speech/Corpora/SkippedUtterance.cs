@@ -11,11 +11,12 @@ public readonly record struct SkippedUtterance(string Id, string Reason)
     public override string ToString() => Quoted.Line($"{Quoted.Unless(Id)}: {Reason}");
 
     /// <summary>Whether an exception concerns a single input, so that work continues with the next one.</summary>
-    internal static bool CanSkip(Exception error) =>
+    public static bool CanSkip(Exception error) =>
         error
             is IOException
                 or FormatException
                 or AudioFormatException
+                or InfeasibleTargetException
                 or ArgumentException
                 or UnauthorizedAccessException;
 }

@@ -1,6 +1,7 @@
 using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
+using Hybrid.Core;
 
 namespace Hybrid.Speech;
 
@@ -38,15 +39,18 @@ internal sealed unsafe class Mfcc
             Signal = new(memory, fftSize);
             Power = new(memory += fftSize, fftSize / 2 + 1);
             Energies = new(memory += Power.Length, preset.MelBins);
-            Folded = new(memory += Energies.Length, RoundUp(preset.MelBins, 2));
-            Cepstra = new(memory + Folded.Length, RoundUp(preset.Coefficients, 4));
+            Folded = new(memory += Energies.Length, IntMath.RoundUp(preset.MelBins, 2));
+            Cepstra = new(memory + Folded.Length, IntMath.RoundUp(preset.Coefficients, 4));
         }
 
         public static int Size(FeaturePreset preset, int fftSize) =>
-            fftSize + fftSize / 2 + 1 + preset.MelBins + RoundUp(preset.MelBins, 2) + RoundUp(preset.Coefficients, 4);
+            fftSize
+            + fftSize / 2
+            + 1
+            + preset.MelBins
+            + IntMath.RoundUp(preset.MelBins, 2)
+            + IntMath.RoundUp(preset.Coefficients, 4);
     }
-
-    private static int RoundUp(int size, int multiple) => (size + multiple - 1) / multiple * multiple;
 
     private readonly FeaturePreset preset;
     private readonly double[] window;
@@ -98,7 +102,7 @@ internal sealed unsafe class Mfcc
         fixed (Vector512<double>* start = memory)
         {
             // Registers that cross a cache line take twice as long to load and store.
-            var work = new Work((Vector512<double>*)(((nuint)start + 63) / 64 * 64), preset, fftSize);
+            var work = new Work((Vector512<double>*)IntMath.RoundUp((nint)start, 64), preset, fftSize);
             var lowest = double.NegativeInfinity;
             if (preset.RangeDecibels > 0)
             {
@@ -318,8 +322,8 @@ internal sealed unsafe class Mfcc
     /// </summary>
     private static double[] CosineTransform(FeaturePreset preset)
     {
-        var half = RoundUp(preset.MelBins, 2) / 2;
-        var table = new double[RoundUp(preset.Coefficients, 4) * half];
+        var half = IntMath.RoundUp(preset.MelBins, 2) / 2;
+        var table = new double[IntMath.RoundUp(preset.Coefficients, 4) * half];
         for (var c = 0; c < preset.Coefficients; c++)
         {
             var scale = Math.Sqrt((c == 0 ? 1.0 : 2.0) / preset.MelBins);

@@ -18,7 +18,7 @@ internal sealed unsafe class RealFft
     /// <param name="size">N, a power of two, at least 4.</param>
     public RealFft(int size)
     {
-        if (size < 4 || (size & (size - 1)) != 0)
+        if (size < 4 || !int.IsPow2(size))
             throw new ArgumentOutOfRangeException(
                 nameof(size),
                 size,

@@ -32,7 +32,7 @@ public static class LanguageModels
             {
                 sequences.Add(inventory.Labels(utterance.Transcribe(pronouncer)));
             }
-            catch (FormatException error)
+            catch (Exception error) when (SkippedUtterance.CanSkip(error))
             {
                 skipped.Add(new SkippedUtterance(utterance.Id, error.Message));
             }

@@ -84,7 +84,7 @@ public sealed record ChunkingOptions(int MaxUnchunkedFrames = 16000, int ChunkFr
 
     private long AlignedChunk(int stride) => Math.Max(1, ChunkFrames / stride) * (long)stride;
 
-    private long AlignedContext(int stride) => (ContextFrames + stride - 1L) / stride * stride;
+    private long AlignedContext(int stride) => IntMath.RoundUp((long)ContextFrames, stride);
 
     /// <summary>One forward pass and the part of its output that is kept.</summary>
     /// <param name="Start">First input frame, context included.</param>

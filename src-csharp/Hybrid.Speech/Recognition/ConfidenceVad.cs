@@ -29,7 +29,7 @@ internal sealed class ConfidenceVad
         (probabilitySums, phoneCounts) = (new double[frames + 1], new int[frames + 1]);
         for (var t = 0; t < frames; t++)
         {
-            var best = logProbs[t].IndexOf(System.Numerics.Tensors.TensorPrimitives.Max(logProbs[t]));
+            var best = RowReductions.ArgMax(logProbs[t]);
             var isPhone = best != 0;
             probabilitySums[t + 1] = probabilitySums[t] + (isPhone ? Math.Exp(logProbs[t][best]) : 0);
             phoneCounts[t + 1] = phoneCounts[t] + (isPhone ? 1 : 0);

@@ -133,7 +133,8 @@ public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
     /// <param name="computedBy">Preset of the features; must equal that of the model, names aside.</param>
     /// <param name="durationSeconds">Duration of the audio, in seconds.</param>
     /// <exception cref="ArgumentException">
-    /// The presets differ, and the message lists every difference; or the last frame is incomplete.
+    /// The presets differ, and the message lists every difference; or the last frame is incomplete, or a feature is not
+    /// finite.
     /// </exception>
     public RecognitionResult Recognize(float[] features, FeaturePreset computedBy, double durationSeconds)
     {
@@ -147,6 +148,8 @@ public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
                 $"{features.Length} numbers do not divide into frames of {model.Features.Width} features",
                 nameof(features)
             );
+        if (FeatureExtractor.FirstNotFinite(features, model.Features.Width) is { } problem)
+            throw new ArgumentException(problem, nameof(features));
         return Recognize(LogProbs(features), durationSeconds);
     }
 

@@ -1,8 +1,6 @@
-using Hybrid.Core;
-
 namespace Hybrid.Speech;
 
-/// <summary>How alignments are written.</summary>
+/// <summary>File formats of alignments.</summary>
 public enum AlignmentFormat
 {
     /// <summary>Praat's TextGrid, long form: <c>.TextGrid</c>.</summary>
@@ -11,18 +9,19 @@ public enum AlignmentFormat
     /// <summary>Praat's TextGrid, short form: <c>.TextGrid</c>.</summary>
     TextGridShort,
 
-    /// <summary>NIST's CTM: phones in <c>.ctm</c> and, where they are known, words in <c>.words.ctm</c>.</summary>
+    /// <summary>NIST's CTM: phones in <c>.ctm</c>, and words, if known, in <c>.words.ctm</c>.</summary>
     Ctm,
 
     /// <summary>A JSON object: <c>.json</c>.</summary>
     Json,
 }
 
-/// <summary>Aligns any number of recordings into files. For each input there is a file, or a reason why there is none.</summary>
+/// <summary>Aligns recordings and writes the alignments to files. Each input has a file, or a reason why it has none.</summary>
 public static class AlignmentFiles
 {
-    /// <summary>The files of an alignment: what is put behind its name, and what is in it.</summary>
-    public static IReadOnlyList<(string Ending, string Content)> Contents(
+    /// <summary>The files of an alignment.</summary>
+    /// <returns>The extension and the content of each file.</returns>
+    public static IReadOnlyList<(string Extension, string Content)> Contents(
         Alignment alignment,
         AlignmentFormat format
     ) =>
@@ -41,67 +40,68 @@ public static class AlignmentFiles
             _ => [(".ctm", Ctm.Write(alignment.Id, alignment.Phones))],
         };
 
-    /// <summary>Aligns and writes, each file as a whole or not at all.</summary>
+    /// <summary>Aligns inputs and writes each file atomically.</summary>
     /// <param name="aligner">The model and the lexicons.</param>
-    /// <param name="inputs">What to align.</param>
-    /// <param name="folder">Where the files go, by the names of the inputs; made if it is not there.</param>
-    /// <param name="format">How they are written.</param>
-    /// <param name="done">Is told of each input when it is done: its place, and why it failed or null.</param>
-    /// <param name="need">Is told what an alignment takes before it begins.</param>
-    /// <param name="cancellation">Stops between inputs; what was written stays.</param>
+    /// <param name="inputs">Recordings with transcripts.</param>
+    /// <param name="folder">The folder of the files, which are named after the inputs.</param>
+    /// <param name="format">The file format.</param>
+    /// <param name="progress">Receives the index of each finished input, and the reason if it has no file.</param>
+    /// <param name="need">Receives the memory need of each alignment before it begins.</param>
+    /// <param name="cancellation">Stops between inputs; files already written are kept.</param>
     /// <returns>The inputs without a file, with reasons.</returns>
+    /// <exception cref="InvalidOperationException">The model takes precomputed features, and an input has audio.</exception>
+    /// <exception cref="OperationCanceledException">The call was cancelled.</exception>
     public static IReadOnlyList<SkippedUtterance> Write(
         Aligner aligner,
         IReadOnlyList<AlignmentInput> inputs,
-        string folder,
+        ResultFolder folder,
         AlignmentFormat format,
-        IProgress<(int Place, string? Reason)>? done = null,
+        IProgress<(int Index, string? Reason)>? progress = null,
         IProgress<AlignmentNeed>? need = null,
         CancellationToken cancellation = default
     )
     {
         var failed = new List<SkippedUtterance>();
-        var results = new ResultFolder(folder);
-        foreach (var (place, input) in inputs.Index())
+        foreach (var (index, input) in inputs.Index())
         {
             cancellation.ThrowIfCancellationRequested();
-            var reason = input.Reason
-                ?? Attempt(() =>
-                {
-                    // First, so that nothing is computed that cannot be written.
-                    var path = results.Take(input.Id);
-                    if (format == AlignmentFormat.Ctm)
-                        results.Take(input.Id + ".words");
-                    foreach (var (ending, content) in Contents(aligner.Align(input.Utterance!, need), format))
-                        ResultFolder.Write(path + ending, content);
-                });
+            var reason = input.Reason ?? TryWrite(aligner, input.Id, input.Utterance!, folder, format, need);
             if (reason is not null)
                 failed.Add(new SkippedUtterance(input.Id, reason));
-            done?.Report((place, reason));
+            progress?.Report((index, reason));
         }
         return failed;
     }
 
-    /// <summary>Why something failed, or null.</summary>
-    private static string? Attempt(Action action)
+    /// <summary>Aligns an utterance and writes its files; returns the reason if that fails, else null.</summary>
+    private static string? TryWrite(
+        Aligner aligner,
+        string id,
+        Utterance utterance,
+        ResultFolder folder,
+        AlignmentFormat format,
+        IProgress<AlignmentNeed>? need
+    )
     {
         try
         {
-            action();
+            // Before the alignment, which could not be written otherwise.
+            var path = folder.Take(id, Extensions(format));
+            foreach (var (extension, content) in Contents(aligner.Align(utterance, need), format))
+                folder.Write(path + extension, content);
             return null;
         }
-        catch (Exception error)
-            when (error
-                    is FormatException
-                        or AudioFormatException
-                        or InfeasibleTargetException
-                        or IOException
-                        or UnauthorizedAccessException
-                        or ArgumentException
-                        or InvalidOperationException
-            )
+        catch (Exception error) when (SkippedUtterance.CanSkip(error))
         {
             return error.Message;
         }
     }
+
+    private static string[] Extensions(AlignmentFormat format) =>
+        format switch
+        {
+            AlignmentFormat.TextGrid or AlignmentFormat.TextGridShort => [".TextGrid"],
+            AlignmentFormat.Json => [".json"],
+            _ => [".ctm", ".words.ctm"],
+        };
 }

@@ -4,7 +4,10 @@ using Hybrid.Core;
 
 namespace Hybrid.Speech;
 
-/// <summary>Where a model errs: the figures of an evaluation by phone, kind of phone, speaker, length and corpus, as Markdown tables.</summary>
+/// <summary>
+/// Errors of an evaluation by phone, kind of phone, speaker, length and corpus, and the best and worst utterances, as Markdown
+/// tables.
+/// </summary>
 public static class ErrorAnalysis
 {
     private const int ConfusionsShown = 4,
@@ -14,20 +17,33 @@ public static class ErrorAnalysis
     // The fewest reference phones of each group of lengths.
     private static readonly int[] Lengths = [0, 20, 40, 80, 120];
 
-    /// <summary>
-    /// The tables. Errors of a phone: its places in the references that were missed or taken for another, and where it was put
-    /// in. Rates are in percent of reference phones, NaN where there are none.
-    /// </summary>
-    /// <param name="evaluation">What was measured.</param>
+    private static string[] PhoneColumns => ["reference", "substituted", "missed", "put in", "PER %"];
+
+    private static string[] GroupColumns => ["phones", "substitutions", "deletions", "insertions", "PER %"];
+
+    /// <summary>The tables.</summary>
+    /// <remarks>
+    /// The errors of a phone are its reference positions that were deleted or substituted, and the positions where it was
+    /// inserted. Rates are in percent of reference phones, NaN without any. Names and words are escaped for Markdown.
+    /// </remarks>
+    /// <param name="evaluation">The evaluation.</param>
     /// <param name="inventory">The names of the symbols.</param>
-    /// <param name="utterances">Where speakers, corpora and words are looked up; those evaluated, and others.</param>
+    /// <param name="utterances">The evaluated utterances, for speakers, corpora and words; others are ignored.</param>
     public static string Markdown(Evaluation evaluation, PhoneInventory inventory, IReadOnlyList<Utterance> utterances)
     {
         var known = utterances.ToDictionary(utterance => utterance.Id);
-        var phones = Phones(evaluation.ConfusionMatrix(), inventory);
-        var ranked = evaluation.Utterances.OrderBy(Rate).ThenByDescending(result => result.Reference.Length).ToList();
         var text = new StringBuilder();
-        Table(
+        WritePhones(text, Phones(evaluation.ConfusionMatrix(), inventory));
+        WriteGroups(text, "speaker", evaluation, result => known[result.Id].Speaker);
+        WriteGroups(text, "phones of the utterance", evaluation, result => LengthName(result.Reference.Length));
+        WriteGroups(text, "corpus", evaluation, result => known[result.Id].Corpus);
+        WriteUtterances(text, evaluation, id => known[id].Text ?? "");
+        return text.ToString();
+    }
+
+    private static void WritePhones(StringBuilder text, List<PhoneErrors> phones)
+    {
+        WriteTable(
             text,
             "By kind of phone",
             ["kind", .. PhoneColumns],
@@ -37,7 +53,7 @@ public static class ErrorAnalysis
                 .OrderByDescending(kind => kind.Sum.Per)
                 .Select(kind => Row(kind.Key, kind.Sum))
         );
-        Table(
+        WriteTable(
             text,
             "By phone",
             ["phone", .. PhoneColumns, "taken for (times)"],
@@ -45,53 +61,40 @@ public static class ErrorAnalysis
                 .OrderByDescending(phone => phone.Per)
                 .Select(phone => (string[])[.. Row(phone.Name, phone), phone.Confusions])
         );
-        Groups(text, "speaker", evaluation, result => known[result.Id].Speaker);
-        Groups(text, "phones of the utterance", evaluation, result => LengthName(result.Reference.Length));
-        Groups(text, "corpus", evaluation, result => known[result.Id].Corpus);
-        string[] Place(UtteranceResult result) =>
-            [result.Id, .. Counts(new Evaluation([result])), Shortened(known[result.Id].Text ?? "")];
-        string[] columns = ["utterance", .. GroupColumns, "words"];
-        Table(text, "Best utterances", columns, ranked.Take(UtterancesShown).Select(Place));
-        Table(text, "Worst utterances", columns, Enumerable.Reverse(ranked).Take(UtterancesShown).Select(Place));
-        return text.ToString();
     }
 
-    private static string[] PhoneColumns => ["reference", "substituted", "missed", "put in", "PER %"];
-
-    private static string[] GroupColumns => ["phones", "substitutions", "deletions", "insertions", "PER %"];
-
-    private static List<PhoneFigures> Phones(ConfusionMatrix table, PhoneInventory inventory)
+    private static List<PhoneErrors> Phones(ConfusionMatrix matrix, PhoneInventory inventory)
     {
-        const int nothing = ConfusionMatrix.None;
-        var figures = new List<PhoneFigures>();
+        const int none = ConfusionMatrix.None;
+        var phones = new List<PhoneErrors>();
         for (var v = 1; v < inventory.Count; v++)
         {
-            var errors = table.Errors.Where(error => error.Reference == v && error.Hypothesis != nothing).ToList();
-            var (substituted, missed) = (errors.Sum(error => error.Count), table[v, nothing]);
+            var errors = matrix.Errors.Where(error => error.Reference == v && error.Hypothesis != none).ToList();
+            var (substituted, missed) = (errors.Sum(error => error.Count), matrix[v, none]);
             var confusions = errors
                 .Take(ConfusionsShown)
                 .Select(error => $"{inventory.Symbols[error.Hypothesis]} {error.Count}");
-            var phone = new PhoneFigures(
+            var phone = new PhoneErrors(
                 inventory.Symbols[v],
-                table[v, v] + substituted + missed,
+                matrix[v, v] + substituted + missed,
                 substituted,
                 missed,
-                table[nothing, v],
+                matrix[none, v],
                 string.Join(", ", confusions)
             );
-            if (phone.Reference + phone.PutIn > 0)
-                figures.Add(phone);
+            if (phone.Reference + phone.Inserted > 0)
+                phones.Add(phone);
         }
-        return figures;
+        return phones;
     }
 
-    private static void Groups(
+    private static void WriteGroups(
         StringBuilder text,
         string name,
         Evaluation evaluation,
         Func<UtteranceResult, string> key
     ) =>
-        Table(
+        WriteTable(
             text,
             $"By {name}",
             [name, "utterances", .. GroupColumns],
@@ -105,6 +108,17 @@ public static class ErrorAnalysis
                 })
         );
 
+    private static void WriteUtterances(StringBuilder text, Evaluation evaluation, Func<string, string> words)
+    {
+        var ranked = evaluation.Utterances.OrderBy(Rate).ThenByDescending(result => result.Reference.Length).ToList();
+        string[] columns = ["utterance", .. GroupColumns, "words"];
+        WriteTable(text, "Best utterances", columns, ranked.Take(UtterancesShown).Select(Cells));
+        WriteTable(text, "Worst utterances", columns, Enumerable.Reverse(ranked).Take(UtterancesShown).Select(Cells));
+
+        string[] Cells(UtteranceResult result) =>
+            [result.Id, .. Counts(new Evaluation([result])), Shortened(words(result.Id))];
+    }
+
     private static string[] Counts(Evaluation part) =>
         [
             $"{part.ReferenceLabels}",
@@ -114,8 +128,15 @@ public static class ErrorAnalysis
             Percent(part.Per),
         ];
 
-    private static string[] Row(string name, PhoneFigures phone) =>
-        [name, $"{phone.Reference}", $"{phone.Substituted}", $"{phone.Missed}", $"{phone.PutIn}", Percent(phone.Per)];
+    private static string[] Row(string name, PhoneErrors phone) =>
+        [
+            name,
+            $"{phone.Reference}",
+            $"{phone.Substituted}",
+            $"{phone.Missed}",
+            $"{phone.Inserted}",
+            Percent(phone.Per),
+        ];
 
     private static double Rate(UtteranceResult result) =>
         (double)result.Alignment.Distance / Math.Max(1, result.Reference.Length);
@@ -128,40 +149,48 @@ public static class ErrorAnalysis
 
     private static string Percent(double per) => per.ToString("F2", CultureInfo.InvariantCulture);
 
-    private static string Shortened(string words) => words.Length <= WordsShown ? words : words[..WordsShown] + "...";
-
-    private static void Table(StringBuilder text, string title, string[] columns, IEnumerable<string[]> rows)
+    private static string Shortened(string words)
     {
-        void Line(IEnumerable<string> cells) =>
-            text.Append("| ").AppendJoin(" | ", cells.Select(cell => cell.Trim().Replace("|", "\\|"))).Append(" |\n");
-        text.Append($"### {title}\n\n");
-        Line(columns);
-        Line(columns.Select(_ => "---"));
+        if (words.Length <= WordsShown)
+            return words;
+        var end = char.IsHighSurrogate(words[WordsShown - 1]) ? WordsShown - 1 : WordsShown;
+        return words[..end] + "...";
+    }
+
+    private static void WriteTable(StringBuilder text, string title, string[] columns, IEnumerable<string[]> rows)
+    {
+        text.Append(CultureInfo.InvariantCulture, $"### {title}\n\n");
+        WriteRow(text, columns);
+        WriteRow(text, columns.Select(_ => "---"));
         foreach (var row in rows)
-            Line(row);
+            WriteRow(text, row.Select(MarkdownText.Cell));
         text.Append('\n');
     }
 
-    private sealed record PhoneFigures(
+    private static void WriteRow(StringBuilder text, IEnumerable<string> cells) =>
+        text.Append("| ").AppendJoin(" | ", cells).Append(" |\n");
+
+    /// <summary>Errors of one phone, or of several.</summary>
+    private sealed record PhoneErrors(
         string Name,
         int Reference,
         int Substituted,
         int Missed,
-        int PutIn,
+        int Inserted,
         string Confusions
     )
     {
-        public double Per => 100.0 * (Substituted + Missed + PutIn) / Reference;
+        public double Per => 100.0 * (Substituted + Missed + Inserted) / Reference;
 
         public string Kind => PhoneClasses.Of(Name).ToString().ToLowerInvariant();
 
-        public PhoneFigures Plus(PhoneFigures other) =>
+        public PhoneErrors Plus(PhoneErrors other) =>
             this with
             {
                 Reference = Reference + other.Reference,
                 Substituted = Substituted + other.Substituted,
                 Missed = Missed + other.Missed,
-                PutIn = PutIn + other.PutIn,
+                Inserted = Inserted + other.Inserted,
             };
     }
 }

@@ -7,7 +7,10 @@ using Hybrid.Core;
 
 namespace Hybrid.Speech;
 
-/// <summary>Results as JSON: the same bytes through every door. Times are in seconds, rounded to a tenth of a millisecond.</summary>
+/// <summary>
+/// Results as JSON, byte-identical from C#, scripts and the command line. Times are in seconds, rounded to 0.1 ms. Numbers that
+/// are not finite are null.
+/// </summary>
 public static class ResultJson
 {
     private static readonly JsonWriterOptions Options = new()
@@ -18,21 +21,21 @@ public static class ResultJson
     };
 
     /// <summary>
-    /// Recognised files: an array of objects with file, duration and hypotheses, the best first: their scores, which are natural
-    /// logarithms, and their phones.
+    /// Results of recognition: an array of objects with file, duration and hypotheses, the best first. Each hypothesis has its
+    /// scores, which are natural logarithms, and its phones.
     /// </summary>
     public static string Recognitions(IEnumerable<(string File, RecognitionResult Result)> results) =>
         Write(json => WriteArray(json, null, results, item =>
             {
                 json.WriteString("file", item.File);
                 json.WriteNumber("durationSeconds", Rounded(item.Result.DurationSeconds));
-                WriteArray(json, "hypotheses", item.Result.Hypotheses, reading =>
+                WriteArray(json, "hypotheses", item.Result.Hypotheses, hypothesis =>
                 {
-                    WriteNumber(json, "logProbability", reading.LogProbability);
-                    WriteNumber(json, "languageModel", reading.LanguageModel);
-                    WriteNumber(json, "lengthBonus", reading.LengthBonus);
-                    WriteNumber(json, "total", reading.Total);
-                    WriteIntervals(json, "phones", "phone", reading.Phones);
+                    WriteNumber(json, "logProbability", hypothesis.LogProbability);
+                    WriteNumber(json, "languageModel", hypothesis.LanguageModel);
+                    WriteNumber(json, "lengthBonus", hypothesis.LengthBonus);
+                    WriteNumber(json, "total", hypothesis.Total);
+                    WriteIntervals(json, "phones", "phone", hypothesis.Phones);
                 });
             }));
 
@@ -49,8 +52,8 @@ public static class ResultJson
             json.WriteEndObject();
         });
 
-    /// <summary>Reads what <see cref="Alignment"/> has written.</summary>
-    /// <exception cref="FormatException">It is no such JSON, or its times make no sense; the message says where.</exception>
+    /// <summary>Reads the JSON of <see cref="Alignment"/>.</summary>
+    /// <exception cref="FormatException">The text is not such JSON, or times are invalid; the message has the place.</exception>
     public static Alignment ReadAlignment(string json)
     {
         try
@@ -66,7 +69,7 @@ public static class ResultJson
                 Number(root, "logProbability")
             );
         }
-        // Asked for what is not there, or is something else, the document says so in one of three ways.
+        // JsonElement throws one of the last two for a missing property or another type.
         catch (Exception error) when (error is JsonException or KeyNotFoundException or InvalidOperationException)
         {
             throw new FormatException($"not an alignment as JSON: {Quoted.Message(error)}", error);
@@ -74,14 +77,14 @@ public static class ResultJson
     }
 
     /// <summary>
-    /// An evaluation: counts, error rate in percent, loss in nats per label, and what was taken for what, most frequent first; null
-    /// stands for a phone missed or put in.
+    /// An evaluation: counts, error rate in percent, loss in nats per label, and confusions in descending order of frequency. A
+    /// null phone is that of an insertion or a deletion.
     /// </summary>
-    /// <param name="evaluation">What was measured.</param>
+    /// <param name="evaluation">The evaluation.</param>
     /// <param name="inventory">The names of the symbols.</param>
     /// <param name="skipped">Utterances that could not be used.</param>
-    /// <param name="fold">Gives the figures after folding too; null for none.</param>
-    /// <exception cref="FormatException">The fold says nothing of a phone.</exception>
+    /// <param name="fold">A fold whose figures are added; null for none.</param>
+    /// <exception cref="FormatException">The fold lacks a phone.</exception>
     public static string Evaluation(
         Evaluation evaluation,
         PhoneInventory inventory,
@@ -111,7 +114,9 @@ public static class ResultJson
             json.WriteEndObject();
         });
 
-    /// <summary>Everything in a corpus that would hurt a training; lengths in seconds or hours, levels in dB (null for silence).</summary>
+    /// <summary>
+    /// The findings of corpus validation; lengths in seconds or hours, levels in dB, null for silence.
+    /// </summary>
     public static string Check(CorpusValidation check) =>
         Write(json =>
         {
@@ -220,7 +225,7 @@ public static class ResultJson
 
     private static Interval[] Intervals(JsonElement root, string name, string label, double duration)
     {
-        var (intervals, before) = (new List<Interval>(), 0.0);
+        var (intervals, previousEnd) = (new List<Interval>(), 0.0);
         foreach (var element in root.GetProperty(name).EnumerateArray())
         {
             var interval = new Interval(
@@ -230,18 +235,19 @@ public static class ResultJson
                 Number(element, "confidence")
             );
             if (
-                interval.StartSeconds < before
+                interval.StartSeconds < previousEnd
                 || interval.EndSeconds < interval.StartSeconds
                 || interval.Confidence is not (>= 0 and <= 1)
             )
                 throw new FormatException(
                     string.Create(
                         CultureInfo.InvariantCulture,
-                        $"{name}[{intervals.Count}] runs from {interval.StartSeconds} to {interval.EndSeconds} with confidence {interval.Confidence}, behind {before}"
+                        $"{name}[{intervals.Count}] runs from {interval.StartSeconds} to {interval.EndSeconds} "
+                            + $"with confidence {interval.Confidence}, after {previousEnd}"
                     )
                 );
             intervals.Add(interval);
-            before = interval.EndSeconds;
+            previousEnd = interval.EndSeconds;
         }
         return [.. intervals];
     }
@@ -249,17 +255,20 @@ public static class ResultJson
     private static string Text(JsonElement element, string name) =>
         element.GetProperty(name).GetString() ?? throw new FormatException($"{name} is null");
 
-    // Null stands for negative infinity, which JSON lacks.
+    // Null is negative infinity, which JSON lacks.
     private static double Number(JsonElement element, string name) =>
         element.GetProperty(name) is { ValueKind: not JsonValueKind.Null } value
             ? value.GetDouble()
             : double.NegativeInfinity;
 
-    private static double Time(JsonElement element, string name, double most) =>
-        Number(element, name) is >= 0 and var value && value <= most
+    private static double Time(JsonElement element, string name, double maximum) =>
+        Number(element, name) is >= 0 and var value && value <= maximum
             ? value
             : throw new FormatException(
-                string.Create(CultureInfo.InvariantCulture, $"{name} is {Number(element, name)}, must be 0 to {most}")
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{name} is {Number(element, name)}, must be 0 to {maximum}"
+                )
             );
 
     private static string Write(Action<Utf8JsonWriter> write)
@@ -270,7 +279,7 @@ public static class ResultJson
         return Encoding.UTF8.GetString(buffer.WrittenSpan);
     }
 
-    // JSON has no NaN and no infinity; a figure that does not exist is null.
+    // JSON has neither NaN nor infinity.
     private static void WriteNumber(Utf8JsonWriter json, string name, double value)
     {
         if (double.IsFinite(value))

@@ -2,49 +2,54 @@ using Hybrid.Core;
 
 namespace Hybrid.Speech;
 
-/// <summary>Turns timed phones into the gestures of one speaker.</summary>
+/// <summary>Converts timed phones to the articulatory gestures of a speaker.</summary>
 internal static class Articulation
 {
     private const double SamplesPerSecond = SpokenUtterance.SampleRate;
 
-    // Time constants of formant transitions in seconds: from 10 % to 90 % of the way takes 4.4 of them. The tongue is slow
-    // where nothing stops it and quick where it strikes.
+    // Time constants of formant transitions in seconds; the transition from 10 % to 90 % takes 4.4 of them. Transitions
+    // into vowels and glides are slow, those into closures fast.
     private const double GlideMove = 0.018,
         VowelMove = 0.014,
         BreathMove = 0.012,
         FrictionMove = 0.011,
         ClosureMove = 0.010;
 
-    /// <summary>Time constant of the slide inside a diphthong, as a share of its length.</summary>
+    /// <summary>Time constant of the transition inside a diphthong, as a share of its length.</summary>
     private const double DiphthongMove = 0.12;
 
-    /// <summary>Where the slide is, as a share of a diphthong's length: the first target is held a little longer than the second.</summary>
+    /// <summary>
+    /// Time of that transition, as a share of the diphthong's length: the first target is held slightly longer than the
+    /// second.
+    /// </summary>
     private const double DiphthongMiddle = 0.52;
 
-    // Levels of breath noise in decibels: in a vowel's neighborhood, and when the breath only escapes before a pause.
+    // Levels of aspiration noise in decibels: next to a vowel, and before a pause.
     private const double BreathLevel = -20,
         EscapingBreathLevel = -28;
 
-    /// <summary>What a burst loses before another obstruent, which holds the breath back, in decibels.</summary>
+    /// <summary>Level of a burst before another obstruent, which reduces the air flow, in decibels.</summary>
     private const double HeldBurst = -5;
 
-    /// <summary>Random variation of the level of friction, up and down, in decibels.</summary>
+    /// <summary>Largest random deviation of the level of friction, in decibels.</summary>
     private const double FrictionVariation = 1.5;
 
-    /// <summary>Random variation between two tokens of a phone by one speaker, relative, per formant.</summary>
+    /// <summary>
+    /// Standard deviation of a formant between tokens of a phone by one speaker, relative to its frequency.
+    /// </summary>
     private const double TokenVariation = 0.015;
 
-    /// <summary>How far an unaccented vowel is drawn to the neutral one.</summary>
+    /// <summary>The share of the way from an unaccented vowel to the neutral one that it is reduced.</summary>
     private const double Reduction = 0.12;
 
     private static readonly Bandwidths open = new(70, 100, 160);
     private static readonly Bandwidths nasal = new(80, 180, 220);
     private static readonly Bandwidths constricted = new(90, 140, 220);
 
-    // An open glottis drains the resonances, the lowest most.
+    // An open glottis damps the resonances, the lowest most.
     private static readonly Bandwidths breathing = new(220, 160, 220);
 
-    /// <summary>The gestures of a sentence in order of time.</summary>
+    /// <summary>The gestures of a sentence, in order of time.</summary>
     public static List<Gesture> Gestures(List<TimedPhone> phones, SpeakerVoice voice, CounterRandom random)
     {
         var draw = random.Stream();
@@ -59,7 +64,7 @@ internal static class Articulation
         return gestures;
     }
 
-    /// <summary>One phone in the mouth of one speaker between its two neighbors.</summary>
+    /// <summary>Gestures of a phone of a speaker, between its two neighbors.</summary>
     private readonly struct PhoneSpeaker(
         TimedPhone phone,
         PhoneTarget previous,
@@ -148,7 +153,7 @@ internal static class Articulation
             };
             if (phone.Aspiration == 0)
                 yield break;
-            // During the aspiration the mouth is already on its way to the vowel.
+            // During aspiration, the formants already move to those of the vowel.
             var breath = Breath(
                 burstEnd,
                 phone.End - phone.Start,
@@ -183,7 +188,7 @@ internal static class Articulation
                 JawPull = 1.6,
                 Voicing = Voicing(),
                 TiltDecibels = Target.TiltDecibels,
-                Noise = voice.Own(Target.Phone, Target.Noise!),
+                Noise = voice.Adapt(Target.Phone, Target.Noise!),
                 Frication = Decibels.ToAmplitude(
                     Target.NoiseDecibels!.Value
                         + voice.FricationDecibels
@@ -208,7 +213,7 @@ internal static class Articulation
                 TonguePull = Target.TonguePull,
                 Voicing = Voicing(),
                 TiltDecibels = Target.TiltDecibels,
-                // The voice dies away slowly before a pause and starts softly after one.
+                // The voice fades slowly before a pause and starts softly after one.
                 FadeIn = previous.Manner == Manner.Silence ? 0.007 : 0.004,
                 FadeOut = next.Manner == Manner.Silence ? 0.015 : 0.004,
             };
@@ -218,7 +223,7 @@ internal static class Articulation
             {
                 Start = (phone.Start + from) / SamplesPerSecond,
                 End = (phone.Start + to) / SamplesPerSecond,
-                Formants = voice.Own(Target.Phone, formants).Times(Token(), Token(), Token()),
+                Formants = voice.Adapt(Target.Phone, formants).Times(Token(), Token(), Token()),
                 Bandwidths = open,
                 MoveIn = move * voice.CoarticulationScale,
                 MoveOut = move * voice.CoarticulationScale,

@@ -1,6 +1,6 @@
 namespace Hybrid.Speech;
 
-/// <summary>What the synthesizer's sources and resonators are set to at one moment.</summary>
+/// <summary>Settings of the synthesizer's sources and resonators at a time.</summary>
 internal struct ControlFrame
 {
     /// <summary>Formants in hertz.</summary>
@@ -12,14 +12,17 @@ internal struct ControlFrame
     /// <summary>Fundamental frequency in hertz.</summary>
     public double PitchHertz;
 
-    /// <summary>Amplitudes of the voice and of the breath at the larynx.</summary>
+    /// <summary>Amplitudes of voicing and of aspiration noise.</summary>
     public double Voicing,
         Aspiration;
 
-    /// <summary>Loss of the voice at 3 kHz in decibels.</summary>
+    /// <summary>Spectral tilt: attenuation of the voice at 3 kHz, in decibels.</summary>
     public double TiltDecibels;
 
-    /// <summary>Frequency of the nasal antiformant in hertz; that of the nasal formant, which it cancels, when the nose is shut.</summary>
+    /// <summary>
+    /// Frequency of the nasal antiformant in hertz; equal to that of the nasal formant, which it cancels, if the phone
+    /// is not nasal.
+    /// </summary>
     public double NasalZeroHertz;
 
     /// <summary>Centers and bandwidths of the two noise resonances in hertz.</summary>
@@ -35,30 +38,29 @@ internal struct ControlFrame
 }
 
 /// <summary>
-/// Lets the gestures of an utterance compete for the controls of the synthesizer, moment by moment.
+/// Blends the gestures of an utterance into tracks of the synthesizer's controls.
 /// </summary>
 /// <remarks>
-/// Each gesture has a weight that rises at its beginning and falls at its end like a logistic function; a control is the
-/// weighted average of what the gestures want. So tracks are smooth, short gestures fall short of their targets, and a
-/// gesture that pulls weakly takes the shape of its neighbors: the dominance model of coarticulation of Löfqvist (1990) and
-/// Cohen and Massaro (1993).
-/// Frequencies are averaged as logarithms, amplitudes as they are.
+/// Each gesture has a weight that rises at its start and falls at its end as a logistic function; a control is the
+/// weighted average of the targets of the gestures. So tracks are smooth, short gestures undershoot their targets, and
+/// a gesture of small weight takes the formants of its neighbors: the dominance model of coarticulation of Löfqvist
+/// (1990) and Cohen and Massaro (1993). Frequencies are averaged as logarithms, amplitudes linearly.
 /// </remarks>
 internal static class ControlTrack
 {
-    /// <summary>Frequency of the nasal formant in hertz, before scaling to the tract.</summary>
+    /// <summary>Frequency of the nasal formant in hertz, before scaling by the vocal tract.</summary>
     public const double NasalPoleHertz = 900;
 
-    /// <summary>Samples from one frame to the next: 2 ms.</summary>
+    /// <summary>Samples between frames: 2 ms.</summary>
     public const int FrameSamples = 32;
 
-    /// <summary>A gesture farther away than this has no say.</summary>
+    /// <summary>Gestures farther away than this are ignored.</summary>
     private const double ReachSeconds = 0.3;
 
-    /// <summary>Say of a gesture without noise in the color of noise.</summary>
+    /// <summary>Weight of a gesture without noise in the spectrum of noise.</summary>
     private const double Mute = 1e-6;
 
-    /// <summary>The control frames from time 0 to the end of the last gesture, one more than there are intervals.</summary>
+    /// <summary>The control frames from time 0 to the end of the last gesture, both ends included.</summary>
     public static ControlFrame[] Frames(List<Gesture> gestures, PitchContour pitch, SpeakerVoice voice)
     {
         var seconds = gestures[^1].End;
@@ -152,7 +154,7 @@ internal static class ControlTrack
 
     private static double Logistic(double x) => 1 / (1 + Math.Exp(-x));
 
-    /// <summary>A weighted average in the making.</summary>
+    /// <summary>Accumulates a weighted average.</summary>
     private struct Mean
     {
         private double sum,

@@ -4,56 +4,56 @@ namespace Hybrid.Speech;
 internal readonly record struct Bandwidths(double B1, double B2, double B3);
 
 /// <summary>
-/// One thing the mouth does: a vowel, half a diphthong, the closure of a stop, its burst. A gesture states where it wants to go;
-/// <see cref="ControlTrack"/> decides how far it gets.
+/// An articulatory gesture: a vowel, half a diphthong, the closure of a stop, its burst. A gesture has targets;
+/// <see cref="ControlTrack"/> blends those of overlapping gestures.
 /// </summary>
 internal sealed record Gesture
 {
-    /// <summary>Beginning in seconds.</summary>
+    /// <summary>Start, in seconds.</summary>
     public required double Start { get; init; }
 
-    /// <summary>End in seconds.</summary>
+    /// <summary>End, in seconds.</summary>
     public required double End { get; init; }
 
-    /// <summary>Formants aimed at.</summary>
+    /// <summary>Target formants.</summary>
     public required Formants Formants { get; init; }
 
-    /// <summary>Bandwidths aimed at.</summary>
+    /// <summary>Target bandwidths.</summary>
     public required Bandwidths Bandwidths { get; init; }
 
-    /// <summary>Weight against the neighbors in the contest for F2 and F3.</summary>
+    /// <summary>Weight of the targets of F2 and F3 relative to those of the neighbors.</summary>
     public double TonguePull { get; init; } = 1;
 
-    /// <summary>Weight against the neighbors in the contest for F1.</summary>
+    /// <summary>Weight of the target of F1 relative to those of the neighbors.</summary>
     public double JawPull { get; init; } = 1;
 
-    /// <summary>Time constant of the formant transition at the beginning, in seconds.</summary>
+    /// <summary>Time constant of the formant transition at the start, in seconds.</summary>
     public required double MoveIn { get; init; }
 
     /// <summary>Time constant of the formant transition at the end, in seconds.</summary>
     public required double MoveOut { get; init; }
 
-    /// <summary>Time constant with which sound sources start at the beginning, in seconds.</summary>
+    /// <summary>Time constant of the onset of sound sources, in seconds.</summary>
     public required double FadeIn { get; init; }
 
-    /// <summary>Time constant with which sound sources stop at the end, in seconds.</summary>
+    /// <summary>Time constant of the offset of sound sources, in seconds.</summary>
     public required double FadeOut { get; init; }
 
-    /// <summary>Amplitude of the voice.</summary>
+    /// <summary>Amplitude of voicing.</summary>
     public double Voicing { get; init; }
 
-    /// <summary>Loss of the voice at 3 kHz beyond the speaker's own, in decibels.</summary>
+    /// <summary>Spectral tilt: attenuation of the voice at 3 kHz beyond the speaker's, in decibels.</summary>
     public double TiltDecibels { get; init; }
 
-    /// <summary>Amplitude of breath noise at the larynx.</summary>
+    /// <summary>Amplitude of aspiration noise at the larynx.</summary>
     public double Aspiration { get; init; }
 
-    /// <summary>Amplitude of noise at the constriction.</summary>
+    /// <summary>Amplitude of friction noise at the constriction.</summary>
     public double Frication { get; init; }
 
-    /// <summary>Color of that noise; null when there is none.</summary>
+    /// <summary>Spectrum of the friction noise; null if there is none.</summary>
     public NoiseColor? Noise { get; init; }
 
-    /// <summary>Frequency of the antiformant in hertz; null when the nose is shut.</summary>
+    /// <summary>Frequency of the nasal antiformant in hertz; null if the gesture is not nasal.</summary>
     public double? NasalZeroHertz { get; init; }
 }

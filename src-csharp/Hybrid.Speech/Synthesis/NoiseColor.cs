@@ -1,10 +1,10 @@
 namespace Hybrid.Speech;
 
 /// <summary>
-/// The color that the cavity in front of a constriction gives to its noise: two resonances with unit gain at their peak, and a
-/// flat part.
+/// The spectrum of friction noise, shaped by the cavity in front of the constriction: two resonances with unit gain at
+/// their peaks, and a flat part.
 /// </summary>
-/// <param name="Peak1">Center of the lower resonance in hertz, or <see cref="AtF2"/> for a cavity that shares F2 with the vowel.</param>
+/// <param name="Peak1">Center of the lower resonance in hertz, or <see cref="AtF2"/> for that of F2.</param>
 /// <param name="Width1">Its bandwidth in hertz.</param>
 /// <param name="Level1">Its level in decibels.</param>
 /// <param name="Peak2">Center of the upper resonance in hertz.</param>
@@ -21,16 +21,16 @@ internal sealed record NoiseColor(
     double FlatLevel
 )
 {
-    /// <summary>Stands in <see cref="Peak1"/> for "the frequency of F2".</summary>
+    /// <summary>The value of <see cref="Peak1"/> for a resonance at F2.</summary>
     public const double AtF2 = 0;
 
-    /// <summary>Half the sample rate leaves no room for resonances above, in hertz.</summary>
+    /// <summary>The highest center of a resonance below half the sample rate, in hertz.</summary>
     private const double HighestPeak = 7400;
 
-    /// <summary>The color to name where there is no noise to color.</summary>
+    /// <summary>The spectrum of gestures without noise.</summary>
     public static readonly NoiseColor None = new(3000, 1000, 0, 5000, 1000, 0, 0);
 
-    // Where the constriction is; the shorter the cavity in front of it, the higher its resonances.
+    // By place of constriction; a shorter cavity in front of it has higher resonances.
     //                                                          peak1 width1 level1 peak2 width2 level2 flat
     public static readonly NoiseColor Lips = new(700, 700, 0, 1900, 1600, -9, -24);
     public static readonly NoiseColor LipAndTeeth = new(1400, 1400, -6, 7000, 3500, -2, -8);
@@ -40,7 +40,7 @@ internal sealed record NoiseColor(
     public static readonly NoiseColor Palate = new(2750, 500, 0, 4000, 1500, -5, -32);
     public static readonly NoiseColor TongueBack = new(AtF2, 350, 2, 4500, 1800, -14, -28);
 
-    /// <summary>The color in a tract whose resonances are higher by a factor.</summary>
+    /// <summary>The spectrum of a vocal tract whose resonances are higher by a factor.</summary>
     public NoiseColor Scaled(double factor) =>
         this with
         {

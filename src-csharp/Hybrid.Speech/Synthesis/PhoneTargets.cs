@@ -1,6 +1,6 @@
 namespace Hybrid.Speech;
 
-/// <summary>How a phone is made; it decides the order of events inside the phone.</summary>
+/// <summary>Manner of articulation; it determines the sequence of gestures of a phone.</summary>
 internal enum Manner
 {
     Silence,
@@ -16,7 +16,7 @@ internal enum Manner
 /// <summary>The three lowest resonances of the vocal tract, in hertz.</summary>
 internal readonly record struct Formants(double F1, double F2, double F3)
 {
-    /// <summary>The formants a given share (0..1) of the way to another place, on a logarithmic scale of frequency.</summary>
+    /// <summary>Interpolation to other formants on a logarithmic frequency scale; the share is 0 to 1.</summary>
     public Formants Towards(Formants other, double share) =>
         new(
             F1 * Math.Pow(other.F1 / F1, share),
@@ -24,12 +24,12 @@ internal readonly record struct Formants(double F1, double F2, double F3)
             F3 * Math.Pow(other.F3 / F3, share)
         );
 
-    /// <summary>The formants multiplied one by one by factors.</summary>
+    /// <summary>The formants, each multiplied by a factor.</summary>
     public Formants Times(double factor1, double factor2, double factor3) =>
         new(F1 * factor1, F2 * factor2, F3 * factor3);
 }
 
-/// <summary>What the synthesizer knows of one phone, for an adult male of average size (vocal-tract scale 1).</summary>
+/// <summary>The targets of a phone, for an average adult male (vocal-tract scale 1).</summary>
 internal sealed record PhoneTarget(
     string Phone,
     Manner Manner,
@@ -38,65 +38,63 @@ internal sealed record PhoneTarget(
     Formants Offset
 )
 {
-    /// <summary>Length of the burst of a stop, or of the friction of an affricate, after the closure.</summary>
+    /// <summary>Length of the burst of a stop or of the friction of an affricate, after the closure.</summary>
     public double ReleaseMilliseconds { get; init; }
 
-    /// <summary>Length of the aspiration between the burst and the voice of an accented vowel.</summary>
+    /// <summary>Length of the aspiration between the burst and the voicing of an accented vowel.</summary>
     public double AspirationMilliseconds { get; init; }
 
-    /// <summary>How firmly the phone holds F2 and F3 against its neighbors (a vowel has 1).</summary>
+    /// <summary>Weight of the targets of F2 and F3 relative to those of the neighbors; 1 for a vowel.</summary>
     public double TonguePull { get; init; } = 1;
 
-    /// <summary>Voicing while the phone is held, in decibels relative to a vowel; null when voiceless.</summary>
+    /// <summary>Level of voicing, in decibels relative to a vowel; null if voiceless.</summary>
     public double? VoicingDecibels { get; init; }
 
-    /// <summary>Loss of the voice at 3 kHz beyond the speaker's own, in decibels.</summary>
+    /// <summary>Spectral tilt: attenuation of the voice at 3 kHz beyond the speaker's, in decibels.</summary>
     public double TiltDecibels { get; init; }
 
-    /// <summary>Level of the noise in decibels; null for a phone without.</summary>
+    /// <summary>Level of friction noise in decibels; null if there is none.</summary>
     public double? NoiseDecibels { get; init; }
 
-    /// <summary>Color of the noise; null for a phone without.</summary>
+    /// <summary>Spectrum of friction noise; null if there is none.</summary>
     public NoiseColor? Noise { get; init; }
 
-    /// <summary>Frequency of the zero that the closed mouth adds to a nasal, in hertz; null for all other phones.</summary>
+    /// <summary>Frequency of the antiformant of the closed mouth of a nasal, in hertz; null for other phones.</summary>
     public double? NasalZeroHertz { get; init; }
 
-    /// <summary>Whether the vocal folds vibrate while the phone is held.</summary>
+    /// <summary>Whether the phone is voiced.</summary>
     public bool IsVoiced => VoicingDecibels is not null;
 
-    /// <summary>Whether the phone obstructs the breath enough to make noise.</summary>
+    /// <summary>Whether the phone is an obstruent: a stop, an affricate or a fricative.</summary>
     public bool IsObstruent => Manner is Manner.Stop or Manner.Affricate or Manner.Fricative;
 }
 
 /// <summary>
-/// The phone table: 39 stress-less ARPAbet phones and silence.
+/// The targets of the 39 ARPAbet phones without stress and of silence.
 /// </summary>
 /// <remarks>
-/// Vowels follow the male averages of Peterson and Barney (JASA 1952) and Hillenbrand et al. (JASA 1995); consonant loci and the
-/// division of labor between cascade and noise branch follow Klatt (JASA 1980); the dependence of a stop's F2 on the vowel
-/// (labial and velar loose, alveolar firm) follows the locus equations of Sussman et al. (JASA 1991); noise spectra follow
-/// Jongman et al. (JASA 2000). All are rounded and adjusted for being told apart by ear and by machine.
+/// Vowels follow the male averages of Peterson and Barney (JASA 1952) and Hillenbrand et al. (JASA 1995); consonant
+/// loci and the split between cascade and noise branch follow Klatt (JASA 1980); the dependence of a stop's F2 on the
+/// vowel (strong for labials and velars, weak for alveolars) follows the locus equations of Sussman et al. (JASA 1991);
+/// noise spectra follow Jongman et al. (JASA 2000). All values are rounded, and adjusted to make phones distinguishable
+/// by listeners and recognisers.
 /// </remarks>
 internal static class PhoneTargets
 {
-    /// <summary>Name of the pause.</summary>
-    public const string Silence = "[SIL]";
-
-    /// <summary>The vowel of a relaxed tract, towards which unaccented vowels are drawn.</summary>
+    /// <summary>The neutral vowel, to which unaccented vowels are reduced.</summary>
     public static readonly Formants Neutral = new(500, 1450, 2500);
 
     private static readonly Dictionary<string, PhoneTarget> targets = Build();
 
     /// <summary>All 39 phones, sorted by name.</summary>
     public static IReadOnlyList<string> Phones { get; } =
-    [.. targets.Keys.Where(phone => phone != Silence).Order(StringComparer.Ordinal)];
+    [.. targets.Keys.Where(phone => phone != PhoneInventory.Silence).Order(StringComparer.Ordinal)];
 
-    /// <summary>The target of a phone, or null when there is no such phone.</summary>
+    /// <summary>The target of a phone; null if the phone is unknown.</summary>
     public static PhoneTarget? Find(string phone) => targets.GetValueOrDefault(phone);
 
-    /// <summary>The target of the pause.</summary>
-    public static PhoneTarget Pause => targets[Silence];
+    /// <summary>The target of silence.</summary>
+    public static PhoneTarget Pause => targets[PhoneInventory.Silence];
 
     private static Dictionary<string, PhoneTarget> Build()
     {
@@ -147,9 +145,9 @@ internal static class PhoneTargets
             Fricative("Z", 85, 240, 1600, 2600, 1.3, -9, -8, NoiseColor.Ridge),
             Fricative("SH", 110, 310, 1850, 2700, 1.3, null, -1, NoiseColor.Palate),
             Fricative("ZH", 85, 240, 1850, 2700, 1.3, -9, -7, NoiseColor.Palate),
-            // HH has the shape of its neighbors: it pulls on no formant.
+            // HH has the formants of its neighbors: its own have almost no weight.
             new("HH", Manner.Aspirate, 65, Neutral, Neutral) { TonguePull = 0.03 },
-            new(Silence, Manner.Silence, 150, Neutral, Neutral) { TonguePull = 0.03 },
+            new(PhoneInventory.Silence, Manner.Silence, 150, Neutral, Neutral) { TonguePull = 0.03 },
         ];
         return rows.ToDictionary(row => row.Phone);
     }
@@ -258,6 +256,8 @@ internal static class PhoneTargets
             Noise = color,
         };
 
-    /// <summary>Behind a closure the voice is heard through the walls of the throat, which pass little above 500 Hz.</summary>
+    /// <summary>
+    /// During a closure the voice radiates through the walls of the throat, which attenuate above 500 Hz.
+    /// </summary>
     private const double ClosureTilt = 25;
 }

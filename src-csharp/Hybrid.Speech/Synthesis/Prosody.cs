@@ -2,12 +2,12 @@ using Hybrid.Core;
 
 namespace Hybrid.Speech;
 
-/// <summary>A phone with its place in time, in samples, and with what its neighborhood makes of it.</summary>
-/// <param name="Target">What is to be said.</param>
+/// <summary>A phone with its times, in samples, which depend on its neighbors.</summary>
+/// <param name="Target">The targets of the phone.</param>
 /// <param name="Start">First sample.</param>
 /// <param name="Hold">Samples of the steady part; of a stop or affricate, the closure.</param>
 /// <param name="Release">Samples of the burst of a stop or the friction of an affricate.</param>
-/// <param name="Aspiration">Samples of the breath after the burst.</param>
+/// <param name="Aspiration">Samples of the aspiration after the burst.</param>
 /// <param name="IsAccented">Whether the phone is the accented vowel of its word.</param>
 internal readonly record struct TimedPhone(
     PhoneTarget Target,
@@ -22,17 +22,17 @@ internal readonly record struct TimedPhone(
     public int End => Start + Hold + Release + Aspiration;
 }
 
-/// <summary>Decides when each phone is said and how long it lasts.</summary>
+/// <summary>Determines start and duration of each phone.</summary>
 /// <remarks>
-/// A short form of the duration rules of Klatt (1979, in "Frontiers of Speech Communication Research"): an inherent duration
-/// times factors for accent, clusters and the end of a phrase, and never less than a part of it.
+/// A subset of the duration rules of Klatt (1979, in "Frontiers of Speech Communication Research"): an inherent
+/// duration times factors for accent, clusters and the end of a phrase, with a minimum share of it.
 /// </remarks>
 internal static class Prosody
 {
     private const double DurationVariation = 0.12;
     private const double ShortestShare = 0.45;
 
-    /// <summary>A phone as the duration rules see it.</summary>
+    /// <summary>A phone with the properties that the duration rules use.</summary>
     private readonly record struct PlacedPhone(
         PhoneTarget Target,
         int WordIndex,
@@ -41,7 +41,7 @@ internal static class Prosody
         bool InCluster
     );
 
-    /// <summary>The phones of a sentence in time, with pauses at both ends and sometimes between words.</summary>
+    /// <summary>The timed phones of a sentence, with pauses at both ends and sometimes between words.</summary>
     public static List<TimedPhone> Plan(IReadOnlyList<Word> sentence, SpeakerVoice voice, CounterRandom random)
     {
         var draw = random.Stream();
@@ -53,7 +53,7 @@ internal static class Prosody
             var phone = placed[i];
             var (hold, release, aspiration) = Durations(placed, i);
             var factor = phone.Target.Manner == Manner.Silence ? draw.Uniform(0.55, 1.6) : Factor(phone, voice, draw);
-            // A burst hardly depends on the speed of speech.
+            // Bursts depend little on the speaking rate.
             timed.Add(
                 new TimedPhone(
                     phone.Target,
@@ -91,7 +91,8 @@ internal static class Prosody
     }
 
     /// <summary>
-    /// The first vowel that is not one of the reduced kind, else the first vowel: without stress marks, the best guess for English.
+    /// The index of the first vowel that is not often reduced, else of the first vowel: without stress marks, the best
+    /// guess for English.
     /// </summary>
     private static int AccentedVowel(PhoneTarget[] targets)
     {
@@ -116,7 +117,9 @@ internal static class Prosody
         return Math.Max(factor, ShortestShare);
     }
 
-    /// <summary>The inherent durations of the parts of a phone in milliseconds; those of a stop depend on what follows.</summary>
+    /// <summary>
+    /// The inherent durations of the parts of a phone in milliseconds; those of a stop depend on the next phone.
+    /// </summary>
     private static (double Hold, double Release, double Aspiration) Durations(List<PlacedPhone> placed, int index)
     {
         var target = placed[index].Target;
@@ -125,7 +128,7 @@ internal static class Prosody
 
         var before = placed[index - 1];
         var after = placed[index + 1];
-        // "spin": the folds close again by the time the lips open, and there is no breath to hear.
+        // As in "spin": the vocal folds close before the lips open, and there is hardly any aspiration.
         var followsS = before.Target.Phone == "S" && before.WordIndex == placed[index].WordIndex;
         var share = after.Target.Manner switch
         {

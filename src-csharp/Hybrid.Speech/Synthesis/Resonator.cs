@@ -1,10 +1,14 @@
 namespace Hybrid.Speech;
 
-/// <summary>The three numbers of a digital filter of second order: for the input, and for the values one and two samples before.</summary>
-/// <remarks>Klatt (JASA 1980), equations 1 to 4; the parallel form has zeros at 0 Hz and at half the sample rate besides.</remarks>
+/// <summary>
+/// The coefficients of a second-order digital filter: those of the input, and of the output one and two samples before.
+/// </summary>
+/// <remarks>
+/// Klatt (JASA 1980), equations 1 to 4; the parallel form also has zeros at 0 Hz and at half the sample rate.
+/// </remarks>
 internal readonly record struct ResonatorCoefficients(double Gain, double Near, double Far)
 {
-    /// <summary>A formant in cascade: unit gain at 0 Hz, so that formants need no amplitudes of their own.</summary>
+    /// <summary>A formant in cascade: unit gain at 0 Hz, so that formants need no separate amplitudes.</summary>
     public static ResonatorCoefficients Formant(double hertz, double bandwidthHertz)
     {
         var (near, far) = Poles(hertz, bandwidthHertz);
@@ -18,7 +22,7 @@ internal readonly record struct ResonatorCoefficients(double Gain, double Near, 
         return new(1 / (1 - near - far), near, far);
     }
 
-    /// <summary>A formant in parallel: unit gain at its peak, none at 0 Hz and at half the sample rate.</summary>
+    /// <summary>A formant in parallel: unit gain at its peak, zero gain at 0 Hz and at half the sample rate.</summary>
     public static ResonatorCoefficients Peak(double hertz, double bandwidthHertz)
     {
         var (near, far) = Poles(hertz, bandwidthHertz);
@@ -33,10 +37,12 @@ internal readonly record struct ResonatorCoefficients(double Gain, double Near, 
 }
 
 /// <summary>
-/// A resonance of the vocal tract, or its opposite, that can move: coefficients glide from sample to sample, because a step in
-/// them is heard as a click.
+/// A resonance of the vocal tract, or its inverse, of varying frequency: coefficients are interpolated linearly between
+/// samples, because a step is audible as a click.
 /// </summary>
-/// <remarks>Between two stable settings the glide is stable: in the plane of (near, far) stable filters fill a triangle.</remarks>
+/// <remarks>
+/// The interpolation of two stable filters is stable: in the plane of (near, far) stable filters fill a triangle.
+/// </remarks>
 internal struct Resonator
 {
     private double gain,
@@ -48,14 +54,14 @@ internal struct Resonator
     private double last,
         secondLast;
 
-    /// <summary>Sets the resonance at once.</summary>
+    /// <summary>Sets the coefficients without interpolation.</summary>
     public void Set(ResonatorCoefficients coefficients)
     {
         (gain, near, far) = (coefficients.Gain, coefficients.Near, coefficients.Far);
         gainStep = nearStep = farStep = 0;
     }
 
-    /// <summary>Moves the resonance in equal steps over a number of samples.</summary>
+    /// <summary>Interpolates to other coefficients over a number of samples.</summary>
     public void GlideTo(ResonatorCoefficients coefficients, int samples)
     {
         gainStep = (coefficients.Gain - gain) / samples;
@@ -63,7 +69,7 @@ internal struct Resonator
         farStep = (coefficients.Far - far) / samples;
     }
 
-    /// <summary>One sample through a formant in cascade.</summary>
+    /// <summary>Filters a sample by a formant in cascade.</summary>
     public double Formant(double input)
     {
         Step();
@@ -72,10 +78,10 @@ internal struct Resonator
         return output;
     }
 
-    /// <summary>One sample through a formant in parallel, given the input and the input two samples before.</summary>
+    /// <summary>Filters a sample by a formant in parallel, from the input and the input two samples before.</summary>
     public double Peak(double input, double inputTwoBefore) => Formant(input - inputTwoBefore);
 
-    /// <summary>One sample through an antiformant.</summary>
+    /// <summary>Filters a sample by an antiformant.</summary>
     public double Antiformant(double input)
     {
         Step();

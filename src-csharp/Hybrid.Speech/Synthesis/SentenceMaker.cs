@@ -2,16 +2,18 @@ using Hybrid.Core;
 
 namespace Hybrid.Speech;
 
-/// <summary>Makes random sentences, without grammar, in which words with rare phones come up more often than chance has it.</summary>
+/// <summary>
+/// Generates random sentences without grammar, in which words with rare phones are more frequent than by chance.
+/// </summary>
 public sealed class SentenceMaker
 {
-    /// <summary>Tries for one new sentence before the vocabulary is held to be exhausted.</summary>
-    private const int Patience = 1000;
+    /// <summary>Attempts at a new sentence before the vocabulary counts as exhausted.</summary>
+    private const int MaxAttempts = 1000;
 
     private readonly Word[] words;
     private readonly Word[][] wordsByPhone;
 
-    /// <summary>Prepares to make sentences.</summary>
+    /// <summary>Prepares the generation of sentences.</summary>
     /// <param name="words">The vocabulary, at least two different words.</param>
     /// <exception cref="ArgumentException">There are fewer than two different words.</exception>
     public SentenceMaker(IReadOnlyList<Word> words)
@@ -19,7 +21,7 @@ public sealed class SentenceMaker
         ArgumentNullException.ThrowIfNull(words);
         this.words = [.. words.DistinctBy(word => word.Spelling)];
         if (this.words.Length < 2)
-            throw new ArgumentException("A vocabulary needs at least two different words.", nameof(words));
+            throw new ArgumentException("a vocabulary needs at least two different words", nameof(words));
         wordsByPhone =
         [
             .. this
@@ -30,10 +32,10 @@ public sealed class SentenceMaker
         ];
     }
 
-    /// <summary>One sentence; equal arguments give equal sentences. No word follows itself.</summary>
-    /// <param name="random">Source of all choices.</param>
-    /// <param name="minWords">Fewest words, at least 1.</param>
-    /// <param name="maxWords">Most words, at least <paramref name="minWords"/>.</param>
+    /// <summary>A sentence, which depends only on the arguments. Adjacent words differ.</summary>
+    /// <param name="random">The random generator.</param>
+    /// <param name="minWords">Minimum number of words, at least 1.</param>
+    /// <param name="maxWords">Maximum number of words, at least <paramref name="minWords"/>.</param>
     public IReadOnlyList<Word> Sentence(CounterRandom random, int minWords, int maxWords)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(minWords, 1);
@@ -51,14 +53,17 @@ public sealed class SentenceMaker
     }
 
     /// <summary>
-    /// Different sentences, none of them taken: call it with one set for the training, development and test part of a corpus.
+    /// Different sentences that are not in a set. With the same set for the training, validation and test part of a
+    /// corpus, these have no sentence in common.
     /// </summary>
-    /// <param name="random">Source of all choices.</param>
-    /// <param name="count">Number of sentences, 0 or more.</param>
-    /// <param name="minWords">Fewest words, at least 1.</param>
-    /// <param name="maxWords">Most words, at least <paramref name="minWords"/>.</param>
-    /// <param name="taken">Sentences that must not come again, as words separated by spaces; the new ones are added.</param>
-    /// <exception cref="InvalidOperationException">The vocabulary is too small for that many different sentences.</exception>
+    /// <param name="random">The random generator.</param>
+    /// <param name="count">Number of sentences, at least 0.</param>
+    /// <param name="minWords">Minimum number of words, at least 1.</param>
+    /// <param name="maxWords">Maximum number of words, at least <paramref name="minWords"/>.</param>
+    /// <param name="taken">Sentences to exclude, as words separated by spaces; the new ones are added.</param>
+    /// <exception cref="InvalidOperationException">
+    /// The vocabulary is too small for <paramref name="count"/> new sentences.
+    /// </exception>
     public IReadOnlyList<IReadOnlyList<Word>> Sentences(
         CounterRandom random,
         int count,
@@ -79,17 +84,20 @@ public sealed class SentenceMaker
                 sentences.Add(sentence);
                 failures = 0;
             }
-            else if (++failures == Patience)
+            else if (++failures == MaxAttempts)
             {
                 throw new InvalidOperationException(
-                    $"{words.Length} words do not give {count} new sentences of {minWords} to {maxWords} words; found {sentences.Count}."
+                    $"{words.Length} words do not give {count} new sentences of {minWords} to {maxWords} words; "
+                        + $"{sentences.Count} were found"
                 );
             }
         }
         return sentences;
     }
 
-    /// <summary>Half of the words are drawn for a phone, so that words with rare phones come up more often.</summary>
+    /// <summary>
+    /// A random word; every other one is drawn by a random phone, so that words with rare phones are more frequent.
+    /// </summary>
     private Word Draw(RandomStream draw)
     {
         var pool = draw.Uniform() < 0.5 ? words : wordsByPhone[draw.Below(wordsByPhone.Length)];

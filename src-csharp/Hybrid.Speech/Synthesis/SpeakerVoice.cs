@@ -3,50 +3,57 @@ using Hybrid.Core;
 namespace Hybrid.Speech;
 
 /// <summary>
-/// Everything that makes one synthetic speaker sound unlike another. The defaults are an average male voice; <see cref="Random"/>
-/// makes as many different voices as there are seeds.
+/// The voice of a synthetic speaker. The defaults are an average male voice; <see cref="Random"/> generates a voice
+/// from a seed.
 /// </summary>
 public sealed record SpeakerVoice
 {
-    /// <summary>Name of the speaker, as it appears in a corpus.</summary>
+    /// <summary>Name of the speaker in a corpus.</summary>
     public string Name { get; init; } = "average";
 
-    /// <summary>Average fundamental frequency in hertz, 50 to 400.</summary>
+    /// <summary>Mean fundamental frequency in hertz, 50 to 400.</summary>
     public double PitchHertz { get; init; } = 120;
 
-    /// <summary>Distance between the highest and the lowest point of the melody in semitones, 0 (monotone) to 24.</summary>
+    /// <summary>Pitch range in semitones, 0 (monotone) to 24.</summary>
     public double PitchRangeSemitones { get; init; } = 5;
 
-    /// <summary>Factor on all resonances, 0.7 (long tract) to 1.4 (child); about 1 for men and 1.15 for women.</summary>
+    /// <summary>
+    /// Factor on all resonances, 0.7 (long vocal tract) to 1.4 (child); about 1 for men and 1.15 for women.
+    /// </summary>
     public double VocalTractScale { get; init; } = 1;
 
-    /// <summary>Factor on the speed of speech, 0.4 to 2.5; at 1 a phone lasts about 100 ms.</summary>
+    /// <summary>Factor on the speaking rate, 0.4 to 2.5; at 1 a phone has about 100 ms.</summary>
     public double SpeakingRate { get; init; } = 1;
 
-    /// <summary>Level of breath noise during voicing in decibels relative to the voice, -60 (clear) to -10 (very breathy).</summary>
+    /// <summary>
+    /// Level of aspiration noise during voicing in decibels relative to the voice, -60 (clear) to -10 (breathy).
+    /// </summary>
     public double BreathinessDecibels { get; init; } = -36;
 
     /// <summary>Share of a glottal period during which the vocal folds are open, 0.3 (pressed) to 0.9 (lax).</summary>
     public double OpenQuotient { get; init; } = 0.6;
 
-    /// <summary>Loss of the voice at 3 kHz beyond that of the glottal pulse in decibels, 0 (bright) to 25 (dull).</summary>
+    /// <summary>
+    /// Spectral tilt: attenuation at 3 kHz beyond that of the glottal pulse in decibels, 0 (bright) to 25 (dull).
+    /// </summary>
     public double SpectralTiltDecibels { get; init; } = 4;
 
-    /// <summary>Random variation of the length of glottal periods, as standard deviation relative to the mean, 0 to 0.05.</summary>
+    /// <summary>Jitter: standard deviation of the glottal period relative to the mean, 0 to 0.05.</summary>
     public double JitterFraction { get; init; } = 0.007;
 
-    /// <summary>Random variation of the strength of glottal periods, as standard deviation relative to the mean, 0 to 0.2.</summary>
+    /// <summary>Shimmer: standard deviation of the glottal amplitude relative to the mean, 0 to 0.2.</summary>
     public double ShimmerFraction { get; init; } = 0.04;
 
     /// <summary>Factor on the duration of formant transitions, 0.4 (crisp) to 2 (slurred).</summary>
     public double CoarticulationScale { get; init; } = 1;
 
     /// <summary>
-    /// How far the speaker's own formants stray from the table, as relative standard deviation per phone and formant, 0 to 0.1.
+    /// Standard deviation of the speaker's formants from the table, relative to their frequency, per phone and formant,
+    /// 0 to 0.1.
     /// </summary>
     public double FormantVariation { get; init; } = 0.025;
 
-    /// <summary>Level of friction noise in decibels beyond the average, -10 to 10.</summary>
+    /// <summary>Level of friction noise in decibels relative to the average, -10 to 10.</summary>
     public double FricationDecibels { get; init; }
 
     /// <summary>Probability of a pause after a word inside an utterance, 0 to 1.</summary>
@@ -58,17 +65,17 @@ public sealed record SpeakerVoice
     /// <summary>Level of steady background noise in decibels relative to the speech, -120 to 0.</summary>
     public double BackgroundDecibels { get; init; } = -45;
 
-    /// <summary>Source of the speaker's habits: which phones stray from the table, and by how much.</summary>
+    /// <summary>The random generator of the speaker's deviations from the table.</summary>
     public CounterRandom Habits { get; init; } = new(0);
 
-    /// <summary>Makes a voice of random properties; equal generators make equal voices.</summary>
-    /// <param name="name">Name of the speaker; it has no influence on the voice.</param>
-    /// <param name="random">Source of all choices.</param>
+    /// <summary>A random voice; equal generators give equal voices.</summary>
+    /// <param name="name">Name of the speaker; the voice does not depend on it.</param>
+    /// <param name="random">The random generator.</param>
     public static SpeakerVoice Random(string name, CounterRandom random)
     {
         ArgumentNullException.ThrowIfNull(name);
         var draw = random.Fork("voice").Stream();
-        // Small bodies have short tracts and high voices, but loosely so.
+        // Small speakers tend to have short vocal tracts and high voices.
         var smallness = draw.Uniform();
         var pitchPlace = Math.Clamp(smallness + 0.12 * draw.Normal(), 0, 1);
         var tractPlace = Math.Clamp(smallness + 0.12 * draw.Normal(), 0, 1);
@@ -94,7 +101,9 @@ public sealed record SpeakerVoice
         };
     }
 
-    /// <summary>All problems in the settings, each as a sentence with name, range and value seen; empty when there are none.</summary>
+    /// <summary>
+    /// All problems of the settings, each a clause with name, range and value; empty if there are none.
+    /// </summary>
     public IReadOnlyList<string> Validate()
     {
         var problems = new List<string>();
@@ -118,19 +127,21 @@ public sealed record SpeakerVoice
         void Check(string name, double value, double low, double high)
         {
             if (!(value >= low && value <= high))
-                problems.Add(FormattableString.Invariant($"{name} must be between {low} and {high}, but is {value}."));
+                problems.Add(FormattableString.Invariant($"{name} is {value}, must be {low} to {high}"));
         }
     }
 
-    /// <summary>The speaker's own formants for a phone of the table: scaled to the tract and moved by the speaker's habits.</summary>
-    internal Formants Own(string phone, Formants formants)
+    /// <summary>
+    /// The speaker's formants of a phone: those of the table, scaled by the vocal tract and the speaker's deviation.
+    /// </summary>
+    internal Formants Adapt(string phone, Formants formants)
     {
         var habit = Habits.Fork(phone).Stream();
         return formants.Times(Habit(habit), Habit(habit), Habit(habit));
     }
 
-    /// <summary>The speaker's own noise color for a phone of the table.</summary>
-    internal NoiseColor Own(string phone, NoiseColor color) =>
+    /// <summary>The speaker's noise spectrum of a phone.</summary>
+    internal NoiseColor Adapt(string phone, NoiseColor color) =>
         color.Scaled(Habit(Habits.Fork(phone).Fork("noise").Stream()));
 
     private double Habit(RandomStream habit) =>

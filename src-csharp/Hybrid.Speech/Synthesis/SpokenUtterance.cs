@@ -1,10 +1,10 @@
 namespace Hybrid.Speech;
 
-/// <summary>Synthesized speech with its exact transcript.</summary>
+/// <summary>Synthesized speech with transcript and exact phone boundaries.</summary>
 /// <param name="Text">The words, separated by spaces.</param>
 /// <param name="Phones">The phones in order, without pauses.</param>
-/// <param name="Segments">The phones and pauses with their times, without gaps from 0 to the end of the audio.</param>
-/// <param name="Samples">The audio: mono, <see cref="SampleRate"/> samples per second, between -1 and 1.</param>
+/// <param name="Segments">The phones and pauses with their times, contiguous from 0 to the end of the audio.</param>
+/// <param name="Samples">The audio: [samples], mono, <see cref="SampleRate"/> samples per second, in [-1, 1].</param>
 public sealed record SpokenUtterance(
     string Text,
     IReadOnlyList<string> Phones,

@@ -3,25 +3,27 @@ using Hybrid.Core;
 namespace Hybrid.Speech;
 
 /// <summary>
-/// A small formant synthesizer, cascade/parallel after Klatt (JASA 1980): speech of many random speakers with known phone
-/// boundaries, to demonstrate and test recognizers on a machine without data. It is no substitute for recorded speech, and
-/// accuracy on it says nothing about accuracy on people.
+/// A small cascade/parallel formant synthesizer after Klatt (JASA 1980): speech of many random speakers with known
+/// phone boundaries, to demonstrate and test recognisers without data. It does not replace recorded speech: accuracy on
+/// it does not predict accuracy on human speech.
 /// </summary>
 /// <remarks>
-/// Four steps: <see cref="Prosody"/> places the phones in time, <see cref="Articulation"/> turns them into gestures,
-/// <see cref="ControlTrack"/> blends the gestures into smooth controls, and <see cref="VocalTract"/> makes them sound.
+/// Four steps: <see cref="Prosody"/> determines the times of phones, <see cref="Articulation"/> converts them to
+/// gestures, <see cref="ControlTrack"/> blends the gestures into smooth controls, and <see cref="VocalTract"/>
+/// generates the audio.
 /// </remarks>
 public static class Synthesizer
 {
-    /// <summary>An utterance is made softer than its speaker's level where it would come closer than this to full scale.</summary>
+    /// <summary>The largest amplitude; an utterance is scaled down from its speaker's level to keep it.</summary>
     private const double HighestPeak = 0.95;
 
-    /// <summary>Speaks a sentence. Equal arguments give equal samples, bit for bit, on one machine.</summary>
+    /// <summary>Synthesizes a sentence. Equal arguments give bit-identical samples on one machine.</summary>
     /// <param name="sentence">The words, at least one.</param>
-    /// <param name="voice">The speaker.</param>
-    /// <param name="random">Source of all variation from one utterance to the next: durations, pauses, melody, noise.</param>
-    /// <exception cref="ArgumentException">The sentence is empty, a word has no phones or an unknown one, or the voice has a
-    /// setting out of range.</exception>
+    /// <param name="voice">The voice.</param>
+    /// <param name="random">The random generator of durations, pauses, pitch and noise.</param>
+    /// <exception cref="ArgumentException">
+    /// The sentence is empty, a word has no phones or an unknown one, or a setting of the voice is out of range.
+    /// </exception>
     public static SpokenUtterance Speak(IReadOnlyList<Word> sentence, SpeakerVoice voice, CounterRandom random)
     {
         Check(sentence, voice);
@@ -50,17 +52,18 @@ public static class Synthesizer
         ArgumentNullException.ThrowIfNull(sentence);
         ArgumentNullException.ThrowIfNull(voice);
         if (sentence.Count == 0)
-            throw new ArgumentException("A sentence needs at least one word.", nameof(sentence));
+            throw new ArgumentException("a sentence needs at least one word", nameof(sentence));
         foreach (var word in sentence)
         {
             if (word.Phones is not { Count: > 0 })
-                throw new ArgumentException($"The word \"{word.Spelling}\" has no phones.", nameof(sentence));
+                throw new ArgumentException($"the word {Quoted.Text(word.Spelling)} has no phones", nameof(sentence));
             foreach (var phone in word.Phones)
             {
-                if (phone == PhoneTargets.Silence || PhoneTargets.Find(phone) is null)
+                if (phone == PhoneInventory.Silence || PhoneTargets.Find(phone) is null)
                 {
                     throw new ArgumentException(
-                        $"The word \"{word.Spelling}\" has the phone \"{phone}\"; known are {string.Join(' ', PhoneTargets.Phones)}.",
+                        $"the word {Quoted.Text(word.Spelling)} has the unknown phone {Quoted.Text(phone)}; "
+                            + $"known are {string.Join(' ', PhoneTargets.Phones)}",
                         nameof(sentence)
                     );
                 }
@@ -68,7 +71,7 @@ public static class Synthesizer
         }
         if (voice.Validate() is { Count: > 0 } problems)
             throw new ArgumentException(
-                $"The voice \"{voice.Name}\" cannot speak: {string.Join(' ', problems)}",
+                $"the voice {Quoted.Text(voice.Name)} has invalid settings: {string.Join("; ", problems)}",
                 nameof(voice)
             );
     }
@@ -78,7 +81,7 @@ public static class Synthesizer
     private static double RootMeanSquare(double[] speech) =>
         Math.Sqrt(speech.Sum(sample => sample * sample) / speech.Length);
 
-    /// <summary>Adds the hiss and hum of a room: steady noise that falls towards high frequencies.</summary>
+    /// <summary>Adds background noise: stationary, low-pass filtered.</summary>
     private static void AddBackground(double[] speech, double level, CounterRandom random)
     {
         const double pole = 0.85;

@@ -4,20 +4,24 @@ using Hybrid.Core;
 
 namespace Hybrid.Speech;
 
-/// <summary>How a corpus of synthetic speech lies on disk.</summary>
+/// <summary>The layout of a synthetic corpus on disk.</summary>
 public enum SyntheticLayout
 {
     /// <summary>Sound files, and a manifest with words, phones and phone boundaries.</summary>
     Manifest,
 
-    /// <summary>Features and phones, pauses included, as in CMU 11-785 homework 3 part 2; the test part has no transcripts.</summary>
+    /// <summary>
+    /// Features and phones, with pauses, as in CMU 11-785 homework 3 part 2; the test part has no transcripts.
+    /// </summary>
     Hw3p2,
 }
 
-/// <summary>Makes corpora of synthetic speech. Speakers and sentences of the splits train, dev and test are disjoint.</summary>
+/// <summary>
+/// Writes corpora of synthetic speech. Speakers and sentences of the splits train, dev and test are disjoint.
+/// </summary>
 public static class SyntheticCorpus
 {
-    /// <summary>The fewest speakers: one for each split.</summary>
+    /// <summary>The minimum number of speakers: one for each split.</summary>
     public const int FewestSpeakers = 3;
 
     private const int FewestWords = 2,
@@ -25,15 +29,15 @@ public static class SyntheticCorpus
 
     private static readonly FeatureExtractor HomeworkFeatures = new(new FeaturePreset());
 
-    /// <summary>Writes a corpus into a folder; what a file of the same name held before is replaced.</summary>
-    /// <param name="folder">Made if it is not there.</param>
-    /// <param name="utterances">How many recordings; speakers take turns.</param>
-    /// <param name="speakers">How many voices; a tenth each, at least one, go to dev and test.</param>
-    /// <param name="seed">Voices, sentences and the way they are spoken follow from it.</param>
-    /// <param name="progress">Is told the fraction done.</param>
-    /// <param name="cancellation">Stops between recordings.</param>
-    /// <param name="layout">How it lies on disk.</param>
-    /// <returns>The corpus as it reads back.</returns>
+    /// <summary>Writes a corpus into a folder; files of the same names are replaced.</summary>
+    /// <param name="folder">The folder; created if it does not exist.</param>
+    /// <param name="utterances">Number of utterances; speakers alternate.</param>
+    /// <param name="speakers">Number of voices; a tenth each, at least one, are in dev and test.</param>
+    /// <param name="seed">The seed of voices, sentences and speech.</param>
+    /// <param name="progress">Reports the fraction done.</param>
+    /// <param name="cancellation">Cancels between utterances.</param>
+    /// <param name="layout">The layout on disk.</param>
+    /// <returns>The corpus, read from the folder.</returns>
     /// <exception cref="ArgumentOutOfRangeException">Too few speakers, or fewer utterances than speakers.</exception>
     /// <exception cref="IOException">A file cannot be written.</exception>
     public static Corpus Write(

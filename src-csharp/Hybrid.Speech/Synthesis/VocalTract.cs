@@ -4,26 +4,29 @@ using static Hybrid.Speech.ResonatorCoefficients;
 namespace Hybrid.Speech;
 
 /// <summary>
-/// The throat, mouth and nose: sound sources through resonators, after the cascade/parallel synthesizer of Klatt (JASA 1980).
+/// The vocal tract: sound sources filtered by resonators, after the cascade/parallel synthesizer of Klatt (JASA 1980).
 /// </summary>
 /// <remarks>
 /// <code>
 /// glottal pulses --+--> nasal zero and pole --> F1 --> F2 --> F3 --> F4 .. (cascade) --+--> speech
-/// breath noise ----+                                                                   |
-/// noise at a constriction --> two resonances and a direct path (parallel) -------------+
+/// aspiration ------+                                                                   |
+/// friction noise --> two resonances and a direct path (parallel) ----------------------+
 /// </code>
 /// </remarks>
 internal sealed class VocalTract
 {
-    /// <summary>Resonances above F3 hardly move; a uniform tube of 17 cm has one every 1000 Hz.</summary>
+    /// <summary>Resonances above F3 are constant; a uniform tube of 17 cm has one every 1000 Hz.</summary>
     private const double FourthFormant = 3500,
         FormantSpacing = 1000,
         HighestFormant = 7700;
 
-    /// <summary>Bandwidth of the nasal formant and antiformant in hertz; they must be equal to cancel when the nose is shut.</summary>
+    /// <summary>
+    /// Bandwidth of the nasal formant and antiformant in hertz; equal, so that they cancel in phones that are not
+    /// nasal.
+    /// </summary>
     private const double NasalBandwidth = 120;
 
-    /// <summary>While the vocal folds are together they let only this share of the breath through.</summary>
+    /// <summary>The share of noise that passes while the vocal folds are closed.</summary>
     private const double ClosedBreath = 0.4;
 
     private readonly GlottalSource glottis;
@@ -41,7 +44,7 @@ internal sealed class VocalTract
     private double lastFriction,
         secondLastFriction;
 
-    /// <summary>The vocal tract of a speaker, shut.</summary>
+    /// <summary>The vocal tract of a speaker, initially silent.</summary>
     public VocalTract(SpeakerVoice voice, CounterRandom random)
     {
         glottis = new GlottalSource(voice, random.Fork("glottis").Stream());
@@ -49,7 +52,7 @@ internal sealed class VocalTract
         breathiness = Decibels.ToAmplitude(voice.BreathinessDecibels);
         nasalPole.Set(Formant(ControlTrack.NasalPoleHertz * voice.VocalTractScale, NasalBandwidth));
 
-        // A short tract has fewer resonances below half the sample rate, just as a real one does.
+        // A short vocal tract has fewer resonances below half the sample rate.
         var spacing = FormantSpacing * voice.VocalTractScale;
         var fourth = FourthFormant * voice.VocalTractScale;
         high = new Resonator[1 + (int)((HighestFormant - fourth) / spacing)];
@@ -57,12 +60,12 @@ internal sealed class VocalTract
             high[i].Set(Formant(fourth + i * spacing, 180 + 60 * i));
     }
 
-    /// <summary>Sends the sources through the resonators under the control of frames.</summary>
-    /// <param name="frames">The controls, every <see cref="ControlTrack.FrameSamples"/> samples to the end of the speech.</param>
-    /// <param name="speech">Where the sound goes.</param>
+    /// <summary>Generates speech from control frames.</summary>
+    /// <param name="frames">The controls, every <see cref="ControlTrack.FrameSamples"/> samples.</param>
+    /// <param name="speech">[samples], written.</param>
     public void Speak(ReadOnlySpan<ControlFrame> frames, Span<double> speech)
     {
-        // The resonators start shut and open within the first frame, which is silent anyway.
+        // The resonators start with zero gain and reach their settings within the first frame, which is silent.
         for (var i = 0; i < frames.Length - 1; i++)
         {
             var from = i * ControlTrack.FrameSamples;
@@ -92,15 +95,18 @@ internal sealed class VocalTract
         var laterTilt = GlottalSource.TiltPole(later.TiltDecibels);
         for (var n = 0; n < speech.Length; n++)
         {
-            // Amplitudes slide from frame to frame: a step would be heard as a click.
+            // Amplitudes are interpolated between frames: a step would be audible as a click.
             var share = (double)n / ControlTrack.FrameSamples;
-            var voicing = Slide(now.Voicing, later.Voicing, share);
-            var aspiration = Slide(now.Aspiration, later.Aspiration, share);
+            var voicing = Interpolate(now.Voicing, later.Voicing, share);
+            var aspiration = Interpolate(now.Aspiration, later.Aspiration, share);
 
             var pulse =
                 voicing
-                * glottis.Next(Slide(now.PitchHertz, later.PitchHertz, share), Slide(nowTilt, laterTilt, share));
-            // Without voice the folds are apart all the time, whatever the phase of the idle source.
+                * glottis.Next(
+                    Interpolate(now.PitchHertz, later.PitchHertz, share),
+                    Interpolate(nowTilt, laterTilt, share)
+                );
+            // Without voicing the vocal folds are always open, independent of the phase of the source.
             var breathes = glottis.IsOpen || voicing < 1e-3 ? 1 : ClosedBreath;
             var breath = breathes * (aspiration + breathiness * voicing) * Noise();
             var sound = nasalPole.Formant(nasalZero.Antiformant(pulse + breath));
@@ -109,17 +115,17 @@ internal sealed class VocalTract
                 sound = formant.Formant(sound);
 
             var friction = breathes * Noise();
-            // Neighboring resonances in parallel have opposite signs, or they would cancel between their peaks.
+            // Adjacent resonances in parallel have opposite signs; otherwise they would cancel between their peaks.
             sound +=
-                Slide(now.Peak1Gain, later.Peak1Gain, share) * peak1.Peak(friction, secondLastFriction)
-                - Slide(now.Peak2Gain, later.Peak2Gain, share) * peak2.Peak(friction, secondLastFriction)
-                + Slide(now.FlatGain, later.FlatGain, share) * friction;
+                Interpolate(now.Peak1Gain, later.Peak1Gain, share) * peak1.Peak(friction, secondLastFriction)
+                - Interpolate(now.Peak2Gain, later.Peak2Gain, share) * peak2.Peak(friction, secondLastFriction)
+                + Interpolate(now.FlatGain, later.FlatGain, share) * friction;
             (secondLastFriction, lastFriction) = (lastFriction, friction);
             speech[n] = sound;
         }
     }
 
-    private static double Slide(double from, double to, double share) => from + (to - from) * share;
+    private static double Interpolate(double from, double to, double share) => from + (to - from) * share;
 
     /// <summary>White noise of unit power.</summary>
     private double Noise() => Math.Sqrt(12) * (noise.Uniform(noisePlace++) - 0.5);

@@ -3,11 +3,12 @@ module Hybrid.Cli.Commands.Align
 
 open System
 open Argu
+open Hybrid.Dsl
 open Hybrid.Speech
 open Hybrid.Cli.Arguments
 open Hybrid.Cli.Console
 
-/// From how many seconds on it is said beforehand what a recording will take.
+/// The duration in seconds from which memory use is announced before an alignment.
 let private long = 600.0
 
 let private inputs (arguments: ParseResults<AlignArguments>) =
@@ -16,19 +17,22 @@ let private inputs (arguments: ParseResults<AlignArguments>) =
 
     match paths, arguments.TryGetResult AlignArguments.Text, arguments.TryGetResult AlignArguments.Corpus with
     | [], None, Some corpus -> AlignmentInput.Of(corpus, split = Option.toObj split)
-    | _, _, Some _ -> raise (UserException "--corpus stands alone: give sound files or folders in another call")
-    | _ when split.IsSome -> raise (UserException "--split is of no use without --corpus PATH")
+    | _, _, Some _ -> raise (UserException "--corpus excludes sound files and --text: use two calls")
+    | _ when split.IsSome -> raise (UserException "--split needs --corpus PATH")
     | [], _, None -> raise (UserException "nothing to align: name sound files, folders, or a corpus with --corpus PATH")
     | [ path ], (Some _ as text), None -> AlignmentInput.Of(path, text = Option.toObj text)
-    | _, Some _, None -> raise (UserException "--text is for one sound file: put a .txt beside each of several")
-    | paths, None, None -> [|
-        for path in paths do
-            yield! AlignmentInput.Of path
-      |]
+    | _, Some _, None ->
+        raise (UserException "--text is for one sound file: for several, put a .txt of the same name beside each")
+    | paths, None, None ->
+        RecordingIds.Distinct [|
+            for path in paths do
+                yield! AlignmentInput.Of path
+        |]
 
-/// Does what `hybrid align` is asked for and tells how it ended.
+/// Runs `hybrid align`.
 let run (arguments: ParseResults<AlignArguments>) =
-    let folder = arguments.GetResult AlignArguments.Out
+    let folder =
+        ResultFolder(arguments.GetResult AlignArguments.Out, arguments.Contains AlignArguments.Overwrite)
 
     let format =
         match arguments.GetResult(AlignArguments.Format, AlignFormat.Textgrid) with
@@ -40,15 +44,17 @@ let run (arguments: ParseResults<AlignArguments>) =
     let inputs = inputs arguments
     let lexicons = readLexicons (arguments.GetResults AlignArguments.Lexicon |> List.concat)
 
-    let aligner =
-        Aligner(loadRecognizer (arguments.TryGetResult AlignArguments.Model) Search.None, lexicons)
+    let recognizer = loadRecognizer (arguments.TryGetResult AlignArguments.Model) Search.None
+    let aligner = Aligner(recognizer, lexicons)
 
     let need = {
         new IProgress<AlignmentNeed> with
             member _.Report need =
                 if need.DurationSeconds >= long then
-                    say
-                        $"{need.Id}: {need.DurationSeconds / 60.0:F0} minutes, {need.Phones} phones; the alignment takes about {need.Bytes >>> 20} MiB besides sound and network"
+                    say (
+                        $"{need.Id}: {need.DurationSeconds / 60.0:F0} minutes, {need.Phones} phones; "
+                        + $"the alignment takes about {need.Bytes >>> 20} MiB besides sound and network"
+                    )
     }
 
     let failed =
@@ -64,7 +70,17 @@ let run (arguments: ParseResults<AlignArguments>) =
     for left in failed do
         say $"{left}"
 
-    say $"{inputs.Count - failed.Count} of {inputs.Count} aligned: {folder}"
+    if failed.Count > 0 then
+        inputs
+        |> Seq.choose (fun input -> Option.ofObj input.Utterance)
+        |> Causes.ofData (Some recognizer.Model.Features) lexicons
+        |> sayHint
+
+    if inputs |> Seq.exists (fun input -> isNull input.Utterance) then
+        say "hint: give the words of one sound file with --text, or put a .txt or .lab beside each"
+
+    reportKept folder
+    say $"{inputs.Count - failed.Count} of {inputs.Count} aligned: {folder.Folder}"
 
     if failed.Count > 0 then
         Outcome.PartlyFailed

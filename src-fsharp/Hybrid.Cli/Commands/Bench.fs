@@ -15,7 +15,8 @@ open Hybrid.Dsl
 open Hybrid.Cli.Arguments
 open Hybrid.Cli.Console
 
-/// The utterances of the reference data in `D_decode` below the folder of the anchors, with the labels that must be found; else made up.
+/// Beam-search benchmarks on the reference data in `D_decode` below the folder of anchors, with the expected labels, or
+/// on synthetic posteriors without a folder.
 let private beams (anchors: string option) = [
     for frames in [ 400; 800 ] do
         let utterances, expected =
@@ -77,10 +78,10 @@ let private layers (team: ThreadTeam) =
     for recipe, utterances in [ Recipes.small, 16; Recipes.``base``, 16; Recipes.hw3p2, 8 ] do
         let times = SpeechBenchmarks.LayerTimes(recipe.Network, utterances, 800, 100, team)
         let total = times |> Seq.sumBy (fun struct (_, time) -> time)
-        printfn $"{recipe.Name}: {total:F0} ms"
+        print $"{recipe.Name}: {total:F0} ms"
 
         for struct (layer, time) in times do
-            printfn $"  {100.0 * time / total, 5:F1} %%  {time, 8:F1} ms  {layer}"
+            print $"  {100.0 * time / total, 5:F1} %%  {time, 8:F1} ms  {layer}"
 
 /// The file that `--record` appends to, relative to the working folder.
 let historyPath = Path.Combine("benchmarks", "history.csv")
@@ -151,11 +152,11 @@ let private appendHistory (path: string) (lines: string list) =
     let lines = if isNew then historyHeader :: lines else lines
     File.AppendAllText(path, String.concat "\n" (lines @ [ "" ]))
 
-/// Does what `hybrid bench` is asked for and tells how it ended.
+/// Runs `hybrid bench`.
 let run (arguments: ParseResults<BenchArguments>) =
     let benchmarks = all (arguments.TryGetResult BenchArguments.Anchors)
     let groups = benchmarks |> List.map _.Group |> List.distinct
-    // Growth is for documents, and takes long.
+    // The group growth takes long and is only for docs/performance.md.
     let chosen = arguments.GetResult(BenchArguments.Groups, List.except [ "growth" ] groups)
     let json = arguments.Contains BenchArguments.Json
     let record = arguments.Contains BenchArguments.Record
@@ -164,7 +165,7 @@ let run (arguments: ParseResults<BenchArguments>) =
         checkHistory historyPath
 
     for name in List.except ("layers" :: groups) chosen do
-        raise (UserException $"""there is no group {name}; there are {String.concat ", " groups} and layers""")
+        raise (UserException $"""there is no group {name}; groups: {String.concat ", " groups}, layers""")
 
     let threads =
         arguments.GetResult(BenchArguments.Threads, List.distinct [ 1; Environment.ProcessorCount ])
@@ -178,8 +179,10 @@ let run (arguments: ParseResults<BenchArguments>) =
             let machine = Machine.Measure team
 
             if not json then
-                printfn
-                    $"{count} threads: {machine.PeakGflops:F0} GFLOP/s of {machine.VectorBits}-bit multiply-adds, memory {machine.BandwidthGigabytes:F0} GB/s"
+                print (
+                    $"{count} threads: {machine.PeakGflops:F0} GFLOP/s of {machine.VectorBits}-bit multiply-adds, "
+                    + $"memory {machine.BandwidthGigabytes:F0} GB/s"
+                )
 
                 if List.contains "layers" chosen then
                     layers team
@@ -198,16 +201,18 @@ let run (arguments: ParseResults<BenchArguments>) =
                             else
                                 ""
 
-                        printfn
-                            $"{result.Group, -20} {result.Case, -38} {count} {result.MedianMilliseconds, 10:F3} ms +{100.0 * result.Spread:F0} %% {result.BytesAllocated, 8} B, holds {result.BytesHeld / 1048576L, 5} MiB {speed}"
+                        print (
+                            $"{result.Group, -20} {result.Case, -38} {count} {result.MedianMilliseconds, 10:F3} ms "
+                            + $"+{100.0 * result.Spread:F0} %% {result.BytesAllocated, 8} B, "
+                            + $"holds {result.BytesHeld / 1048576L, 5} MiB {speed}"
+                        )
 
                     result
     ]
 
     if json then
-        printfn
-            "%s"
-            (JsonSerializer.Serialize(results, JsonSerializerOptions(PropertyNamingPolicy = JsonNamingPolicy.CamelCase)))
+        let options = JsonSerializerOptions(PropertyNamingPolicy = JsonNamingPolicy.CamelCase)
+        printBlock (JsonSerializer.Serialize(results, options))
 
     if record then
         let today = DateOnly.FromDateTime DateTime.UtcNow

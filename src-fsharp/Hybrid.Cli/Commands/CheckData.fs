@@ -4,6 +4,7 @@ module Hybrid.Cli.Commands.CheckData
 open System
 open Argu
 open Hybrid.Core
+open Hybrid.Dsl
 open Hybrid.Speech
 open Hybrid.Cli.Arguments
 open Hybrid.Cli.Console
@@ -17,17 +18,18 @@ let private outlier (one: Outlier) =
     | _ when Double.IsNegativeInfinity one.Value -> $"{one.Id}: silent"
     | _ -> $"{one.Id}: level {one.Value:F1} dB, the median is {one.Median:F1} dB"
 
-/// The number of findings, their title, and a line for each; also if there are none.
+/// The number of findings with a title, and one line per finding; also printed if there are none.
 let private section (title: string) (describe: 'finding -> string) (findings: 'finding seq) =
-    printfn "\n%d %s" (Seq.length findings) title
+    print ""
+    print $"{Seq.length findings} {title}"
 
     for finding in findings do
-        printfn "  %s" (describe finding)
+        print $"  {describe finding}"
 
 /// Whether there is an utterance to train or validate on.
 let private isUsable (check: CorpusValidation) = check.Splits |> Seq.exists (fun split -> split.Usable > 0)
 
-let private print (recipe: Hybrid.Speech.Recipe) (check: CorpusValidation) =
+let private printAll (recipe: Hybrid.Speech.Recipe) (check: CorpusValidation) =
     for split in check.Splits do
         let usable =
             if split.IsToBeRecognized then
@@ -35,29 +37,32 @@ let private print (recipe: Hybrid.Speech.Recipe) (check: CorpusValidation) =
             else
                 $"{split.Usable} usable"
 
-        printf $"{named [ split.Name ]}: {split.Utterances} utterances of {split.Speakers} speakers, "
-        printfn $"{split.Hours:F2} hours, {usable}"
+        print (
+            $"{named [ split.Name ]}: {split.Utterances} utterances of {split.Speakers} speakers, "
+            + $"{split.Hours:F2} hours, {usable}"
+        )
 
     check.Unusable |> section "files or transcripts that cannot be used" string
     check.UnknownWords |> section "words without pronunciation" string
 
     check.Infeasible
-    |> section $"infeasible utterances, after the subsampling of recipe {recipe.Name}" string
+    |> section $"infeasible utterances after the subsampling of recipe {recipe.Name}" string
 
     check.Duplicates
-    |> section "sounds that occur several times" (fun same ->
-        String.Join(", ", same.Ids) + $" (in {named same.Splits})")
+    |> section "duplicate recordings" (fun same -> String.Join(", ", same.Ids) + $" (in {named same.Splits})")
 
     check.Outliers |> section $"outliers: {CorpusValidation.OutlierRule}" outlier
 
     check.SharedSpeakers
-    |> section "speakers of several splits" (fun shared -> $"{shared.Speaker}: {named shared.Splits}")
+    |> section "speakers in several splits" (fun shared -> $"{shared.Speaker}: {named shared.Splits}")
 
-    printfn
-        "\n%s"
-        (if check.Skipped > 0 then $"{check.Skipped} left out"
-         elif isUsable check then "nothing is left out"
-         else "no utterance has a transcript to train or validate on")
+    print ""
+
+    print (
+        if check.Skipped > 0 then $"{check.Skipped} left out"
+        elif isUsable check then "nothing is left out"
+        else "no utterance has a transcript to train or validate on"
+    )
 
 /// Runs `hybrid check-data`.
 let run (arguments: ParseResults<CheckDataArguments>) =
@@ -71,9 +76,12 @@ let run (arguments: ParseResults<CheckDataArguments>) =
             recipe.ValidateCorpus(corpus, dev, lexicons, fractionOf progress, interruption.Value))
 
     if arguments.Contains CheckDataArguments.Json then
-        printfn "%s" (ResultJson.Check check)
+        printBlock (ResultJson.Check check)
     else
-        print recipe check
+        printAll recipe check
+
+    if check.UnknownWords.Count > 0 then
+        sayHint (Causes.ofData None lexicons corpus.Utterances)
 
     if check.Skipped > 0 || not (isUsable check) then
         Outcome.PartlyFailed

@@ -3,14 +3,15 @@ module Hybrid.Cli.Commands.Evaluate
 
 open Argu
 open Hybrid.Core
+open Hybrid.Dsl
 open Hybrid.Speech
 open Hybrid.Cli.Arguments
 open Hybrid.Cli.Console
 
-/// Does what `hybrid evaluate` is asked for and tells how it ended.
+/// Runs `hybrid evaluate`.
 let run (arguments: ParseResults<EvaluateArguments>) =
-    if arguments.Contains EvaluateArguments.Json && arguments.Contains EvaluateArguments.Breakdown then
-        raise (UserException "--breakdown and --json exclude each other: give one of them")
+    if arguments.Contains EvaluateArguments.Json && arguments.Contains EvaluateArguments.Error_Analysis then
+        raise (UserException "--error-analysis and --json exclude each other: give one of them")
 
     let corpus = Corpus.Read(arguments.GetResult EvaluateArguments.Corpus)
     let utterances = ofSplit corpus (arguments.TryGetResult EvaluateArguments.Split)
@@ -36,33 +37,36 @@ let run (arguments: ParseResults<EvaluateArguments>) =
     let skipped = [| yield! corpus.Skipped; yield! unused |]
     reportSkipped "corpus" skipped
 
+    if skipped.Length > 0 then
+        sayHint (Causes.ofData (Some model.Features) lexicons utterances)
+
     if evaluation.Utterances.Count = 0 then
-        raise (UserException "nothing of the corpus can be evaluated")
+        raise (UserException "no utterance of the corpus can be evaluated")
 
     if arguments.Contains EvaluateArguments.Json then
-        printfn "%s" (ResultJson.Evaluation(evaluation, model.Inventory, skipped, Option.toObj fold))
+        printBlock (ResultJson.Evaluation(evaluation, model.Inventory, skipped, Option.toObj fold))
     else
         let results = evaluation.Utterances
         let shown = min (max 0 (arguments.GetResult(EvaluateArguments.Show, 0))) results.Count
 
         for i in 0 .. shown - 1 do
             let result = results[i * results.Count / shown]
-            printfn "%s\n%s\n" result.Id (sideBySide model.Inventory result)
+            print result.Id
+            printBlock (sideBySide model.Inventory result)
+            print ""
 
-        printfn "%s" (describe evaluation)
+        print (describe evaluation)
 
         for fold in Option.toList fold do
-            printfn "%s" (describeFolded $"fold {fold.Name}" (fold.Apply(evaluation, model.Inventory)))
+            print (describeFolded $"fold {fold.Name}" (fold.Apply(evaluation, model.Inventory)))
 
         for struct (reference, hypothesis, count) in Seq.truncate 10 (evaluation.Confusions()) do
-            printfn
-                "  %s taken for %s: %d times"
-                model.Inventory.Symbols[reference]
-                model.Inventory.Symbols[hypothesis]
-                count
+            let reference, hypothesis = model.Inventory.Symbols[reference], model.Inventory.Symbols[hypothesis]
+            print $"  {reference} recognised as {hypothesis}: {count} times"
 
-        if arguments.Contains EvaluateArguments.Breakdown then
-            printf "\n%s" (ErrorAnalysis.Markdown(evaluation, model.Inventory, utterances))
+        if arguments.Contains EvaluateArguments.Error_Analysis then
+            print ""
+            printResult (ErrorAnalysis.Markdown(evaluation, model.Inventory, utterances))
 
     if skipped.Length > 0 then
         Outcome.PartlyFailed

@@ -7,12 +7,13 @@ open Hybrid.Speech
 open Hybrid.Cli.Arguments
 open Hybrid.Cli.Console
 
-/// Does what `hybrid export` is asked for and tells how it ended.
+/// Runs `hybrid export`.
 let run (arguments: ParseResults<ExportArguments>) =
     let path = arguments.GetResult ExportArguments.Out
     let model = SpeechModel.Load(arguments.GetResult ExportArguments.Model)
 
-    let least = defaultArg (arguments.TryGetResult ExportArguments.Min_Confidence) model.MinConfidence
+    let minConfidence =
+        defaultArg (arguments.TryGetResult ExportArguments.Min_Confidence) model.MinConfidence
 
     let language =
         weighted
@@ -21,14 +22,17 @@ let run (arguments: ParseResults<ExportArguments>) =
             (arguments.TryGetResult ExportArguments.Lm_Weight)
             (arguments.TryGetResult ExportArguments.Length_Bonus)
 
-    SpeechModel(
-        model.Network,
-        model.Inventory,
-        model.Features,
-        MinConfidence = share "min-confidence" least,
-        LanguageModel = Option.toObj language
-    )
-        .Save(path, halves = arguments.Contains ExportArguments.Half)
+    let exported =
+        SpeechModel(
+            model.Network,
+            model.Inventory,
+            model.Features,
+            MinConfidence = share "min-confidence" minConfidence,
+            LanguageModel = Option.toObj language
+        )
+
+    writeResult (arguments.Contains ExportArguments.Overwrite) path (fun () ->
+        exported.Save(path, halves = arguments.Contains ExportArguments.Half))
 
     say $"{FileInfo(path).Length} bytes: {path}"
     Outcome.Done

@@ -8,7 +8,7 @@ open Hybrid.Dsl
 open Hybrid.Cli.Arguments
 open Hybrid.Cli.Console
 
-/// Does what `hybrid info` is asked for and tells how it ended.
+/// Runs `hybrid info`.
 let run (arguments: ParseResults<InfoArguments>) =
     let json = arguments.Contains InfoArguments.Json
 
@@ -16,12 +16,12 @@ let run (arguments: ParseResults<InfoArguments>) =
     | Some file, None ->
         let model = SpeechModel.Load file
 
-        printfn
-            "%s"
-            (if json then
-                 model.Network.Spec.ToJson()
-             else
-                 string (summary { Features = model.Features; Network = model.Network.Spec }))
+        printBlock (
+            if json then
+                model.Network.Spec.ToJson()
+            else
+                string (summary { Features = model.Features; Network = model.Network.Spec })
+        )
 
         match model.LanguageModel with
         | null -> ()
@@ -31,16 +31,16 @@ let run (arguments: ParseResults<InfoArguments>) =
                 [ for length in 1 .. language.Model.Order -> string (language.Model.Count length) ]
                 |> String.concat ", "
 
-            printfn $"n-grams by length: {counts}; weight {language.Weight}, length bonus {language.LengthBonus}"
+            print $"n-grams by length: {counts}; weight {language.Weight}, insertion bonus {language.LengthBonus}"
     | None, Some name ->
         let recipe = findRecipe name
 
-        printfn
-            "%s"
-            (if json then
-                 recipe.ToJson()
-             else
-                 string (summary { Features = recipe.Features; Network = recipe.Network }))
-    | _ -> raise (UserException "name either --model FILE or --recipe NAME")
+        printBlock (
+            if json then
+                recipe.ToJson()
+            else
+                string (summary { Features = recipe.Features; Network = recipe.Network })
+        )
+    | _ -> raise (UserException "give either --model FILE or --recipe NAME")
 
     Outcome.Done

@@ -2,11 +2,12 @@
 module Hybrid.Cli.Commands.Lm
 
 open Argu
+open Hybrid.Dsl
 open Hybrid.Speech
 open Hybrid.Cli.Arguments
 open Hybrid.Cli.Console
 
-/// Does what `hybrid lm` is asked for and tells how it ended.
+/// Runs `hybrid lm`.
 let run (arguments: ParseResults<LmArguments>) =
     let order, path = arguments.GetResult(LmArguments.Order, 3), arguments.GetResult LmArguments.Out
 
@@ -17,9 +18,18 @@ let run (arguments: ParseResults<LmArguments>) =
     let utterances = ofSplit corpus (arguments.TryGetResult LmArguments.Split)
     let lexicons = readLexicons (arguments.GetResults LmArguments.Lexicon |> List.concat)
     let inventory = PhoneInventory.Arpabet
-    let struct (model, skipped) = LanguageModels.Estimate(utterances, inventory, order, lexicons)
+    let cause _ = Causes.ofData None lexicons utterances
+
+    let struct (model, skipped) =
+        withHint cause (fun () -> LanguageModels.Estimate(utterances, inventory, order, lexicons))
+
     reportSkipped "corpus" skipped
-    LanguageModels.Write(path, model, inventory)
+
+    if skipped.Count > 0 then
+        sayHint (cause ())
+
+    writeResult (arguments.Contains LmArguments.Overwrite) path (fun () -> LanguageModels.Write(path, model, inventory))
+
     let counts = [ for length in 1..order -> string (model.Count length) ] |> String.concat ", "
     say $"n-grams of {utterances.Count - skipped.Count} transcripts, by length: {counts}: {path}"
 

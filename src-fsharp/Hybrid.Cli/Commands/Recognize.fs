@@ -4,6 +4,7 @@ module Hybrid.Cli.Commands.Recognize
 open System
 open System.IO
 open Argu
+open Hybrid.Dsl
 open Hybrid.Speech
 open Hybrid.Cli.Arguments
 open Hybrid.Cli.Console
@@ -14,23 +15,17 @@ let private expand (path: string) =
     if Directory.Exists path then
         let struct (files, skipped) = SoundFiles.Find path
 
-        [ for file in files -> file, string (Path.ChangeExtension(Path.GetRelativePath(path, file), null)) ],
-        List.ofSeq skipped
+        [ for file in files -> file, RecordingIds.Of(file, path) ], List.ofSeq skipped
     else
-        [ path, string (Path.GetFileNameWithoutExtension path) ], []
+        [ path, RecordingIds.Of path ], []
 
-/// A result, or nothing where a file could not be used, which is said.
+/// The result, or None after reporting why a file could not be used.
 let private attempt (name: string) (recognize: unit -> 'result) =
     interruption.Value.ThrowIfCancellationRequested()
 
     try
         Some(recognize ())
-    with
-    | :? AudioFormatException
-    | :? FormatException
-    | :? IOException
-    | :? UnauthorizedAccessException
-    | :? ArgumentException as error ->
+    with error when SkippedUtterance.CanSkip error ->
         // Most messages begin with the file.
         say (
             if error.Message.Contains name then
@@ -47,31 +42,29 @@ let private outcome (results: 'result option list) =
     | failed when failed = results.Length -> Outcome.Failed
     | _ -> Outcome.PartlyFailed
 
-/// One file's result as text; with an n-best list, a line for each reading with its place and its score.
-let private lines (file: string) (result: RecognitionResult) =
-    if result.Hypotheses.Count = 1 then
-        // An interpolated string would start up the machinery of F#'s formats: a tenth of the time that a sentence takes.
-        String.Concat(file, ": ", string result, "\n")
-    else
-        String.concat "" [
-            for i, reading in Seq.indexed result.Hypotheses -> $"{file} {i + 1} {reading.Total:F4}: {reading}\n"
-        ]
+/// A recognised file: its path, its name in results, and the result.
+type private Recognized = { File: string; Id: string; Result: RecognitionResult }
 
-/// What comes behind a file's name in this format, and the content: that of one result, or of all.
-let private write format (results: struct (string * RecognitionResult) seq) =
-    let each write = results |> Seq.map (fun (struct (file, result)) -> write file result) |> String.concat ""
+let private extension format =
+    match format with
+    | RecognizeFormat.Text -> ".txt"
+    | RecognizeFormat.Json -> ".json"
+    | RecognizeFormat.Ctm -> ".ctm"
+    | RecognizeFormat.Textgrid -> ".TextGrid"
+
+/// The content of a file with these results.
+let private content format (results: Recognized list) =
+    let each write = results |> List.map write |> String.concat ""
 
     match format with
-    | RecognizeFormat.Text -> ".txt", each lines
-    | RecognizeFormat.Json -> ".json", ResultJson.Recognitions results + "\n"
-    | RecognizeFormat.Ctm ->
-        ".ctm",
-        each (fun file result ->
-            Hybrid.Speech.Ctm.Write(string (Path.GetFileNameWithoutExtension file), result.Hypotheses[0].Phones))
-    | RecognizeFormat.Textgrid -> ".TextGrid", each (fun _ result -> TextGrid.Of(result).Write())
+    | RecognizeFormat.Text -> each (fun one -> ResultText.Recognition(one.File, one.Result))
+    | RecognizeFormat.Json -> ResultJson.Recognitions [ for one in results -> struct (one.File, one.Result) ] + "\n"
+    | RecognizeFormat.Ctm -> each (fun one -> Hybrid.Speech.Ctm.Write(one.Id, one.Result.Phones))
+    | RecognizeFormat.Textgrid -> each (fun one -> TextGrid.Of(one.Result).Write())
 
-/// The sound files of paths: into a folder, or to standard output, text as it comes and the rest when all is there.
-let private recognizeFiles (recognizer: Recognizer) format (folder: string option) (paths: string list) =
+/// Recognises the sound files of paths into a folder, or to standard output: text after each file, other formats at the
+/// end.
+let private recognizeFiles (recognizer: Recognizer) format (folder: ResultFolder option) (paths: string list) =
     let expanded = List.map expand paths
     let files, skipped = List.collect fst expanded, List.collect snd expanded
 
@@ -80,35 +73,48 @@ let private recognizeFiles (recognizer: Recognizer) format (folder: string optio
 
     if files.IsEmpty then
         let kinds = String.concat ", " AudioClip.Extensions
-        raise (UserException $"there are no sound files ({kinds}) in the folders given")
+        raise (UserException $"there are no sound files ({kinds}) in these folders")
 
     if folder.IsNone && format = RecognizeFormat.Textgrid && files.Length > 1 then
         raise (UserException "several TextGrids need a folder: give --out FOLDER")
 
-    let results = folder |> Option.map ResultFolder
+    let ids = RecordingIds.Distinct [| for file, name in files -> struct (name, file) |]
 
-    let recognized = [
-        for file, name in files do
-            attempt file (fun () ->
-                let path = results |> Option.map _.Take(name)
-                let result = struct (file, recognizer.Recognize(AudioClip.Read file))
-                let ending, content = write format [ result ]
+    let cause =
+        match recognizer.Model.Features with
+        | preset when preset.Kind = FeatureKind.Precomputed -> Some(HasSound preset.Coefficients)
+        | _ -> None
 
-                match path with
-                | Some path -> ResultFolder.Write(path + ending, content)
-                | None when format = RecognizeFormat.Text -> Console.Out.Write content
-                | None -> ()
+    let recognize (file: string) (name: string) =
+        let path = folder |> Option.map _.Take(name, extension format)
+        let one = { File = file; Id = name; Result = recognizer.Recognize(AudioClip.Read file) }
 
-                result)
-    ]
+        match folder, path with
+        | Some folder, Some path -> folder.Write(path + extension format, content format [ one ])
+        | _ when format = RecognizeFormat.Text -> printResult (content format [ one ])
+        | _ -> ()
 
-    if folder.IsNone && format <> RecognizeFormat.Text then
-        Console.Out.Write(snd (write format (List.choose id recognized)))
+        one
+
+    let recognized =
+        withHint (fun _ -> cause) (fun () -> [
+            for (file, _), id in Seq.zip files ids do
+                attempt file (fun () -> recognize file id)
+        ])
+
+    match folder with
+    | Some folder -> reportKept folder
+    | None when format <> RecognizeFormat.Text -> printResult (content format (List.choose id recognized))
+    | None -> ()
+
+    if List.exists Option.isNone recognized then
+        sayHint cause
 
     outcome (recognized @ [ for _ in skipped -> None ])
 
-/// The utterances of corpora, as the CSV that CMU 11-785 HW3P2 takes.
-let private submit (recognizer: Recognizer) (csv: string) (paths: string list) =
+/// Recognises corpora and writes the CSV of CMU 11-785 HW3P2.
+let private submit (recognizer: Recognizer) (overwrite: bool) (csv: string) (paths: string list) =
+    requireReplaceable overwrite csv
     let corpora = paths |> List.map Corpus.Read
 
     let utterances = [
@@ -116,7 +122,7 @@ let private submit (recognizer: Recognizer) (csv: string) (paths: string list) =
             yield! corpus.Utterances
     ]
 
-    reportSkipped "rows are missing in the CSV" (corpora |> Seq.collect _.Skipped)
+    reportSkipped "missing rows in the CSV" (corpora |> Seq.collect _.Skipped)
 
     let results =
         withProgress "recognising" (fun progress -> [
@@ -125,7 +131,7 @@ let private submit (recognizer: Recognizer) (csv: string) (paths: string list) =
                 progress.Report(struct (float (index + 1) / float utterances.Length, utterance.Id))
         ])
 
-    Hw3p2Submission.Write(csv, recognizer.Model.Inventory, results |> List.map Option.toObj)
+    Hw3p2Submission.Write(csv, recognizer.Model.Inventory, results |> List.map Option.toObj, overwrite)
     say $"{results.Length} utterances: {csv}"
 
     if corpora |> List.exists (fun corpus -> corpus.Skipped.Count > 0) then
@@ -133,10 +139,10 @@ let private submit (recognizer: Recognizer) (csv: string) (paths: string list) =
     else
         outcome results
 
-/// `hybrid recognize FILE...` without options.
+/// Runs `hybrid recognize FILE...` without options.
 let runPlain (paths: string list) = recognizeFiles (loadRecognizer None Search.None) RecognizeFormat.Text None paths
 
-/// Does what `hybrid recognize` is asked for and tells how it ended.
+/// Runs `hybrid recognize`.
 let run (arguments: ParseResults<RecognizeArguments>) =
     let recognizer =
         loadRecognizer (arguments.TryGetResult RecognizeArguments.Model) {
@@ -150,6 +156,7 @@ let run (arguments: ParseResults<RecognizeArguments>) =
         }
 
     let paths = arguments.GetResult RecognizeArguments.Paths
+    let overwrite = arguments.Contains RecognizeArguments.Overwrite
 
     let format =
         match arguments.TryGetResult RecognizeArguments.Format, arguments.Contains RecognizeArguments.Json with
@@ -160,8 +167,10 @@ let run (arguments: ParseResults<RecognizeArguments>) =
     match
         arguments.TryGetResult RecognizeArguments.Submission, format, arguments.TryGetResult RecognizeArguments.Out
     with
-    | None, format, folder -> recognizeFiles recognizer (defaultArg format RecognizeFormat.Text) folder paths
-    | Some csv, None, None -> submit recognizer csv paths
+    | None, format, folder ->
+        let folder = folder |> Option.map (fun folder -> ResultFolder(folder, overwrite))
+        recognizeFiles recognizer (defaultArg format RecognizeFormat.Text) folder paths
+    | Some csv, None, None -> submit recognizer overwrite csv paths
     | Some _, Some _, _ ->
         raise (UserException "--submission and --json or --format exclude each other: give one of them")
-    | Some _, None, Some _ -> raise (UserException "--submission names its file: leave --out away")
+    | Some _, None, Some _ -> raise (UserException "--submission names the file to write: leave --out out")

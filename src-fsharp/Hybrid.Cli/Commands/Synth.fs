@@ -2,14 +2,16 @@
 module Hybrid.Cli.Commands.Synth
 
 open System
+open System.IO
 open Argu
 open Hybrid.Speech
 open Hybrid.Cli.Arguments
 open Hybrid.Cli.Console
 
-/// Makes a corpus and says what it holds.
-let make (folder: string) utterances speakers (seed: int) (layout: SyntheticLayout) =
-    let corpus =
+/// Writes a corpus and says its size.
+let make (overwrite: bool) (folder: string) utterances speakers (seed: int) (layout: SyntheticLayout) =
+    // The one file whose name may be that of another corpus.
+    writeResult overwrite (Path.Combine(folder, Corpus.ManifestName)) (fun () ->
         withProgress "synthesising" (fun progress ->
             SyntheticCorpus.Write(
                 folder,
@@ -19,7 +21,10 @@ let make (folder: string) utterances speakers (seed: int) (layout: SyntheticLayo
                 fractionOf progress,
                 interruption.Value,
                 layout
-            ))
+            )
+            |> ignore<Corpus>))
+
+    let corpus = Corpus.Read folder
 
     let splits =
         corpus.Splits |> Seq.map (fun split -> $"{split} {corpus.Split(split).Count}") |> String.concat ", "
@@ -27,15 +32,17 @@ let make (folder: string) utterances speakers (seed: int) (layout: SyntheticLayo
     say $"{corpus.Utterances.Count} utterances of {speakers} synthetic speakers in {folder} ({splits})"
     corpus
 
-/// Does what `hybrid synth` is asked for and tells how it ended.
+/// Runs `hybrid synth`.
 let run (arguments: ParseResults<SynthArguments>) =
     let speakers, utterances =
         arguments.GetResult SynthArguments.Speakers, arguments.GetResult SynthArguments.Utterances
 
     if speakers < SyntheticCorpus.FewestSpeakers then
         raise (
-            UserException
-                $"--speakers is {speakers}, must be at least {SyntheticCorpus.FewestSpeakers}: one each for train, dev and test"
+            UserException(
+                $"--speakers is {speakers}, must be at least {SyntheticCorpus.FewestSpeakers}: "
+                + "one each for train, dev and test"
+            )
         )
 
     if utterances < speakers then
@@ -47,6 +54,7 @@ let run (arguments: ParseResults<SynthArguments>) =
         | Hw3p2 -> SyntheticLayout.Hw3p2
 
     make
+        (arguments.Contains SynthArguments.Overwrite)
         (arguments.GetResult SynthArguments.Out)
         utterances
         speakers

@@ -6,8 +6,12 @@ open System.Runtime.InteropServices
 open Hybrid.Core
 open Hybrid.Speech
 
-/// What the compiler says of an architecture whose parts are not complete or not in order.
-module internal Sentences =
+/// Compiler errors for architectures that are incomplete or out of order.
+module internal ArchitectureErrorMessages =
+    /// FS10001
+    [<Literal>]
+    let Number = 10001
+
     [<Literal>]
     let NoFeatures = "features is missing: begin the network with features (mfcc 28)"
 
@@ -19,34 +23,42 @@ module internal Sentences =
 
     [<Literal>]
     let NoSize =
-        "this layer lacks its settings: write them behind it, as in blstm 64, conv1d (64, kernel = 7), pyramid 2, or () for the defaults, as in squeezeExcite ()"
+        "the settings of this layer are missing: write blstm 64, conv1d (64, kernel = 7) or pyramid 2, "
+        + "or () for the defaults, as in squeezeExcite ()"
 
     [<Literal>]
     let NoLayer =
-        "this is no layer: layers, values of stack { ... }, if and for stand here; encoder and decoder stand in encoderDecoder { ... } alone"
+        "not a layer: this block takes layers, values of stack { ... }, if and for; "
+        + "encoder and decoder belong directly in encoderDecoder { ... }"
 
     [<Literal>]
     let NoPreset = "features takes a preset: features (mfcc 28)"
 
     [<Literal>]
     let LayerOutside =
-        "a layer stands outside encoder and decoder: move it into encoder { ... } or decoder { ... }"
+        "a layer is outside encoder and decoder: move it into encoder { ... } or decoder { ... }"
 
     [<Literal>]
     let Order =
         "a network has features, then one encoder, then one decoder: put them in this order, each once"
 
-/// Layers in order: `stack { ... }` gives a block that can be named and used in others.
+/// `stack { ... }`: an ordered block of layers, a value that can be used in other blocks.
 type StackBuilder() =
     member _.Yield(layer: LayerSpec, [<CallerLineNumber; Optional; DefaultParameterValue(0)>] line: int) =
         Block [ { Layer = layer; Line = line } ]
 
     member _.Yield(block: Block) = block
 
-    [<CompilerMessage(Sentences.NoSize, 10001, IsError = true, IsHidden = true)>]
+    [<CompilerMessage(ArchitectureErrorMessages.NoSize,
+                      ArchitectureErrorMessages.Number,
+                      IsError = true,
+                      IsHidden = true)>]
     member _.Yield(_: 'settings -> 'layer) = Block []
 
-    [<CompilerMessage(Sentences.NoLayer, 10001, IsError = true, IsHidden = true)>]
+    [<CompilerMessage(ArchitectureErrorMessages.NoLayer,
+                      ArchitectureErrorMessages.Number,
+                      IsError = true,
+                      IsHidden = true)>]
     member _.Yield(_: 'value, [<Optional; DefaultParameterValue(0)>] _line: int) = Block []
 
     member _.Zero() = Block []
@@ -60,34 +72,34 @@ type StackBuilder() =
                 yield! layers
         ]
 
-/// A part of an architecture.
+/// A part of an architecture, in the state that the builder has reached.
 type IArchitecturePart = interface end
 
-/// `features (mfcc 28)`
+/// The features of an architecture: `features (mfcc 28)`.
 type FeatureDeclaration =
     | FeatureDeclaration of preset: FeaturePreset * line: int
 
     interface IArchitecturePart
 
-/// The layers between features and representation.
+/// The layers of the encoder.
 type EncoderBlock =
     | EncoderBlock of PlacedLayer list
 
     interface IArchitecturePart
 
-/// The layers between representation and logits.
+/// The layers of the decoder.
 type DecoderBlock =
     | DecoderBlock of PlacedLayer list
 
     interface IArchitecturePart
 
-/// An encoder and the decoder behind it.
+/// An encoder followed by a decoder.
 type EncoderAndDecoder =
     | EncoderAndDecoder of EncoderBlock * DecoderBlock
 
     interface IArchitecturePart
 
-/// All that an architecture consists of.
+/// Features, encoder and decoder: a complete architecture.
 type CompleteArchitecture =
     | CompleteArchitecture of FeatureDeclaration * EncoderBlock * DecoderBlock
 
@@ -103,17 +115,23 @@ type DecoderBuilder() =
     inherit StackBuilder()
     member _.Run(Block layers) = DecoderBlock layers
 
-/// `encoderDecoder { ... }`: features, an encoder and a decoder; that all are there, the compiler sees. When the block ends,
-/// shapes are walked and all problems reported together.
+/// `encoderDecoder { ... }`: features, an encoder and a decoder. The compiler checks that all three are present and in
+/// order. At the end of the block, shapes are checked and all problems are reported together.
 type EncoderDecoderBuilder() =
     member _.Yield(part: FeatureDeclaration) = part
     member _.Yield(part: EncoderBlock) = part
     member _.Yield(part: DecoderBlock) = part
 
-    [<CompilerMessage(Sentences.LayerOutside, 10001, IsError = true, IsHidden = true)>]
+    [<CompilerMessage(ArchitectureErrorMessages.LayerOutside,
+                      ArchitectureErrorMessages.Number,
+                      IsError = true,
+                      IsHidden = true)>]
     member _.Yield(_: LayerSpec) = EncoderBlock []
 
-    [<CompilerMessage(Sentences.LayerOutside, 10001, IsError = true, IsHidden = true)>]
+    [<CompilerMessage(ArchitectureErrorMessages.LayerOutside,
+                      ArchitectureErrorMessages.Number,
+                      IsError = true,
+                      IsHidden = true)>]
     member _.Yield(_: Block) = EncoderBlock []
 
     member _.Delay(parts: unit -> 'parts) = parts ()
@@ -122,23 +140,32 @@ type EncoderDecoderBuilder() =
     member _.Combine(features: FeatureDeclaration, EncoderAndDecoder(encoder, decoder)) =
         CompleteArchitecture(features, encoder, decoder)
 
-    [<CompilerMessage(Sentences.NoDecoder, 10001, IsError = true, IsHidden = true)>]
+    [<CompilerMessage(ArchitectureErrorMessages.NoDecoder,
+                      ArchitectureErrorMessages.Number,
+                      IsError = true,
+                      IsHidden = true)>]
     member _.Combine(features: FeatureDeclaration, encoder: EncoderBlock) =
         CompleteArchitecture(features, encoder, DecoderBlock [])
 
-    [<CompilerMessage(Sentences.NoEncoder, 10001, IsError = true, IsHidden = true)>]
+    [<CompilerMessage(ArchitectureErrorMessages.NoEncoder,
+                      ArchitectureErrorMessages.Number,
+                      IsError = true,
+                      IsHidden = true)>]
     member _.Combine(features: FeatureDeclaration, decoder: DecoderBlock) =
         CompleteArchitecture(features, EncoderBlock [], decoder)
 
-    [<CompilerMessage(Sentences.Order, 10001, IsError = true, IsHidden = true)>]
+    [<CompilerMessage(ArchitectureErrorMessages.Order, ArchitectureErrorMessages.Number, IsError = true, IsHidden = true)>]
     member _.Combine(_: IArchitecturePart, _: IArchitecturePart) =
         CompleteArchitecture(FeatureDeclaration(FeaturePreset(), 0), EncoderBlock [], DecoderBlock [])
 
-    [<CompilerMessage(Sentences.NoFeatures, 10001, IsError = true, IsHidden = true)>]
-    member _.Run(_: EncoderAndDecoder) : Hybrid.Dsl.Architecture = invalidOp Sentences.NoFeatures
+    [<CompilerMessage(ArchitectureErrorMessages.NoFeatures,
+                      ArchitectureErrorMessages.Number,
+                      IsError = true,
+                      IsHidden = true)>]
+    member _.Run(_: EncoderAndDecoder) : Hybrid.Dsl.Architecture = invalidOp ArchitectureErrorMessages.NoFeatures
 
-    [<CompilerMessage(Sentences.Order, 10001, IsError = true, IsHidden = true)>]
-    member _.Run(_: IArchitecturePart) : Hybrid.Dsl.Architecture = invalidOp Sentences.Order
+    [<CompilerMessage(ArchitectureErrorMessages.Order, ArchitectureErrorMessages.Number, IsError = true, IsHidden = true)>]
+    member _.Run(_: IArchitecturePart) : Hybrid.Dsl.Architecture = invalidOp ArchitectureErrorMessages.Order
 
     member _.Run
         (
@@ -166,7 +193,7 @@ type EncoderDecoderBuilder() =
         if problems.IsEmpty then
             { Features = preset; Network = network }
         else
-            // Shapes help where a layer is wrong.
+            // The table of shapes shows the inputs of an invalid layer.
             let help =
                 if network.Validate().Count > 0 then
                     Shapes.table network
@@ -175,27 +202,30 @@ type EncoderDecoderBuilder() =
 
             raise (DeclarationException("the network", file, problems, help))
 
-/// How sound becomes feature vectors.
+/// The feature declaration of an architecture.
 [<AutoOpen; AbstractClass; Sealed>]
 type FeatureWords =
-    /// How sound becomes feature vectors: `mfcc 28`, `logMel 40`, or `precomputed 28` where they come with the corpus.
+    /// Declares the features: `mfcc 28`, `logMel 40`, or `precomputed 28` if they are stored in the corpus.
     static member features(preset: FeaturePreset, [<CallerLineNumber; Optional; DefaultParameterValue(0)>] line: int) =
         FeatureDeclaration(preset, line)
 
-    [<CompilerMessage(Sentences.NoPreset, 10001, IsError = true, IsHidden = true)>]
+    [<CompilerMessage(ArchitectureErrorMessages.NoPreset,
+                      ArchitectureErrorMessages.Number,
+                      IsError = true,
+                      IsHidden = true)>]
     static member features(_: 'other, [<Optional; DefaultParameterValue(0)>] _line: int) =
         FeatureDeclaration(FeaturePreset(), 0)
 
-/// The blocks of an architecture.
+/// The builders of an architecture.
 [<AutoOpen>]
 module ArchitectureBuilders =
-    /// Layers in order, as a value to be used in other blocks.
+    /// An ordered block of layers, for use in other blocks.
     let stack = StackBuilder()
 
-    /// The layers between features and representation.
+    /// The layers from features to representation.
     let encoder = EncoderBuilder()
 
-    /// The layers between representation and logits.
+    /// The layers from representation to one logit per symbol.
     let decoder = DecoderBuilder()
 
     /// A network: features, an encoder and a decoder.

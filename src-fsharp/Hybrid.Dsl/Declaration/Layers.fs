@@ -3,19 +3,19 @@ namespace Hybrid.Dsl
 open Hybrid.Core
 open Hybrid.Speech
 
-/// The words of an architecture: what stands in `encoder { ... }` and `decoder { ... }`. Each gives a layer as data. Where two
-/// numbers could be swapped, all but the first are given by their names.
+/// The layers and feature presets of an architecture, for use in `encoder { ... }`, `decoder { ... }` and `features
+/// (...)`. Each word returns a specification. Settings are named, so that two numbers cannot be swapped.
 [<AutoOpen; AbstractClass; Sealed>]
 type Layers =
-    /// A projection of every frame to a number of outputs.
+    /// A linear projection of each frame to `outputs` features.
     static member linear
         (outputs: int, ?_byName: ``setting with its name such as kernel = 7; inputs are never given``, ?bias: bool)
         : LayerSpec =
         LinearSpec(outputs, defaultArg bias true)
 
-    /// A convolution over time; `kernel` frames are seen, 3 unless given, `stride` frames lie from one output frame to the next, `padding`
-    /// frames of zeros stand before and after, (kernel - 1) * dilation / 2 unless given; `dilation` frames lie from one that is
-    /// seen to the next; channels are cut into `groups` that do not see each other.
+    /// A convolution over time with `kernel` taps (default 3), `stride` and `dilation` in frames (default 1), `padding`
+    /// zero frames on each side (default (kernel - 1) * dilation / 2), and channels in `groups` independent groups
+    /// (default 1).
     static member conv1d
         (
             channels: int,
@@ -35,12 +35,13 @@ type Layers =
             ?Groups = groups
         )
 
-    /// A factor for each channel from the mean of the utterance, through a hidden layer with one unit for `reduction` channels.
+    /// Squeeze-and-excitation: scales each channel by a factor computed from the means over the utterance. The hidden
+    /// layer has one unit per `reduction` channels (default 16).
     static member squeezeExcite(?reduction: int) : LayerSpec = SqueezeExciteSpec(?Reduction = reduction)
 
-    /// Two convolutions of `width` channels with batch normalisation, ReLU between them and, if `squeezeExcite` gives a
-    /// reduction, squeeze and excitation behind them; the input - through a convolution of one frame where it has another
-    /// width - is added, and ReLU follows.
+    /// A residual block: conv, batch norm, ReLU, conv, batch norm, each convolution with `width` channels, and
+    /// squeeze-and-excitation if `squeezeExcite` gives its reduction. The input is added, through a convolution of
+    /// kernel 1 if its width differs, and ReLU follows.
     static member residual
         (
             width: int,
@@ -52,40 +53,40 @@ type Layers =
         let excitation = [ for reduction in Option.toList squeezeExcite -> Layers.squeezeExcite reduction ]
         ResidualSpec(List.toArray (convolution @ [ Layers.relu ] @ convolution @ excitation), ActivationFunction.Relu)
 
-    /// Any layers that keep frames where they are, with the input added to their output.
+    /// A residual block around any layers that keep the number of frames: the input is added to their output.
     static member residual(body: Block) : LayerSpec =
         let (Block layers) = body
         ResidualSpec [| for placed in layers -> placed.Layer |]
 
-    /// Batch normalisation; padded frames stay out of its statistics.
+    /// Batch normalisation; padding frames are excluded from the statistics.
     static member batchNorm: LayerSpec = BatchNormSpec()
 
-    /// Layer normalisation: each frame over its own features.
+    /// Layer normalisation of each frame over its features.
     static member layerNorm: LayerSpec = LayerNormSpec()
 
-    /// max(x, 0)
+    /// The activation max(x, 0).
     static member relu: LayerSpec = ActivationSpec ActivationFunction.Relu
 
-    /// x Phi(x) with the standard normal distribution Phi
+    /// The activation x Phi(x), where Phi is the standard normal distribution function.
     static member gelu: LayerSpec = ActivationSpec ActivationFunction.Gelu
 
-    /// x sigmoid(x)
+    /// The activation x sigmoid(x).
     static member silu: LayerSpec = ActivationSpec ActivationFunction.Silu
 
-    /// The hyperbolic tangent.
+    /// The activation tanh(x).
     static member tanh: LayerSpec = ActivationSpec ActivationFunction.Tanh
 
-    /// 1 / (1 + e^-x)
+    /// The activation 1 / (1 + exp(-x)).
     static member sigmoid: LayerSpec = ActivationSpec ActivationFunction.Sigmoid
 
-    /// In training, each element is zero with a probability.
+    /// Dropout: in training, each element is zero with the given probability.
     static member dropout(probability: float) : LayerSpec = DropoutSpec probability
 
-    /// Dropout with the same mask for all frames of an utterance.
+    /// Dropout with one mask for all frames of an utterance.
     static member lockedDropout(probability: float) : LayerSpec = DropoutSpec(probability, true)
 
-    /// In training, random stretches of up to `time` frames and bands of up to `frequency` features are zero; one of each
-    /// per utterance unless `timeCount` and `frequencyCount` say otherwise.
+    /// SpecAugment: in training, `timeCount` random spans of at most `time` frames and `frequencyCount` random bands of
+    /// at most `frequency` features are zero in each utterance (counts default to 1).
     static member mask
         (
             ?_byName: ``setting with its name such as kernel = 7; inputs are never given``,
@@ -96,11 +97,12 @@ type Layers =
         ) : SpecAugmentSpec =
         SpecAugmentSpec(defaultArg time 0, defaultArg frequency 0, defaultArg timeCount 1, defaultArg frequencyCount 1)
 
-    // In all recurrent layers there may be `dropout` between several `layers`, `locked` if all frames of an utterance are to
-    // share one mask, the output of every layer is normalised with `layerNorm = true`, and `bidirectional = true` makes `lstm`
-    // a `blstm`.
+    // Common settings of the recurrent layers: `layers` stacked layers with `dropout` between them, one dropout mask
+    // for all frames with `locked = true`, layer normalisation of each layer's output with `layerNorm = true`. F#
+    // cannot share a list of optional arguments between members, so each word repeats the names; the specification is
+    // built in one place per cell.
 
-    /// Simple recurrent units forwards in time, with tanh unless `nonlinearity` says otherwise.
+    /// A simple (Elman) RNN, forward in time; `nonlinearity` is tanh by default.
     static member rnn
         (
             hidden: int,
@@ -124,7 +126,7 @@ type Layers =
             ?Nonlinearity = nonlinearity
         )
 
-    /// Simple recurrent units in both directions, `hidden` of them in each.
+    /// A bidirectional simple RNN with `hidden` units per direction.
     static member brnn
         (
             hidden: int,
@@ -145,7 +147,7 @@ type Layers =
             bidirectional = true
         )
 
-    /// Gated recurrent units forwards in time.
+    /// A GRU, forward in time.
     static member gru
         (
             hidden: int,
@@ -167,7 +169,7 @@ type Layers =
             )
         )
 
-    /// Gated recurrent units in both directions, `hidden` of them in each.
+    /// A bidirectional GRU with `hidden` units per direction.
     static member bgru
         (
             hidden: int,
@@ -186,7 +188,7 @@ type Layers =
             bidirectional = true
         )
 
-    /// An LSTM forwards in time.
+    /// An LSTM, forward in time.
     static member lstm
         (
             hidden: int,
@@ -208,7 +210,7 @@ type Layers =
             )
         )
 
-    /// Two LSTMs side by side, one forwards and one backwards in time, with `hidden` units each.
+    /// A bidirectional LSTM with `hidden` units per direction.
     static member blstm
         (
             hidden: int,
@@ -227,28 +229,28 @@ type Layers =
             bidirectional = true
         )
 
-    /// A layer of one's own, under a name; files know it by this name alone, so scripts that load them call this before.
+    /// A custom layer, registered under a name. Model files store only the name: register the layer before loading one.
     static member custom(name: string, layer: ICustomLayer) : LayerSpec = CustomLayerSpec.Register(name, layer)
 
-    /// Joins each `factor` neighbouring frames into one, before a recurrent layer or behind it.
+    /// Frame stacking (a pyramidal step): concatenates each `factor` consecutive frames into one.
     static member pyramid(factor: int) : LayerSpec = FrameStackingSpec factor
 
-    /// Kaldi's MFCC with a number of coefficients, and with differences over time of the first order (`deltas = 1`) or the first two.
+    /// Kaldi's MFCC; `deltas = 1` appends first-order differences over time, `deltas = 2` also second-order ones.
     static member mfcc(coefficients: int, ?deltas: int) : FeaturePreset =
         FeaturePreset.Mfcc(coefficients, defaultArg deltas 0)
 
-    /// Kaldi's logarithms of the energies of a number of mel filters, and differences over time as those of `mfcc`.
+    /// Kaldi's log mel filter-bank energies; `deltas` as for `mfcc`.
     static member logMel(filters: int, ?deltas: int) : FeaturePreset =
         FeaturePreset.LogMel(filters, defaultArg deltas 0)
 
-    /// The MFCC of torchaudio.transforms, with its defaults but for the number of coefficients.
+    /// The MFCC of torchaudio.transforms with its default settings and the given number of coefficients.
     static member torchaudio(coefficients: int) : FeaturePreset = FeaturePreset.Torchaudio coefficients
 
-    /// The MFCC of librosa.feature, with its defaults but for the number of coefficients.
+    /// The MFCC of librosa.feature with its default settings and the given number of coefficients.
     static member librosa(coefficients: int) : FeaturePreset = FeaturePreset.Librosa coefficients
 
-    /// Features that come with the corpus, a number of them in each frame, such as those of CMU 11-785 HW3P2.
+    /// Precomputed features stored in the corpus, `coefficients` per frame, such as those of CMU 11-785 HW3P2.
     static member precomputed(coefficients: int) : FeaturePreset = FeaturePreset.Precomputed coefficients
 
-    /// The symbols of the default inventory: 39 ARPAbet phones, silence and the blank.
+    /// The number of symbols of the default inventory: 39 ARPAbet phones, silence and the blank, 41.
     static member phones: int = PhoneInventory.Arpabet.Count

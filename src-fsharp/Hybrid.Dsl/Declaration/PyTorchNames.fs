@@ -2,8 +2,8 @@ namespace Hybrid.Dsl
 
 open Hybrid.Core
 
-/// Settings by the names that PyTorch has for them, refused with the names that they have here. A name that a function lacks
-/// the compiler looks for among the properties of what it gives: there it finds these.
+/// Compiler errors for settings that are named as in PyTorch, with the name in Hybrid. F# looks for an unknown argument
+/// name among the settable properties of the result, so these properties catch it.
 [<AutoOpen>]
 module PyTorchNames =
     [<Literal>]

@@ -2,12 +2,12 @@ namespace Hybrid.Dsl
 
 open Hybrid.Speech
 
-/// Networks with their schedules, ready for use by name.
+/// Built-in recipes: networks with their training schedules.
 module Recipes =
     let private recipe name (architecture: Architecture) schedule =
         Recipe(name, architecture.Features, architecture.Network, schedule)
 
-    /// For the demo and for tests: learns synthetic speech in less than a minute. Small batches, because updates count.
+    /// For the demo and for tests: learns synthetic speech in less than a minute. Small batches give many updates.
     let tiny =
         let network =
             encoderDecoder {
@@ -37,7 +37,7 @@ module Recipes =
                 clipGradients 5.0
             })
 
-    /// For an hour on a laptop: early subsampling and small batches, so that there are many updates.
+    /// For an hour of training on a laptop: early subsampling and small batches give many updates.
     let small =
         let network =
             encoderDecoder {
@@ -73,7 +73,7 @@ module Recipes =
                 speeds [ 0.9; 1.0; 1.1 ]
             })
 
-    /// A larger network: one convolution, three bidirectional LSTMs, two of them with a pyramid step.
+    /// A larger network: one convolution and three bidirectional LSTMs, two of them followed by frame stacking.
     let ``base`` =
         let network =
             encoderDecoder {
@@ -106,7 +106,7 @@ module Recipes =
                 clipGradients 5.0
             })
 
-    /// The network and the schedule of CMU 11-785's homework 3, part 2, as the project that Hybrid follows built it.
+    /// The network and schedule of CMU 11-785 homework 3, part 2, as in the project that Hybrid re-creates.
     let hw3p2 =
         let network =
             encoderDecoder {

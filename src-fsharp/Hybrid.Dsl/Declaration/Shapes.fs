@@ -2,12 +2,12 @@ namespace Hybrid.Dsl
 
 open Hybrid.Core
 
-/// The walk of features through a network, layer by layer.
+/// Output shapes of a network, layer by layer.
 module internal Shapes =
-    /// A layer with the shape that it gives: [T / Stride, Features].
+    /// A layer and its output shape, [T / Stride, Features].
     type Row = { Path: string; Layer: LayerSpec; Stride: int; Features: int }
 
-    /// All layers up to the first that has a problem of its own; that one's path, if there is one.
+    /// The layers before the first invalid one, and the path and spec of that one, if any.
     let walk (network: NetworkSpec) =
         let rec go stride features rows (layers: struct (string * LayerSpec) list) =
             match layers with
@@ -16,6 +16,7 @@ module internal Shapes =
                 List.rev rows, Some(path, layer)
             | struct (path, layer) :: rest ->
                 let built = layer.Build<float32> features
+
                 let row = {
                     Path = path
                     Layer = layer
@@ -27,12 +28,12 @@ module internal Shapes =
 
         go 1 network.Inputs [] (List.ofSeq network.Layers)
 
-    /// Texts, equal ones counted: "2 × conv 3".
+    /// Distinct texts with their counts: "2 × conv 3".
     let counted (texts: string seq) = [
         for text, group in Seq.countBy id texts -> if group > 1 then $"{group} × {text}" else text
     ]
 
-    /// A layer in the words of its spec; of a residual block the layers that have weights of their own kind.
+    /// The description of a layer; a long residual block is shortened to its layers with weights.
     let describe (layer: LayerSpec) =
         match layer with
         | :? ResidualSpec as residual when residual.Body.Count > 3 ->
@@ -44,10 +45,10 @@ module internal Shapes =
             $"""residual ({String.concat "; " (counted inner)}; ...)"""
         | _ -> layer.Describe()
 
-    /// A number of frames as a share of T.
+    /// The number of frames after subsampling, as a fraction of T.
     let frames stride = if stride = 1 then "T" else $"T/{stride}"
 
-    /// The shapes up to the first layer that has a problem, as a table.
+    /// A table of the shapes up to the first invalid layer.
     let table (network: NetworkSpec) =
         let rows, failing = walk network
 

@@ -6,13 +6,14 @@ open System.IO
 open Hybrid.Core
 open Hybrid.Speech
 
-/// Stands where a number without its name would: `conv1d (64, 7)` does not compile, `conv1d (64, kernel = 7)` does.
+/// The type of the parameter after the last positional one, so that settings must be named: `conv1d (64, 7)` does not
+/// compile, `conv1d (64, kernel = 7)` does.
 type ``setting with its name such as kernel = 7; inputs are never given`` = private | Never
 
-/// Stands behind the last value of a keyword, so that `seed 1 2` does not compile.
+/// The type of the parameter after the value of a keyword, so that a second value, `seed 1 2`, does not compile.
 type ``nothing more`` = private | Never
 
-/// A layer where it stands in the source.
+/// A layer and its source line.
 type PlacedLayer = {
     /// The layer.
     Layer: LayerSpec
@@ -20,19 +21,19 @@ type PlacedLayer = {
     Line: int
 }
 
-/// Layers in order; blocks within blocks flatten.
+/// An ordered list of layers; nested blocks are flattened.
 type Block = Block of PlacedLayer list
 
-/// A declared network with the features that it takes.
+/// A declared network and its input features.
 [<CustomEquality; NoComparison>]
 type Architecture = {
-    /// How sound becomes feature vectors.
+    /// The feature extraction.
     Features: FeaturePreset
-    /// Feature vectors to symbols.
+    /// The network from feature vectors to symbol logits.
     Network: NetworkSpec
 } with
 
-    /// Layers lie in arrays, which compare by place in memory; their JSON says whether they are the same.
+    /// Equality is that of the JSON: the specs hold arrays, which compare by reference.
     member private a.Text = a.Features.ToJson() + a.Network.ToJson()
 
     override a.Equals other =
@@ -42,7 +43,7 @@ type Architecture = {
 
     override a.GetHashCode() = a.Text.GetHashCode StringComparison.Ordinal
 
-/// A training that has ended.
+/// The outcome of a training.
 type TrainingResult = {
     /// The model of the best epoch.
     Model: SpeechModel
@@ -57,21 +58,23 @@ type TrainingResult = {
     /// The epoch of the model.
     member result.Best = nonNull (EpochSelection.Best(result.History, result.SelectBy))
 
-/// Something wrong in a declaration: where, and what to do.
+/// A problem of a declaration, with its source line.
 type DeclarationProblem = {
-    /// The line in the source; 0 where it is of no line.
+    /// The line in the source; 0 if the problem has no line.
     Line: int
-    /// What is wrong and what to do.
+    /// The problem, the value seen and the remedy.
     Message: string
 } with
 
     override m.ToString() =
-        if m.Line > 0 then
-            $"line {m.Line}: {m.Message}"
-        else
-            m.Message
+        Printable.line (
+            if m.Line > 0 then
+                $"line {m.Line}: {m.Message}"
+            else
+                m.Message
+        )
 
-/// A declaration has problems; the message lists all of them, and what else helps to find them.
+/// A declaration is invalid. The message lists every problem and, for a network, the shapes up to the failing layer.
 type DeclarationException(what: string, file: string, problems: DeclarationProblem list, help: string) =
     inherit
         Exception(
@@ -98,21 +101,5 @@ type DeclarationException(what: string, file: string, problems: DeclarationProbl
             ]
         )
 
-    /// Every problem, in the order of the source.
+    /// The problems, in source order.
     member _.Problems = problems
-
-/// Tables of text.
-module internal Table =
-    /// Cells in columns, those of the columns named aligned to the right.
-    let text (right: Set<int>) (rows: string list list) =
-        let widths = rows |> List.transpose |> List.map (List.map String.length >> List.max)
-
-        let cell i (text: string) =
-            if right.Contains i then
-                text.PadLeft widths[i]
-            else
-                text.PadRight widths[i]
-
-        rows
-        |> List.map (fun row -> (row |> List.mapi cell |> String.concat "  ").TrimEnd())
-        |> String.concat Environment.NewLine

@@ -3,12 +3,12 @@ namespace Hybrid.Dsl
 open System.Text.Json.Nodes
 open Hybrid.Core
 
-/// What tells two architectures apart.
+/// The differences between two architectures.
 module internal Difference =
     let private json (layer: LayerSpec) = NetworkSpec(1, 2, [| layer |], [||]).ToJson()
 
-    /// The alignment with the fewest changes, in which a layer only ever becomes another of its kind; of equally cheap ones the
-    /// one that keeps or changes a layer as late as it can.
+    /// The alignment of two lists of layers with the lowest edit cost. Only a layer of the same type counts as changed.
+    /// Of equal costs, the one that keeps or changes a layer as late as possible.
     let private align (before: LayerSpec[]) (after: LayerSpec[]) =
         let texts = Array.map json before, Array.map json after
 
@@ -45,15 +45,15 @@ module internal Difference =
 
         back before.Length after.Length []
 
-    /// A sentence for each change, with the path in the second block, or in the first for what is gone.
+    /// One sentence per change, with the path in the second block, or in the first for a removed layer.
     let private layers (name: string) (before: LayerSpec seq) (after: LayerSpec seq) =
         let before, after = Array.ofSeq before, Array.ofSeq after
 
         [
             for step in align before after do
                 match step with
-                | Some i, None -> $"{name}.{i}: {Shapes.describe before[i]} is gone"
-                | None, Some j -> $"{name}.{j}: {Shapes.describe after[j]} is new"
+                | Some i, None -> $"{name}.{i}: {Shapes.describe before[i]} is removed"
+                | None, Some j -> $"{name}.{j}: {Shapes.describe after[j]} is added"
                 | Some i, Some j when json before[i] <> json after[j] ->
                     let old, fresh = Shapes.describe before[i], Shapes.describe after[j]
 
@@ -79,6 +79,7 @@ module internal Difference =
                     $"{name}.{key}: {value before} -> {value after}"
         ]
 
+    /// All differences, one sentence each.
     let between (before: Architecture) (after: Architecture) =
         values "features" (before.Features.ToJson()) (after.Features.ToJson())
         @ layers "encoder" before.Network.Encoder after.Network.Encoder
@@ -87,3 +88,4 @@ module internal Difference =
             if before.Network.Symbols <> after.Network.Symbols then
                 $"symbols: {before.Network.Symbols} -> {after.Network.Symbols}"
         ]
+        |> List.map Printable.line

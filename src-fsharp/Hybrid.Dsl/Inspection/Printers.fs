@@ -5,23 +5,25 @@ open System.Globalization
 open Hybrid.Core
 open Hybrid.Speech
 
-/// Values in a few lines of text. FSI prints them so, once `Hybrid.Dsl.fsx` is loaded; it loads that by itself behind the package Hybrid.Dsl.
+/// Values as a few lines of text. FSI uses these printers after `Hybrid.Dsl.fsx` is loaded; the package Hybrid.Dsl
+/// loads it by itself. Control characters in names are escaped.
 module Printers =
     let private fixedPoint (digits: int) (x: float) = x.ToString($"F{digits}", CultureInfo.InvariantCulture)
     let private short (x: float) = x.ToString("G4", CultureInfo.InvariantCulture)
     let private lines (texts: string list) = String.Join(Environment.NewLine, texts)
 
-    /// An architecture: its layers with shapes, parameters and multiply-adds.
+    /// An architecture: shape, parameters and multiply-adds of each layer.
     let architecture (architecture: Architecture) = string (Summary.Of(architecture, 10))
 
-    /// A network, as its architecture without features.
+    /// A network: its sizes and the shape of each layer.
     let network (network: Network<float32>) =
         lines [
-            $"network, {network.Spec.Inputs} features to {network.Spec.Symbols} symbols, {network.ParameterCount} parameters"
+            $"network, {network.Spec.Inputs} features to {network.Spec.Symbols} symbols, "
+            + $"{network.ParameterCount} parameters"
             Shapes.table network.Spec
         ]
 
-    /// Shape, range, mean and the first numbers.
+    /// Name, shape, range, mean and the first values of a tensor.
     let private numbers (name: string) (shape: string) (values: float[]) =
         let first = values |> Seq.truncate 6 |> Seq.map short |> String.concat ", "
         let more = if values.Length > 6 then ", ..." else ""
@@ -32,7 +34,7 @@ module Printers =
             else
                 $", {short (Array.min values)} to {short (Array.max values)}, mean {short (Array.average values)}"
 
-        $"{name} [{shape}]{range}: {first}{more}"
+        $"{Printable.line name} [{shape}]{range}: {first}{more}"
 
     /// A batch of feature sequences, [T, B, F].
     let batch (batch: Batch<float32>) =
@@ -45,10 +47,10 @@ module Printers =
     let parameter (parameter: Parameter<float32>) =
         numbers parameter.Name (String.Join(", ", parameter.Shape)) (parameter.Value |> Array.map float)
 
-    /// A tensor of a file.
+    /// A tensor of a model file.
     let tensor (tensor: StoredTensor) = numbers tensor.Name (String.Join(", ", tensor.Shape)) (tensor.ToDoubles())
 
-    /// Log probabilities, [T, V], and their best path.
+    /// Log probabilities, [T, V], and the best symbol of each frame.
     let logProbs (logProbs: LogProbs) =
         let best = [
             for t in 0 .. logProbs.T - 1 -> let row = logProbs[t].ToArray() in Array.IndexOf(row, Array.max row)
@@ -58,7 +60,7 @@ module Printers =
         let more = if best.Length > 40 then " ..." else ""
         $"log probabilities [T {logProbs.T}, V {logProbs.V}], best symbol of each frame: {first}{more}"
 
-    /// A training: a line for every epoch, and the best.
+    /// A training: one line per epoch, and the best epoch.
     let result (result: TrainingResult) =
         lines [
             [ [ "epoch"; "updates"; "train loss"; "dev loss"; "dev PER %"; "learning rate" ] ]
@@ -77,14 +79,15 @@ module Printers =
             $"best: epoch {result.Best.Epoch}, dev PER {fixedPoint 2 result.Best.DevPer} %%"
         ]
 
-    /// A hypothesis: its symbols with the frames they stand for, and its scores.
+    /// A hypothesis: its labels with their frames, and its scores.
     let hypothesis (hypothesis: Hypothesis) =
         let labels =
             [ for label in hypothesis.Labels -> $"{label.Symbol}@{label.Start}-{label.End}" ]
             |> String.concat " "
 
         let parts =
-            $"acoustic {short hypothesis.Acoustic}, language model {short hypothesis.LanguageModel}, length {short hypothesis.LengthBonus}"
+            $"acoustic {short hypothesis.Acoustic}, language model {short hypothesis.LanguageModel}, "
+            + $"insertion bonus {short hypothesis.LengthBonus}"
 
         $"{hypothesis.Labels.Count} labels, log probability {short hypothesis.Total} ({parts}): {labels}"
 
@@ -98,7 +101,8 @@ module Printers =
     /// A recognition: phones with seconds and confidences.
     let recognition (recognition: RecognitionResult) =
         lines [
-            $"{recognition.Phones.Count} phones in {fixedPoint 2 recognition.DurationSeconds} s: {recognition}"
+            Printable.line
+                $"{recognition.Phones.Count} phones in {fixedPoint 2 recognition.DurationSeconds} s: {recognition}"
             [ "from s"; "to s"; "phone"; "confidence" ]
             :: [
                 for phone in recognition.Phones ->
@@ -114,15 +118,19 @@ module Printers =
         ]
 
         lines [
-            $"{alignment.Id}, {fixedPoint 2 alignment.DurationSeconds} s, log probability {short alignment.LogProbability}"
+            Printable.line alignment.Id
+            + $", {fixedPoint 2 alignment.DurationSeconds} s, log probability {short alignment.LogProbability}"
             [ ""; "from s"; "to s"; "label"; "confidence" ] :: rows "word" alignment.Words
             @ rows "phone" alignment.Phones
             |> Table.text (Set [ 1; 2; 4 ])
         ]
 
-    /// An evaluation: error rate, kinds of errors and distance.
+    /// An evaluation: phone error rate, counts of each kind of error, and errors per utterance.
     let evaluation (evaluation: Evaluation) =
         let errors =
-            $"{evaluation.Substitutions} substitutions, {evaluation.Deletions} deletions, {evaluation.Insertions} insertions"
+            $"{evaluation.Substitutions} substitutions, {evaluation.Deletions} deletions, "
+            + $"{evaluation.Insertions} insertions"
 
-        $"PER {fixedPoint 2 evaluation.Per} %% of {evaluation.ReferenceLabels} phones in {evaluation.Utterances.Count} utterances ({errors}), {fixedPoint 2 evaluation.AverageDistance} errors per utterance"
+        $"PER {fixedPoint 2 evaluation.Per} %% of {evaluation.ReferenceLabels} phones "
+        + $"in {evaluation.Utterances.Count} utterances ({errors}), "
+        + $"{fixedPoint 2 evaluation.AverageDistance} errors per utterance"

@@ -5,35 +5,35 @@ open System.Globalization
 open Hybrid.Core
 open Hybrid.Speech
 
-/// A layer in numbers.
+/// A layer of a summary.
 type SummaryRow = {
-    /// Where it stands, such as `encoder.2`.
+    /// The path of the layer, such as `encoder.2`.
     Path: string
     /// The layer.
     Layer: LayerSpec
-    /// Frames of its output for the summary's seconds of audio.
+    /// Output frames for the summary's length of audio.
     Frames: int
-    /// Features per frame of its output.
+    /// Output features per frame.
     Features: int
-    /// Numbers that training moves.
+    /// Trainable parameters.
     Parameters: int64
-    /// Per second of audio.
+    /// Multiply-adds per second of audio.
     MultiplyAddsPerSecond: int64
-    /// Frames of the features for one frame of its output.
+    /// Feature frames per output frame.
     Subsampling: int
 }
 
-/// What a network consists of, layer by layer; its text is a table.
+/// Shapes and costs of a network, layer by layer; ToString gives a table.
 type Summary = {
-    /// The features that the network takes.
+    /// The input features.
     Preset: FeaturePreset
-    /// Of audio, for which frames and multiply-adds are counted.
+    /// The length of the audio, in seconds.
     Seconds: int
     /// The layers in order.
     Rows: SummaryRow list
 } with
 
-    /// The summary of a network for so many seconds of audio, at most a day of it; raises an ArgumentOutOfRangeException for others.
+    /// The summary of a network for 1 to 86400 seconds of audio; other lengths raise an ArgumentOutOfRangeException.
     static member Of(architecture: Architecture, seconds: int) =
         if seconds < 1 || seconds > 86_400 then
             raise (ArgumentOutOfRangeException(nameof seconds, $"seconds is {seconds}, must be in 1..86400"))
@@ -60,13 +60,13 @@ type Summary = {
 
         { Preset = architecture.Features; Seconds = seconds; Rows = List.ofSeq rows }
 
-    /// Numbers that training moves.
+    /// Trainable parameters.
     member s.Parameters = s.Rows |> List.sumBy _.Parameters
 
-    /// Per second of audio.
+    /// Multiply-adds per second of audio.
     member s.MultiplyAddsPerSecond = s.Rows |> List.sumBy _.MultiplyAddsPerSecond
 
-    /// Frames of the features for one frame of the output.
+    /// Feature frames per output frame.
     member s.Subsampling = s.Rows |> List.tryLast |> Option.map _.Subsampling |> Option.defaultValue 1
 
     override s.ToString() =
@@ -75,8 +75,8 @@ type Summary = {
 
         [
             [
+                "path"
                 "layer"
-                "what"
                 $"output for {s.Seconds} s"
                 "subsampling"
                 "parameters"
@@ -84,13 +84,13 @@ type Summary = {
             ]
             [
                 "features"
-                (let differences =
+                (let deltas =
                     match s.Preset.Deltas with
                     | 0 -> ""
-                    | 1 -> " and differences"
-                    | _ -> " and differences of two orders"
+                    | 1 -> " and deltas"
+                    | _ -> ", deltas and delta-deltas"
 
-                 $"{s.Preset.Name}, {s.Preset.Coefficients} coefficients{differences}")
+                 $"{s.Preset.Name}, {s.Preset.Coefficients} coefficients{deltas}")
                 $"[{frames}, {s.Preset.Width}]"
                 "1"
                 ""

@@ -6,35 +6,94 @@ open System.Threading
 open Hybrid.Core
 open Hybrid.Speech
 
-/// What takes time, with those who watch it and may stop it.
+/// A verb of a script failed, and the DSL has a remedy: the message of the failure, then the hint. The failure itself
+/// is the InnerException.
+type RunException(failure: exn, hint: string) =
+    inherit Exception($"{failure.Message}{Environment.NewLine}hint: {hint}", failure)
+
+    /// The remedy, in the words of the DSL.
+    member _.Hint = hint
+
+/// The verbs of a script, one function each: `train (network, schedule, corpus, folder = "run")`. Further settings are
+/// named. A RunException adds a hint to a failure of C# code where the DSL knows a remedy.
 [<AutoOpen; AbstractClass; Sealed>]
 type Run =
-    /// Trains a network on a corpus; words are looked up in `lexicons`, in order, or among the built-in ones where none is given.
-    /// `progress` is told of every step and `epochEnded` of every pass, each by the thread that trains; `noticed` gets sentences
-    /// that a person should read. With a `folder`, the best model, checkpoints and metrics go there, and `resume = true` goes on with
-    /// the training that lies in it. After `minutes` it ends, its epochs stretched over the time. `cancellation` stops between two
-    /// steps with an OperationCanceledException; what lies in the folder then stays usable.
-    static member trainWith
+    /// The remedies in the words of the DSL.
+    static member private Hint(cause: Cause) =
+        match cause with
+        | Diverged -> "lower learningRate in the optimizer, or limit gradients with clipGradients 1.0"
+        | TooShort -> "reduce subsampling: a smaller stride in conv1d, or fewer pyramid steps"
+        | NoLexicon -> "name a pronouncing dictionary: lexicons = [ lexicon \"cmudict.txt\" ]"
+        | HasFeatures coefficients -> $"the corpus has features: declare features (precomputed {coefficients})"
+        | HasSound coefficients -> $"the corpus has sound: declare features (mfcc {coefficients})"
+        | NoValidationData -> "give the corpus a split dev, or recordings of at least two speakers"
+
+    /// Runs `work`; a failure with a known cause becomes a RunException.
+    static member private WithHint (cause: exn -> Cause option) (work: unit -> 'result) =
+        try
+            work ()
+        with
+        | :? OperationCanceledException -> reraise ()
+        | error ->
+            match cause error with
+            | Some cause -> raise (RunException(error, Run.Hint cause))
+            | None -> reraise ()
+
+    /// <summary>Writes a corpus of synthetic speech: WAV files and a manifest with phone boundaries.</summary>
+    /// <param name="folder">The folder to write; created if missing.</param>
+    /// <param name="utterances">The number of recordings.</param>
+    /// <param name="speakers">The number of voices, at least 3; a tenth each go to the splits dev and test.</param>
+    /// <param name="seed">Determines voices and sentences; default 0.</param>
+    static member synthesize(folder: string, utterances: int, speakers: int, ?seed: int) : Corpus =
+        SyntheticCorpus.Write(folder, utterances, speakers, uint64 (defaultArg seed 0))
+
+    /// <summary>Synthesises a text of built-in words, `SpokenUtterance.SampleRate` samples per second.</summary>
+    /// <param name="text">Words of `WordList.All`; a FormatException names any others.</param>
+    /// <param name="seed">Determines voice and manner of speaking; default 0.</param>
+    static member speak(text: string, ?seed: int) : SpokenUtterance =
+        let struct (words, missing) = Pronouncer([ Lexicon.BuiltIn ]).Pronounce text
+
+        if missing.Count > 0 then
+            let missing = String.Join(", ", missing)
+            raise (FormatException $"no built-in words: {missing}; WordList.All lists them")
+
+        let random = CounterRandom(uint64 (defaultArg seed 0))
+        Synthesizer.Speak(words, SpeakerVoice.Random("somebody", random.Fork "voice"), random.Fork "speech")
+
+    /// <summary>Reads a pronouncing dictionary such as CMUdict: `WORD  PH PH` or `WORD,PH PH` per line.</summary>
+    /// <param name="path">The text file.</param>
+    static member lexicon(path: string) : Lexicon = Lexicon.Read(path, PhoneInventory.Arpabet)
+
+    /// <summary>Trains a network on a corpus and returns the best model with the history of all epochs.</summary>
+    /// <param name="architecture">Features and network, as declared by `encoderDecoder { ... }`.</param>
+    /// <param name="schedule">The training schedule, as declared by `training { ... }`.</param>
+    /// <param name="corpus">Recordings with transcripts. Split train is trained on; split dev, or 5 % of the speakers,
+    /// validates.</param>
+    /// <param name="lexicons">Pronouncing dictionaries, tried in order; default: the built-in words.</param>
+    /// <param name="folder">The folder for model, checkpoints and metrics; default: nothing is written.</param>
+    /// <param name="resume">Whether to continue from the last checkpoint in `folder`; default false.</param>
+    /// <param name="minutes">A time limit over which the epochs are stretched; default: none.</param>
+    /// <param name="progress">Called after each step, on the training thread.</param>
+    /// <param name="epochEnded">Called after each epoch, on the training thread.</param>
+    /// <param name="noticed">Called with notices for the user, one sentence each.</param>
+    /// <param name="cancellation">Stops between two steps with an OperationCanceledException; `folder` stays
+    /// usable.</param>
+    static member train
         (
             architecture: Architecture,
             schedule: TrainingSpec,
             corpus: Corpus,
             ?lexicons: Lexicon list,
-            ?progress: IProgress<TrainingProgress>,
-            ?epochEnded: IProgress<EpochReport>,
-            ?noticed: IProgress<string>,
             ?folder: string,
             ?resume: bool,
             ?minutes: float,
+            ?progress: IProgress<TrainingProgress>,
+            ?epochEnded: IProgress<EpochReport>,
+            ?noticed: IProgress<string>,
             ?cancellation: CancellationToken
         ) : TrainingResult =
         let cancellation = defaultArg cancellation CancellationToken.None
-        let recipe = Recipe("script", architecture.Features, architecture.Network, schedule)
-
-        let run =
-            TrainingRun.Prepare(recipe, corpus, lexicons = defaultArg lexicons [], cancellation = cancellation)
-
-        let limit = minutes |> Option.map TimeSpan.FromMinutes |> Option.toNullable
+        let lexicons = defaultArg lexicons []
 
         let notices (listener: IProgress<string>) = {
             new IProgress<TrainingNotice> with
@@ -44,26 +103,35 @@ type Run =
                     | _ -> listener.Report notice.Message
         }
 
-        let model =
-            run.Run(
-                TrainingOptions(Option.toObj folder, limit, defaultArg resume false),
-                TrainingObserver(
-                    Option.toObj progress,
-                    Option.toObj epochEnded,
-                    noticed |> Option.map notices |> Option.toObj
-                ),
-                cancellation
-            )
+        Run.WithHint (Causes.ofTraining architecture.Features lexicons corpus false) (fun () ->
+            let recipe = Recipe("script", architecture.Features, architecture.Network, schedule)
+            let run = TrainingRun.Prepare(recipe, corpus, lexicons = lexicons, cancellation = cancellation)
+            let limit = minutes |> Option.map TimeSpan.FromMinutes |> Option.toNullable
 
-        {
-            Model = model
-            History = run.History
-            SelectBy = schedule.SelectBy
-            StopReason = run.StopReason.Value
-        }
+            let model =
+                run.Run(
+                    TrainingOptions(Option.toObj folder, limit, defaultArg resume false),
+                    TrainingObserver(
+                        Option.toObj progress,
+                        Option.toObj epochEnded,
+                        noticed |> Option.map notices |> Option.toObj
+                    ),
+                    cancellation
+                )
 
-    /// Compares what a model recognises with the transcripts; words are looked up in `lexicons`, in order.
-    static member evaluateWith
+            {
+                Model = model
+                History = run.History
+                SelectBy = schedule.SelectBy
+                StopReason = run.StopReason.Value
+            })
+
+    /// <summary>Recognises utterances and compares the result with their transcripts.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="utterances">Recordings with transcripts, such as `corpus.Split "test"`.</param>
+    /// <param name="lexicons">Pronouncing dictionaries, tried in order; default: the built-in words.</param>
+    /// <param name="cancellation">Stops between two utterances with an OperationCanceledException.</param>
+    static member evaluate
         (
             model: SpeechModel,
             utterances: IReadOnlyList<Utterance>,
@@ -76,15 +144,62 @@ type Run =
 
         evaluation
 
-    /// Where the phones and words of a text are in a sound file; words are looked up in `lexicons`, in order.
-    static member alignWith(model: SpeechModel, path: string, text: string, ?lexicons: Lexicon list) : Alignment =
-        Aligner(Recognizer model, defaultArg lexicons []).AlignText(path, AudioClip.Read path, text)
+    /// <summary>Recognises the phones of a sound file.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="path">A WAV or FLAC file.</param>
+    /// <param name="best">The number of hypotheses, best first, from a beam search; default: one, as the model
+    /// decodes.</param>
+    /// <param name="languageModel">N-grams of phones for the beam search; default: those of the model, if any.</param>
+    /// <param name="cancellation">Stops between two chunks of a long recording with an
+    /// OperationCanceledException.</param>
+    static member recognize
+        (model: SpeechModel, path: string, ?best: int, ?languageModel: NGramModel, ?cancellation: CancellationToken)
+        : RecognitionResult =
+        let recognizer =
+            match best, languageModel with
+            | None, None -> Recognizer model
+            | _ ->
+                let best = defaultArg best 1
 
-    /// A model of which phones follow which, from transcripts; words are looked up in `lexicons`, in order.
-    static member languageModelWith
-        (order: int, utterances: IReadOnlyList<Utterance>, ?lexicons: Lexicon list)
+                let options =
+                    match
+                        languageModel
+                        |> Option.map WeightedLanguageModel
+                        |> Option.orElse (Option.ofObj model.LanguageModel)
+                    with
+                    | Some language -> language.Search best
+                    | None -> PrefixBeamOptions(Width = max (PrefixBeamOptions().Width) best, Best = best)
+
+                Recognizer(model, Beam = options)
+
+        recognizer.Recognize(AudioClip.Read path, defaultArg cancellation CancellationToken.None)
+
+    /// <summary>Aligns a sound file with its text: start, end and confidence of each word and phone.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="path">A WAV or FLAC file.</param>
+    /// <param name="text">The words spoken in it.</param>
+    /// <param name="lexicons">Pronouncing dictionaries, tried in order; default: the built-in words.</param>
+    static member align(model: SpeechModel, path: string, text: string, ?lexicons: Lexicon list) : Alignment =
+        let lexicons = defaultArg lexicons []
+
+        let cause error =
+            match Causes.ofException error with
+            | None when lexicons.IsEmpty && Causes.hasUnknownWord text -> Some NoLexicon
+            | cause -> cause
+
+        Run.WithHint cause (fun () -> Aligner(Recognizer model, lexicons).AlignText(path, AudioClip.Read path, text))
+
+    /// <summary>Estimates an n-gram model of phones from transcripts.</summary>
+    /// <param name="utterances">The transcripts; no sound is read.</param>
+    /// <param name="order">The length of the longest n-grams, 1 to 8; default 3.</param>
+    /// <param name="lexicons">Pronouncing dictionaries, tried in order; default: the built-in words.</param>
+    static member languageModel
+        (utterances: IReadOnlyList<Utterance>, ?order: int, ?lexicons: Lexicon list)
         : NGramModel =
-        let struct (model, _) =
-            LanguageModels.Estimate(utterances, PhoneInventory.Arpabet, order, defaultArg lexicons [])
+        let lexicons = defaultArg lexicons []
 
-        model
+        Run.WithHint (fun _ -> Causes.ofData None lexicons utterances) (fun () ->
+            let struct (model, _) =
+                LanguageModels.Estimate(utterances, PhoneInventory.Arpabet, defaultArg order 3, lexicons)
+
+            model)

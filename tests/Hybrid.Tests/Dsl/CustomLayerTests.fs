@@ -1,4 +1,4 @@
-/// Layers that are no part of Hybrid, from C# and from F#, and what the gradient checker says of them.
+/// Custom layers in C# and F#, and their results in the gradient checker.
 module Hybrid.Tests.CustomLayerTests
 
 open System
@@ -50,7 +50,7 @@ let private scale problem name = custom (name, CustomScaleLayer problem)
 [<Tests>]
 let tests =
     testList "custom layers" [
-        test "correct ones pass the check with one call" {
+        test "correct layers pass the check" {
             for layer in [ scale ScaleProblem.None "scale"; custom ("shift", shift) ] do
                 let report = checkGradients layer
                 Expect.isTrue report.IsCorrect (string report)
@@ -58,7 +58,7 @@ let tests =
                 Expect.equal
                     [ for d in report.Deviations -> d.Tensor ]
                     [ "input, training"; "weight, training"; "input, evaluation"; "weight, evaluation" ]
-                    "what was checked"
+                    "checked tensors"
         }
 
         for problem, expected in
@@ -67,7 +67,7 @@ let tests =
                 ScaleProblem.Weight, "weight, training["
                 ScaleProblem.Padding, "Forward leaves 1 in frame 10 of utterance 3"
             ] do
-            test $"the check finds a problem: {problem}" {
+            test $"the check finds a wrong gradient: {problem}" {
                 let report = checkGradients (scale problem $"scale with problem {problem}")
                 Expect.isFalse report.IsCorrect "wrong"
                 Expect.stringContains (String.concat "\n" report.Problems) expected "named"
@@ -80,7 +80,7 @@ let tests =
                 Expect.isTrue report.IsCorrect $"{layer.Describe()}\n{report}"
         }
 
-        test "a network with custom layers is trained, stored and loaded by name" {
+        test "a network with custom layers is trained, stored and loaded by the names of the layers" {
             withFolder (fun folder ->
                 let network =
                     encoderDecoder {
@@ -102,7 +102,7 @@ let tests =
                         batchSize 4
                     }
 
-                let corpus = synthesize (Path.Combine(folder, "speech")) 12 3 1
+                let corpus = synthesize (Path.Combine(folder, "speech"), 12, 3, seed = 1)
                 let heard = ResizeArray<EpochReport>()
 
                 let listener = {
@@ -110,13 +110,17 @@ let tests =
                         member _.Report report = heard.Add report
                 }
 
-                let result = trainWith (network, schedule, corpus, epochEnded = listener, folder = folder)
-                Expect.sequenceEqual heard result.History "what was told"
+                let result = train (network, schedule, corpus, epochEnded = listener, folder = folder)
+                Expect.sequenceEqual heard result.History "reported epochs"
                 Expect.equal result.Best result.History[0] "best"
-                Report.write (Path.Combine(folder, "page.html")) "Own layers" result.Report
+                Report.write (Path.Combine(folder, "page.html"), "Custom layers", result.Report)
                 let loaded = SpeechModel.Load(Path.Combine(folder, "model.safetensors"))
                 let path = corpus.Utterances[0].AudioPath
-                Expect.equal (string (recognize loaded path)) (string (recognize result.Model path)) "recognition"
+
+                Expect.equal
+                    (string (recognize (loaded, path)))
+                    (string (recognize (result.Model, path)))
+                    "recognition"
 
                 let names = [ for p in loaded.Network.Parameters -> p.Name ] |> List.filter _.EndsWith("weight")
 
@@ -126,13 +130,14 @@ let tests =
                     "names")
         }
 
-        test "a name that nobody registered is refused with the remedy" {
+        test "an unregistered name is refused with the remedy" {
             let spec = NetworkSpec(3, 4, [| CustomLayerSpec "nowhere" |], [| LinearSpec 4 |])
 
             Expect.equal
                 [ for problem in spec.Validate() -> string problem ]
                 [
-                    "encoder.0: custom layer nowhere: no layer of this name is known: register it with CustomLayerSpec.Register(\"nowhere\", ...) before the network is declared or loaded"
+                    ("encoder.0: custom layer nowhere: no layer of this name is known: register it with "
+                     + "CustomLayerSpec.Register(\"nowhere\", ...) before the network is declared or loaded")
                 ]
                 "problems"
         }

@@ -1,3 +1,4 @@
+/// Declarations of networks: blocks, words, problems, recipes.
 module Hybrid.Tests.NetworkDeclarationTests
 
 open Expecto
@@ -15,7 +16,7 @@ let private messageOf (declare: unit -> Architecture) =
     with :? DeclarationException as error ->
         error.Message
 
-/// Nested blocks of layers: a tree whose flattening is known.
+/// Nested blocks of layers, as a tree with a known flattening.
 type private Tree =
     | Leaf of LayerSpec
     | Node of Tree list
@@ -47,7 +48,7 @@ let private trees =
 
 [<Tests>]
 let tests =
-    testList "architecture" [
+    testList "network declarations" [
         TestSettings.property "a block of blocks equals its flattening" 100 (Arb.fromGen trees) (fun tree ->
             Expect.equal (layersOf (build tree)) (flatten tree) "layers")
 
@@ -75,7 +76,7 @@ let tests =
             Expect.equal (layersOf (block true)) [ blstm 3; blstm 6; linear 8; relu; linear 8; relu ] "with"
         }
 
-        test "features are computed from sound or given" {
+        test "features are computed from sound or precomputed" {
             let network preset =
                 encoderDecoder {
                     features preset
@@ -84,10 +85,10 @@ let tests =
                 }
 
             Expect.equal (network (mfcc 13)).Network.Inputs 13 "inputs of mfcc"
-            Expect.equal (network (mfcc (13, deltas = 2))).Network.Inputs 39 "inputs of mfcc with differences"
+            Expect.equal (network (mfcc (13, deltas = 2))).Network.Inputs 39 "inputs of mfcc with deltas"
             Expect.equal (network (logMel 40)).Network.Inputs 40 "inputs of log mel energies"
             let ready = network (precomputed 80)
-            Expect.equal ready.Network.Inputs 80 "inputs of given"
+            Expect.equal ready.Network.Inputs 80 "inputs of precomputed features"
 
             let back =
                 Hybrid.Speech.Recipe.FromJson(
@@ -97,7 +98,7 @@ let tests =
             Expect.equal back.Features ready.Features "JSON"
         }
 
-        test "the recipes have the sizes that are promised" {
+        test "the recipes have the documented sizes" {
             let parameters (recipe: Hybrid.Speech.Recipe) = Network<float32>(recipe.Network).ParameterCount
             Expect.equal (parameters Recipes.``base``) 5053353L "base"
             Expect.isLessThanOrEqual (parameters Recipes.tiny) 500000L "tiny"
@@ -105,7 +106,7 @@ let tests =
             Expect.equal (parameters Recipes.hw3p2) 19766633L "hw3p2"
         }
 
-        test "a recipe survives its JSON" {
+        test "a recipe is read back from its JSON" {
             for recipe in Recipes.all do
                 let back = Hybrid.Speech.Recipe.FromJson(recipe.ToJson())
                 Expect.equal (back.ToJson()) (recipe.ToJson()) recipe.Name
@@ -146,7 +147,7 @@ let tests =
                 message
         }
 
-        test "words give layers with their settings" {
+        test "each word builds its layer with its settings" {
             let expected: LayerSpec list = [
                 RnnSpec(8, Nonlinearity = RnnNonlinearity.Relu)
                 RnnSpec(8, true)
@@ -185,7 +186,7 @@ let tests =
             Expect.equal (layersOf block) expected "layers"
         }
 
-        test "a residual block is two convolutions with what belongs to them, or any layers" {
+        test "a residual block has two convolutions with batch norm, or any layers" {
             let described layer = (layer: LayerSpec).Describe()
             let convolutions = "conv1d 64, kernel 3; batch norm; relu; conv1d 64, kernel 3; batch norm"
             Expect.equal (described (residual 64)) $"residual ({convolutions}), relu" "without squeeze and excitation"

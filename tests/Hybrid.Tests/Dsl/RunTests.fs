@@ -1,4 +1,4 @@
-/// Trainings that are watched and stopped, voices, and pictures, as scripts use them.
+/// The verbs of scripts: training with progress and cancellation, lexicons, synthesis, recognition, charts.
 module Hybrid.Tests.RunTests
 
 open System
@@ -30,10 +30,10 @@ let private schedule =
         batchSize 4
     }
 
-/// Hears everything, and does something with it.
-let private listening (hear: 'report -> unit) = {
+/// A listener that calls a function for each report.
+let private listener (onReport: 'report -> unit) = {
     new IProgress<'report> with
-        member _.Report report = hear report
+        member _.Report report = onReport report
 }
 
 let private expectParts (chart: GenericChart) (parts: string list) =
@@ -44,30 +44,30 @@ let private expectParts (chart: GenericChart) (parts: string list) =
 
 [<Tests>]
 let tests =
-    testList "driving" [
-        test "a training tells of every step and epoch, stops between two steps, and its result draws itself" {
+    testList "verbs of scripts" [
+        test "a training reports every step and epoch, stops between two steps, and has curves" {
             withFolder (fun folder ->
-                let corpus = synthesize (Path.Combine(folder, "speech")) 12 3 1
+                let corpus = synthesize (Path.Combine(folder, "speech"), 12, 3, seed = 1)
                 let steps, epochs = ResizeArray<int64>(), ResizeArray<int>()
 
                 let result =
-                    trainWith (
+                    train (
                         network,
                         schedule,
                         corpus,
-                        progress = listening (fun (step: TrainingProgress) -> steps.Add step.Steps),
-                        epochEnded = listening (fun (epoch: EpochReport) -> epochs.Add epoch.Epoch)
+                        progress = listener (fun (step: TrainingProgress) -> steps.Add step.Steps),
+                        epochEnded = listener (fun (epoch: EpochReport) -> epochs.Add epoch.Epoch)
                     )
 
                 Expect.equal (List.ofSeq epochs) [ 1; 2; 3 ] "epochs"
                 Expect.equal (List.ofSeq steps) [ 1L .. result.History[2].Steps ] "steps"
-                expectParts (curves result) [ "training"; "dev"; "phone error rate" ]
+                expectParts (curves result) [ "training"; "validation"; "phone error rate" ]
 
                 use stop = new CancellationTokenSource()
                 steps.Clear()
 
                 let stopping =
-                    listening (fun (step: TrainingProgress) ->
+                    listener (fun (step: TrainingProgress) ->
                         steps.Add step.Steps
 
                         if step.Steps = 2L then
@@ -75,20 +75,19 @@ let tests =
 
                 Expect.throwsT<OperationCanceledException>
                     (fun () ->
-                        trainWith (network, schedule, corpus, progress = stopping, cancellation = stop.Token)
+                        train (network, schedule, corpus, progress = stopping, cancellation = stop.Token)
                         |> ignore<TrainingResult>)
                     "stopped"
 
                 Expect.equal (List.ofSeq steps) [ 1L; 2L ] "no step after that")
         }
 
-        test
-            "dictionaries of a script's own serve training, evaluation, alignment and n-grams; a training goes on, and ends by the clock" {
+        test "lexicons in training, evaluation, alignment and n-grams; a training resumes, and ends at its time limit" {
             withFolder (fun folder ->
-                let corpus = synthesize (Path.Combine(folder, "speech")) 12 3 1
+                let corpus = synthesize (Path.Combine(folder, "speech"), 12, 3, seed = 1)
                 let path = Path.Combine(folder, "dictionary.txt")
 
-                // The same words with other spellings, which nobody has built in.
+                // The same words with other spellings, which are not built in.
                 File.WriteAllLines(
                     path,
                     [ for word in WordList.All -> $"""X{word.Spelling} {String.Join(" ", word.Phones)}""" ]
@@ -104,10 +103,10 @@ let tests =
                             Utterance(u.Id, u.AudioPath, u.Speaker, u.Split, respell (text u), null)
                     |]
 
-                let known = trainWith (network, schedule, corpus, folder = Path.Combine(folder, "known"))
+                let known = train (network, schedule, corpus, folder = Path.Combine(folder, "known"))
 
                 let run resume =
-                    trainWith (
+                    train (
                         network,
                         schedule,
                         respelt,
@@ -119,44 +118,43 @@ let tests =
                 let losses (result: TrainingResult) = [ for epoch in result.History -> epoch.TrainLoss, epoch.DevPer ]
                 let trained = run false
                 Expect.equal (losses trained) (losses known) "the same training"
-                Expect.equal (losses (run true)) (losses known) "nothing is left to do"
+                Expect.equal (losses (run true)) (losses known) "nothing is left to train"
 
-                Expect.throwsT<ArgumentException>
-                    (fun () -> trainWith (network, schedule, respelt) |> ignore<TrainingResult>)
-                    "no built-in words"
+                Refusal.expectRefusal<RunException, _> "hint: name a pronouncing dictionary: lexicons = [" (fun () ->
+                    train (network, schedule, respelt))
 
                 let model = known.Model
 
                 Expect.equal
-                    (evaluateWith (model, respelt.Utterances, lexicons = lexicons)).Per
-                    (evaluate model corpus.Utterances).Per
+                    (evaluate (model, respelt.Utterances, lexicons = lexicons)).Per
+                    (evaluate (model, corpus.Utterances)).Per
                     "evaluation"
 
                 let one = corpus.Utterances[0]
                 let phones (alignment: Alignment) = [ for phone in alignment.Phones -> phone ]
 
                 Expect.equal
-                    (phones (alignWith (model, one.AudioPath, respell (text one), lexicons = lexicons)))
-                    (phones (align model one.AudioPath (text one)))
+                    (phones (align (model, one.AudioPath, respell (text one), lexicons = lexicons)))
+                    (phones (align (model, one.AudioPath, text one)))
                     "alignment"
 
                 let count (model: NGramModel) = model.Count 1, model.Count 2
 
                 Expect.equal
-                    (count (languageModelWith (2, respelt.Utterances, lexicons = lexicons)))
-                    (count (languageModel 2 corpus.Utterances))
+                    (count (languageModel (respelt.Utterances, order = 2, lexicons = lexicons)))
+                    (count (languageModel (corpus.Utterances, order = 2)))
                     "n-grams"
 
                 let longer = TrainingSpec(Seed = 1UL, Epochs = 100_000, Batch = BatchSize(4, 16000))
-                let soon = trainWith (network, longer, corpus, minutes = 0.02)
-                Expect.isLessThan soon.History.Count 100_000 "ends by the clock")
+                let soon = train (network, longer, corpus, minutes = 0.02)
+                Expect.isLessThan soon.History.Count 100_000 "ends at the time limit")
         }
 
-        test "frozen layers, averages and early ends hold for scripts, and for the command line alike" {
+        test "frozen layers, averaging and early stopping are the same in scripts and on the command line" {
             withFolder (fun folder ->
-                let corpus = synthesize (Path.Combine(folder, "speech")) 12 3 1
+                let corpus = synthesize (Path.Combine(folder, "speech"), 12, 3, seed = 1)
 
-                // At next to no learning rate nothing becomes better after the first pass.
+                // With a learning rate of almost zero, no epoch improves on the first.
                 let schedule rate average =
                     TrainingSpec(
                         Seed = 7UL,
@@ -168,7 +166,7 @@ let tests =
                         Patience = 1
                     )
 
-                let run rate average = trainWith (network, schedule rate average, corpus)
+                let run rate average = train (network, schedule rate average, corpus)
 
                 let weights (model: SpeechModel) = [
                     for p in model.Network.Parameters -> p.Name, List.ofArray p.Value
@@ -179,12 +177,12 @@ let tests =
                 let decoder, encoder = weights start |> List.partition inDecoder
                 Expect.isNonEmpty encoder "encoder"
 
-                Expect.equal (run 1e-12 null).History.Count 2 "the best pass, and one more"
+                Expect.equal (run 1e-12 null).History.Count 2 "the best epoch, and one more"
 
                 let averaged, plain = run 1e-3 (AveragingSpec 0.9), run 1e-3 null
                 let averagedDecoder, averagedEncoder = weights averaged.Model |> List.partition inDecoder
-                Expect.equal averagedEncoder encoder "what is frozen stays"
-                Expect.notEqual averagedDecoder decoder "what is not moves"
+                Expect.equal averagedEncoder encoder "frozen layers are unchanged"
+                Expect.notEqual averagedDecoder decoder "other layers are trained"
                 Expect.notEqual (weights averaged.Model) (weights plain.Model) "the average is kept"
 
                 Expect.equal
@@ -206,29 +204,32 @@ let tests =
                     "the command line trains the same")
         }
 
-        test "a voice says what it is told, the same for the same seed, and names what it cannot say" {
-            let first, again, other = speak 1 "bird tree", speak 1 "BIRD TREE", speak 2 "bird tree"
+        test "synthetic speech depends only on text and seed, and unknown words are named" {
+            let first, again = speak ("bird tree", seed = 1), speak ("BIRD TREE", seed = 1)
+            let other = speak ("bird tree", seed = 2)
             Expect.equal first.Samples again.Samples "the same"
             Expect.notEqual first.Samples other.Samples "another voice"
 
             let refusal =
                 try
-                    speak 1 "bird xylophone" |> string
+                    speak "bird xylophone" |> string
                 with :? FormatException as error ->
                     error.Message
 
             Expect.stringContains refusal "XYLOPHONE" "named"
         }
 
-        test "sound files and evaluations become charts with one call" {
+        test "sound files and evaluations are shown as charts" {
             withFolder (fun folder ->
                 let model = SpeechModel.Load CSharpTests.model
                 let path, spoken = CSharpTests.speak folder
                 let phone = spoken.Phones[0]
-                expectParts (posteriors model path) [ "heatmap"; $"\"{phone}\""; "blank" ]
-                expectParts (recognized model path) [ "heatmap"; $"\"{phone}\""; "Hz" ]
-                expectParts (aligned model path spoken.Text) [ "heatmap"; $"\"{phone}\""; "Hz" ]
-                let corpus = synthesize (Path.Combine(folder, "speech")) 12 3 5
-                expectParts (confusions model (evaluate model corpus.Utterances)) [ "heatmap"; "recognised"; "said" ])
+                expectParts (posteriors (model, path)) [ "heatmap"; $"\"{phone}\""; "blank" ]
+                expectParts (recognized (model, path)) [ "heatmap"; $"\"{phone}\""; "hertz" ]
+                expectParts (aligned (model, path, spoken.Text)) [ "heatmap"; $"\"{phone}\""; "hertz" ]
+                let corpus = synthesize (Path.Combine(folder, "speech"), 12, 3, seed = 5)
+                let evaluation = evaluate (model, corpus.Utterances)
+                expectParts (confusions (model, evaluation)) [ "heatmap"; "recognised"; "spoken" ]
+                expectParts (substitutions (model, evaluation)) [ "bar"; "times" ])
         }
     ]

@@ -1,4 +1,4 @@
-/// Small scripts, compiled and run in this process as FSI would.
+/// Small scripts, compiled and run in this process as by FSI.
 module Hybrid.Tests.Scripts
 
 open System
@@ -8,7 +8,7 @@ open FSharp.Compiler.Diagnostics
 open FSharp.Compiler.Interactive.Shell
 open Hybrid.Tests.TestSettings
 
-/// One FSI for all scripts; they see Hybrid.Dsl, its printers, and what scripts before them declared.
+/// One FSI session for all scripts, with Hybrid.Dsl and its printers; scripts see the declarations of earlier ones.
 let private session =
     lazy
         (let output = StringBuilder()
@@ -46,7 +46,7 @@ let private session =
          session.EvalInteraction "open Hybrid.Dsl"
          session, output)
 
-/// What FSI prints for an expression.
+/// The output of FSI for an expression.
 let printed (expression: string) =
     let session, output = session.Value
 
@@ -55,13 +55,13 @@ let printed (expression: string) =
         session.EvalInteraction expression
         (string output).Trim())
 
-/// What is wrong with a script: the compiler's errors, or the message of the exception it ends with; each with its place in
-/// the script where it has one. Empty where it runs.
-let mistakesOf (file: string) =
+/// The problems of a script: the errors of the compiler with line and column, or the message of its exception. Empty if
+/// it runs.
+let problemsOf (file: string) =
     let session, _ = session.Value
 
     lock session (fun () ->
-        // What FSI calls file and line, here as everywhere.
+        // The same file name and lines as in FSI on any machine.
         let source = $"# 1 \"{file}\"\n" + File.ReadAllText file
         let result, diagnostics = session.EvalInteractionNonThrowing(source, nonNull (Path.GetFileName file))
         let errors = diagnostics |> Array.filter (fun d -> d.Severity = FSharpDiagnosticSeverity.Error)

@@ -1,4 +1,4 @@
-/// The C# door, through a C# project that sees nothing but what is public.
+/// The C# API, through a C# project without access to internals.
 module Hybrid.Tests.CSharpTests
 
 open System
@@ -10,7 +10,7 @@ open Hybrid.Speech
 open Hybrid.Tests.TestSettings
 open Interop
 
-/// The model that examples use.
+/// The model of the examples.
 let model = Path.Combine(root, "examples", "tiny.safetensors")
 
 /// A sound file with synthetic speech, and its words.
@@ -25,7 +25,7 @@ let speak folder =
     AudioClip(spoken.Samples, SpokenUtterance.SampleRate).WriteWav path
     path, spoken
 
-/// Remembers what it is told, in order.
+/// Collects reports in order.
 type private Listener<'report>() =
     let reports = ResizeArray<'report>()
     member _.Reports = List.ofSeq reports
@@ -46,8 +46,8 @@ let private throwsCancelled (work: unit -> unit) =
 
 [<Tests>]
 let tests =
-    testList "C# door" [
-        test "declares, trains, and tells of every step" {
+    testList "C# API" [
+        test "a network is declared and trained, with a report of every step" {
             withFolder (fun folder ->
                 let corpus = SyntheticCorpus.Write(Path.Combine(folder, "speech"), 30, 10)
                 let steps = Listener<TrainingProgress>()
@@ -78,10 +78,10 @@ let tests =
                 let run = Path.Combine(folder, "run")
                 throwsCancelled (fun () -> CSharpFrontEnd.Train(corpus, run, steps, stop.Token) |> ignore)
                 let checkpoint = Checkpoint.Read(Path.Combine(run, "checkpoint.safetensors"))
-                Expect.equal checkpoint.State.Steps 3L "the checkpoint is that of the last step")
+                Expect.equal checkpoint.State.Steps 3L "the checkpoint is from the last step")
         }
 
-        test "eight threads with one recogniser all find the same" {
+        test "eight threads with one recogniser get the same result" {
             withFolder (fun folder ->
                 let path, spoken = speak folder
                 let results = CSharpFrontEnd.RecognizeInParallel(model, path, 8)
@@ -89,12 +89,12 @@ let tests =
                 Expect.stringContains results[0] spoken.Phones[0] "something is recognised")
         }
 
-        test "files are recognised and aligned without holding up a thread" {
+        test "files are recognised and aligned asynchronously" {
             withFolder (fun folder ->
                 let path, spoken = speak folder
                 let recognized = CSharpFrontEnd.RecognizeAsync(model, path, CancellationToken.None)
                 let aligned = CSharpFrontEnd.AlignAsync(model, path, spoken.Text, CancellationToken.None)
-                Expect.equal recognized.Result (CSharpFrontEnd.Recognize(model, path)) "as without"
+                Expect.equal recognized.Result (CSharpFrontEnd.Recognize(model, path)) "as synchronously"
 
                 Expect.equal
                     [ for word in aligned.Result.Words -> word.Label ]
@@ -110,7 +110,7 @@ let tests =
                     "a missing file")
         }
 
-        test "recognition and alignment stop when they are told to" {
+        test "recognition and alignment are cancelled" {
             withFolder (fun folder ->
                 let path, spoken = speak folder
                 let recognizer = Recognizer.Load model

@@ -1,3 +1,4 @@
+/// Wrong usage and unusable data on the command line.
 module Hybrid.Tests.CliRefusalTests
 
 open System.IO
@@ -19,7 +20,9 @@ let tests =
 
             write
                 "missing.jsonl"
-                "{\"id\":\"a\",\"audio\":\"nowhere.wav\",\"text\":\"HAND\",\"split\":\"train\",\"speaker\":\"x\"}\n{\"id\":\"b\",\"audio\":\"nowhere.wav\",\"text\":\"HAND\",\"split\":\"dev\",\"speaker\":\"y\"}\n"
+                ("{\"id\":\"a\",\"audio\":\"nowhere.wav\",\"text\":\"HAND\",\"split\":\"train\","
+                 + "\"speaker\":\"x\"}\n{\"id\":\"b\",\"audio\":\"nowhere.wav\",\"text\":\"HAND\",\"split\":\"dev\","
+                 + "\"speaker\":\"y\"}\n")
 
             write "spec.json" "{}"
             let train recipe corpus = hybrid folder [ "train"; "--recipe"; recipe; "--corpus"; corpus; "--out"; "x" ]
@@ -43,10 +46,10 @@ let tests =
             |> expectRefusal 1 [ "--nbest is 4"; "--beam, 3" ]
 
             hybrid folder [ "recognize"; "--model"; model; "--greedy"; "--beam"; "3"; "speech" ]
-            |> expectRefusal 1 [ "--greedy is no search" ]
+            |> expectRefusal 1 [ "--greedy excludes --beam" ]
 
             hybrid folder [ "recognize"; "--model"; model; "--lm-weight"; "0.5"; "speech" ]
-            |> expectRefusal 1 [ "--lm-weight is of no use without --lm FILE" ]
+            |> expectRefusal 1 [ "--lm-weight needs --lm FILE" ]
 
             hybrid folder [ "recognize"; "--model"; model; "--beam"; "0"; "speech" ]
             |> expectRefusal 1 [ "beam width is 0" ]
@@ -63,7 +66,7 @@ let tests =
             hybrid folder [ "align"; "--model"; model; "--out"; "x" ] |> expectRefusal 1 [ "nothing to align" ]
 
             hybrid folder [ "align"; "--model"; model; "--out"; "x"; "--corpus"; "speech"; "broken.wav" ]
-            |> expectRefusal 1 [ "--corpus stands alone" ]
+            |> expectRefusal 1 [ "--corpus excludes sound files" ]
 
             hybrid folder [ "align"; "--model"; model; "--out"; "x"; "a.wav"; "b.wav"; "--text"; "hope" ]
             |> expectRefusal 1 [ "--text is for one sound file" ]

@@ -3,6 +3,7 @@ module Hybrid.Tests.CliTests
 open System
 open System.IO
 open System.Text.Json
+open FSharp.Reflection
 open Expecto
 open Hybrid.Core
 open Hybrid.Speech
@@ -28,7 +29,10 @@ let tests =
 
                 let html = File.ReadAllText page
                 Expect.isFalse (html.Contains "src=\"http") "the page loads nothing from elsewhere"
-                Expect.isGreaterThan (html.Split("Plotly.newPlot").Length) 8 "the page has its charts"
+                Expect.equal (html.Split("<div class=\"chart\"").Length - 1) 9 "charts"
+                Expect.stringContains html "<audio controls src=\"data:audio/wav;base64," "a player"
+                Expect.stringContains html "<svg " "the diagram of the network"
+                Expect.stringContains html "hybrid demo --out here --seed 1" "the command"
 
                 for title in [ "ln alpha"; "ln beta"; "gamma" ] do
                     Expect.stringContains html title "the lattice is among them"
@@ -41,7 +45,7 @@ let tests =
 
                 Expect.isLessThanOrEqual (parse evaluated.Output |> numberOf "per") 15.0 (string evaluated)
 
-                // The corpus keeps its promises: speakers and sentences of the splits are disjoint.
+                // Speakers and sentences of the splits are disjoint.
                 let corpus = Corpus.Read speech
 
                 let parts key = [
@@ -53,7 +57,7 @@ let tests =
                     Expect.equal (sets |> List.sumBy Set.count) (Set.unionMany sets).Count "splits are disjoint")
         }
 
-        test "train keeps the best model, the last two checkpoints, and features for the next time" {
+        test "train keeps the best model, the last two checkpoints, and a cache of features" {
             let run = Path.Combine(untrained.Value, "run")
             Expect.isNonEmpty (Directory.GetFiles(cache.Value, "*", SearchOption.AllDirectories)) "features"
 
@@ -90,7 +94,7 @@ let tests =
                 Expect.equal (bytes "a") (bytes "b") "the same recipe and seed give the same model, byte for byte")
         }
 
-        test "evaluate and recognize agree with the engine" {
+        test "evaluate and recognize agree with the API" {
             let folder = untrained.Value
             let model = SpeechModel.Load(Path.Combine(folder, "run", "model.safetensors"))
             let recognizer = Recognizer model
@@ -135,7 +139,7 @@ let tests =
             Expect.equal (json.Trim()) (ResultJson.Recognitions [| struct (file, recognition) |]) "JSON"
         }
 
-        test "align, lm, recognize and evaluate with a beam agree with the engine, in every format" {
+        test "align, lm, recognize and evaluate with beam search agree with the API, in every format" {
             let folder = untrained.Value
             let model, split = "run/model.safetensors", [ "--corpus"; "speech"; "--split"; "test" ]
             let inside parts = Path.Combine(folder :: parts |> List.toArray)
@@ -245,7 +249,7 @@ let tests =
 
             Schema.expectValid "evaluation" evaluated
 
-            // In the model file they are used without being asked for.
+            // N-grams in the model file are used by default.
             hybrid
                 folder
                 ([ "export"; "--half"; "--model"; model; "--out"; "guided"; "--lm"; "phones.arpa" ]
@@ -270,7 +274,7 @@ let tests =
 
             Expect.stringContains
                 (hybrid folder [ "info"; "--model"; "guided" ] |> expectSuccess).Output
-                $"n-grams by length: 42, {languageModel.Count 2}; weight 0.5, length bonus 0.25"
+                $"n-grams by length: 42, {languageModel.Count 2}; weight 0.5, insertion bonus 0.25"
                 "info"
 
             let aligner = Aligner recognizer
@@ -302,7 +306,7 @@ let tests =
             Expect.equal (Directory.GetFiles(inside [ "two" ], "*.words.ctm").Length) 30 "files"
         }
 
-        test "a synthetic HW3P2 folder trains, evaluates and yields the CSV that is handed in" {
+        test "a synthetic HW3P2 folder is trained on, evaluated and recognised into a submission CSV" {
             withFolder (fun folder ->
                 hybrid folder [
                     "synth"
@@ -334,7 +338,7 @@ let tests =
                 |> expectSuccess
                 |> ignore
 
-                // The same through the engine, letter by letter.
+                // The same through the API, letter by letter.
                 let recognizer = Recognizer.Load(Path.Combine(folder, model))
 
                 let letter phone =
@@ -374,17 +378,20 @@ let tests =
                     (Array.append [| "index,label"; "0," |] rows[1..])
                     "CSV"
 
-                // Sound is nothing for such a model, and a part without transcripts nothing to evaluate.
+                // Such a model takes no sound, and a part without transcripts cannot be evaluated.
                 CorpusTests.sound folder "a.wav"
 
                 hybrid folder [ "recognize"; "--model"; model; "a.wav" ]
-                |> expectRefusal 1 [ "28 per frame, and no audio" ]
+                |> expectRefusal 1 [
+                    "28 per frame, and no audio"
+                    "hint: the model expects the features of its corpus"
+                ]
 
                 hybrid folder [ "evaluate"; "--model"; model; "--corpus"; "data/test-clean" ]
-                |> expectRefusal 1 [ "it has no transcript"; "nothing of the corpus can be evaluated" ])
+                |> expectRefusal 1 [ "it has no transcript"; "no utterance of the corpus can be evaluated" ])
         }
 
-        test "check-data says what the engine found; 2 if anything is left out" {
+        test "check-data prints what the API finds; its exit code is 2 if anything is left out" {
             let folder = untrained.Value
             let clean = hybrid folder [ "check-data"; "--corpus"; "speech"; "--recipe"; "tiny" ] |> expectSuccess
 
@@ -430,10 +437,14 @@ let tests =
             Expect.stringContains finished.Output "5,053,353" (string finished)
         }
 
-        test "help explains every verb" {
+        test "help lists every verb, and the help of each has at most 60 lines of 80 columns" {
             let finished = hybrid root [ "--help" ] |> expectSuccess
 
-            for verb in [ "demo"; "synth"; "check-data"; "train"; "evaluate"; "recognize"; "align"; "lm"; "info" ] do
-                Expect.stringContains finished.Output verb verb
+            for case in FSharpType.GetUnionCases typeof<Hybrid.Cli.Arguments.Verb> do
+                let verb = case.Name.ToLowerInvariant().Replace('_', '-')
+                Expect.stringContains finished.Output $"    {verb} <options>" verb
+                let lines = (hybrid root [ verb; "--help" ] |> expectSuccess).Output.Split Environment.NewLine
+                Expect.isLessThan lines.Length 60 verb
+                Expect.all lines (fun line -> line.Length <= 80) verb
         }
     ]

@@ -1,4 +1,4 @@
-/// The command line program at work, and a model for it.
+/// Runs of the command line program with expected outcomes, and a model for them.
 module Hybrid.Tests.CommandLine
 
 open System
@@ -6,12 +6,12 @@ open System.IO
 open Expecto
 open Hybrid.Tests.Process
 
-/// What ended with 0.
+/// Fails unless the exit code is 0.
 let expectSuccess (finished: Finished) =
     Expect.equal finished.ExitCode 0 (string finished)
     finished
 
-/// One sentence on standard error, the exit code, and no stack trace.
+/// Fails unless the exit code is `code` and standard error has all `parts` and no stack trace.
 let refused (code: int) (parts: string list) (finished: Finished) =
     Expect.equal finished.ExitCode code (string finished)
 
@@ -23,7 +23,7 @@ let refused (code: int) (parts: string list) (finished: Finished) =
 
 let expectRefusal code parts finished = refused code parts finished |> ignore<Finished>
 
-/// A model that has seen two epochs of next to nothing: enough for every door, of no use.
+/// A folder with a small corpus, and a model trained on it for two epochs.
 let untrained =
     lazy
         (let folder = Directory.CreateTempSubdirectory("hybrid-test-model-").FullName

@@ -1,25 +1,20 @@
-/// Code and derivation pages speak of the same equations, and nothing in the repository is marked as unfinished.
+/// Code and derivation pages have the same equations, docs are consistent, and nothing is marked as unfinished.
 module Hybrid.Tests.DocumentationTests
 
-open System
 open System.IO
 open System.Text.RegularExpressions
+open System.Xml.Linq
 open Expecto
+open Hybrid.Tests.TestSettings
 
-let private root =
-    lazy
-        (Some(DirectoryInfo AppContext.BaseDirectory)
-         |> Seq.unfold (Option.map (fun folder -> folder.FullName, Option.ofObj folder.Parent))
-         |> Seq.find (fun folder -> File.Exists(Path.Combine(folder, "Hybrid.sln"))))
-
-/// All files below a folder with one of the endings, by their paths from the root; without what builds leave there.
+/// All files below a folder with one of the endings, as paths from the root, without build outputs.
 let private files endings folder =
-    let path = Path.Combine(root.Value, folder)
+    let path = Path.Combine(root, folder)
 
     if Directory.Exists path then
         [
             for file in Directory.EnumerateFiles(path, "*", SearchOption.AllDirectories) do
-                let file = Path.GetRelativePath(root.Value, file).Replace('\\', '/')
+                let file = Path.GetRelativePath(root, file).Replace('\\', '/')
                 let built = Regex.IsMatch(file, "/(bin|obj)/")
 
                 if not built && endings |> List.exists (fun (ending: string) -> file.EndsWith ending) then
@@ -28,11 +23,11 @@ let private files endings folder =
     else
         []
 
-let private lines file = File.ReadAllLines(Path.Combine(root.Value, file))
+let private lines file = File.ReadAllLines(Path.Combine(root, file))
 
 let private matches pattern text = [ for m in Regex.Matches(text, pattern) -> m ]
 
-/// The tags in the comments of a source file: those on lines of code, and those that doc comments mention.
+/// The tags in the comments of a source file: on lines of code, and in doc comments.
 let private tagsOfCode source =
     let comments = [ for line in lines source -> Regex.Match(line, "//.*").Value ]
     let docs, others = comments |> List.partition _.StartsWith("///")
@@ -45,19 +40,21 @@ let private tagsOfPage page = [
         for row in matches @"^\| ([FB]\d+) \|" line -> row.Groups[1].Value
 ]
 
-/// The page that the doc comment of a source file names; without one, the page of the same name.
-let private pageOf (source: string) =
+/// The page that the doc comment of a source file names, in whatever folder it is; without one, the page of the same name.
+let private pageOf (pages: string list) (source: string) =
     match List.collect (matches @"Derivation: (\w+\.md)") (List.ofArray (lines source)) with
-    | named :: _ -> Regex.Replace(source, "[^/]+$", named.Groups[1].Value)
+    | named :: _ ->
+        let name = named.Groups[1].Value
+        pages |> List.tryFind _.EndsWith("/" + name) |> Option.defaultValue $"{name}, which does not exist"
     | [] -> Regex.Replace(source, "cs$", "md")
 
-/// Where a page and the sources that belong to it differ.
+/// Differences between a page and the sources that belong to it.
 let private differences (page: string) (sources: string list) =
     let tags, mentions = sources |> List.map tagsOfCode |> List.unzip
     let tags, mentions = List.concat tags, List.concat mentions
 
     let defined =
-        if File.Exists(Path.Combine(root.Value, page)) then
+        if File.Exists(Path.Combine(root, page)) then
             tagsOfPage page
         else
             []
@@ -78,22 +75,23 @@ let private differences (page: string) (sources: string list) =
 let documentation =
     testList "documentation" [
         test "every tag in code is an equation of its page, and the reverse" {
-            let rooms = [ for room in [ "Layers"; "Cells"; "Ctc"; "Training" ] -> $"src-csharp/Hybrid.Core/{room}" ]
-            let sources = rooms |> List.collect (files [ ".cs" ])
-            let byPage = sources |> List.groupBy pageOf |> Map.ofList
-            let pages = rooms |> List.collect (files [ ".md" ]) |> List.append (List.ofSeq byPage.Keys)
+            let core = "src-csharp/Hybrid.Core"
+            let derivations = files [ ".md" ] core
+            let byPage = files [ ".cs" ] core |> List.groupBy (pageOf derivations) |> Map.ofList
+            let pages = List.append derivations (List.ofSeq byPage.Keys)
+            let sources = List.concat byPage.Values
 
             let found = [
                 for page in List.distinct pages do
                     yield! differences page (byPage.TryFind page |> Option.defaultValue [])
             ]
 
-            Expect.isNonEmpty (List.collect (tagsOfCode >> fst) sources) $"no tags at all below {root.Value}"
+            Expect.isNonEmpty (List.collect (tagsOfCode >> fst) sources) $"no tags at all below {root}"
             Expect.isEmpty found ("\n" + String.concat "\n" found)
         }
 
         test "nothing is marked as unfinished" {
-            // Put together here, so that this file does not find itself.
+            // Concatenated, so that this file is not found.
             let words = [ "TO" + "DO"; "T" + "BD"; "FIX" + "ME"; "NotImplemented" + "Exception" ]
             let pattern = @"\b(" + String.concat "|" words + ")"
             let endings = [ ".cs"; ".csproj"; ".fs"; ".fsproj"; ".fsx"; ".md"; ".py"; ".sh" ]
@@ -106,7 +104,92 @@ let documentation =
                             $"%s{file}:%d{i + 1}: {line.Trim()}"
             ]
 
-            Expect.isNonEmpty all $"no sources at all below {root.Value}"
+            Expect.isNonEmpty all $"no sources at all below {root}"
             Expect.isEmpty found ("\n" + String.concat "\n" found)
+        }
+
+        test "every relative link leads to a file, and every anchor to a heading" {
+            let found = [
+                for page in Markdown.pages do
+                    for link in Markdown.links page do
+                        if not (Regex.IsMatch(link, "^[a-z]+:")) then
+                            let path, anchor =
+                                match link.Split '#' with
+                                | [| path; anchor |] -> path, Some anchor
+                                | _ -> link, None
+
+                            let folder = Path.Combine(root, page, "..")
+                            let target = if path = "" then page else path
+
+                            let full =
+                                Path.GetFullPath(
+                                    if path = "" then
+                                        Path.Combine(root, page)
+                                    else
+                                        Path.Combine(folder, path)
+                                )
+
+                            let relative = Path.GetRelativePath(root, full).Replace('\\', '/')
+
+                            if not (Path.Exists full) then
+                                $"{page}: {target} does not exist"
+                            else
+                                match anchor with
+                                | Some anchor when not ((Markdown.anchors relative).Contains anchor) ->
+                                    $"{page}: {relative} has no heading #{anchor}"
+                                | _ -> ()
+            ]
+
+            Expect.isGreaterThan (List.sumBy (Markdown.links >> List.length) Markdown.pages) 100 "links"
+            Expect.isEmpty found ("\n" + String.concat "\n" found)
+        }
+
+        test "every page of docs is in their index" {
+            let index = Set(Markdown.links "docs/README.md")
+
+            for page in Markdown.pages do
+                if page.StartsWith "docs/" && page <> "docs/README.md" && page <> "docs/figures/README.md" then
+                    Expect.isTrue (index.Contains(page.Substring 5)) $"{page} is not in docs/README.md"
+        }
+
+        test "the README has at most 900 words" {
+            let words = Regex.Matches(Markdown.read "README.md", @"\S+").Count
+            Expect.isLessThanOrEqual words 900 "words of README.md"
+        }
+
+        test "package, citation and changelog have the same version" {
+            let version =
+                XDocument.Load(Path.Combine(root, "Directory.Build.props")).Descendants "Version"
+                |> Seq.exactlyOne
+                |> _.Value
+
+            Expect.contains (lines "CITATION.cff") $"version: {version}" "CITATION.cff"
+            let newest = lines "CHANGELOG.md" |> Array.find _.StartsWith("## ")
+            Expect.stringStarts newest $"## {version}" "CHANGELOG.md"
+        }
+
+        for name in [ "results"; "performance" ] do
+            test $"docs/figures/{name}.svg is drawn from the tables" {
+                withFolder (fun folder ->
+                    // The script writes beside itself and reads the page in the folder above.
+                    let figures = Path.Combine(folder, "figures")
+                    Directory.CreateDirectory figures |> ignore
+
+                    for file in [ "Svg.fsx"; $"{name}.fsx" ] do
+                        File.Copy(Path.Combine(root, "docs", "figures", file), Path.Combine(figures, file))
+
+                    File.Copy(Path.Combine(root, "docs", $"{name}.md"), Path.Combine(folder, $"{name}.md"))
+                    let finished = Process.dotnet folder [ "fsi"; Path.Combine(figures, $"{name}.fsx") ]
+                    Expect.equal finished.ExitCode 0 (string finished)
+
+                    Expect.equal
+                        (File.ReadAllText(Path.Combine(root, "docs", "figures", $"{name}.svg")))
+                        (File.ReadAllText(Path.Combine(figures, $"{name}.svg")))
+                        $"draw it again: dotnet fsi docs/figures/{name}.fsx")
+            }
+
+        test "figures are small" {
+            for file in Directory.GetFiles(Path.Combine(root, "docs"), "*.svg", SearchOption.AllDirectories) do
+                Expect.isLessThan (FileInfo(file).Length) 300_000L file
         }
     ]

@@ -1,3 +1,4 @@
+/// Every example runs and learns.
 module Hybrid.Tests.ExampleTests
 
 open System
@@ -8,12 +9,12 @@ open Expecto
 open Hybrid.Tests.TestSettings
 open Hybrid.Tests.Process
 
-/// What an example says in the end of what it has learned: the words before a percentage, and what that must stay below.
-/// Guessing would be wrong in 75 % of the vowels and in 77 % of the characters; of those 10 % cannot be foreseen.
+/// The words before the final percentage of an example, and the bound of the percentage. Guessing gives an error of 75
+/// % of the vowels and 77 % of the characters; 10 % of the characters are unpredictable.
 let private vowels, private characters =
-    ("error on unheard vowels", 10.0), ("characters predicted wrongly", 15.0)
+    ("error on unseen vowels", 10.0), ("characters predicted wrongly", 15.0)
 
-/// Every numbered script runs as it stands.
+/// The numbered scripts.
 let private scripts = [
     "01-recognise.fsx", ("phones recognised wrongly", 15.0)
     "02-align.fsx", ("boundaries more than 50 ms off", 25.0)
@@ -57,8 +58,8 @@ let tests =
                 let finished = dotnet folder [ program; CSharpTests.model; path; path ]
                 Expect.equal finished.ExitCode 0 (string finished)
 
-                let line =
-                    $"{path}: {Hybrid.Speech.Recognizer.Load(CSharpTests.model).Recognize(Hybrid.Speech.AudioClip.Read path)}"
+                let recognizer = Hybrid.Speech.Recognizer.Load CSharpTests.model
+                let line = $"{path}: {recognizer.Recognize(Hybrid.Speech.AudioClip.Read path)}"
 
                 Expect.equal
                     (finished.Output.Split(Environment.NewLine, StringSplitOptions.RemoveEmptyEntries))

@@ -1,4 +1,4 @@
-/// One engine behind four doors.
+/// The four front ends give byte-identical results.
 module Hybrid.Tests.FrontEndParityTests
 
 open System
@@ -8,21 +8,21 @@ open Hybrid.Tests.TestSettings
 open Hybrid.Tests.Process
 open Interop
 
-/// What a script or a person at FSI writes to recognise a file and keep the JSON. Words in capitals stand for paths.
+/// A script that recognises a file and writes the JSON, also typed into FSI. Words in capitals are replaced by paths.
 let private script =
     """
 open System.IO
 open Hybrid.Dsl
 open Hybrid.Speech
 
-let result = recognize (SpeechModel.Load @"MODEL") @"FILE"
+let result = recognize (SpeechModel.Load @"MODEL", @"FILE")
 File.WriteAllText(@"JSON", ResultJson.Recognitions [ struct (@"FILE", result) ])
 """
 
 [<Tests>]
 let tests =
-    testList "one answer" [
-        test "the same WAV yields the same JSON bytes through C#, an F# script, FSI and the command line" {
+    testList "front-end parity" [
+        test "a WAV file gives the same JSON bytes in C#, an F# script, FSI and on the command line" {
             withFolder (fun folder ->
                 let wav, _ = CSharpTests.speak folder
                 let at name = Path.Combine(folder, name)
@@ -35,7 +35,7 @@ let tests =
                 let answer = at "answer.fsx"
                 File.WriteAllText(answer, $"#load @\"{hybrid}\"\n" + source "script.json")
 
-                // One FSI for both: it runs the script, and then what is typed.
+                // One FSI session runs the script and then the typed lines.
                 let typed = $"#load @\"{answer}\";;\n" + source "fsi.json" + ";;\n#quit;;\n"
                 let finished = dotnetReading typed Threading.Timeout.InfiniteTimeSpan [] folder [ "fsi"; "--nologo" ]
                 Expect.equal finished.ExitCode 0 (string finished)
@@ -50,7 +50,7 @@ let tests =
                 let bytes (text: string) = Text.Encoding.UTF8.GetBytes text
                 Expect.equal (File.ReadAllBytes(at "script.json")) (bytes expected) "script"
                 Expect.equal (File.ReadAllBytes(at "fsi.json")) (bytes expected) "FSI"
-                // A line for a terminal ends with a newline.
+                // Output on a terminal ends with a newline.
                 Expect.equal (File.ReadAllBytes(at "cli.json")) (bytes (expected + Environment.NewLine)) "command line")
         }
     ]

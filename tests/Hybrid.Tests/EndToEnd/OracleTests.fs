@@ -1,4 +1,4 @@
-/// tests/Hybrid.Oracles, where its packages are to be had.
+/// Runs tests/Hybrid.Oracles where its packages are available.
 module Hybrid.Tests.OracleTests
 
 open System
@@ -11,10 +11,10 @@ open Hybrid.Tests.Process
 let private project = Path.Combine(root, "tests", "Hybrid.Oracles")
 let private packages = [ "DiffSharp"; "TorchSharp" ]
 
-/// Leaves packages out.
+/// The build properties that leave packages out.
 let private without missing = [ for package in missing -> $"-p:{package}=false" ]
 
-/// Enough for hundreds of megabytes; without a network, NuGet gives up by itself and earlier.
+/// Enough for hundreds of megabytes; without a network, NuGet fails earlier by itself.
 let private restoreLimit = TimeSpan.FromMinutes 5.0
 
 /// The first error that a build reports.
@@ -26,7 +26,7 @@ let private reason (finished: Finished) =
     else
         $"exit code {finished.ExitCode}"
 
-/// Restores as many of the packages as there are; those that are missing, or why none is there.
+/// Restores the available packages; returns the missing ones, or the reason if none is available.
 let rec private restore missing =
     if List.length missing = packages.Length then
         Error "the package sources have neither DiffSharp nor TorchSharp"
@@ -47,7 +47,7 @@ let rec private restore missing =
         else
             restore (missing @ more)
 
-/// What was restored before lacks these packages.
+/// The packages that are missing in an earlier restore.
 let private restored () =
     let assets = Path.Combine(project, "obj", "project.assets.json")
 
@@ -56,13 +56,13 @@ let private restored () =
         let missing = packages |> List.filter (fun package -> not (Regex.IsMatch(text, $"\"{package}[^\"/]*/")))
 
         if missing = packages then
-            Error "its packages were not to be had; --all tries again"
+            Error "its packages were not available; --all tries again"
         else
             Ok missing
     else
         Error "its packages are not restored; --all tries to"
 
-/// Builds and runs the program, once for all tests: what it said, or why it did not run.
+/// The output of the program, built and run once for all tests, or the reason why it did not run.
 let private outcome =
     lazy
         ((if all then restore [] else restored ())
@@ -79,14 +79,14 @@ let private outcome =
                          GradientErrorTable.read (File.ReadAllLines ledger)
 
                      Ok finished)
-             // Code that does not compile is a problem; a package that is gone is none.
+             // A compiler error is a failure, a missing package is not.
              elif built.Output.Contains "error FS" || built.Output.Contains "error CS" then
                  Ok built
              else
                  Error $"build failed: {reason built}"))
 
 let private notRun reason =
-    // Expecto counts skipped tests, but says nothing of them.
+    // Expecto counts skipped tests without printing the reason.
     printfn $"tests/Hybrid.Oracles, {reason}"
     skiptest reason
 

@@ -1,4 +1,4 @@
-/// Packages as users get them: restored from a folder, in projects that know nothing of this repository.
+/// The packages, restored from a folder into projects outside this repository.
 module Hybrid.Tests.PackageTests
 
 open System
@@ -21,8 +21,8 @@ let private version =
     |> Seq.exactlyOne
     |> _.Value
 
-/// The user's package cache serves as fallback; new packages go to a cache of the test, so that an earlier build of the same
-/// version is never taken.
+/// Environment variables for NuGet: packages of this machine as a fallback, and a separate folder for new ones, because
+/// an earlier build of the same version must not be used.
 let private variables folder =
     let home = Environment.GetFolderPath Environment.SpecialFolder.UserProfile
 
@@ -139,31 +139,32 @@ let tests =
 
                 File.WriteAllText(
                     Path.Combine(app, "nuget.config"),
-                    $"<configuration><packageSources><add key=\"here\" value=\"{packages}\" /></packageSources></configuration>"
+                    $"<configuration><packageSources><add key=\"here\" value=\"{packages}\" />"
+                    + "</packageSources></configuration>"
                 )
 
                 let output = dotnetWithin limit variables folder [ "run"; "--project"; app ] |> outputOf
                 let byDefault = Hybrid.Speech.Recognizer.Default.Recognize(Hybrid.Speech.AudioClip.Read wav)
                 Expect.equal (output.Trim().Split('\n').Length) byDefault.Phones.Count "a line for each phone"
 
-                // FSI, with nothing but the name of the package.
+                // FSI with the package by its name.
                 let script = [
                     $"#i @\"nuget: {packages}\""
                     $"#r \"nuget: Hybrid.Dsl, {version}\""
                     "open Hybrid.Dsl"
                     "open Hybrid.Speech"
-                    $"printfn \"%%O\" (recognize (SpeechModel.Load @\"{CSharpTests.model}\") @\"{wav}\")"
+                    $"printfn \"%%O\" (recognize (SpeechModel.Load @\"{CSharpTests.model}\", @\"{wav}\"))"
                 ]
 
                 File.WriteAllLines(Path.Combine(folder, "script.fsx"), script)
                 let output = dotnetWithin limit variables folder [ "fsi"; "script.fsx" ] |> outputOf
                 Expect.stringContains output (string expected) "FSI"
 
-                // The printers come with it.
+                // The package loads the printers.
                 let lines =
                     List.map (fun line -> line + ";;") (List.take 3 script)
                     @ [
-                        "summaryOf 3 { Features = Recipes.tiny.Features; Network = Recipes.tiny.Network };;"
+                        "summary ({ Features = Recipes.tiny.Features; Network = Recipes.tiny.Network }, seconds = 3);;"
                         "#quit;;"
                     ]
 

@@ -1,4 +1,4 @@
-/// Programs run for real, as users run them.
+/// Runs of programs, as by users.
 module Hybrid.Tests.Process
 
 open System
@@ -14,14 +14,14 @@ type Finished = {
 
     override f.ToString() = $"exit code {f.ExitCode}\n--- output\n{f.Output}\n--- errors\n{f.Errors}"
 
-/// Where programs keep features: not where the user's are.
+/// A temporary feature cache for the programs, instead of the user's.
 let cache =
     lazy
         (let folder = Directory.CreateTempSubdirectory("hybrid-test-cache-").FullName
          AppDomain.CurrentDomain.ProcessExit.Add(fun _ -> Directory.Delete(folder, true))
          folder)
 
-/// A program to start, with arguments, in a folder.
+/// The start information of a program with arguments in a folder.
 let prepare (program: string) (folder: string) (arguments: string list) =
     let start =
         ProcessStartInfo(
@@ -35,8 +35,8 @@ let prepare (program: string) (folder: string) (arguments: string list) =
     start.Environment["HYBRID_CACHE"] <- cache.Value
     start
 
-/// Runs `dotnet` with text to read, variables of the environment and arguments in a folder and waits for its end; ends it where
-/// that takes longer than a limit.
+/// Runs `dotnet` in a folder with standard input, environment variables and arguments, and waits for its end; kills it
+/// after a time limit.
 let dotnetReading
     (input: string)
     (limit: TimeSpan)
@@ -71,24 +71,24 @@ let dotnetReading
         running.Kill true
         errors.AppendLine $"did not end within {limit}" |> ignore
 
-    // Until the last line of output has come, too.
+    // Also waits for the last line of output.
     running.WaitForExit()
     { ExitCode = running.ExitCode; Output = output.ToString(); Errors = errors.ToString() }
 
-/// Runs `dotnet` with nothing to read.
+/// Runs `dotnet` with empty standard input.
 let dotnetWithin = dotnetReading ""
 
-/// The same without a limit.
+/// Runs `dotnet` without a time limit.
 let dotnetWith variables folder arguments = dotnetWithin Threading.Timeout.InfiniteTimeSpan variables folder arguments
 
-/// Runs `dotnet` with arguments in a folder and waits for its end.
+/// Runs `dotnet` with arguments in a folder.
 let dotnet folder arguments = dotnetWith [] folder arguments
 
-/// Runs the command line program that was built with the tests.
+/// Runs the command line program of this build.
 let hybrid (folder: string) (arguments: string list) =
     dotnet folder (Path.Combine(AppContext.BaseDirectory, "hybrid.dll") :: arguments)
 
-/// Runs this test program with variables of the environment.
+/// Runs this test program with environment variables.
 let tests variables arguments =
     dotnetWith
         variables

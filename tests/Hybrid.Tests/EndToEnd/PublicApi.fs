@@ -1,4 +1,4 @@
-/// The public surface of an assembly as text, a line for every type and member, so that changes are seen and meant.
+/// The public API of an assembly as text, one line per type and member, so that changes are deliberate.
 module Hybrid.Tests.PublicApi
 
 open System
@@ -6,7 +6,7 @@ open System.IO
 open System.Reflection
 open System.Runtime.CompilerServices
 
-/// The assemblies that others build upon.
+/// The assemblies with a public API.
 let assemblies = [
     typeof<Hybrid.Core.Workspace>.Assembly
     typeof<Hybrid.Speech.Recognizer>.Assembly
@@ -28,7 +28,7 @@ let private isVisible (m: MethodBase | null) =
     | null -> false
     | m -> m.IsPublic || m.IsFamily || m.IsFamilyOrAssembly
 
-/// A type as C# writes it, without namespaces.
+/// A type in C# notation, without namespaces.
 let rec private name (kind: Type) : string =
     let simple =
         match kind with
@@ -53,7 +53,7 @@ let rec private name (kind: Type) : string =
     | element when kind.IsByRef -> "ref " + name element
     | element -> name element + "*"
 
-/// A type within others.
+/// A type with its namespace and outer types.
 let rec private path (kind: Type) =
     match kind.DeclaringType with
     | null -> $"{kind.Namespace}.{name kind}"
@@ -155,7 +155,7 @@ let private kindOf (kind: Type) =
     elif kind.IsSealed then "sealed class"
     else "class"
 
-/// All types that others see, and their members.
+/// All public types and members.
 let lines (assembly: Assembly) = [
     for kind in assembly.GetExportedTypes() |> Seq.sortWith (fun a b -> String.CompareOrdinal(path a, path b)) do
         if not (isGenerated kind) then
@@ -173,10 +173,10 @@ let lines (assembly: Assembly) = [
                 |> Seq.sortWith (fun a b -> String.CompareOrdinal(a, b))
 ]
 
-/// Where the surface of an assembly is written down.
+/// The committed file of an assembly.
 let file (assembly: Assembly) = Path.Combine(TestSettings.root, "docs", "api", $"{assembly.GetName().Name}.txt")
 
-/// Writes down what is there now.
+/// Overwrites the committed files.
 let update () =
     for assembly in assemblies do
         let path = file assembly

@@ -1,4 +1,4 @@
-/// What others build upon: deliberate, documented, and without a trace of F# where C# looks.
+/// The public API is as committed, documented, and free of F# types in the C# assemblies.
 module Hybrid.Tests.PublicApiTests
 
 open System
@@ -8,7 +8,7 @@ open System.Runtime.CompilerServices
 open System.Xml.Linq
 open Expecto
 
-/// How often each name has a summary in the documentation of an assembly; overloads share a name.
+/// The number of summaries per name in the documentation of an assembly; overloads share a name.
 let private summaries (assembly: Assembly) =
     let documentation = XDocument.Load(nonNull (Path.ChangeExtension(assembly.Location, ".xml")))
 
@@ -21,31 +21,31 @@ let private summaries (assembly: Assembly) =
     |> Seq.countBy id
     |> Map.ofSeq
 
-/// The name of a type as documentation has it.
+/// The name of a type as in the documentation file.
 let private nameOf (kind: Type) = (nonNull kind.FullName).Replace('+', '.')
 
-/// What the compiler calls when a block is written.
+/// Builder members that only the compiler calls.
 let private plumbing = Set [ "Yield"; "Zero"; "Combine"; "Delay"; "For"; "Run" ]
 
-/// Types and members of an F# assembly that a person wrote.
+/// Types and members of an F# assembly that are not generated.
 let private written (assembly: Assembly) = [
     let flags =
         BindingFlags.Public ||| BindingFlags.Instance ||| BindingFlags.Static ||| BindingFlags.DeclaredOnly
 
     let isUnion (kind: Type) = Reflection.FSharpType.IsUnion kind
-    // What an exception carries is told where it is declared.
+    // The fields of an exception are documented at its declaration.
     let isPlain (kind: Type) = not (isUnion kind || Reflection.FSharpType.IsExceptionRepresentation kind)
 
     for kind in assembly.GetExportedTypes() do
         if not (kind.IsDefined(typeof<CompilerGeneratedAttribute>, false)) && not (kind.Name.Contains '@') then
-            // A case of a union is documented where it stands.
+            // A union case is documented in the union.
             if isNull kind.DeclaringType || not (isUnion (nonNull kind.DeclaringType)) then
                 yield $"T:{nameOf kind}"
 
                 for m in kind.GetMembers flags do
                     match m with
                     | _ when m.IsDefined(typeof<CompilerGeneratedAttribute>, false) || m.Name.Contains '@' -> ()
-                    // What nobody can call says so itself.
+                    // Members that only raise a compiler error document themselves.
                     | _ when m.IsDefined(typeof<CompilerMessageAttribute>, false) -> ()
                     | :? MethodInfo as m when
                         m.IsSpecialName
@@ -65,22 +65,22 @@ let tests =
         for assembly in PublicApi.assemblies do
             let name = assembly.GetName().Name
 
-            test $"{name} is what docs/api says" {
+            test $"{name} is as in docs/api" {
                 let now = PublicApi.lines assembly
                 let then' = File.ReadAllLines(PublicApi.file assembly) |> List.ofArray
 
                 let differences =
                     List.map (sprintf "new: %s") (List.except then' now)
-                    @ List.map (sprintf "gone: %s") (List.except now then')
+                    @ List.map (sprintf "removed: %s") (List.except now then')
 
                 let remedy =
-                    "if it is meant so, run: dotnet run -c Release --project tests/Hybrid.Tests -- --update-api"
+                    "if the change is intended, run: dotnet run -c Release --project tests/Hybrid.Tests -- --update-api"
 
                 Expect.isEmpty differences ("\n" + String.concat "\n" (remedy :: differences))
             }
 
         for assembly in [ typeof<Hybrid.Core.Workspace>.Assembly; typeof<Hybrid.Speech.Recognizer>.Assembly ] do
-            test $"{assembly.GetName().Name} has nothing of F#" {
+            test $"{assembly.GetName().Name} does not reference F#" {
                 let references = [ for reference in assembly.GetReferencedAssemblies() -> string reference.Name ]
 
                 Expect.isEmpty
@@ -89,7 +89,7 @@ let tests =
             }
 
         for assembly in [ typeof<Hybrid.Dsl.Architecture>.Assembly; typeof<Hybrid.Cli.Arguments.Verb>.Assembly ] do
-            test $"everything in {assembly.GetName().Name} that a person wrote is documented" {
+            test $"everything public in {assembly.GetName().Name} is documented" {
                 let documented = summaries assembly
 
                 let missing = [

@@ -1,4 +1,4 @@
-/// What happens when things go wrong while a program runs.
+/// Full disks, interruptions, kills and damaged checkpoints.
 module Hybrid.Tests.ReliabilityTests
 
 open System
@@ -15,14 +15,14 @@ let private program = Path.Combine(AppContext.BaseDirectory, "hybrid.dll")
 
 let private corpus folder = SyntheticCorpus.Write(Path.Combine(folder, "speech"), 30, 10) |> ignore<Corpus>
 
-/// Trains into `run`.
+/// Trains into the folder `run`.
 let private train folder recipe corpus (epochs: int) more =
     Process.hybrid
         folder
         ([ "train"; "--recipe"; recipe; "--corpus"; corpus; "--out"; "run"; "--epochs"; string epochs ]
          @ more)
 
-/// Runs a shell line in a folder, does something while it runs, and waits for its end.
+/// Runs a shell command in a folder, calls `meanwhile` while it runs, and waits for its end.
 let private shell (folder: string) (line: string) (meanwhile: Process -> unit) =
     use running = new Process(StartInfo = Process.prepare "/bin/sh" folder [ "-c"; line ])
     running.Start() |> ignore
@@ -39,15 +39,14 @@ let private onUnix body =
     else
         body ()
 
-/// Kills a run once it has a checkpoint before its last.
+/// Kills a run once it has two checkpoints.
 let private killAfterTwoCheckpoints (path: string) (running: Process) =
     while not (File.Exists(path + ".previous")) && not running.HasExited do
         Thread.Sleep 20
 
     running.Kill true
 
-/// Whether this program was started with interrupts ignored, as shells start background jobs; its children then ignore
-/// them too.
+/// Whether this program ignores SIGINT, as background jobs of shells do; its children then ignore it too.
 let private ignoresInterrupts () =
     let status = "/proc/self/status"
     let mask = "SigIgn:"
@@ -65,9 +64,11 @@ let tests =
                 withFolder (fun folder ->
                     corpus folder
                     let path = Path.Combine(folder, "run", "checkpoint.safetensors")
-                    // The runtime's own protection of its code pages counts as a large file.
+                    // The W^X protection of the runtime counts as a large file.
                     let train limit =
-                        $"trap '' XFSZ; ulimit -f {limit}; DOTNET_EnableWriteXorExecute=0 exec dotnet {program} train --recipe tiny --corpus speech --out run --epochs 12 --checkpoint-seconds 0.1 --resume"
+                        ($"trap '' XFSZ; ulimit -f {limit}; DOTNET_EnableWriteXorExecute=0 exec dotnet {program} "
+                         + "train --recipe tiny --corpus speech --out run --epochs 12 --checkpoint-seconds 0.1 "
+                         + "--resume")
 
                     shell folder (train "unlimited") (killAfterTwoCheckpoints path) |> ignore
                     // A checkpoint has 4.4 MB; the limit counts blocks of 512 bytes.
@@ -79,7 +80,7 @@ let tests =
 
                     Expect.isEmpty
                         (Directory.GetFiles(Path.Combine(folder, "run"), "*.tmp"))
-                        "nothing torn is left behind"
+                        "no temporary file remains"
 
                     let code, errors = shell folder (train "unlimited") ignore
                     Expect.equal code 0 errors))
@@ -87,7 +88,7 @@ let tests =
 
         test "Ctrl+C stops a training with one sentence; what was written stays usable" {
             if ignoresInterrupts () then
-                skiptest "started in the background, where programs ignore Ctrl+C"
+                skiptest "SIGINT is ignored, as in background jobs"
 
             onUnix (fun () ->
                 withFolder (fun folder ->
@@ -112,16 +113,17 @@ let tests =
         }
     ]
 
-/// Kills real runs at random moments, resumes each, and compares with a run that nobody disturbed.
+/// Kills runs at random moments, resumes each, and compares the result with an undisturbed run.
 let private killSeries (kills: int) =
     withFolder (fun folder ->
         corpus folder
         let seed = Random().Next()
         let random = Random seed
 
-        // A checkpoint after every step or two, so that many kills fall into one being written.
+        // A checkpoint after every step or two, so that many kills interrupt the writing of one.
         let train out =
-            $"exec dotnet {program} train --recipe tiny --corpus speech --out {out} --epochs 6 --checkpoint-seconds 0.05 --resume"
+            ($"exec dotnet {program} train --recipe tiny --corpus speech --out {out} --epochs 6 "
+             + "--checkpoint-seconds 0.05 --resume")
 
         let weights out =
             let model = SpeechModel.Load(Path.Combine(folder, out, "model.safetensors"))
@@ -151,7 +153,7 @@ let private killSeries (kills: int) =
 
             let kill (running: Process) =
                 if not (running.WaitForExit moment) then
-                    // Every other kill waits for a checkpoint that is being written.
+                    // Every other kill waits until a checkpoint is being written.
                     while killed % 2 = 1 && not (isBeingWritten ()) && not running.HasExited do
                         Thread.SpinWait 1000
 
@@ -186,8 +188,8 @@ let private killSeries (kills: int) =
 let kills =
     testSequenced
     <| testList "kill and resume" [
-        test "three kills leave no trace in the weights" { onUnix (fun () -> killSeries 3) }
-        longTest "twenty kills leave no trace in the weights" (fun () -> onUnix (fun () -> killSeries 20))
+        test "three kills do not change the weights" { onUnix (fun () -> killSeries 3) }
+        longTest "twenty kills do not change the weights" (fun () -> onUnix (fun () -> killSeries 20))
 
         test "a torn checkpoint is recognised and the previous one used; both torn are refused" {
             withFolder (fun folder ->
@@ -199,7 +201,7 @@ let kills =
                 let path = Path.Combine(folder, "run", "checkpoint.safetensors")
                 let bytes = File.ReadAllBytes path
 
-                // Twice in a row: the torn file must not push out the good one before it.
+                // Twice in a row: the damaged file must not replace the good previous one.
                 for name, damaged in
                     [
                         "cut", bytes[.. bytes.Length / 2]
@@ -257,12 +259,13 @@ let kills =
                     "kept")
         }
 
-        test "metrics tell every step once, across interruptions" {
+        test "metrics have every step once, across interruptions" {
             withFolder (fun folder ->
                 corpus folder
 
                 let train =
-                    $"exec dotnet {program} train --recipe tiny --corpus speech --out run --epochs 4 --checkpoint-seconds 0.2 --resume"
+                    ($"exec dotnet {program} train --recipe tiny --corpus speech --out run --epochs 4 "
+                     + "--checkpoint-seconds 0.2 --resume")
 
                 let metrics = Path.Combine(folder, "run", "metrics.jsonl")
 
@@ -309,14 +312,15 @@ let kills =
                     Expect.isTrue (fst (lines[0].TryGetProperty name)) name)
         }
 
-        test "a training limited by the clock goes on at the time it has spent" {
+        test "a training with a time limit resumes at the elapsed time" {
             onUnix (fun () ->
                 withFolder (fun folder ->
                     corpus folder
                     let path = Path.Combine(folder, "run", "checkpoint.safetensors")
 
                     let train =
-                        $"exec dotnet {program} train --recipe tiny --corpus speech --out run --minutes 0.05 --checkpoint-seconds 0.1 --resume"
+                        ($"exec dotnet {program} train --recipe tiny --corpus speech --out run --minutes 0.05 "
+                         + "--checkpoint-seconds 0.1 --resume")
 
                     shell folder train (killAfterTwoCheckpoints path) |> ignore
                     let mutable notice = null
@@ -343,11 +347,11 @@ let kills =
                     let steps = lines |> List.filter (fun line -> fst (line.TryGetProperty "loss"))
                     let values (name: string) = [ for step in steps -> step.GetProperty(name).GetDouble() ]
                     Expect.equal (values "step") [ 1.0 .. float steps.Length ] "steps"
-                    // The time may run out in a step or in the judging behind it.
+                    // The time may run out in a step or in the validation after it.
                     let ended = (List.last lines).GetProperty("elapsedSeconds").GetDouble()
-                    Expect.isGreaterThanOrEqual ended 3.0 "all the time is used"
+                    Expect.isGreaterThanOrEqual ended 3.0 "the whole time is used"
                     Expect.equal (values "elapsedSeconds") (List.sort (values "elapsedSeconds")) "time goes on"
-                    // Up in the warm-up and down behind it, once.
+                    // The rate rises in the warm-up and falls after it, once.
                     let rates = values "learningRate"
                     let top = List.findIndex ((=) (List.max rates)) rates
                     Expect.equal rates[..top] (List.sort rates[..top]) "up"
@@ -358,7 +362,7 @@ let kills =
                     Expect.stringContains errors "time limit: 0.05 minutes then, 0.1 minutes now" errors))
         }
 
-        test "--overfit learns four utterances by heart" {
+        test "--overfit reaches PER 0 on four utterances" {
             withFolder (fun folder ->
                 corpus folder
 

@@ -4,6 +4,7 @@ using System.Numerics;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
+using Hybrid.Core;
 using Microsoft.Win32.SafeHandles;
 
 namespace Hybrid.Speech;
@@ -91,8 +92,8 @@ public sealed class FeatureCache(string folder)
         for (var position = 0L; ; )
         {
             var count = ReadBlock(file, block, position);
-            // The end is padded with zeros; the length tells it from a longer file.
-            var words = MemoryMarshal.Cast<byte, ulong>(block.AsSpan(0, (count + 31) / 32 * 32));
+            // The end is padded with zeros; the length in the result distinguishes it from a longer file.
+            var words = MemoryMarshal.Cast<byte, ulong>(block.AsSpan(0, IntMath.RoundUp(count, 4 * sizeof(ulong))));
             block.AsSpan(count, words.Length * sizeof(ulong) - count).Clear();
             for (var i = 0; i < words.Length; i += 4)
             {

@@ -57,7 +57,7 @@ internal static class CorpusFiles
     {
         foreach (var extension in AudioClip.Extensions)
         foreach (var file in Files(folder, extension))
-            if (Problem(file) is { } problem)
+            if (InputFile.Problem(file) is { } problem)
                 skip(Path.GetFileNameWithoutExtension(file), problem);
             else
                 yield return file;
@@ -87,7 +87,7 @@ internal static class CorpusFiles
     /// <summary>The lines of a transcript; none if it is empty or not a regular file.</summary>
     /// <exception cref="FormatException">The file is too large for a transcript.</exception>
     public static IEnumerable<string> Lines(string transcript) =>
-        Length(transcript) switch
+        InputFile.Length(transcript) switch
         {
             null or 0 => [],
             > LargestTranscript => throw new FormatException(
@@ -97,39 +97,14 @@ internal static class CorpusFiles
         };
 
     /// <summary>Whether a file is regular and not empty.</summary>
-    public static bool IsRegular(string path) => Length(path) > 0;
+    public static bool IsRegular(string path) => InputFile.Length(path) > 0;
 
     /// <summary>Checks that a file is regular before it is opened.</summary>
     /// <exception cref="IOException">It is missing, empty, or not regular.</exception>
     public static void RequireRegular(string path)
     {
-        if (Problem(path) is { } problem)
+        if (InputFile.Problem(path) is { } problem)
             throw new IOException(problem);
-    }
-
-    /// <summary>Why a file must not be opened; null if it may.</summary>
-    private static string? Problem(string path) =>
-        Length(path) switch
-        {
-            null when Directory.Exists(path) => $"{Quoted.Path(path)} is a folder; give a file",
-            null => $"{Quoted.Path(path)}: there is no such file",
-            0 => $"{Quoted.Path(path)} is empty, or a device or pipe; give a regular file",
-            _ => null,
-        };
-
-    /// <summary>Length of a file after its links; 0 for pipes and devices, null for what is no file.</summary>
-    private static long? Length(string path)
-    {
-        try
-        {
-            var file = new FileInfo(path);
-            var target = file.LinkTarget is null ? file : file.ResolveLinkTarget(returnFinalTarget: true);
-            return target is FileInfo { Exists: true } final ? final.Length : null;
-        }
-        catch (IOException) // a circle of links
-        {
-            return null;
-        }
     }
 
     /// <summary>

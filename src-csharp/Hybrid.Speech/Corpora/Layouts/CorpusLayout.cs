@@ -69,6 +69,7 @@ internal sealed class CorpusBuilder(string path)
         utterances.Count > 0
             ? new Corpus(utterances) { Skipped = skipped }
             : throw new FormatException(
-                $"{Quoted.Path(path)}: nothing in the corpus can be used{string.Concat(skipped.Take(3).Select(one => $"; {one}"))}"
+                $"{Quoted.Path(path)}: nothing in the corpus can be used"
+                    + string.Concat(skipped.Take(3).Select(one => $"; {one}"))
             );
 }

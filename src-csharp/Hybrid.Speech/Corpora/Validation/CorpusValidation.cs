@@ -41,7 +41,8 @@ public sealed record InfeasibleUtterance(string Id, int Phones, int Repeats, int
 
     /// <summary>Id, needed and available frames.</summary>
     public override string ToString() =>
-        $"{Quoted.Unless(Id)}: needs {FramesNeeded} frames, has {FramesAvailable} ({Phones} phones + {Repeats} repeats)";
+        $"{Quoted.Unless(Id)}: needs {FramesNeeded} frames, has {FramesAvailable} "
+        + $"({Phones} phones + {Repeats} repeats)";
 }
 
 /// <summary>Utterances with identical samples, in files of any format.</summary>

@@ -377,7 +377,7 @@ let prefix =
 
             refused "blank 7 is not one of 4 symbols" (fun () -> decode (PrefixBeamOptions(Blank = 7)))
             let model = NGramModel.Estimate([ [| 1 |] ], 9, 1)
-            refused "knows 9 symbols, the frames have 4" (fun () -> decode (PrefixBeamOptions(LanguageModel = model)))
+            refused "has 9 symbols, the frames have 4" (fun () -> decode (PrefixBeamOptions(LanguageModel = model)))
             let stream = (prefixBeam 2 1).Start()
             stream.Append(logProbs (randomRows 1UL 3 4))
             refused "these frames have 5 symbols" (fun () -> stream.Append(logProbs (randomRows 1UL 3 5)))

@@ -56,6 +56,16 @@ let inputFile =
                 expectRefusal<FormatException, _> "/dev/zero is empty, or a device or pipe" (fun () -> read "/dev/zero")
             }
 
+            test $"{name}: a link to a device is refused" {
+                if not (File.Exists "/dev/zero") then
+                    skiptest "this system has no /dev/zero"
+
+                withFolder (fun folder ->
+                    let path = Path.Combine(folder, "link")
+                    File.CreateSymbolicLink(path, "/dev/zero") |> ignore
+                    expectRefusal<FormatException, _> $"{path} is empty, or a device or pipe" (fun () -> read path))
+            }
+
             test $"{name}: a named pipe is refused without waiting for a writer" {
                 withFolder (fun folder ->
                     let path = pipe folder

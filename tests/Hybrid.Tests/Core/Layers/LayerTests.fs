@@ -55,8 +55,14 @@ let gradients =
             3
         gradient "LSTM" (fun () -> RecurrentStack<float>(CellKind.Lstm, 3, RecurrentSettings 5)) 3
         gradient "BiLSTM" (fun () -> RecurrentStack<float>(CellKind.Lstm, 3, RecurrentSettings(5, true))) 3
-        gradient "BiLSTM wider than a register" (fun () -> RecurrentStack<float>(CellKind.Lstm, 2, RecurrentSettings(9, true))) 2
-        gradient "BiGRU wider than a register" (fun () -> RecurrentStack<float>(CellKind.Gru, 2, RecurrentSettings(9, true))) 2
+        gradient
+            "BiLSTM wider than a register"
+            (fun () -> RecurrentStack<float>(CellKind.Lstm, 2, RecurrentSettings(9, true)))
+            2
+        gradient
+            "BiGRU wider than a register"
+            (fun () -> RecurrentStack<float>(CellKind.Gru, 2, RecurrentSettings(9, true)))
+            2
     ]
 
 [<Tests>]

@@ -21,6 +21,13 @@ let private noise samples =
     let random = CounterRandom(8UL).Stream()
     AudioClip(Array.init samples (fun _ -> float32 (0.1 * random.Normal())), 16000)
 
+/// The results in a folder and below it, by their paths within it.
+let private results (folder: string) = [
+    for file in Directory.GetFiles(folder, "*", SearchOption.AllDirectories) do
+        if Path.GetFileName file <> ".hybrid-results" then
+            Path.GetRelativePath(folder, file)
+]
+
 let private labels (intervals: Interval seq) = [ for i in intervals -> i.Label ]
 
 let private expectSound (a: Alignment) =
@@ -209,7 +216,7 @@ let tests =
                             member _.Report(struct (place, reason)) = told <- (place, isNull reason) :: told
                     }
 
-                    let failed = AlignmentFiles.Write(aligner.Value, inputs, out, format, completed)
+                    let failed = AlignmentFiles.Write(aligner.Value, inputs, ResultFolder out, format, completed)
                     let reasons = Map [ for left in failed -> left.Id, left.Reason ]
                     Expect.equal (set reasons.Keys) (set [ "broken"; "short"; "silent"; "unknown" ]) "failed"
 
@@ -222,11 +229,7 @@ let tests =
                         ] do
                         Expect.stringContains reasons[id] part id
 
-                    let files =
-                        set [
-                            for file in Directory.GetFiles(out, "*", SearchOption.AllDirectories) ->
-                                Path.GetRelativePath(out, file)
-                        ]
+                    let files = set (results out)
 
                     let expected =
                         set [
@@ -280,7 +283,12 @@ let tests =
                 let ids = [| "a"; "../a"; "b/../../a"; "/tmp/a"; "a"; "A"; "b/a"; ""; "." |]
 
                 let failed =
-                    AlignmentFiles.Write(aligner.Value, [| for id in ids -> input id |], out, AlignmentFormat.Json)
+                    AlignmentFiles.Write(
+                        aligner.Value,
+                        [| for id in ids -> input id |],
+                        ResultFolder out,
+                        AlignmentFormat.Json
+                    )
 
                 Expect.equal
                     [
@@ -298,10 +306,7 @@ let tests =
                     ]
                     "reasons"
 
-                Expect.equal
-                    (Directory.GetFiles(folder, "*", SearchOption.AllDirectories).Length)
-                    3
-                    "the sound, a and b/a")
+                Expect.equal (results folder).Length 3 "the sound, a and b/a")
         }
 
         test "the words of one recording are not written over the phones of another" {
@@ -314,11 +319,16 @@ let tests =
                     let out = Path.Combine(folder, ids.Head)
 
                     let failed =
-                        AlignmentFiles.Write(aligner.Value, [| for id in ids -> input id |], out, AlignmentFormat.Ctm)
+                        AlignmentFiles.Write(
+                            aligner.Value,
+                            [| for id in ids -> input id |],
+                            ResultFolder out,
+                            AlignmentFormat.Ctm
+                        )
 
                     Expect.equal [ for left in failed -> left.Id ] ids.Tail "left out"
                     Expect.stringContains failed[0].Reason "would be lost" "reason"
-                    Expect.equal (Directory.GetFiles(out).Length) 2 "phones and words of the first")
+                    Expect.equal (results out).Length 2 "phones and words of the first")
         }
     ]
 

@@ -74,13 +74,13 @@ let private read (bytes: byte[]) =
 
 /// Reads a piece of a file of each format, from a known frame and without one.
 let private readPiece (bytes: byte[]) =
-    let points = FlacSeekPoints()
+    let index = AudioIndex()
     let random = Random bytes.Length
 
     for _ in 1..3 do
         use stream = new MemoryStream(bytes)
         let offset, duration = random.NextDouble() * 0.02, 0.001 + random.NextDouble() * 0.01
-        let clip = AudioClip.Read(stream, AudioPiece(offset, Nullable duration, Nullable()), points)
+        let clip = AudioClip.Read(stream, AudioPiece(offset, Nullable duration, Nullable()), index)
 
         if float clip.Samples.Length > 1.0 + duration * float clip.SampleRate then
             failtest "a piece that is too long"

@@ -197,13 +197,13 @@ let decoding =
                             let file = { sample with InFront = inFront; Metadata = metadata }
                             let file = { file with TotalKnown = totalKnown; Md5Known = md5Known }
 
-                            let behind =
+                            let trailing =
                                 if totalKnown then
                                     Array.append "TAG"B (Array.zeroCreate 125)
                                 else
                                     [||]
 
-                            use stream = new MemoryStream(Array.append (encode file) behind)
+                            use stream = new MemoryStream(Array.append (encode file) trailing)
                             let clip = AudioClip.Read stream
 
                             let what =

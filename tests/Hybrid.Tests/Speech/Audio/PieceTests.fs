@@ -188,15 +188,31 @@ let tests =
             Expect.isLessThan stream.Count (4L * 8000L + 1000L) $"bytes of {bytes.Length}"
         }
 
+        test "the size of an unfinished WAV file is searched once for all pieces" {
+            let channels = noise 20.0
+            let bytes = wav channels
+            Array.fill bytes 40 4 255uy
+            use stream = new CountingStream(bytes)
+            let index = AudioIndex()
+
+            for i in 0..99 do
+                stream.Position <- 0L
+                let piece = float i * 0.2, Some 0.2, None
+                let clip = AudioClip.Read(stream, AudioPiece(float i * 0.2, Nullable 0.2, Nullable()), index)
+                Expect.sequenceEqual clip.Samples (expected channels piece) $"piece {i}"
+
+            Expect.isLessThan stream.Count (3L * int64 bytes.Length) "bytes for all pieces"
+        }
+
         test "a FLAC file is decoded to the end of a piece at most, and each part once" {
             let channels = noise 60.0
             let bytes = flac channels
             use stream = new CountingStream(bytes)
-            let points = FlacSeekPoints()
+            let index = AudioIndex()
 
             let piece seconds =
                 stream.Position <- 0L
-                let clip = AudioClip.Read(stream, AudioPiece(seconds, Nullable 0.5, Nullable()), points)
+                let clip = AudioClip.Read(stream, AudioPiece(seconds, Nullable 0.5, Nullable()), index)
                 Expect.sequenceEqual clip.Samples (expected channels (seconds, Some 0.5, None)) $"piece at {seconds} s"
 
             piece 10.0

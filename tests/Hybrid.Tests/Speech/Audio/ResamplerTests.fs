@@ -114,10 +114,10 @@ let resampler =
                 Expect.equal peak into $"{from} to {into}"
 
                 for i in 1 .. into / 10 do
-                    let ahead, behind = resampled[into - i], resampled[into + i]
+                    let before, after = resampled[into - i], resampled[into + i]
 
-                    if abs (ahead - behind) > 1e-6f then
-                        failtest $"{from} to {into}: {ahead} {i} samples before, {behind} after"
+                    if abs (before - after) > 1e-6f then
+                        failtest $"{from} to {into}: {before} {i} samples before, {after} after"
         }
 
         test "a constant is unchanged, except at the ends" {
@@ -244,7 +244,7 @@ let recognition =
                 let loaded = [ for i in 0 .. data.Count - 1 -> data.Id i, data.Frames i ]
                 Expect.equal loaded [ for id in [ "8000"; "16000"; "44100"; "48000"; "flac" ] -> id, 98 ] "frames"
                 let skipped = Seq.exactlyOne data.Skipped
-                Expect.equal skipped.Id "96000" "left out"
+                Expect.equal skipped.Id "96000" "skipped"
                 Expect.stringContains skipped.Reason "96000 samples per second" "reason")
         }
     ]

@@ -77,7 +77,7 @@ let tests =
                         "relative to the manifest"
 
                     Expect.equal corpus.Utterances[1].AudioPath elsewhere "absolute"
-                    Expect.isEmpty corpus.Skipped "left out")
+                    Expect.isEmpty corpus.Skipped "skipped")
         }
 
         test "a synthetic corpus is the same in both layouts" {

@@ -279,6 +279,11 @@ let tests =
             expectRefusal<ArgumentException, _> "28 features" (fun () ->
                 recognizer.Recognize(features[..54], FeaturePreset(), 1.0))
 
+            let broken: float32[] = Array.init 56 (fun i -> if i = 30 then nanf else 0f)
+
+            expectRefusal<ArgumentException, _> "coefficient 2 of frame 1 is NaN, must be finite" (fun () ->
+                recognizer.Recognize(broken, FeaturePreset(), 1.0))
+
             Expect.isEmpty (FeaturePreset().DiffersFrom(FeaturePreset(Name = "mine"))) "a name is no difference"
             let clip = AudioClip(Array.init 16000 (fun i -> float32 (sin (float i))), 16000)
 

@@ -289,3 +289,89 @@ let tests =
         }
         test "kept features" { TestSettings.withFolder keptFeatures }
     ]
+
+/// A model file without tensors, as small as a file of its declaration can be.
+let private declared (layers: LayerSpec seq) (folder: string) =
+    let metadata =
+        Dictionary<string, string>(
+            dict [
+                "hybrid.format", "model 1"
+                "hybrid.network",
+                NetworkSpec(28, 41, [| LinearSpec(1 <<< 20); yield! layers |], [| LinearSpec 41 |]).ToJson()
+                "hybrid.phones", PhoneInventory.Arpabet.Symbols |> Seq.skip 1 |> String.concat " "
+                "hybrid.features", FeaturePreset().ToJson()
+            ]
+        )
+
+    let path = Path.Combine(folder, "small.safetensors")
+    SafeTensors(metadata, [||]).Write path
+    path
+
+/// Refused in a short sentence, in little time and memory.
+let private expectCheapRefusal name (path: string) =
+    let before, clock = GC.GetAllocatedBytesForCurrentThread(), Diagnostics.Stopwatch.StartNew()
+    let message = Refusal.messageOf<FormatException, _>(fun () -> SpeechModel.Load path)
+    let allocated = GC.GetAllocatedBytesForCurrentThread() - before
+    let length = FileInfo(path).Length
+    Expect.isLessThan allocated (100L * length + 5_000_000L) $"{name}: bytes for a file of {length}"
+    Expect.isLessThan clock.Elapsed (TimeSpan.FromSeconds 5.0) $"{name}: time"
+    Expect.isLessThan message.Length (500 + path.Length) $"{name}: {message}"
+    Expect.isFalse (message.Contains '\n') $"{name}: {message}"
+
+/// Layers with sizes at their extremes.
+let private extreme (random: Random) : LayerSpec =
+    let size () =
+        let sizes = [| 1; 2; 3; 64; 1000; 4096; 1 <<< 16; 1 <<< 19; 1 <<< 20; Int32.MaxValue; 0; -1 |]
+        sizes[random.Next sizes.Length]
+
+    match random.Next 6 with
+    | 0 -> Conv1dSpec(size (), size (), size (), Nullable(size ()), size (), size ())
+    | 1 -> LinearSpec(size ())
+    | 2 -> LstmSpec(size (), true, Layers = size ())
+    | 3 -> ResidualSpec([| for _ in 1..20 -> Conv1dSpec(size (), 1, Groups = size ()) |])
+    | 4 -> FrameStackingSpec(size ())
+    | _ -> SpecAugmentSpec(size (), size (), size (), size ())
+
+[<Tests>]
+let small =
+    testSequenced
+    <| testList "small model files" [
+        test "parameters are known before a network is built" {
+            let custom = CustomLayerSpec.Register("shape test", Interop.CustomScaleLayer Interop.ScaleProblem.None)
+
+            let mixed: LayerSpec[] = [|
+                LinearSpec(5, false)
+                custom
+                GruSpec(2, Layers = 3)
+                ResidualSpec [| LinearSpec 7 |]
+            |]
+
+            let specs = [
+                yield! [ Networks.everything; Networks.homework; Networks.wide; network ]
+                yield NetworkSpec(3, 6, mixed, [| LinearSpec 6 |])
+                yield! [ for recipe in Hybrid.Dsl.Recipes.all -> recipe.Network ]
+            ]
+
+            for spec in specs do
+                Expect.equal
+                    [ for shape in ParameterShape.Of spec -> string shape ]
+                    [ for parameter in Network<float32>(spec).Parameters -> string parameter ]
+                    $"{spec}"
+        }
+
+        for name, count in [ "one layer", 1; "400 layers", 400 ] do
+            test $"{name} of 2^20 groups: refused at once" {
+                TestSettings.withFolder (
+                    declared [ for _ in 1..count -> Conv1dSpec(1 <<< 20, 1, Groups = (1 <<< 20)) ]
+                    >> expectCheapRefusal name
+                )
+            }
+
+        test "layers of extreme sizes: refused at once" {
+            TestSettings.withFolder (fun folder ->
+                for seed in 1 .. (if TestSettings.all then 3000 else 300) do
+                    let random = Random seed
+                    let path = declared [ for _ in 1 .. 1 + random.Next 3 -> extreme random ] folder
+                    expectCheapRefusal $"seed {seed}" path)
+        }
+    ]

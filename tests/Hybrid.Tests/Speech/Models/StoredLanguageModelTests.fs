@@ -99,7 +99,7 @@ let tests =
 
             for part, language in
                 [
-                    "knows 40 symbols, the inventory has 41", WeightedLanguageModel other
+                    "has 40 symbols, the inventory has 41", WeightedLanguageModel other
                     "weight of the language model is -1", WeightedLanguageModel(ngrams, -1.0)
                     "length bonus is NaN", WeightedLanguageModel(ngrams, 1.0, nan)
                 ] do
@@ -116,7 +116,7 @@ let tests =
             let refused part change tensors =
                 let description = model.Describe()
                 change description
-                expectRefusal<FormatException, _> part (fun () -> SpeechModel.Build(description, tensors))
+                expectRefusal<FormatException, _> part (fun () -> ModelFile.Build(description, tensors))
 
             refused
                 "n-grams are tokens, children, log_probabilities and backoffs; one is missing"

@@ -121,6 +121,6 @@ let tests =
                 description["hybrid.least-confidence"] <- text
 
                 expectRefusal<FormatException, _> "must be a number from 0 to 1" (fun () ->
-                    SpeechModel.Build(description, (model 0.5).Network.Save()))
+                    ModelFile.Build(description, (model 0.5).Network.Save()))
         }
     ]

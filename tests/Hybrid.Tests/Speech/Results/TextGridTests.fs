@@ -143,7 +143,7 @@ let ctm =
         test "a line for each label, which does not reach into the next one" {
             Expect.equal
                 (Ctm.Write("my file", alignment.Phones))
-                "my_file 1 0.1000 0.1500 S 0.5000\nmy_file 1 0.2500 0.1500 EY 0.5000\nmy_file 1 0.6000 0.2333 t\u0361\u0283 0.5000\nmy_file 1 0.8333 0.2667 i\u02d0 0.5000\n"
+                "my%20file 1 0.1000 0.1500 S 0.5000\nmy%20file 1 0.2500 0.1500 EY 0.5000\nmy%20file 1 0.6000 0.2333 t\u0361\u0283 0.5000\nmy%20file 1 0.8333 0.2667 i\u02d0 0.5000\n"
                 "text"
             // Rounded on their own, start and duration would end at 0.0002 behind the next start.
             let lines =

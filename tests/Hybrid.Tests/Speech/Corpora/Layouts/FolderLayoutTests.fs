@@ -39,7 +39,7 @@ let tests =
                     "utterances"
 
                 Expect.equal corpus.Utterances[1].Text "hello" "words are kept beside phones"
-                Expect.isEmpty corpus.Skipped "left out")
+                Expect.isEmpty corpus.Skipped "skipped")
         }
 
         test "unusable files are skipped with reasons" {

@@ -69,7 +69,7 @@ let tests =
                     ]
                     "utterances"
 
-                Expect.isEmpty corpus.Skipped "left out"
+                Expect.isEmpty corpus.Skipped "skipped"
 
                 for utterance in corpus.Utterances do
                     Expect.isTrue (File.Exists utterance.FeaturesPath) utterance.FeaturesPath

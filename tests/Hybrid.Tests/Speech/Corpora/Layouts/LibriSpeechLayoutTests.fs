@@ -48,7 +48,7 @@ let tests =
                     ]
                     "utterances"
 
-                Expect.isEmpty corpus.Skipped "left out"
+                Expect.isEmpty corpus.Skipped "skipped"
                 Expect.isTrue (corpus.Utterances |> Seq.forall (fun u -> File.Exists u.AudioPath)) "sound files")
         }
 
@@ -124,7 +124,7 @@ let tests =
                     File.Copy(Path.Combine(data, row[1]), Path.Combine(folder, place, row[0] + ".flac"))
 
                 let corpus = Corpus.Read(Path.Combine(folder, "LibriSpeech"))
-                Expect.isEmpty corpus.Skipped "left out"
+                Expect.isEmpty corpus.Skipped "skipped"
 
                 Expect.sequenceEqual
                     (corpus.Utterances |> Seq.map shown |> Seq.sort)

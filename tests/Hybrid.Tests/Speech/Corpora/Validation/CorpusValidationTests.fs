@@ -171,7 +171,7 @@ let tests =
                 write folder (List.init 12 usual)
                 let check = check folder
                 Expect.equal (found check) (List.replicate 6 []) "findings"
-                Expect.equal check.Skipped 0 "left out")
+                Expect.equal check.Skipped 0 "skipped")
         }
 
         test "training skips the utterances of the findings" {
@@ -184,7 +184,7 @@ let tests =
                     for data in [ run.Train; run.Dev ] -> data.Skipped.Count + Seq.length (run.Infeasible data)
                 ]
 
-                Expect.equal (List.sum skipped) (check folder).Skipped "left out")
+                Expect.equal (List.sum skipped) (check folder).Skipped "skipped")
         }
 
         test "utterances without split and transcript are for training, unless there is a split train" {
@@ -273,7 +273,7 @@ let tests =
                     "103-1-0002: it has no transcript"
                 ]
 
-                Expect.equal check.Skipped 2 "left out")
+                Expect.equal check.Skipped 2 "skipped")
         }
 
         test "precomputed features are checked; a part to be recognised needs no transcripts" {
@@ -303,7 +303,7 @@ let tests =
                 File.WriteAllText(broken.FeaturesPath, "broken")
                 let check = recipe.ValidateCorpus(corpus)
                 check.Unusable |> CorpusTests.expectSkipped [ $"{broken.Id}: {broken.FeaturesPath}: " ]
-                Expect.equal check.Skipped 1 "left out")
+                Expect.equal check.Skipped 1 "skipped")
         }
 
         test "as JSON" {
@@ -328,7 +328,7 @@ let tests =
                     [ 2; 1; 3; 2; 1; 4; 1 ]
                     "counts"
 
-                Expect.equal (json.RootElement.GetProperty("leftOut").GetInt32()) 5 "left out"
+                Expect.equal (json.RootElement.GetProperty("leftOut").GetInt32()) 5 "skipped"
                 let silent = json.RootElement.GetProperty("outliers")[2]
                 Expect.equal (silent.GetProperty("valueDecibels").ValueKind) JsonValueKind.Null "JSON has no infinity")
         }

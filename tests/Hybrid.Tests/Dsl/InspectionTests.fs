@@ -1,7 +1,8 @@
-/// Looking at networks and results: summary, printers, JSON, differences, figure.
-module Hybrid.Tests.LookingTests
+/// Inspection of networks and results: summary, printers, JSON, differences, diagram.
+module Hybrid.Tests.InspectionTests
 
 open System
+open System.Globalization
 open System.IO
 open System.Xml.Linq
 open Expecto
@@ -27,8 +28,8 @@ let private network width =
 
 [<Tests>]
 let tests =
-    testList "looking" [
-        test "a summary counts as counted by hand" {
+    testList "inspection" [
+        test "the numbers of a summary equal those counted by hand" {
             let summary = summary (network 5)
             // 10 s are 998 frames of 25 ms every 10 ms; kernel 3 with padding 1 and stride 2 leaves 499, pyramid 249.
             Expect.equal
@@ -56,20 +57,20 @@ let tests =
             Expect.stringContains lines[4] "encoder.2  blstm 5" "a layer"
         }
 
-        test "a summary is for as much audio as one asks for" {
+        test "a summary is for a given length of audio" {
             // 3 s are 298 frames.
-            let three = summaryOf 3 (network 5)
+            let three = summary (network 5, seconds = 3)
             Expect.equal [ for row in three.Rows -> row.Frames ] [ 149; 149; 149; 74; 74 ] "frames"
             Expect.stringContains (string three) "output for 3 s" "header"
-            Expect.equal (string (summaryOf 10 (network 5))) (string (summary (network 5))) "ten seconds"
+            Expect.equal (string (summary (network 5, seconds = 10))) (string (summary (network 5))) "ten seconds"
 
             for seconds in [ 0; -1; 86_401 ] do
                 Expect.throwsT<ArgumentOutOfRangeException>
-                    (fun () -> summaryOf seconds (network 5) |> ignore<Summary>)
+                    (fun () -> summary (network 5, seconds = seconds) |> ignore<Summary>)
                     $"{seconds}"
         }
 
-        test "architectures survive their JSON, and other text is refused" {
+        test "architectures are read back from their JSON, and other text is refused" {
             for recipe in Recipes.all do
                 let one = architecture recipe
                 Expect.equal (ofJson (toJson one)) one recipe.Name
@@ -91,8 +92,8 @@ let tests =
                 (fun () -> ofJson wrong)
         }
 
-        test "a difference names what is gone, new and changed" {
-            Expect.isEmpty (diff (network 5) (network 5)) "none"
+        test "a difference names removed, added and changed parts" {
+            Expect.isEmpty (diff (network 5, network 5)) "none"
 
             let other =
                 encoderDecoder {
@@ -109,20 +110,38 @@ let tests =
                 }
 
             Expect.equal
-                (diff (network 5) other)
+                (diff (network 5, other))
                 [
                     "features.coefficients: 28 -> 40"
-                    "encoder.1: relu is gone"
+                    "encoder.1: relu is removed"
                     "encoder.1: blstm 5 -> blstm 6"
-                    "encoder.2: dropout 0.1 is new"
+                    "encoder.2: dropout 0.1 is added"
                 ]
                 "differences"
         }
 
-        test "a figure is SVG with every layer in it, and the README's is that of hw3p2" {
+        test "a diagram is SVG with every layer, legend and totals, and docs/hw3p2.svg is current" {
             for recipe in Recipes.all do
                 let svg = diagram (architecture recipe)
-                XDocument.Parse svg |> ignore
+                let root = nonNull (XDocument.Parse svg).Root
+                let size (name: string) = float (nonNull (root.Attribute(XName.Get name))).Value
+
+                let lowest =
+                    root.Descendants()
+                    |> Seq.filter (fun e -> e.Name.LocalName = "rect")
+                    |> Seq.tail
+                    |> Seq.map (fun e ->
+                        float (nonNull (e.Attribute(XName.Get "y"))).Value
+                        + float (nonNull (e.Attribute(XName.Get "height"))).Value)
+                    |> Seq.max
+
+                Expect.isLessThanOrEqual (size "height" - lowest) 12.0 $"{recipe.Name}: no empty space at the bottom"
+                Expect.isGreaterThanOrEqual (size "height") lowest $"{recipe.Name}: everything is inside"
+                let total = summary (architecture recipe)
+
+                for text in
+                    [ total.Parameters.ToString("N0", CultureInfo.InvariantCulture) + " parameters"; "recurrent" ] do
+                    Expect.stringContains svg text recipe.Name
 
                 for struct (_, layer) in recipe.Network.Layers do
                     match layer with
@@ -136,10 +155,10 @@ let tests =
             Expect.equal
                 (diagram (architecture Recipes.hw3p2))
                 (File.ReadAllText committed)
-                "docs/hw3p2.svg: write it anew with diagram"
+                "docs/hw3p2.svg is out of date: run File.WriteAllText(\"docs/hw3p2.svg\", diagram ...)"
         }
 
-        test "FSI prints networks, tensors, results, hypotheses and alignments for people" {
+        test "FSI prints networks, tensors, results, hypotheses and alignments as tables" {
             let expectParts (expression: string) (parts: string list) =
                 let text = Scripts.printed expression
 
@@ -169,18 +188,19 @@ let tests =
                 [ "log probabilities [T 2, V 2], best symbol of each frame: 0 1" ]
 
             expectParts "Hybrid.Core.Hypothesis([| Hybrid.Core.LabelSpan(7, 3, 5, 0.9) |], -1.5)" [
-                "1 labels, log probability -1.5 (acoustic -1.5, language model 0, length 0): 7@3-5"
+                "1 labels, log probability -1.5 (acoustic -1.5, language model 0, insertion bonus 0): 7@3-5"
             ]
 
             expectParts
-                "Hybrid.Speech.Alignment(\"a1\", 1.5, [| Hybrid.Speech.Interval(\"HI\", 0.1, 0.5, 0.8) |], [| Hybrid.Speech.Interval(\"HH\", 0.1, 0.2, 0.75) |], -3.0)"
+                ("Hybrid.Speech.Alignment(\"a1\", 1.5, [| Hybrid.Speech.Interval(\"HI\", 0.1, 0.5, 0.8) "
+                 + "|], [| Hybrid.Speech.Interval(\"HH\", 0.1, 0.2, 0.75) |], -3.0)")
                 [
                     "a1, 1.50 s, log probability -3"
                     "word     0.10  0.50  HI           0.80"
                     "phone    0.10  0.20  HH           0.75"
                 ]
 
-            expectParts "summaryOf 3 { Features = Recipes.tiny.Features; Network = Recipes.tiny.Network }" [
+            expectParts "summary ({ Features = Recipes.tiny.Features; Network = Recipes.tiny.Network }, seconds = 3)" [
                 "output for 3 s"
                 "encoder.3  blstm 96"
             ]
@@ -190,17 +210,22 @@ let tests =
             ]
 
             expectParts
-                "Hybrid.Speech.RecognitionResult([| Hybrid.Speech.TimedHypothesis([| Hybrid.Speech.Interval(\"HH\", 0.1, 0.2, 0.75) |], -1.0) |], 1.5)"
+                ("Hybrid.Speech.RecognitionResult([| Hybrid.Speech.TimedHypothesis([| "
+                 + "Hybrid.Speech.Interval(\"HH\", 0.1, 0.2, 0.75) |], -1.0) |], 1.5)")
                 [ "1 phones in 1.50 s: HH"; "  0.10  0.20  HH           0.75" ]
 
             expectParts
-                "Hybrid.Core.Evaluation [| Hybrid.Core.UtteranceResult(\"a1\", 1.0, [| 1; 2; 3; 4 |], [| 1; 5; 3 |], Hybrid.Core.EditDistance.Align(System.ReadOnlySpan [| 1; 2; 3; 4 |], System.ReadOnlySpan [| 1; 5; 3 |])) |]"
+                ("Hybrid.Core.Evaluation [| Hybrid.Core.UtteranceResult(\"a1\", 1.0, [| 1; 2; 3; 4 |], [| 1; 5; 3 "
+                 + "|], Hybrid.Core.EditDistance.Align(System.ReadOnlySpan [| 1; 2; 3; 4 |], System.ReadOnlySpan [| "
+                 + "1; 5; 3 |])) |]")
                 [
                     "PER 50.00 % of 4 phones in 1 utterances (1 substitutions, 1 deletions, 0 insertions), 2.00 errors"
                 ]
 
             expectParts
-                "{ Model = Hybrid.Speech.SpeechModel.Create(Recipes.tiny.Network, Recipes.tiny.Features, Hybrid.Speech.PhoneInventory.Arpabet, 1UL); History = [| Hybrid.Core.EpochReport(1, 10L, 3.0, 2.5, 80.0, 9.0, 1e-3, 5.0) |]; SelectBy = devPer; StopReason = Hybrid.Core.StopReason.EpochsCompleted }"
+                ("{ Model = Hybrid.Speech.SpeechModel.Create(Recipes.tiny.Network, Recipes.tiny.Features, "
+                 + "Hybrid.Speech.PhoneInventory.Arpabet, 1UL); History = [| Hybrid.Core.EpochReport(1, 10L, 3.0, "
+                 + "2.5, 80.0, 9.0, 1e-3, 5.0) |]; SelectBy = devPer; StopReason = Hybrid.Core.StopReason.EpochsCompleted }")
                 [ "1       10       3.000     2.500      80.00          0.001"; "best: epoch 1, dev PER 80.00 %" ]
         }
     ]

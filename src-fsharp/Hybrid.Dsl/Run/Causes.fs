@@ -1,0 +1,65 @@
+namespace Hybrid.Dsl
+
+open System
+open System.Collections.Generic
+open Hybrid.Core
+open Hybrid.Speech
+
+/// The causes of failures for which a front end has a remedy in its own words.
+type internal Cause =
+    /// The loss of a training is not finite.
+    | Diverged
+    /// An utterance has too few frames for its phones after subsampling.
+    | TooShort
+    /// Words are missing in the built-in lexicon, and no other lexicon was given.
+    | NoLexicon
+    /// The corpus has precomputed features, the network expects sound.
+    | HasFeatures of coefficients: int
+    /// The corpus has sound, the network expects precomputed features.
+    | HasSound of coefficients: int
+    /// The corpus has neither a split dev nor a second speaker.
+    | NoValidationData
+
+/// Finds the cause of a failure from the type of the exception and the data involved, never from the text of a message.
+module internal Causes =
+    let private builtIn = lazy (Pronouncer [ Lexicon.BuiltIn ])
+
+    /// Whether a text has a word without a built-in pronunciation.
+    let hasUnknownWord (text: string | null) =
+        match text with
+        | null -> false
+        | text ->
+            let struct (_, missing) = builtIn.Value.Pronounce text
+            missing.Count > 0
+
+    /// The cause of utterances being left out, if one of the known ones.
+    let ofData (features: FeaturePreset option) (lexicons: Lexicon seq) (utterances: Utterance seq) =
+        let withFeatures = utterances |> Seq.exists (fun u -> u.FeaturesPath <> "")
+        let withSound = utterances |> Seq.exists (fun u -> u.FeaturesPath = "")
+
+        match features with
+        | Some preset when preset.Kind = FeatureKind.Precomputed && withSound -> Some(HasSound preset.Coefficients)
+        | Some preset when preset.Kind <> FeatureKind.Precomputed && withFeatures ->
+            Some(HasFeatures preset.Coefficients)
+        | _ when Seq.isEmpty lexicons && utterances |> Seq.exists (fun u -> isNull u.Phones && hasUnknownWord u.Text) ->
+            Some NoLexicon
+        | _ -> None
+
+    /// The cause of an exception, by its type.
+    let ofException (error: exn) =
+        match error with
+        | :? TrainingDivergedException -> Some Diverged
+        | :? InfeasibleTargetException -> Some TooShort
+        | _ -> None
+
+    /// The cause of a failed training.
+    let ofTraining (features: FeaturePreset) (lexicons: Lexicon seq) (corpus: Corpus) (hasDev: bool) (error: exn) =
+        let hasNoValidationData () =
+            not hasDev
+            && corpus.Split("dev").Count = 0
+            && (corpus.Utterances |> Seq.distinctBy _.Speaker |> Seq.truncate 2 |> Seq.length) < 2
+
+        match ofException error with
+        | None when hasNoValidationData () -> Some NoValidationData
+        | None -> ofData (Some features) lexicons corpus.Utterances
+        | cause -> cause
