@@ -48,8 +48,8 @@ public sealed class GreedyDecoder(int blank = 0)
         return job.Results;
     }
 
-    private readonly record struct BatchJob(GreedyDecoder Decoder, IReadOnlyList<LogProbs> Batch, Hypothesis[] Results)
+    private readonly record struct BatchJob(GreedyDecoder Decoder, IReadOnlyList<LogProbs> Inputs, Hypothesis[] Results)
     {
-        public void Run(int b) => Results[b] = Decoder.Decode(Batch[b]);
+        public void Run(int b) => Results[b] = Decoder.Decode(Inputs[b]);
     }
 }

@@ -74,7 +74,7 @@ let tests =
 
                     for more in [ [ "--show"; "3" ]; [ "--json" ] ] do
                         let evaluated = hybrid ([ "evaluate"; "--model"; model; "--corpus"; "." ] @ more)
-                        Expect.stringContains evaluated.Errors escaped $"{evaluated}"
+                        Expect.stringContains evaluated.Errors "corpus: 2 left out" $"{evaluated}"
 
                     Process.hybrid folder [ "evaluate"; "--model"; model; "--corpus"; "."; "--error-analysis" ]
                     |> expectEscaped
