@@ -300,7 +300,10 @@ let sequences =
                     $"bias_hh{suffix} [15]"
             ]
 
-            Expect.equal (described (RecurrentStack<float>(CellKind.Gru, 3, RecurrentSettings(5, true, 2)))) expected "GRU"
+            Expect.equal
+                (described (RecurrentStack<float>(CellKind.Gru, 3, RecurrentSettings(5, true, 2))))
+                expected
+                "GRU"
 
             let norms = [ "layer_norm_l0.weight [4]"; "layer_norm_l0.bias [4]" ]
             let lstm = described (RecurrentStack<float>(CellKind.Lstm, 3, RecurrentSettings(4, LayerNorm = true)))
