@@ -209,8 +209,8 @@ public static partial class Gemm
     /// C in rectangles, several per thread, so that an interrupted thread delays the others little. They are flat as
     /// long as there are enough rows, because each rectangle packs its rows of A. They begin at whole tiles and differ
     /// by at most one tile. Rectangles below each other use the same B and are consecutive. With more columns than
-    /// rows, each thread gets its own columns if these are so many that packing A again costs next to nothing: it then
-    /// has the B that it packed in its cache.
+    /// rows, each thread gets its own columns if there are enough of them that packing A again costs next to nothing:
+    /// it then has the B that it packed in its cache.
     /// </summary>
     private readonly struct Grid
     {

@@ -4,8 +4,9 @@ namespace Hybrid.Core;
 
 /// <summary>
 /// SpecAugment (Park et al. 2019): in training, sets random spans of frames and random bands of features to zero. The
-/// width of each is uniform in 0..limit, its position uniform among those that fit. Both depend on seed, step and
-/// utterance. Derivation: SpecAugment.md.
+/// width of each is uniform in 0..limit, its position uniform among those that fit. All time masks of an utterance
+/// together cover at most a share of its frames. Widths and positions depend on seed, step and utterance. Derivation:
+/// SpecAugment.md.
 /// </summary>
 /// <remarks>
 /// A masked NaN becomes zero, any other stays NaN. In evaluation the output is the input batch itself: both share
@@ -22,10 +23,13 @@ namespace Hybrid.Core;
 public sealed class SpecAugment<TReal> : Layer<TReal>
     where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
 {
+    internal const double DefaultShare = 0.4;
+
     private readonly int timeWidth,
         timeCount,
         frequencyWidth,
         frequencyCount;
+    private readonly double share;
 
     /// <summary>Masks over frames of <paramref name="features"/> features.</summary>
     /// <param name="features">Features per frame.</param>
@@ -33,10 +37,19 @@ public sealed class SpecAugment<TReal> : Layer<TReal>
     /// <param name="frequencyWidth">Largest width of a frequency mask, in features.</param>
     /// <param name="timeCount">Time masks per utterance.</param>
     /// <param name="frequencyCount">Frequency masks per utterance.</param>
+    /// <param name="share">Largest share of an utterance's frames that its time masks cover, in [0, 1].</param>
     /// <exception cref="ArgumentOutOfRangeException">
-    /// A width or count is negative, a frequency mask exceeds the features, or their number is not positive.
+    /// A width or count is negative, a frequency mask exceeds the features, their number is not positive, or the share
+    /// is not in [0, 1].
     /// </exception>
-    public SpecAugment(int features, int timeWidth, int frequencyWidth, int timeCount = 1, int frequencyCount = 1)
+    public SpecAugment(
+        int features,
+        int timeWidth,
+        int frequencyWidth,
+        int timeCount = 1,
+        int frequencyCount = 1,
+        double share = DefaultShare
+    )
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(features);
         ArgumentOutOfRangeException.ThrowIfNegative(timeWidth);
@@ -48,7 +61,9 @@ public sealed class SpecAugment<TReal> : Layer<TReal>
                 frequencyWidth,
                 $"the width of a frequency mask is in 0..{features}"
             );
-        OutputFeatures = features;
+        if (share is not (>= 0 and <= 1))
+            throw new ArgumentOutOfRangeException(nameof(share), share, "the share of masked frames is in [0, 1]");
+        (OutputFeatures, this.share) = (features, share);
         (this.timeWidth, this.timeCount, this.frequencyWidth, this.frequencyCount) = (
             timeWidth,
             timeCount,
@@ -82,10 +97,11 @@ public sealed class SpecAugment<TReal> : Layer<TReal>
             // Two draws per mask at fixed positions, so that masks do not depend on each other.
             var random = layer.Fork(x.Keys.Span[b]);
             var length = x.Lengths.Span[b];
+            var timeLimit = (int)Math.Min(timeWidth, share * length / Math.Max(1, timeCount));
             ulong draw = 0;
             for (var i = 0; i < timeCount; i++, draw += 2)
             {
-                var (start, end) = Span(random, draw, timeWidth, length);
+                var (start, end) = Span(random, draw, timeLimit, length);
                 for (var t = start; t < end; t++)
                     y.Row(t, b).Clear();
             }
@@ -102,7 +118,7 @@ public sealed class SpecAugment<TReal> : Layer<TReal>
     /// <summary>A random span of at most <paramref name="limit"/> of 0..<paramref name="available"/> - 1.</summary>
     private static (int Start, int End) Span(CounterRandom random, ulong draw, int limit, int available)
     {
-        var width = Math.Min(available, (int)(random.Uniform(draw) * (limit + 1.0)));
+        var width = (int)(random.Uniform(draw) * (limit + 1.0));
         var start = (int)(random.Uniform(draw + 1) * (available - width + 1));
         return (start, start + width);
     }

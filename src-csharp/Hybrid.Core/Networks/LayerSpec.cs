@@ -204,7 +204,14 @@ public sealed record DropoutSpec(double Probability, bool Locked = false) : Laye
 /// <param name="Frequency">Largest width of a frequency mask, in features.</param>
 /// <param name="TimeCount">Time masks per utterance.</param>
 /// <param name="FrequencyCount">Frequency masks per utterance.</param>
-public sealed record SpecAugmentSpec(int Time, int Frequency, int TimeCount = 1, int FrequencyCount = 1) : LayerSpec
+/// <param name="Share">Largest share of an utterance's frames that its time masks cover, in [0, 1].</param>
+public sealed record SpecAugmentSpec(
+    int Time,
+    int Frequency,
+    int TimeCount = 1,
+    int FrequencyCount = 1,
+    double Share = SpecAugment<float>.DefaultShare
+) : LayerSpec
 {
     /// <inheritdoc/>
     public override IEnumerable<string> Problems(int inputs)
@@ -218,15 +225,23 @@ public sealed record SpecAugmentSpec(int Time, int Frequency, int TimeCount = 1,
             yield return problem;
         if (Frequency > inputs)
             yield return $"frequency is {Frequency}, there are only {inputs} features";
+        if (Share is not (>= 0 and <= 1))
+            yield return string.Create(CultureInfo.InvariantCulture, $"share is {Share}, must be in [0, 1]");
     }
 
     /// <inheritdoc/>
     public override Layer<TReal> Build<TReal>(int inputs) =>
-        new SpecAugment<TReal>(inputs, Time, Frequency, TimeCount, FrequencyCount);
+        new SpecAugment<TReal>(inputs, Time, Frequency, TimeCount, FrequencyCount, Share);
 
     /// <inheritdoc/>
     public override string Describe() =>
-        $"mask time {Time}{Times(TimeCount)}, frequency {Frequency}{Times(FrequencyCount)}";
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"mask time {Time}{Times(TimeCount)}, frequency {Frequency}{Times(FrequencyCount)}{ShareUnlessDefault()}"
+        );
+
+    private string ShareUnlessDefault() =>
+        Share == SpecAugment<float>.DefaultShare ? "" : string.Create(CultureInfo.InvariantCulture, $", share {Share}");
 
     private static string Times(int count) => count == 1 ? "" : $" x{count}";
 }

@@ -6,7 +6,7 @@ namespace Hybrid.Core;
 internal static class LogMath
 {
     /// <summary>
-    /// log(e^<paramref name="a"/> + e^<paramref name="b"/>); negative infinity stands for a summand of 0.
+    /// log(e^<paramref name="a"/> + e^<paramref name="b"/>); negative infinity is the logarithm of 0.
     /// </summary>
     public static double LogAdd(double a, double b)
     {

@@ -35,22 +35,18 @@ internal readonly unsafe struct FullVector : IVectorAccess
         where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal> => value.Store(destination);
 }
 
-/// <summary>Access to the elements left, of which there may be none or more than a register has.</summary>
+/// <summary>Access to the elements left, at most as many as a register has.</summary>
 internal readonly unsafe struct PartialVector : IVectorAccess
 {
     public static Vector512<TReal> Load<TReal>(TReal* source, int left)
         where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
     {
         var register = Vector512<TReal>.Zero;
-        Unsafe.CopyBlockUnaligned(&register, source, Bytes<TReal>(left));
+        Unsafe.CopyBlockUnaligned(&register, source, (uint)(left * sizeof(TReal)));
         return register;
     }
 
     public static void Store<TReal>(Vector512<TReal> value, TReal* destination, int left)
         where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal> =>
-        Unsafe.CopyBlockUnaligned(destination, &value, Bytes<TReal>(left));
-
-    private static uint Bytes<TReal>(int left)
-        where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal> =>
-        (uint)(Math.Clamp(left, 0, Vector512<TReal>.Count) * sizeof(TReal));
+        Unsafe.CopyBlockUnaligned(destination, &value, (uint)(left * sizeof(TReal)));
 }

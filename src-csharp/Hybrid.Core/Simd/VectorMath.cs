@@ -89,8 +89,8 @@ internal static class VectorMath
         {
             var (low, high) = Vector512.Widen(TAccess.Load(x + i, left));
             var half = Vector512<double>.Count;
-            TAccess.Store(ExpOrZero(low), y + i, left);
-            TAccess.Store(ExpOrZero(high), y + i + half, left - half);
+            TAccess.Store(ExpOrZero(low), y + i, Math.Min(left, half));
+            TAccess.Store(ExpOrZero(high), y + i + half, Math.Clamp(left - half, 0, half));
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -9,8 +9,8 @@ namespace Hybrid.Core;
 /// </summary>
 /// <remarks>
 /// One matrix product for all taps: GEMM reads the overlapping windows of the input in place, and no patch matrix is
-/// built. Convolutions of kernel size 3 with many channels use <see cref="WinogradConvolution{TReal}"/>, where a NaN
-/// reaches one frame more to either side.
+/// built. Convolutions of kernel size 3 with many channels use <see cref="WinogradConvolution{TReal}"/>. A NaN reaches
+/// the output frames whose windows contain it; so does infinity, which may become NaN.
 /// </remarks>
 /// <example>
 /// <code>

@@ -3,7 +3,7 @@ using System.Numerics;
 namespace Hybrid.Core;
 
 /// <summary>
-/// The state of a cell between two frames, or the gradient with respect to it. A default matrix stands for zeros.
+/// The state of a cell between two frames, or the gradient with respect to it. A default matrix means zeros.
 /// </summary>
 /// <param name="H">
 /// Hidden states, [B, H]; for a <see cref="RecurrentStack{TReal}"/> as its Forward describes.

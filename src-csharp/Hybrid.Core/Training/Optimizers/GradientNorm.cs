@@ -1,4 +1,4 @@
-using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
 namespace Hybrid.Core;
@@ -24,37 +24,23 @@ public static class GradientNorm
     /// </summary>
     public static double ClippingScale(double norm, double? limit) => norm > limit ? limit.Value / norm : 1;
 
-    private static unsafe double SumOfSquares(ReadOnlySpan<float> values)
+    private static double SumOfSquares(ReadOnlySpan<float> values)
     {
         Vector512<double> low = Vector512<double>.Zero,
-            high = low,
-            restLow = low,
-            restHigh = low;
-        fixed (float* p = values)
+            high = low;
+        var registers = MemoryMarshal.Cast<float, Vector512<float>>(values);
+        foreach (var register in registers)
         {
-            var i = 0;
-            for (; i + Vector512<float>.Count <= values.Length; i += Vector512<float>.Count)
-                Add<FullVector>(p + i, values.Length - i, ref low, ref high);
-            if (i < values.Length)
-                Add<PartialVector>(p + i, values.Length - i, ref restLow, ref restHigh);
+            var (a, b) = Vector512.Widen(register);
+            low = VectorMath.MultiplyAdd(a, a, low);
+            high = VectorMath.MultiplyAdd(b, b, high);
         }
-        // The order of summation is part of the result: lanes of whole registers, then the elements after them.
         var sum = 0.0;
         for (var lane = 0; lane < Vector512<double>.Count; lane++)
             sum += low[lane] + high[lane];
-        for (var lane = 0; lane < Vector512<double>.Count; lane++)
-            sum += restLow[lane];
-        for (var lane = 0; lane < Vector512<double>.Count; lane++)
-            sum += restHigh[lane];
+        // Not a partial register: the order of summation, and with it the bits, would change.
+        foreach (var value in values[(registers.Length * Vector512<float>.Count)..])
+            sum += (double)value * value;
         return sum;
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static unsafe void Add<TAccess>(float* p, int left, ref Vector512<double> low, ref Vector512<double> high)
-        where TAccess : struct, IVectorAccess
-    {
-        var (a, b) = Vector512.Widen(TAccess.Load(p, left));
-        low = VectorMath.MultiplyAdd(a, a, low);
-        high = VectorMath.MultiplyAdd(b, b, high);
     }
 }

@@ -164,6 +164,39 @@ let structure =
             Expect.equal (network.MultiplyAdds 9) (int64 (9 * residual + 4 * 12 * 7)) "multiply-adds"
         }
 
+        test "a layer maps frames as its spec says" {
+            let specs: LayerSpec list = [
+                Conv1dSpec(5, 3)
+                Conv1dSpec(5, 4)
+                Conv1dSpec(5, 7, 2, 1, 3)
+                Conv1dSpec(5, 3, Padding = 0)
+                FrameStackingSpec 3
+                LinearSpec 5
+                LstmSpec 5
+                Networks.block 6
+            ]
+
+            for spec in specs do
+                Expect.equal spec.FrameMapping (spec.Build<float> 6).FrameMapping (spec.Describe())
+
+            Expect.equal (Conv1dSpec(5, 7, 2, 1, 3)).FrameMapping (FrameMapping(2, 8.0)) "stride and offset"
+            Expect.isFalse (Conv1dSpec(5, 4)).FrameMapping.IsIdentity "an even kernel"
+            Expect.isTrue (Conv1dSpec(5, 3)).FrameMapping.IsIdentity "an odd kernel"
+        }
+
+        test "the mapping of two layers is that of the second within that of the first" {
+            let first, second = FrameMapping(2, 0.5), FrameMapping(3, 1.0)
+            let both = first.Then second
+
+            for k in 0..4 do
+                let middle = float (k * second.Stride) + second.Offset
+                let expected = middle * float first.Stride + first.Offset
+                Expect.equal (float (k * both.Stride) + both.Offset) expected $"frame {k}"
+
+            Expect.equal (FrameMapping.Identity.Then first) first "after the identity"
+            Expect.equal (first.Then FrameMapping.Identity) first "before the identity"
+        }
+
         test "dropout inside of layers draws by its path" {
             let block () = ResidualSpec([| DropoutSpec 0.5 |]).Build<float> 32
             let x = Batch<float>(Memory(Array.create (2 * 32) 1.0), 2, 1, 32)
@@ -172,5 +205,81 @@ let structure =
             let first = twice.Children[0].Forward(x, pass).Data.ToArray()
             let second = twice.Children[1].Forward(x, pass).Data.ToArray()
             Expect.notEqual first second "two blocks"
+        }
+    ]
+
+/// Every kind of layer, for six features.
+let private allKinds: (string * Layer<float>) list = [
+    "linear", Linear<float>(6, 5)
+    "convolution", Conv1d<float>(6, 5, 3)
+    "convolution with stride", Conv1d<float>(6, 5, 4, 2)
+    "convolution in groups", Conv1d<float>(6, 6, 3, groups = 3)
+    "batch norm", BatchNorm1d<float> 6
+    "layer norm", LayerNorm<float> 6
+    "relu", Activation<float>(ActivationFunction.Relu, 6)
+    "gelu", Activation<float>(ActivationFunction.Gelu, 6)
+    "silu", Activation<float>(ActivationFunction.Silu, 6)
+    "tanh", Activation<float>(ActivationFunction.Tanh, 6)
+    "sigmoid", Activation<float>(ActivationFunction.Sigmoid, 6)
+    "dropout", Dropout<float>(6, 0.5)
+    "masks", SpecAugment<float>(6, 3, 2)
+    "pyramid", FrameStacking<float>(6, 2)
+    "log-softmax", LogSoftmax<float> 6
+    "squeeze and excitation", SqueezeExcite<float>(6, 2)
+    "residual block", (Networks.block 6).Build<float> 6
+    "rnn", RecurrentStack<float>(CellKind.Rnn, 6, RecurrentSettings(5, true, 2))
+    "relu rnn", RecurrentStack<float>(CellKind.ReluRnn, 6, RecurrentSettings 5)
+    "gru", RecurrentStack<float>(CellKind.Gru, 6, RecurrentSettings(5, true))
+    "lstm", RecurrentStack<float>(CellKind.Lstm, 6, RecurrentSettings(5, true))
+]
+
+/// The outputs of each utterance in evaluation.
+let private outputs (layer: Layer<float>) (x: Batch<float>) =
+    let y = layer.Forward(x, Pass(Workspace(ThreadTeam 1)))
+
+    [
+        for b in 0 .. y.B - 1 ->
+            [|
+                for t in 0 .. y.Lengths.Span[b] - 1 do
+                    yield! y.Row(t, b).ToArray()
+            |]
+    ]
+
+[<Tests>]
+let notNumbers =
+    testList "NaN in layers" [
+        for name, layer in allKinds do
+            test $"{name}: a NaN reaches the outputs of its utterance, and no other" {
+                randomize layer |> ignore<Layer<float>>
+                let expected = outputs layer (randomBatch 7UL 6 [| 9; 6; 8 |])
+                let x = randomBatch 7UL 6 [| 9; 6; 8 |]
+                x.Row(2, 1)[3] <- nan
+                let actual = outputs layer x
+                Expect.equal actual[0] expected[0] "the utterance before"
+                Expect.equal actual[2] expected[2] "the utterance after"
+                Expect.exists actual[1] Double.IsNaN "the utterance itself"
+            }
+
+        test "three taps over many channels: a NaN reaches the frames of the definition" {
+            for frame in 0..6 do
+                let layer = Conv1d<float>(48, 48, 3)
+                let x = randomBatch 8UL 48 [| 7 |]
+                x.Row(frame, 0)[5] <- nan
+                let y = layer.Forward(x, Pass(Workspace(ThreadTeam 1)))
+
+                for t in 0..6 do
+                    let reached = Array.exists Double.IsNaN (y.Row(t, 0).ToArray())
+                    Expect.equal reached (abs (t - frame) <= 1) $"NaN in frame {frame}: frame {t}"
+        }
+
+        test "batch norm in training: a NaN makes its channel NaN in all utterances" {
+            let x = randomBatch 9UL 6 [| 4; 4 |]
+            x.Row(1, 0)[2] <- nan
+            let y = BatchNorm1d<float>(6).Forward(x, Pass(Workspace(ThreadTeam 1), true))
+
+            for b in 0..1 do
+                for t in 0..3 do
+                    let row = y.Row(t, b).ToArray()
+                    Expect.equal [ for value in row -> Double.IsNaN value ] [ for c in 0..5 -> c = 2 ] $"({t}, {b})"
         }
     ]

@@ -18,10 +18,10 @@ let private faults: (LayerSpec * string) list = [
     Conv1dSpec(4, 3, 0), "stride is 0, must be at least 1"
     Conv1dSpec(4, 3, Padding = -1), "padding is -1, must be at least 0"
     Conv1dSpec(4, 3, Padding = 3), "padding is 3, must be at most 2"
-    Conv1dSpec(4, 3, Dilation = 400000), "dilation is 400000, must be at most 349525"
-    LinearSpec Int32.MaxValue, "number of outputs is 2147483647, must be at most 1048576"
-    LstmSpec(4, Layers = 101), "number of layers is 101, must be at most 100"
-    FrameStackingSpec 200000, "factor is 200000, must be at most 174762"
+    Conv1dSpec(4, 3, Dilation = 400000), "dilation is 400000, must be at most 2048"
+    LinearSpec Int32.MaxValue, "number of outputs is 2147483647, must be at most 65536"
+    LstmSpec(RecurrentSettings(4, Layers = 101)), "number of layers is 101, must be at most 100"
+    FrameStackingSpec 200000, "factor is 200000, must be at most 10922"
     Conv1dSpec(4, 3, Dilation = 0), "dilation is 0, must be at least 1"
     Conv1dSpec(4, 3, Groups = 0), "groups is 0, must be at least 1"
     Conv1dSpec(4, 3, Groups = 4), "groups is 4, must divide the 6 features of the input"
@@ -33,12 +33,15 @@ let private faults: (LayerSpec * string) list = [
     DropoutSpec(nan, true), "probability is NaN, must be in [0, 1)"
     SpecAugmentSpec(-1, 0), "time is -1, must be at least 0"
     SpecAugmentSpec(0, 7), "frequency is 7, there are only 6 features"
+    SpecAugmentSpec(5, 3, Share = 1.5), "share is 1.5, must be in [0, 1]"
     FrameStackingSpec 1, "factor is 1, must be at least 2"
     LstmSpec 0, "number of hidden units is 0, must be at least 1"
-    GruSpec(4, Layers = 0), "number of layers is 0, must be at least 1"
-    GruSpec(4, true, Layers = 2, Dropout = 1.5), "dropout is 1.5, must be in [0, 1)"
-    LstmSpec(4, Dropout = 0.2), "there is dropout between layers, but only one layer: use dropout as a layer of its own"
-    LstmSpec(4, Layers = 2, Locked = true), "the dropout is locked, but has no probability: give one"
+    GruSpec(RecurrentSettings(4, Layers = 0)), "number of layers is 0, must be at least 1"
+    GruSpec(RecurrentSettings(4, true, 2, 1.5)), "dropout is 1.5, must be in [0, 1)"
+    LstmSpec(RecurrentSettings(4, Dropout = 0.2)),
+    "there is dropout between layers, but only one layer: add a dropout layer instead"
+    LstmSpec(RecurrentSettings(4, Layers = 2, Locked = true)),
+    "the dropout is locked, but its probability is 0: give a probability"
     RnnSpec(4, Nonlinearity = enum 9), "nonlinearity 9 does not exist"
     ResidualSpec([| dropout |], enum<ActivationFunction> 99), "activation function 99 does not exist"
     ResidualSpec [| dropout; Conv1dSpec(4, 0) |], "body.1: conv1d 4, kernel 0: kernel is 0, must be at least 1"
@@ -60,10 +63,10 @@ let private layers: LayerSpec list = [
     LayerNormSpec()
     ActivationSpec ActivationFunction.Tanh
     DropoutSpec(0.25, true)
-    SpecAugmentSpec(5, 3, 2, 2)
+    SpecAugmentSpec(5, 3, 2, 2, 0.25)
     RnnSpec(4, true, Nonlinearity = RnnNonlinearity.Relu)
-    GruSpec(4, true, Layers = 2, Dropout = 0.5, Locked = true, LayerNorm = true)
-    LstmSpec(4, LayerNorm = true)
+    GruSpec(RecurrentSettings(4, true, 2, 0.5, true, true))
+    LstmSpec(RecurrentSettings(4, LayerNorm = true))
     FrameStackingSpec 3
 ]
 
@@ -96,11 +99,28 @@ let tests =
                 "places"
         }
 
-        test "a parameter of more elements than an array has is refused before memory is taken" {
-            let large = NetworkSpec(6, 5, [| LinearSpec 1000000; LinearSpec 1000000 |], [| LinearSpec 5 |])
+        test "recurrent layers have their settings beside each other in JSON" {
+            let recurrent =
+                NetworkSpec(
+                    7,
+                    5,
+                    [|
+                        RnnSpec(4, true, RnnNonlinearity.Relu)
+                        GruSpec(RecurrentSettings(4, true, 2, 0.5, true, true))
+                    |],
+                    [| LinearSpec 5 |]
+                )
 
-            Refusal.expectRefusal<ArgumentException, _> "weight [1000000, 1000000] would have more than" (fun () ->
-                Network<float>(large))
+            let json =
+                String.Join(" ", recurrent.ToJson().Split([| '\r'; '\n'; ' ' |], StringSplitOptions.RemoveEmptyEntries))
+
+            // As all versions wrote it.
+            for layer in
+                [
+                    """{ "layer": "rnn", "nonlinearity": "Relu", "hidden": 4, "bidirectional": true, "layers": 1, "dropout": 0, "locked": false, "layerNorm": false }"""
+                    """{ "layer": "gru", "hidden": 4, "bidirectional": true, "layers": 2, "dropout": 0.5, "locked": true, "layerNorm": true }"""
+                ] do
+                Expect.stringContains json layer "JSON"
         }
 
         test "a network survives its JSON" {
@@ -121,7 +141,12 @@ let tests =
 
         test "a network of more layers than any has is refused before they are built" {
             let many =
-                NetworkSpec(6, 5, [| for _ in 1..11 -> LstmSpec(4, Layers = 100) :> LayerSpec |], [| LinearSpec 5 |])
+                NetworkSpec(
+                    6,
+                    5,
+                    [| for _ in 1..11 -> LstmSpec(RecurrentSettings(4, Layers = 100)) :> LayerSpec |],
+                    [| LinearSpec 5 |]
+                )
 
             Expect.equal
                 [ for problem in many.Validate() -> string problem ]
@@ -151,6 +176,7 @@ let tests =
             [
                 "an empty place", "[null]"
                 "an empty place in a residual block", """[{"layer": "residual", "body": [null]}]"""
+                "a recurrent layer without hidden units", """[{"layer": "gru", "layers": 2}]"""
                 "a residual block without body", """[{"layer": "residual", "body": null}]"""
                 "a name that breaks the line", "[{\"layer\": \"linear\\n\"}]"
                 "an unknown layer", """[{"layer": "attention"}]"""
@@ -223,14 +249,24 @@ let loading =
             let message =
                 complaint all [ "lstm.weight", "encoder.0.weight_ih_l0"; "decoder.0.bias", "encoder.0.bias_hh_l0" ]
 
-            Expect.stringContains message "nothing to rename is called lstm.weight" "message"
+            Expect.stringContains message "there is no tensor lstm.weight to rename" "message"
 
             Expect.stringContains
                 message
-                "encoder.0.bias_hh_l0 and decoder.0.bias both stand for encoder.0.bias_hh_l0"
+                "encoder.0.bias_hh_l0 and decoder.0.bias are both for encoder.0.bias_hh_l0"
                 "message"
 
             Expect.stringContains message "missing decoder.0.bias [4]" "message"
+        }
+
+        test "of very many tensors that do not fit the first ones are listed" {
+            let many = NetworkSpec(3, 4, [| for _ in 1..50 -> LinearSpec 4 :> LayerSpec |], [| LinearSpec 4 |])
+
+            let message =
+                Refusal.messageOf<FormatException, _>(fun () -> Network<float>(many, Seq.empty<StoredTensor>))
+
+            Expect.stringEnds message "; and 92 more" "message"
+            Expect.isLessThan message.Length 500 "length"
         }
 
         test "weights that do not fit leave a network as it is" {

@@ -2,6 +2,8 @@
 module Hybrid.Tests.ThreadTeamTests
 
 open System
+open System.Collections
+open System.Runtime.CompilerServices
 open System.Threading
 open Expecto
 open Hybrid.Core
@@ -22,6 +24,30 @@ let private visits team count =
 let private expectOnce seen name = Expect.all seen ((=) 1) $"%s{name}: visits of each index"
 
 exception private Failure of index: int
+
+/// The threads that take part in loops of a team, without the calling one.
+let private threadsOf (team: ThreadTeam) =
+    let found = Concurrent.ConcurrentDictionary<Thread, bool>()
+
+    for _ in 1..200 do
+        if found.Count < team.Threads then
+            loop team (8 * team.Threads) (fun _ ->
+                found[Thread.CurrentThread] <- true
+                Thread.Sleep 1)
+
+    [
+        for thread in found.Keys do
+            if thread <> Thread.CurrentThread then
+                thread
+    ]
+
+/// The threads of a team to which nothing refers afterwards.
+[<MethodImpl(MethodImplOptions.NoInlining)>]
+let private threadsOfCollected () = threadsOf (new ThreadTeam(4))
+
+let private expectEnded (threads: Thread list) name =
+    for thread in threads do
+        Expect.isTrue (thread.Join(TimeSpan.FromSeconds 20.0)) $"%s{name}: {thread.Name} has ended"
 
 [<Tests>]
 let threadTeam =
@@ -105,6 +131,53 @@ let threadTeam =
                                 if i = 2 && j = 3 then
                                     raise (Failure j))))
                     $"{threads} threads"
+        }
+        test "threads end when the team is disposed of, once or twice" {
+            for threads in teams do
+                let team = new ThreadTeam(threads)
+                let workers = threadsOf team
+                team.Dispose()
+                team.Dispose()
+                expectEnded workers $"{threads} threads"
+        }
+        test "threads end when nothing refers to the team" {
+            let workers = threadsOfCollected ()
+            Expect.isNonEmpty workers "threads besides the calling one"
+
+            for _ in 1..20 do
+                if workers |> List.exists _.IsAlive then
+                    GC.Collect()
+                    GC.WaitForPendingFinalizers()
+                    Thread.Sleep 50
+
+            expectEnded workers "a collected team"
+        }
+        test "a team that was disposed of runs no loop" {
+            for threads in teams do
+                let team = new ThreadTeam(threads)
+                team.Dispose()
+
+                for count in [ 0; 1; 20 ] do
+                    Expect.throwsT<ObjectDisposedException>
+                        (fun () -> loop team count ignore)
+                        $"{threads} threads, {count} indices"
+        }
+        test "a loop that disposes of its team is completed" {
+            for threads in teams do
+                let team = new ThreadTeam(threads)
+                let seen = Array.zeroCreate<int> 200
+
+                loop team 200 (fun i ->
+                    if i % 50 = 0 then
+                        team.Dispose()
+
+                    Interlocked.Increment(&seen[i]) |> ignore<int>)
+
+                expectOnce seen $"{threads} threads"
+        }
+        test "the default team is shared: disposing of it has no effect" {
+            ThreadTeam.Default.Dispose()
+            expectOnce (visits ThreadTeam.Default 100) "after Dispose"
         }
         test "a team has at least one thread and at most 1024" {
             for threads in [ -1; 0; 1025 ] do
