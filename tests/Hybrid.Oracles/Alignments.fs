@@ -1,8 +1,8 @@
-/// Everything that CTC sums over, straight from the definition, for numbers of any kind.
+/// The sum over all CTC alignments by the definition, for any number type.
 module Hybrid.Oracles.Alignments
 
-/// The sum - `plus` says of what kind, `times` multiplies - over all alignments of labels with frames of the product of
-/// `probability frame symbol`, by the states of Graves et al. (2006): labels with a blank before, between and behind them.
+/// The sum over all alignments of labels with frames of the product of `probability frame symbol`; `plus` adds, `times`
+/// multiplies. By the states of Graves et al. (2006): labels with a blank before, between and after them.
 let sum (plus: 'T -> 'T -> 'T) (times: 'T -> 'T -> 'T) (probability: int -> int -> 'T) blank (labels: int list) frames =
     let symbols = [|
         for label in labels do

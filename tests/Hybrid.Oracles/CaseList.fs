@@ -5,7 +5,7 @@ open Hybrid.Core
 open Hybrid.Dsl
 open Hybrid.Tests.Cases
 
-/// Unequal and not in order, one of a single frame.
+/// Unequal lengths, not sorted, one of a single frame.
 let private lengths = [ 7; 4; 1; 6 ]
 
 let private layers name features specs = {
@@ -84,7 +84,7 @@ let private loss name features labels loss = {
         Subject = Trained([], loss)
 }
 
-/// With a repeat, none at all, as many as there are frames, and one.
+/// Labels with a repeat, none, as many as frames, and one.
 let private labels = [ [ 1; 1; 3 ]; []; [ 3; 1 ]; [ 4 ] ]
 
 let private ofLosses = [
@@ -106,7 +106,7 @@ let private network name features specs labels = {
 
 let private tiny = List.ofSeq (Seq.append Recipes.tiny.Network.Encoder Recipes.tiny.Network.Decoder)
 
-/// The same layers with a handful of units.
+/// The same layers with few units.
 let private narrow: LayerSpec list = [
     for spec in tiny do
         match spec with
@@ -132,5 +132,5 @@ let private ofNetworks = [
     }
 ]
 
-/// All cases, each of another name.
+/// All cases; names are unique.
 let all = ofLayers @ ofCells @ ofLosses @ ofNetworks

@@ -1,15 +1,15 @@
-/// What the oracles compute, written once: the cases, what each is given, and what Hybrid makes of it.
+/// The cases of the oracles, their inputs, and the results of Hybrid.
 module Hybrid.Tests.Cases
 
 open System
 open System.Numerics
 open Hybrid.Core
 
-/// Numbers, row-major.
+/// A tensor, row-major.
 type Numbers = { Shape: int list; Data: float[] }
 
-/// By name: "input/x" and the like for what gradients are asked of, "mask/..." for the dropout of a layer, "cotangent/y" for
-/// the gradient with respect to an output, "output/y" and "gradient/x" for results.
+/// Tensors by name: "input/x" for variables with gradients, "mask/..." for dropout masks, "cotangent/y" for the
+/// gradient with respect to an output, "output/y" and "gradient/x" for results.
 type Tensors = Map<string, Numbers>
 
 type Loss =
@@ -17,32 +17,32 @@ type Loss =
     | Alignments of SequenceLoss
 
 type Subject =
-    /// Layers one after another: frames x to frames y.
+    /// Layers in sequence: frames x to frames y.
     | Layers of LayerSpec list
     | LogProbabilities
-    /// Layers and the loss of what comes out.
+    /// Layers in sequence and the loss of their output.
     | Trained of LayerSpec list * Loss
-    /// Cells over time, with states at both ends.
+    /// A recurrent stack over time, with initial and final states.
     | Sequence of RecurrentSpec
     /// Two steps of a cell with `Hidden` units.
     | Steps of CellKind
 
 type Case = {
-    /// The first word is the row of the table of errors.
+    /// The first word selects the row of the table of gradient errors.
     Name: string
     Features: int
     Lengths: int list
-    /// For losses: of each utterance.
+    /// Labels of each utterance, for losses.
     Labels: int list list
     Subject: Subject
-    /// Small enough for a file in the repository.
+    /// Whether the case is small enough to be recorded in the repository.
     Recorded: bool
 }
 
-/// Units of the cells that are stepped by hand.
+/// Hidden units of single cells.
 let Hidden = 5
 
-/// Frames of every utterance behind a layer.
+/// Output frames of every utterance.
 let outputLengths (layer: Layer<'R>) case = [| for length in case.Lengths -> layer.OutputLength length |]
 
 /// The layers of a case.
@@ -64,9 +64,9 @@ let layer<'R
         Sequential<'R>(case.Features, List.mapFold build case.Features specs |> fst |> List.toArray)
     | LogProbabilities -> LogSoftmax<'R> case.Features
     | Sequence spec -> spec.Build<'R> case.Features
-    | Steps _ -> invalidArg (nameof case) "a cell is no layer"
+    | Steps _ -> invalidArg (nameof case) "a cell is not a layer"
 
-/// The cell of a case that steps.
+/// The cell of a case of single steps.
 let cell<'R
     when 'R: unmanaged
     and 'R: struct
@@ -82,7 +82,7 @@ let cell<'R
     | CellKind.Gru -> GruCell<'R>(inputs, Hidden)
     | _ -> LstmCell<'R>(inputs, Hidden)
 
-/// The randomness of dropout and masks, the same for whoever asks.
+/// A pass whose dropout and masks are always the same.
 let private pass () = Pass(Workspace(ThreadTeam 1), true, CounterRandom 5UL)
 
 let private batch (lengths: int[]) data features =
@@ -91,7 +91,7 @@ let private batch (lengths: int[]) data features =
 
 let private ofBatch (x: Batch<float>) = { Shape = [ x.T; x.B; x.F ]; Data = x.Data.ToArray() }
 
-/// The factors by which each layer of dropout or masking multiplies, found by giving it ones.
+/// The masks of each dropout or SpecAugment layer: its output for an input of ones.
 let rec private masks lengths (layer: Layer<float>) : (string * Numbers) list = [
     match layer with
     | :? Dropout<float>
@@ -105,7 +105,7 @@ let rec private masks lengths (layer: Layer<float>) : (string * Numbers) list = 
         yield! masks lengths child
 ]
 
-/// What everyone is given: random numbers that single precision holds exactly.
+/// The inputs of a case: random numbers that are exact in single precision.
 let given case : Tensors =
     let random = CounterRandom(11UL).Fork case.Name
 
@@ -129,7 +129,7 @@ let given case : Tensors =
         for p in parameters do
             if p.IsTrainable then
                 let name = $"input/{p.Name}"
-                // Of moderate size, so that gates are neither open nor shut.
+                // Small enough that gates do not saturate.
                 let value = numbers name (List.ofSeq p.Shape)
                 name, { value with Data = value.Data |> Array.map (fun x -> x * 0.5) }
     ]
@@ -164,7 +164,7 @@ let given case : Tensors =
             | _ -> ()
     ]
 
-/// What Hybrid computes in one precision from what it is given: all outputs and gradients.
+/// All outputs and gradients by Hybrid, in one precision.
 type HybridRun<'R
     when 'R: unmanaged
     and 'R: struct
@@ -224,7 +224,7 @@ type HybridRun<'R
         ofMatrix "output/h 1" first.State.H
         yield! ofStates "output/{0} 2" second.State
         let last = cell.Backward(second, states "cotangent/{0} 2", pass.Workspace)
-        // The state between the steps has a cotangent of its own and a gradient from the second step.
+        // The gradient of the state between the steps: its own cotangent, and that of the second step.
         let between = CellState<'R>(plus last.Before.H (matrix "cotangent/h 1"), last.Before.C)
         let start = cell.Backward(first, between, pass.Workspace)
         ofMatrix "gradient/x 0" start.X

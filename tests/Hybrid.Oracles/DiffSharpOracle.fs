@@ -1,5 +1,5 @@
-/// DiffSharp's reverse mode in double precision on the layers' definitions, written frame by frame and utterance by
-/// utterance: nothing is padded, nothing is batched, and no derivative is given by hand.
+/// DiffSharp's reverse mode in double precision on the definitions of layers, written per frame and utterance: without
+/// padding, batching or hand-derived gradients.
 module Hybrid.Oracles.DiffSharpOracle
 
 open System
@@ -13,13 +13,13 @@ type private Frames = Tensor[][]
 
 let Version = $"DiffSharp {typeof<Tensor>.Assembly.GetName().Version}"
 
-// Without the type, DiffSharp makes single-precision tensors of doubles.
+// Without the type, DiffSharp converts doubles to single precision.
 let private constant shape (data: float[]) = dsharp.tensor(data, dtype = Dtype.Float64).view(List.toArray shape)
 
 /// y = x W^T + b.
 let private affine (x: Tensor) (weight: Tensor) (bias: Tensor) = x.matmul (weight.transpose ()) + bias
 
-// DiffSharp drops an axis of which a slice takes one element; the views bring it back.
+// DiffSharp drops an axis if a slice takes one element of it; the views restore it.
 let private columns (x: Tensor) (first: int) (count: int) = x[*, first .. first + count - 1].view [ x.shape[0]; count ]
 
 let private row (x: Tensor) (i: int) = x[i, *].view [ 1; -1 ]
@@ -27,7 +27,8 @@ let private row (x: Tensor) (i: int) = x[i, *].view [ 1; -1 ]
 /// Frame t of utterance b of a [T, B, F].
 let private frame (x: Tensor) (t: int) (b: int) = x[t, b, *].view [ 1; -1 ]
 
-/// erf(z) = 2 / sqrt(pi) e^(-z^2) (z + 2 z^3 / 3 + 4 z^5 / 15 + ...): all terms of one sign (Abramowitz and Stegun 7.1.6).
+/// erf(z) = 2 / sqrt(pi) e^(-z^2) (z + 2 z^3 / 3 + 4 z^5 / 15 + ...): all terms of one sign (Abramowitz and Stegun
+/// 7.1.6).
 let private erf (z: Tensor) =
     let square = z * z
 
@@ -83,13 +84,13 @@ let private conv1d (spec: Conv1dSpec) (weight: Tensor) (bias: Tensor) (utterance
                 | None -> sum))
         |> fun groups -> dsharp.cat (groups, 1)
 
-    let places = utterance.Length + 2 * padding - reach
+    let reachable = utterance.Length + 2 * padding - reach
 
     Array.init
         (if utterance.Length = 0 then
              0
          else
-             max 0 ((places - 1 + spec.Stride) / spec.Stride))
+             max 0 ((reachable - 1 + spec.Stride) / spec.Stride))
         frame
 
 /// One step of a cell; the state is h, or h and c.
@@ -123,7 +124,7 @@ let private kindOf: RecurrentSpec -> CellKind =
 
 let private masked (mask: Tensor) (x: Frames) = x |> Array.mapi (fun b -> Array.mapi (fun t x -> x * frame mask t b))
 
-/// Cells over time: frames, and the states after the last frames, layer by layer, direction by direction.
+/// A recurrent stack: final states by layer, then by direction, and frames.
 let private recurrent (spec: RecurrentSpec) (tensor: string -> Tensor) path (initial: Tensor list) (x: Frames) =
     let kind, count = kindOf spec, x.Length
     let directions = if spec.Bidirectional then [ ""; "_reverse" ] else [ "" ]
@@ -137,8 +138,8 @@ let private recurrent (spec: RecurrentSpec) (tensor: string -> Tensor) path (ini
 
                 x
                 |> Array.mapi (fun b frames ->
-                    let place = (l * directions.Length + d) * count + b
-                    let start = [ for state in initial -> row state place ]
+                    let index = (l * directions.Length + d) * count + b
+                    let start = [ for state in initial -> row state index ]
                     let states = Array.scan (fun state x -> step kind weight x state) start (order frames)
                     order [| for state in Array.tail states -> state[0] |], Array.last states))
 
@@ -269,7 +270,7 @@ let private lossOf loss (labels: int list list) (logits: Frames) =
         ]
         |> List.reduce (+)
 
-/// Results of a case: a name, a shape, and tensors with their places among the elements; zero elsewhere.
+/// Results of a case: name, shape, and tensors with their offsets among the elements; zero elsewhere.
 let private outputs case (given: Tensors) (tensor: string -> Tensor) =
     let states name (states: Tensor list) (kinds: string list) = [
         for kind, state in List.zip kinds states ->
@@ -344,8 +345,8 @@ let results case (given: Tensors) : Tensors =
             for name, _, pieces in outputs do
                 let cotangent = given[name.Replace("output/", "cotangent/")].Data
 
-                for place, piece in pieces do
-                    (piece * constant (List.ofArray piece.shape) (Array.sub cotangent place piece.nelement)).sum()
+                for offset, piece in pieces do
+                    (piece * constant (List.ofArray piece.shape) (Array.sub cotangent offset piece.nelement)).sum()
         ]
 
     loss.reverse ()
@@ -354,8 +355,8 @@ let results case (given: Tensors) : Tensors =
         for name, shape, pieces in outputs do
             let data = Array.zeroCreate (List.fold (*) 1 shape)
 
-            for place, piece in pieces do
-                (numbers piece).CopyTo(data, place)
+            for offset, piece in pieces do
+                (numbers piece).CopyTo(data, offset)
 
             name, { Shape = shape; Data = data }
 

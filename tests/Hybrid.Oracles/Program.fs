@@ -7,7 +7,7 @@ open Hybrid.Core
 open Hybrid.Tests
 open Hybrid.Tests.Cases
 
-/// What an oracle and Hybrid compute in one precision, and how far apart they may be (see Golden.expectWithin).
+/// The results of an oracle and of Hybrid in one precision, and their tolerance (see Golden.expectWithin).
 type private Column = {
     Oracle: GradientErrorTable.Oracle
     Results: Case -> Tensors -> Tensors
@@ -16,7 +16,7 @@ type private Column = {
     Tolerance: float
 }
 
-/// A package with its version, or why it cannot run.
+/// A package with its version, or the reason why it cannot run.
 type private Package = { Name: string; Version: Result<string, string>; Columns: Column list }
 
 let private inDouble oracle results = {
@@ -27,8 +27,8 @@ let private inDouble oracle results = {
     Tolerance = 1e-10
 }
 
-// Sums in single precision, such as the gradient of a bias in front of a batch normalization, which is zero, lose as many
-// digits as their terms are larger: errors are relative to the largest value of a tensor.
+// Sums with cancellation lose digits in single precision, such as the gradient of a bias before a batch normalisation,
+// which is zero: errors are relative to the largest value of a tensor.
 let private inFloat oracle results = {
     Oracle = oracle
     Results = results
@@ -44,7 +44,7 @@ let private packages = [
         Version = Ok DiffSharpOracle.Version
         Columns = [ inDouble GradientErrorTable.DiffSharp DiffSharpOracle.results ]
 #else
-        Version = Error "built without it"
+        Version = Error "not built"
         Columns = []
 #endif
     }
@@ -55,14 +55,14 @@ let private packages = [
             try
                 Ok(TorchSharpOracle.version ())
             with error ->
-                Error
-                    $"its native library does not load (tests/Hybrid.Oracles/README.md helps): {error.GetBaseException().Message.Trim().Split('\n')[0]}"
+                let cause = error.GetBaseException().Message.Trim().Split('\n')[0]
+                Error $"its native library does not load (see tests/Hybrid.Oracles/README.md): {cause}"
         Columns = [
             inDouble GradientErrorTable.TorchSharpDouble (TorchSharpOracle.results TorchSharp.torch.ScalarType.Float64)
             inFloat GradientErrorTable.TorchSharpFloat (TorchSharpOracle.results TorchSharp.torch.ScalarType.Float32)
         ]
 #else
-        Version = Error "built without it"
+        Version = Error "not built"
         Columns = []
 #endif
     }
@@ -86,7 +86,7 @@ let private agree column case =
             tensor.Data
             actual[name].Data
 
-/// One after the other: neither library promises more.
+/// Sequential: neither library is documented to be thread-safe.
 let private tests =
     testSequenced
     <| testList "oracles" [
@@ -99,7 +99,7 @@ let private tests =
                     ]
     ]
 
-/// What DiffSharp is given and answers, as tensors named by case.
+/// Writes inputs and results of DiffSharp, as tensors named by case.
 let private record (path: string) =
     match packages |> List.find (fun package -> package.Name = "DiffSharp") with
     | { Version = Ok version; Columns = [ column ] } ->
@@ -117,7 +117,7 @@ let private record (path: string) =
         printfn $"{path}: {tensors.Length} tensors, {FileInfo(path).Length} bytes"
         0
     | _ ->
-        eprintfn "DiffSharp is needed to record"
+        eprintfn "recording needs DiffSharp"
         1
 
 [<EntryPoint>]
@@ -130,13 +130,13 @@ let main arguments =
         0
 #else
     | [ "--time"; _ ] ->
-        eprintfn "built without TorchSharp: there is nothing to time"
+        eprintfn "built without TorchSharp: nothing to time"
         1
 #endif
     | arguments ->
-        let ledger, rest =
+        let errors, rest =
             match arguments with
-            | "--ledger" :: path :: rest -> Some path, rest
+            | "--errors" :: path :: rest -> Some path, rest
             | rest -> None, rest
 
         for package in packages do
@@ -149,5 +149,5 @@ let main arguments =
         let code =
             runTestsWithCLIArgs [ CLIArguments.No_Spinner; CLIArguments.Colours 0 ] (List.toArray rest) tests
 
-        ledger |> Option.iter (fun path -> File.WriteAllLines(path, GradientErrorTable.lines ()))
+        errors |> Option.iter (fun path -> File.WriteAllLines(path, GradientErrorTable.lines ()))
         code

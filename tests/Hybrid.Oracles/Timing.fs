@@ -1,4 +1,4 @@
-/// How long PyTorch's own layers take through TorchSharp, for tests/Benchmarks/compare.py: the cases of group B there.
+/// Times PyTorch's layers through TorchSharp, for the cases of group B of tests/Benchmarks/compare.py.
 module Hybrid.Oracles.Timing
 
 open System
@@ -7,7 +7,7 @@ open TorchSharp
 
 type private T = torch.Tensor
 
-/// The lowest of three medians, in milliseconds.
+/// The smallest of three medians, in milliseconds.
 let private milliseconds (work: unit -> unit) =
     let median () =
         let clock = Stopwatch.StartNew()
@@ -26,7 +26,7 @@ let private milliseconds (work: unit -> unit) =
 
 let private normal (shape: int64 list) = torch.randn (List.toArray shape)
 
-/// A forward and a backward pass with all gradients; `input` wants one too if it says so.
+/// A forward and a backward pass with all gradients, that of `input` too if it requires one.
 let private training (modules: torch.nn.Module list) (forward: T -> T) (input: T) (gradient: T) () =
     use _ = torch.NewDisposeScope()
 
@@ -74,7 +74,7 @@ let private cases = [
         fun () ->
             let convolution = torch.nn.Conv1d(inputs, outputs, kernel, padding = kernel / 2L)
             let norm = torch.nn.BatchNorm1d outputs
-            // The first layer of a network needs no gradient of its input.
+            // The first layer of a network does not need the gradient of its input.
             let input = normal([ 16L; inputs; 800L ]).requires_grad_(inputs <> 28L)
             training [ convolution; norm ] (convolution.call >> norm.call) input (normal [ 16L; outputs; 800L ])
 ]

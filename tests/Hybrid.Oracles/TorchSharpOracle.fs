@@ -1,4 +1,4 @@
-/// PyTorch through TorchSharp: its own modules, packed sequences and ctc_loss, differentiated by its autograd.
+/// PyTorch through TorchSharp: its modules, packed sequences and ctc_loss, with gradients by autograd.
 module Hybrid.Oracles.TorchSharpOracle
 
 open System
@@ -9,7 +9,7 @@ open Hybrid.Tests.Cases
 
 type private T = torch.Tensor
 
-/// The versions; throws where the native library does not load.
+/// The versions; throws if the native library does not load.
 let version () =
     use one = torch.ones 1L
     ignore (one.sum().item<float32>())
@@ -18,7 +18,7 @@ let version () =
 /// Frames [T, B, F], zero beyond lengths.
 type private Frames = { Data: T; Lengths: int64[] }
 
-/// One run: what is given as tensors of one type, and the parameters of modules by their names in Hybrid.
+/// One run: inputs as tensors of one type, and the parameters of modules by their names in Hybrid.
 type private Run(case: Case, given: Tensors, dtype: torch.ScalarType) =
     let leaves = Dictionary<string, T>()
 
@@ -33,8 +33,8 @@ type private Run(case: Case, given: Tensors, dtype: torch.ScalarType) =
     member _.Tensor name = leaves[name]
     member _.Has name = leaves.ContainsKey name
 
-    /// Gives a module the parameters below a path; `rename` turns its names into Hybrid's.
-    member _.Place(path: string, rename: string -> string, m: #torch.nn.Module) =
+    /// Sets the parameters of a module to those below a path; `rename` maps its names to Hybrid's.
+    member _.SetParameters(path: string, rename: string -> string, m: #torch.nn.Module) =
         use _ = torch.no_grad ()
 
         for struct (name, parameter) in m.named_parameters () do
@@ -44,9 +44,9 @@ type private Run(case: Case, given: Tensors, dtype: torch.ScalarType) =
 
         m
 
-    member run.Place(path, m) = run.Place(path, id, m)
+    member run.SetParameters(path, m) = run.SetParameters(path, id, m)
 
-    /// Zero beyond lengths.
+    /// Sets padding to zero.
     member _.Clear(x: Frames) =
         let inside = torch.arange(x.Data.shape[0]).unsqueeze 1 |> fun t -> t.lt (torch.tensor x.Lengths)
         { x with Data = x.Data * inside.unsqueeze(2).``to`` dtype }
@@ -68,7 +68,7 @@ let private activation f (x: T) =
     | ActivationFunction.Tanh -> torch.tanh x
     | _ -> torch.sigmoid x
 
-/// A module of `count` layers from layer `first` of a specification on: frames and final states from given ones.
+/// Runs a module of `count` layers, from layer `first` of a specification: frames and final states.
 let private recurrentModule
     (run: Run)
     (spec: RecurrentSpec)
@@ -80,7 +80,7 @@ let private recurrentModule
     : Frames * T list =
     let inputs, hidden, layers, both = x.Data.shape[2], int64 spec.Hidden, int64 count, spec.Bidirectional
     let dtype = Nullable x.Data.dtype
-    // A module of its own calls its first layer l0.
+    // Each module calls its first layer l0.
     let rename (name: string) =
         if count = 1 then
             name.Replace("_l0", $"_l{first}")
@@ -94,13 +94,13 @@ let private recurrentModule
         match spec with
         | :? LstmSpec ->
             let m =
-                run.Place(path, rename, torch.nn.LSTM(inputs, hidden, layers, bidirectional = both, dtype = dtype))
+                run.SetParameters(path, rename, torch.nn.LSTM(inputs, hidden, layers, bidirectional = both, dtype = dtype))
 
             let struct (y, h, c) = m.call (packed, struct (initial[0], initial[1]))
             struct (y, [ h; c ])
         | :? GruSpec ->
             let m =
-                run.Place(path, rename, torch.nn.GRU(inputs, hidden, layers, bidirectional = both, dtype = dtype))
+                run.SetParameters(path, rename, torch.nn.GRU(inputs, hidden, layers, bidirectional = both, dtype = dtype))
 
             let struct (y, h) = m.call (packed, initial[0])
             struct (y, [ h ])
@@ -114,7 +114,7 @@ let private recurrentModule
                     torch.nn.NonLinearities.Tanh
 
             let m =
-                run.Place(
+                run.SetParameters(
                     path,
                     rename,
                     torch.nn.RNN(inputs, hidden, layers, function', bidirectional = both, dtype = dtype)
@@ -129,11 +129,11 @@ let private recurrentModule
     { x with Data = data }, states
 
 let private normalized (run: Run) path (x: T) =
-    run.Place(path, torch.nn.LayerNorm(x.shape[2], dtype = Nullable x.dtype)).call x
+    run.SetParameters(path, torch.nn.LayerNorm(x.shape[2], dtype = Nullable x.dtype)).call x
 
 let private recurrent (run: Run) (spec: RecurrentSpec) path (initial: T list) (x: Frames) : Frames * T list =
     if spec.LayerNorm || spec.Dropout > 0 then
-        // PyTorch's modules know no layer normalisation and draw their own masks: one module for each layer.
+        // PyTorch's modules have no layer normalisation and draw their own masks: one module per layer.
         let rows = initial[0].shape[0] / int64 spec.Layers
 
         let layer (x: Frames) l =
@@ -165,7 +165,7 @@ let rec private apply (run: Run) (x: Frames) (path: string, spec: LayerSpec) : F
 
     match spec with
     | :? LinearSpec as linear ->
-        let m = run.Place(below, torch.nn.Linear(features, int64 linear.Outputs, linear.Bias, dtype = dtype))
+        let m = run.SetParameters(below, torch.nn.Linear(features, int64 linear.Outputs, linear.Bias, dtype = dtype))
         run.Clear { x with Data = m.call x.Data }
     | :? Conv1dSpec as conv ->
         let reach = (conv.Kernel - 1) * conv.Dilation
@@ -188,15 +188,15 @@ let rec private apply (run: Run) (x: Frames) (path: string, spec: LayerSpec) : F
                 dtype = dtype
             )
 
-        let y = run.Place(below, m).call(x.Data.permute (1L, 2L, 0L)).permute(2L, 0L, 1L)
+        let y = run.SetParameters(below, m).call(x.Data.permute (1L, 2L, 0L)).permute(2L, 0L, 1L)
         let length frames = max 0L ((frames + int64 (2 * padding - reach - 1 + conv.Stride)) / int64 conv.Stride)
         run.Clear { Data = y; Lengths = Array.map length x.Lengths }
     | :? BatchNormSpec ->
-        let m = run.Place(below, torch.nn.BatchNorm1d(features, dtype = dtype))
-        let places = torch.tensor (inside x)
-        let y = m.call (x.Data.reshape(-1L, features).index_select(0L, places))
+        let m = run.SetParameters(below, torch.nn.BatchNorm1d(features, dtype = dtype))
+        let indices = torch.tensor (inside x)
+        let y = m.call (x.Data.reshape(-1L, features).index_select(0L, indices))
         let all = run.Zeros(x.Data.shape[0] * x.Data.shape[1], features)
-        { x with Data = all.index_copy(0L, places, y).reshape x.Data.shape }
+        { x with Data = all.index_copy(0L, indices, y).reshape x.Data.shape }
     | :? LayerNormSpec -> run.Clear { x with Data = normalized run below x.Data }
     | :? ActivationSpec as f -> run.Clear { x with Data = activation f.Function x.Data }
     | :? DropoutSpec
@@ -211,7 +211,7 @@ let rec private apply (run: Run) (x: Frames) (path: string, spec: LayerSpec) : F
         let hidden = features / int64 se.Reduction
 
         let linear name inputs outputs =
-            run.Place($"{below}fc.{name}.", torch.nn.Linear(inputs, outputs, false, dtype = dtype))
+            run.SetParameters($"{below}fc.{name}.", torch.nn.Linear(inputs, outputs, false, dtype = dtype))
 
         let lengths = torch.tensor(x.Lengths).``to``(x.Data.dtype).unsqueeze 1
         let mean = x.Data.sum 0L / lengths
@@ -260,7 +260,7 @@ let private lossOf loss (labels: int list list) (logits: Frames) : T =
 
     match loss with
     | CrossEntropy ->
-        // By utterance, as the labels lie.
+        // In the order of the labels: by utterance.
         let rows = logits.Data.transpose (0L, 1L)
 
         let frames =
@@ -323,12 +323,12 @@ let private steps (run: Run) kind =
 
     match kind with
     | CellKind.Lstm ->
-        let m = run.Place("", torch.nn.LSTMCell(inputs, hidden, dtype = dtype))
+        let m = run.SetParameters("", torch.nn.LSTMCell(inputs, hidden, dtype = dtype))
         let struct (h1, c1) = m.call (x0, struct (h0, run.Tensor "input/c 0"))
         let struct (h2, c2) = m.call (x1, struct (h1, c1))
         [ "h 1", h1; "h 2", h2; "c 2", c2 ]
     | CellKind.Gru ->
-        let m = run.Place("", torch.nn.GRUCell(inputs, hidden, dtype = dtype))
+        let m = run.SetParameters("", torch.nn.GRUCell(inputs, hidden, dtype = dtype))
         let h1 = m.call (x0, h0)
         [ "h 1", h1; "h 2", m.call (x1, h1) ]
     | _ ->
@@ -338,12 +338,12 @@ let private steps (run: Run) kind =
             else
                 torch.nn.NonLinearities.ReLU
 
-        let m = run.Place("", torch.nn.RNNCell(inputs, hidden, function', dtype = dtype))
+        let m = run.SetParameters("", torch.nn.RNNCell(inputs, hidden, function', dtype = dtype))
         let h1 = m.call (x0, h0)
         [ "h 1", h1; "h 2", m.call (x1, h1) ]
 
 let private outputs (run: Run) : (string * T) list =
-    // Padding is zero by contract and no variable.
+    // Padding is zero by contract, not a variable.
     let frames () =
         run.Clear { Data = run.Tensor "input/x"; Lengths = [| for length in run.Case.Lengths -> int64 length |] }
 

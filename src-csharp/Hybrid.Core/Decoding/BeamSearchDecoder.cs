@@ -141,19 +141,19 @@ public sealed class BeamSearchDecoder
     private sealed class Entries<TScale>
         where TScale : struct, IScale
     {
-        private readonly Dictionary<(Labels, bool), int> places = [];
+        private readonly Dictionary<(Labels, bool), int> indices = [];
         private readonly List<Entry> entries = [];
 
         public List<Entry> All => entries;
 
         public void Add(Labels labels, bool endsInBlank, double score)
         {
-            if (places.TryAdd((labels, endsInBlank), entries.Count))
+            if (indices.TryAdd((labels, endsInBlank), entries.Count))
                 entries.Add(new Entry(labels, endsInBlank, score));
             else
             {
-                var place = places[(labels, endsInBlank)];
-                entries[place] = entries[place] with { Score = TScale.Plus(entries[place].Score, score) };
+                var index = indices[(labels, endsInBlank)];
+                entries[index] = entries[index] with { Score = TScale.Plus(entries[index].Score, score) };
             }
         }
     }

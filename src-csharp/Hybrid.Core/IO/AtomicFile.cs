@@ -50,8 +50,8 @@ internal static class AtomicFile
             if (error is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException)
                 throw new IOException(
                     Quoted.Line(
-                        $"{Quoted.Path(path)} could not be written ({error.Message}); make room or choose "
-                            + "another place. The previous content is unchanged"
+                        $"{Quoted.Path(path)} could not be written ({error.Message}); free disk space or "
+                            + "choose another location. The previous content is unchanged"
                     ),
                     error
                 );

@@ -19,7 +19,7 @@ internal sealed class UnpackedStream(Stream content, long limit) : Stream
     private uint crc = uint.MaxValue;
 
     /// <summary>
-    /// The most bytes taken from a compressed file: 100 for each of its own, and always 64 MiB. Deflate reaches ratios
+    /// The most bytes unpacked from a compressed file: 100 per packed byte, and at least 64 MiB. Deflate reaches ratios
     /// of 1032, so a small forged file could unpack to any size.
     /// </summary>
     /// <param name="packed">Bytes of the compressed file.</param>

@@ -20,7 +20,7 @@ public sealed partial class NGramModel
     /// <summary>The mark after the last label.</summary>
     public const string SentenceEnd = "</s>";
 
-    /// <summary>ARPA's names for all labels that no n-gram names; the first one is written.</summary>
+    /// <summary>ARPA's names of the unknown label; the first one is written.</summary>
     internal static readonly string[] UnknownNames = ["<unk>", "<UNK>"];
 
     /// <summary>The largest order of a model that is read.</summary>
@@ -91,7 +91,7 @@ public sealed partial class NGramModel
 
     /// <summary>
     /// Symbols other than the blank that have probability 0 after every history, in ascending order; empty if there are
-    /// none. A search with this model never outputs them. Symbols that no n-gram names are scored as
+    /// none. A search with this model never outputs them. Symbols that no n-gram ends in are scored as
     /// <c>&lt;unk&gt;</c>; they are missing only if the model lacks it.
     /// </summary>
     public IReadOnlyList<int> MissingSymbols { get; }

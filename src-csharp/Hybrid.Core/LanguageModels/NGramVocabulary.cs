@@ -10,7 +10,7 @@ internal readonly record struct NGramVocabulary(int Symbols)
     /// <summary>The mark after the last label.</summary>
     public int End => Symbols + 1;
 
-    /// <summary>Stands for every label that no n-gram names.</summary>
+    /// <summary>The unknown label: every label that no n-gram ends in.</summary>
     public int Unknown => Symbols + 2;
 
     /// <summary>Number of tokens.</summary>

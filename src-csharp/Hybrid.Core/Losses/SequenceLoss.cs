@@ -3,30 +3,34 @@ using System.Runtime.InteropServices;
 
 namespace Hybrid.Core;
 
-/// <summary>How the losses of a batch become one number.</summary>
+/// <summary>The reduction of the losses of a batch to one number. Derivation: CtcLoss.md.</summary>
 public enum CtcReduction
 {
-    /// <summary>Their sum.</summary>
+    /// <summary>The sum.</summary>
     Sum,
 
-    /// <summary>Their sum divided by the number of utterances that count.</summary>
+    /// <summary>The sum divided by the number of utterances that are not skipped.</summary>
     MeanPerUtterance,
 
-    /// <summary>The mean over utterances of loss divided by label count (at least 1): PyTorch's "mean".</summary>
+    /// <summary>
+    /// The mean over utterances of the loss divided by the label count (at least 1): PyTorch's "mean".
+    /// </summary>
     MeanPerLabel,
 }
 
-/// <summary>The loss of a batch and its gradient.</summary>
-/// <param name="Loss">The reduced loss; 0 where no utterance counts.</param>
-/// <param name="Losses">[B], the negative natural log-likelihood of each utterance; NaN for one left out.</param>
-/// <param name="Gradient">[T, B, V], derivative of <paramref name="Loss"/> with respect to the logits.</param>
-/// <param name="Skipped">Utterances left out because their labels do not fit.</param>
+/// <summary>The loss of a batch and its gradient, both in the caller's workspace.</summary>
+/// <param name="Loss">The reduced loss; 0 if all utterances are skipped.</param>
+/// <param name="Losses">[B], the negative natural log-likelihood of each utterance; NaN for a skipped one.</param>
+/// <param name="Gradient">
+/// [T, B, V], derivative of <paramref name="Loss"/> with respect to the logits; zero in padding.
+/// </param>
+/// <param name="Skipped">Number of utterances skipped because they have fewer frames than their labels need.</param>
 public readonly record struct CtcResult<TReal>(double Loss, Memory<double> Losses, Batch<TReal> Gradient, int Skipped)
     where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>;
 
 /// <summary>
-/// What the losses on label sequences share: logits in - log-softmax is applied inside - checks, reductions, threads; loss and
-/// gradient with respect to the logits out. Derivation: CtcLoss.md.
+/// Base of the losses on label sequences: checks, reductions and threads. Takes logits and applies log-softmax itself;
+/// returns the loss and its gradient with respect to the logits. Derivation: CtcLoss.md.
 /// </summary>
 public abstract class SequenceLoss
 {
@@ -42,16 +46,24 @@ public abstract class SequenceLoss
     /// <summary>Index of the blank symbol.</summary>
     public int Blank { get; }
 
-    /// <summary>How the losses of a batch become one number.</summary>
+    /// <summary>The reduction of the losses of a batch.</summary>
     public CtcReduction Reduction { get; }
 
-    /// <summary>Loss and gradient of a batch.</summary>
-    /// <param name="logits">[T, B, V], any real numbers.</param>
+    /// <summary>Computes loss and gradient of a batch.</summary>
+    /// <param name="logits">
+    /// [T, B, V]; padding is not read. NaN or positive infinity makes the loss of its utterance NaN; negative infinity
+    /// is a symbol of probability 0, and the loss is infinite if no alignment is left. The gradient of such an
+    /// utterance is zero.
+    /// </param>
     /// <param name="targets">The labels of each utterance, in 0..V-1 without the blank; may be empty.</param>
-    /// <param name="workspace">Where working memory and gradient live; threads share the utterances.</param>
-    /// <param name="names">Names of the utterances for messages; their places where left out.</param>
-    /// <exception cref="ArgumentException">A label is the blank or out of range, a target is missing, or an utterance is too long.</exception>
-    /// <exception cref="InfeasibleTargetException">Labels do not fit and the policy is to throw.</exception>
+    /// <param name="workspace">Memory of the result and of the computation; its threads share the utterances.</param>
+    /// <param name="names">Names of the utterances in messages; their indices if omitted.</param>
+    /// <exception cref="ArgumentException">
+    /// A label is the blank or out of range, a target is missing, or an utterance is too long.
+    /// </exception>
+    /// <exception cref="InfeasibleTargetException">
+    /// An utterance has fewer frames than its labels need, and the policy is <see cref="InfeasiblePolicy.Throw"/>.
+    /// </exception>
     public CtcResult<TReal> Compute<TReal>(
         Batch<TReal> logits,
         IReadOnlyList<int[]> targets,
@@ -62,7 +74,7 @@ public abstract class SequenceLoss
     {
         var B = logits.B;
         if (targets.Count != B)
-            throw new ArgumentException($"{B} utterances need as many targets, not {targets.Count}", nameof(targets));
+            throw new ArgumentException($"{B} utterances need {B} targets, not {targets.Count}", nameof(targets));
         var plan = workspace.Rent<Utterance>(B);
         var skipped = Plan(logits, targets, names, plan.Span);
 
@@ -70,28 +82,30 @@ public abstract class SequenceLoss
         foreach (ref var utterance in plan.Span)
         {
             utterance.Labels = labels;
-            if (!utterance.Counts)
+            if (utterance.IsSkipped)
                 continue;
-            var space = WorkspaceSize(utterance.Frames, utterance.S, logits.F);
+            var size = WorkspaceSize(utterance.Frames, utterance.S, logits.F);
             (numbers, integers, labels) = (
-                Math.Max(numbers, space.Numbers),
-                Math.Max(integers, space.Integers),
+                Math.Max(numbers, size.Numbers),
+                Math.Max(integers, size.Integers),
                 labels + utterance.S
             );
         }
         var flat = workspace.Rent<int>(labels);
         for (var b = 0; b < B; b++)
-            if (plan.Span[b].Counts)
+            if (!plan.Span[b].IsSkipped)
                 targets[b].CopyTo(flat.Span[plan.Span[b].Labels..]);
 
-        // One slot per thread, if there is memory for so many: one utterance after the other goes through a slot while it is in the cache.
-        var most = (int)(Array.MaxLength / 2 / Math.Max(1, Math.Max(numbers, integers)));
-        if (most == 0)
+        // One slot per thread, or as many as fit into an array: each is used by one utterance after the other, in
+        // cache.
+        var maxSlots = (int)(Array.MaxLength / 2 / Math.Max(1, Math.Max(numbers, integers)));
+        if (maxSlots == 0)
             throw new ArgumentException(
-                $"the lattice of the longest utterance needs {Math.Max(numbers, integers)} numbers: use shorter utterances",
+                $"the lattice of the longest utterance needs {Math.Max(numbers, integers)} numbers: use shorter "
+                    + "utterances",
                 nameof(logits)
             );
-        var slots = new ScratchSlots(Math.Min(most, Math.Min(B, workspace.Team.Threads)), workspace);
+        var slots = new ScratchSlots(Math.Min(maxSlots, Math.Min(B, workspace.Team.Threads)), workspace);
         var gradient = logits.With(workspace.Rent<TReal>(logits.Data.Length), logits.F);
         var losses = workspace.Rent<double>(B);
         var job = new Job<TReal>(
@@ -109,17 +123,17 @@ public abstract class SequenceLoss
 
         var loss = 0.0;
         for (var b = 0; b < B; b++)
-            if (plan.Span[b].Counts)
+            if (!plan.Span[b].IsSkipped)
                 loss += losses.Span[b] * plan.Span[b].Scale; // F6
         return new CtcResult<TReal>(loss, losses, gradient, skipped);
     }
 
-    /// <summary>Working memory of an utterance: numbers and 64-bit integers.</summary>
+    /// <summary>Working memory for an utterance: doubles and 64-bit integers.</summary>
     private protected abstract (long Numbers, long Integers) WorkspaceSize(int frames, int S, int V);
 
     /// <summary>
-    /// The loss of an utterance of at least one frame whose labels fit, and its gradient. NaN where a logit is NaN or
-    /// +infinity; infinity where logits of -infinity leave no alignment; the gradient then stays zero as far as it is not written.
+    /// The loss of a feasible utterance of at least one frame, and its gradient. NaN if a logit is NaN or positive
+    /// infinity; infinity if logits of negative infinity leave no alignment. The gradient is undefined in both cases.
     /// </summary>
     private protected abstract unsafe double Run<TReal>(
         in SequenceProblem<TReal> problem,
@@ -142,40 +156,40 @@ public abstract class SequenceLoss
             var (target, frames) = (targets[b], logits.Lengths.Span[b]);
             CtcLabels.Check(target, logits.F, Blank, names, b);
             var repeats = CtcFeasibility.Repeats(target);
-            var counts = target.Length + repeats <= frames;
-            if (!counts && policy == InfeasiblePolicy.Throw)
+            var isSkipped = target.Length + repeats > frames;
+            if (isSkipped && policy == InfeasiblePolicy.Throw)
                 throw new InfeasibleTargetException(CtcLabels.Name(names, b), frames, target.Length, repeats);
-            if (!counts)
+            if (isSkipped)
                 skipped++;
             plan[b] = new Utterance
             {
                 Frames = frames,
                 S = target.Length,
-                Counts = counts,
+                IsSkipped = isSkipped,
             };
         }
-        var counting = Math.Max(1, plan.Length - skipped);
+        var counted = Math.Max(1, plan.Length - skipped);
         foreach (ref var utterance in plan)
             utterance.Scale = Reduction switch
             {
                 CtcReduction.Sum => 1,
-                CtcReduction.MeanPerUtterance => 1.0 / counting,
-                _ => 1.0 / counting / Math.Max(1, utterance.S),
+                CtcReduction.MeanPerUtterance => 1.0 / counted,
+                _ => 1.0 / counted / Math.Max(1, utterance.S),
             };
         return skipped;
     }
 
-    /// <summary>What is known of an utterance before the maths, and where its labels begin.</summary>
+    /// <summary>Sizes and weight of an utterance, and the offset of its labels among those of the batch.</summary>
     private struct Utterance
     {
         public int Frames,
             S,
             Labels;
-        public bool Counts;
+        public bool IsSkipped;
         public double Scale;
     }
 
-    /// <summary>What the threads share; each slot has an equal part of Numbers and of Integers.</summary>
+    /// <summary>State shared by the threads; each slot has an equal part of Numbers and of Integers.</summary>
     private readonly record struct Job<TReal>(
         SequenceLoss Loss,
         Batch<TReal> Logits,
@@ -192,11 +206,10 @@ public abstract class SequenceLoss
         public unsafe void Run(int b)
         {
             var utterance = Plan.Span[b];
-            for (var t = 0; t < Logits.T; t++)
-                Gradient.Row(t, b).Clear();
-            if (!utterance.Counts || utterance.Frames == 0)
+            ClearGradient(b);
+            if (utterance.IsSkipped || utterance.Frames == 0)
             {
-                Losses.Span[b] = utterance.Counts ? 0 : double.NaN;
+                Losses.Span[b] = utterance.IsSkipped ? double.NaN : 0;
                 return;
             }
             var slot = Slots.Acquire();
@@ -222,19 +235,27 @@ public abstract class SequenceLoss
                 Losses.Span[b] = Loss.Run(problem, numbers, integers);
             }
             Slots.Release(slot);
+            if (!double.IsFinite(Losses.Span[b]))
+                ClearGradient(b);
+        }
+
+        private void ClearGradient(int b)
+        {
+            for (var t = 0; t < Logits.T; t++)
+                Gradient.Row(t, b).Clear();
         }
     }
 }
 
-/// <summary>One utterance as a loss sees it.</summary>
-/// <param name="logits">[frames, V], one frame every <paramref name="frameStride"/> elements.</param>
-/// <param name="gradient">Where the gradient goes, in the same layout, zero beforehand.</param>
+/// <summary>One utterance of a batch, as input of a loss.</summary>
+/// <param name="logits">[frames, V], with stride <paramref name="frameStride"/>.</param>
+/// <param name="gradient">Receives the gradient, in the same layout; zero before.</param>
 /// <param name="frameStride">Elements from one frame to the next.</param>
-/// <param name="frames">At least one, and as many as the labels need.</param>
-/// <param name="V">Symbols.</param>
+/// <param name="frames">At least one, and at least as many as the labels need.</param>
+/// <param name="V">Number of symbols.</param>
 /// <param name="labels">[S].</param>
-/// <param name="S">Labels.</param>
-/// <param name="scale">By what the gradient is multiplied.</param>
+/// <param name="S">Number of labels.</param>
+/// <param name="scale">Factor of the gradient.</param>
 internal readonly unsafe struct SequenceProblem<TReal>(
     TReal* logits,
     TReal* gradient,

@@ -3,21 +3,26 @@ using System.Numerics;
 namespace Hybrid.Core;
 
 /// <summary>A mean loss and its gradient.</summary>
+/// <typeparam name="TGradient">A matrix or a batch.</typeparam>
 /// <param name="Loss">In nats.</param>
-/// <param name="Gradient">Derivative of the loss with respect to the logits, in their shape.</param>
+/// <param name="Gradient">
+/// Derivative of the loss with respect to the logits, of the same shape; in the workspace.
+/// </param>
 public readonly record struct CrossEntropy<TGradient>(double Loss, TGradient Gradient);
 
 /// <summary>
-/// The loss of a classifier: the mean of -log softmax(logits)[label], as PyTorch's cross_entropy. Derivation:
-/// SoftmaxCrossEntropy.md.
+/// Cross-entropy loss of a classifier: the mean of -log softmax(logits)[label], as PyTorch's cross_entropy. A NaN logit
+/// makes the loss NaN. Derivation: SoftmaxCrossEntropy.md.
 /// </summary>
 public static class SoftmaxCrossEntropy
 {
-    /// <summary>Loss and gradient of one label for each row.</summary>
+    /// <summary>Loss and gradient for one label per row.</summary>
     /// <param name="logits">[B, V]</param>
     /// <param name="labels">[B], each in 0..V-1.</param>
-    /// <param name="workspace">Where the gradient lives.</param>
-    /// <exception cref="ArgumentException">There are more or fewer labels than rows, or one is out of range.</exception>
+    /// <param name="workspace">Memory of the gradient.</param>
+    /// <exception cref="ArgumentException">
+    /// The number of labels differs from that of rows, or a label is out of range.
+    /// </exception>
     public static CrossEntropy<MatrixView<TReal>> Compute<TReal>(
         MatrixView<TReal> logits,
         ReadOnlySpan<int> labels,
@@ -26,7 +31,10 @@ public static class SoftmaxCrossEntropy
         where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
     {
         if (labels.Length != logits.Rows)
-            throw new ArgumentException($"{logits.Rows} rows need as many labels, not {labels.Length}", nameof(labels));
+            throw new ArgumentException(
+                $"{logits.Rows} rows need {logits.Rows} labels, not {labels.Length}",
+                nameof(labels)
+            );
         var gradient = new MatrixView<TReal>(
             workspace.Rent<TReal>(logits.Rows * logits.Columns),
             logits.Rows,
@@ -38,11 +46,15 @@ public static class SoftmaxCrossEntropy
         return new CrossEntropy<MatrixView<TReal>>(sum / Math.Max(1, labels.Length), gradient); // F2
     }
 
-    /// <summary>Loss and gradient of one label for each frame; the mean is over all frames of the batch.</summary>
+    /// <summary>
+    /// Loss and gradient for one label per frame; the mean is over all frames of the batch, without padding.
+    /// </summary>
     /// <param name="logits">[T, B, V]</param>
-    /// <param name="labels">For each utterance as many labels as it has frames, each in 0..V-1.</param>
-    /// <param name="workspace">Where the gradient lives.</param>
-    /// <exception cref="ArgumentException">There are more or fewer labels than frames, or one is out of range.</exception>
+    /// <param name="labels">For each utterance one label per frame, each in 0..V-1.</param>
+    /// <param name="workspace">Memory of the gradient.</param>
+    /// <exception cref="ArgumentException">
+    /// The number of labels differs from that of frames, or a label is out of range.
+    /// </exception>
     public static CrossEntropy<Batch<TReal>> Compute<TReal>(
         Batch<TReal> logits,
         IReadOnlyList<int[]> labels,
@@ -52,7 +64,7 @@ public static class SoftmaxCrossEntropy
     {
         if (labels.Count != logits.B)
             throw new ArgumentException(
-                $"{logits.B} utterances need as many rows of labels, not {labels.Count}",
+                $"{logits.B} utterances need {logits.B} label sequences, not {labels.Count}",
                 nameof(labels)
             );
         var frames = 0;
@@ -61,7 +73,7 @@ public static class SoftmaxCrossEntropy
             var length = logits.Lengths.Span[b];
             if (labels[b].Length != length)
                 throw new ArgumentException(
-                    $"utterance {b} has {length} frames and needs as many labels, not {labels[b].Length}",
+                    $"utterance {b} has {length} frames and needs {length} labels, not {labels[b].Length}",
                     nameof(labels)
                 );
             frames += length;

@@ -1,12 +1,12 @@
 namespace Hybrid.Core;
 
 /// <summary>
-/// CTC with hard assignments: the negative log-likelihood of the single best alignment, with logits in and gradient with respect
-/// to the logits out. Ties are broken as <see cref="CtcAligner"/> does. Derivation: ViterbiLoss.md.
+/// CTC with hard assignments: the negative log-likelihood of the single best alignment of each utterance, and its
+/// gradient with respect to the logits. Ties are broken as in <see cref="CtcAligner"/>. Derivation: ViterbiLoss.md.
 /// </summary>
 /// <param name="blank">Index of the blank symbol.</param>
-/// <param name="reduction">How the losses of a batch become one number.</param>
-/// <param name="policy">What to do with an utterance whose labels do not fit into its frames.</param>
+/// <param name="reduction">The reduction of the losses of a batch.</param>
+/// <param name="policy">The treatment of utterances with fewer frames than their labels need.</param>
 public sealed class ViterbiLoss(
     int blank = 0,
     CtcReduction reduction = CtcReduction.MeanPerUtterance,
@@ -14,7 +14,7 @@ public sealed class ViterbiLoss(
 ) : SequenceLoss(blank, reduction, policy)
 {
     private protected override (long Numbers, long Integers) WorkspaceSize(int frames, int S, int V) =>
-        // Decisions are bytes and states are ints; both live among the 64-bit integers.
+        // Decisions are bytes and states are ints; both are stored in the array of 64-bit integers.
         (
             CtcViterbi.WorkspaceSize(frames, S),
             IntMath.CeilDiv(CtcViterbi.DecisionSize(frames, S), sizeof(long)) + IntMath.CeilDiv(frames, 2)

@@ -71,12 +71,12 @@ let private outcome =
 
              if built.ExitCode = 0 then
                  withFolder (fun folder ->
-                     let ledger = Path.Combine(folder, "ledger")
+                     let errors = Path.Combine(folder, "errors")
                      let program = Path.Combine(project, "bin", "Release", "net10.0", "Hybrid.Oracles.dll")
-                     let finished = dotnet project [ program; "--ledger"; ledger ]
+                     let finished = dotnet project [ program; "--errors"; errors ]
 
-                     if File.Exists ledger then
-                         GradientErrorTable.read (File.ReadAllLines ledger)
+                     if File.Exists errors then
+                         GradientErrorTable.read (File.ReadAllLines errors)
 
                      Ok finished)
              // A compiler error is a failure, a missing package is not.

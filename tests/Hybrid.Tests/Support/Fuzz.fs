@@ -54,7 +54,7 @@ let private hostile =
 /// Openings of nested structures, up to far deeper than any reader should follow.
 let private nesting (random: Random) = Array.create (1 <<< random.Next 14) (Array.item (random.Next 4) "[{(<"B)
 
-/// Changes a file in one to eight places: flipped bits, extreme values and length fields, filled, copied, dropped or
+/// Changes a file at one to eight offsets: flipped bits, extreme values and length fields, filled, copied, dropped or
 /// repeated ranges, hostile text, deep nesting, and truncation.
 let mutate (random: Random) (bytes: byte[]) =
     let mutable bytes = Array.copy bytes

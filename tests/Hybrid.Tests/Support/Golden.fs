@@ -1,4 +1,4 @@
-/// Values recorded by tests/golden/make_golden.py, and the comparison with them.
+/// Values recorded by tests/golden/make_golden.py, and comparison with them.
 module Hybrid.Tests.Golden
 
 open System
@@ -13,7 +13,7 @@ type Case(name: string, tensors: Map<string, StoredTensor>) =
 
     member _.Has(key: string) = tensors.ContainsKey key
 
-    /// The names that begin with "kind/", without that beginning.
+    /// The names with the prefix "kind/", without the prefix.
     member _.Names(kind: string) = [
         for key in tensors.Keys do
             if key.StartsWith(kind + "/", StringComparison.Ordinal) then
@@ -27,7 +27,7 @@ type Case(name: string, tensors: Map<string, StoredTensor>) =
 
     member c.Ints key = c.Doubles key |> Array.map int
 
-    /// Label sequences, recorded one behind the other.
+    /// Label sequences, recorded concatenated.
     member c.Labels =
         (0, c.Ints "label_lengths")
         ||> Array.mapFold (fun start length -> (c.Ints "labels")[start .. start + length - 1], start + length)
@@ -43,12 +43,12 @@ let cases file =
         Case(name, Map [ for tensor in tensors -> tensor.Name[name.Length + 1 ..], tensor ]))
     |> List.ofSeq
 
-/// What was noted with a file.
+/// An entry of a file's metadata.
 let metadata file key = (read file).Metadata[key]
 
 let case file name = cases file |> List.find (fun case -> case.Name = name)
 
-/// Where two arrays differ most: place and error relative to the expected value, or to `floor` where that is smaller.
+/// The largest error: its index, and the error relative to the expected value, or to `floor` if that is larger.
 let worst floor (expected: float[]) (actual: float[]) =
     let error i =
         if expected[i] = actual[i] then
@@ -58,32 +58,32 @@ let worst floor (expected: float[]) (actual: float[]) =
 
     // NaN is the largest error, not the smallest.
     let rank i = if Double.IsNaN(error i) then infinity else error i
-    let place = Seq.maxBy rank (seq { 0 .. expected.Length - 1 })
-    place, rank place
+    let index = Seq.maxBy rank (seq { 0 .. expected.Length - 1 })
+    index, rank index
 
-/// The largest magnitude of all, and of one.
+/// The largest magnitude, at least 1.
 let private largest (expected: float[]) = Seq.fold (fun largest x -> max largest (abs x)) 1.0 expected
 
-/// Fails, naming the worst place, if a number is off by more than the tolerance, relative to the larger of itself and a
-/// share of the largest; `note` is told the error.
+/// Fails, naming the worst element, if an error is above the tolerance, relative to the larger of the expected value
+/// and `share` of the largest expected value; `note` receives the error.
 let expectWithin share tolerance note name (expected: float[]) (actual: float[]) =
     Expect.equal actual.Length expected.Length $"%s{name}: number of elements"
 
     if expected.Length > 0 then
-        let place, error = worst (share * largest expected) expected actual
+        let index, error = worst (share * largest expected) expected actual
         note error
 
         if not (error <= tolerance) then
-            let values = $"expected %.17g{expected[place]}, got %.17g{actual[place]}"
-            failtest $"%s{name}[%d{place}]: {values}, relative error %.3g{error} > %g{tolerance}"
+            let values = $"expected %.17g{expected[index]}, actual %.17g{actual[index]}"
+            failtest $"%s{name}[%d{index}]: {values}, relative error %.3g{error} > %g{tolerance}"
 
-/// Numbers below a thousandth of the largest are sums whose terms cancel, and count as that thousandth.
+/// Errors of numbers below a thousandth of the largest, sums with cancellation, are relative to that thousandth.
 let share = 1e-3
 
-/// Fails, naming the worst place, if a number is off by more than the tolerance.
+/// Fails, naming the worst element, if an error is above the tolerance.
 let expectClose tolerance name expected actual = expectWithin share tolerance ignore name expected actual
 
-/// A recorded case in the precision under test; `note` is told the errors.
+/// A recorded case in the precision under test; `note` receives the errors.
 type Recorded<'R
     when 'R: unmanaged
     and 'R: struct
@@ -93,7 +93,7 @@ type Recorded<'R
 
     let reals (key: string) = case.Doubles key |> Array.map (fun x -> 'R.CreateTruncating x)
 
-    /// Numbers as recorded.
+    /// A recorded tensor.
     member _.Data key = Memory(reals key)
 
     /// A [T, B, F] with lengths.
@@ -102,7 +102,7 @@ type Recorded<'R
         let keys = Array.init shape[1] uint64
         Batch<'R>(Memory(reals data), shape[0], shape[1], shape[2], Memory(case.Ints lengths), Memory keys)
 
-    /// Gives parameters the recorded values, which must have their names and shapes.
+    /// Sets parameters to the recorded values, which must have the same names and shapes.
     member _.Load(parameters: Parameter<'R> seq) =
         Expect.equal (Set [ for p in parameters -> p.Name ]) (Set(case.Names "value")) "names of parameters"
 
@@ -117,7 +117,7 @@ type Recorded<'R
         |> Array.map Double.CreateTruncating
         |> expectWithin share tolerance (defaultArg note ignore) $"{case.Name}: {key}" (case.Doubles key)
 
-    /// Compares the gradients of weights, and running statistics after the pass.
+    /// Compares gradients of trainable parameters, and running statistics after the pass.
     member r.ExpectParameters(parameters: Parameter<'R> seq) =
         for p in parameters do
             if p.IsTrainable then

@@ -1,4 +1,4 @@
-/// The largest relative errors that gradient checks have seen, by layer and oracle: what docs/gradients.md tabulates.
+/// The largest relative errors of gradient checks, by layer and oracle: the table of docs/gradients.md.
 module Hybrid.Tests.GradientErrorTable
 
 open System
@@ -22,7 +22,7 @@ let private oracles = [
     TorchSharpFloat, "TorchSharp, float"
 ]
 
-/// The rows of the table, and the first words of cases and tests that belong into each.
+/// The rows of the table, and the first words of the cases and tests of each.
 let private rows = [
     "Linear", [ "linear" ]
     "Conv1d", [ "conv1d" ]
@@ -36,16 +36,16 @@ let private rows = [
     "tanh", [ "tanh" ]
     "sigmoid", [ "sigmoid" ]
     "Dropout", [ "dropout" ]
-    "Masking", [ "masking" ]
-    "Pyramid", [ "pyramid" ]
+    "SpecAugment", [ "masking"; "specaugment" ]
+    "FrameStacking", [ "pyramid"; "framestacking" ]
     "RnnCell, tanh", [ "rnncell" ]
     "RnnCell, ReLU", [ "relurnncell" ]
     "GruCell", [ "grucell" ]
     "LstmCell", [ "lstmcell" ]
-    "Recurrent, RNN tanh", [ "rnn" ]
-    "Recurrent, RNN ReLU", [ "relurnn" ]
-    "Recurrent, GRU", [ "gru"; "bigru" ]
-    "Recurrent, LSTM", [ "lstm"; "blstm"; "bilstm" ]
+    "RecurrentStack, RNN tanh", [ "rnn" ]
+    "RecurrentStack, RNN ReLU", [ "relurnn" ]
+    "RecurrentStack, GRU", [ "gru"; "bigru" ]
+    "RecurrentStack, LSTM", [ "lstm"; "blstm"; "bilstm" ]
     "LogSoftmax", [ "logsoftmax" ]
     "SoftmaxCrossEntropy", [ "crossentropy" ]
     "CtcLoss", [ "ctc" ]
@@ -58,7 +58,7 @@ let private rowOf (name: string) =
 
     match rows |> List.tryFind (fun (_, words) -> List.contains word words) with
     | Some(row, _) -> row
-    | None -> failwith $"the table of gradients has no row for {name}"
+    | None -> failwith $"the table of gradient errors has no row for {name}"
 
 let private errors = ConcurrentDictionary<string * Oracle, float>()
 let private versions = ConcurrentDictionary<string, unit>()
@@ -68,13 +68,13 @@ let private noteRow row (oracle: Oracle) (error: float) =
     let larger a b = if Double.IsNaN b || b > a then b else a
     errors.AddOrUpdate((row, oracle), error, (fun _ before -> larger before error)) |> ignore
 
-/// Notes an error that an oracle has seen; the first word of the name is that of a layer, a cell or a loss.
+/// Records an error by an oracle; the first word of the name is that of a layer, a cell or a loss.
 let note oracle name error = noteRow (rowOf name) oracle error
 
-/// Notes which version of something ran.
+/// Records the version of an oracle.
 let noteVersion text = versions[text] <- ()
 
-/// All notes as lines, for another process.
+/// All records as lines, for another process.
 let lines () = [
     for version in versions.Keys do
         $"version\t{version}"
@@ -83,7 +83,7 @@ let lines () = [
         $"error\t{row}\t{oracle}\t" + error.ToString("R", CultureInfo.InvariantCulture)
 ]
 
-/// Takes in the notes of another process.
+/// Adds the records of another process.
 let read (lines: string seq) =
     for line in lines do
         match line.Split '\t' with
@@ -109,18 +109,18 @@ let private processor () =
     List.tryHead models
     |> Option.defaultValue (string Runtime.InteropServices.RuntimeInformation.ProcessArchitecture)
 
-/// The page docs/gradients.md from all notes.
+/// The page docs/gradients.md from all records.
 let page () = [
     "# Gradients by independent oracles"
     ""
-    "The largest relative error that each oracle has seen in any output or gradient (inputs, parameters, initial states) of each layer, cell and loss."
-    "This page is written by"
+    "The largest relative error found by each oracle in any output or gradient (inputs, parameters, initial states)"
+    "of each layer, cell and loss. This page is written by"
     ""
     "```"
     "dotnet run -c Release --project tests/Hybrid.Tests -- --gradients docs/gradients.md"
     "```"
     ""
-    "(without a file name, it is printed only). A dash: this oracle has nothing to compare with, or did not run."
+    "(without a file name, it is printed only). A dash: the oracle has no reference values, or did not run."
     ""
     "| | " + String.concat " | " (List.map snd oracles) + " |"
     "| --- |" + String.replicate oracles.Length " ---: |"
@@ -136,14 +136,16 @@ let page () = [
         $"| {row} | " + String.concat " | " cells + " |"
 
     ""
-    "Errors are relative to the reference value, or, where that is smaller, to a thousandth of the largest value in its tensor (at least of one); in"
-    "float, to the largest value itself; for central differences, to the larger of both values and one. Hybrid computes in double everywhere except in"
-    "the last column. Limits: 1e-7 for central differences, 1e-10 in double, 1e-4 in float."
+    "Errors are relative to the reference value, but to no less than a thousandth of the largest value in its tensor,"
+    "or of one. In float they are relative to the largest value itself; for central differences, to the larger of"
+    "both values and one. Hybrid computes in double, except in the last column. Limits: 1e-7 for central differences,"
+    "1e-10 in double, 1e-4 in float."
     ""
-    "- Central differences: steps of 1e-5, times the value where that is above one, on every input, parameter and initial state (src-csharp/Hybrid.Core/GradientChecking/GradientCheck.cs)."
+    "- Central differences: steps of 1e-5 max(1, |value|) on every input, parameter and initial state"
+    "  (src-csharp/Hybrid.Core/GradientChecking/GradientCheck.cs)."
     "- PyTorch, recorded: float64 values from tests/golden/make_golden.py."
-    "- DiffSharp: reverse mode on definitions written frame by frame (tests/Hybrid.Oracles/DiffSharpOracle.fs); its values are also recorded in"
-    "  tests/golden/diffsharp.safetensors, which every test run checks."
+    "- DiffSharp: reverse mode on definitions written frame by frame (tests/Hybrid.Oracles/DiffSharpOracle.fs). Its"
+    "  values are also recorded in tests/golden/diffsharp.safetensors, which every test run compares."
     "- TorchSharp: PyTorch's own modules, packed sequences and ctc_loss (tests/Hybrid.Oracles/TorchSharpOracle.fs)."
     ""
     "Ran with: "

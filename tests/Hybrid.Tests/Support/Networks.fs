@@ -1,11 +1,11 @@
-/// Networks that tests share.
+/// Networks shared by tests.
 module Hybrid.Tests.Networks
 
 open System
 open Hybrid.Core
 open Hybrid.Dsl
 
-/// A residual block with a normalisation of every kind.
+/// A residual block with every kind of normalisation.
 let block width =
     ResidualSpec(
         [|
@@ -19,7 +19,7 @@ let block width =
         ActivationFunction.Relu
     )
 
-/// One of every kind of layer.
+/// A network with every kind of layer.
 let everything =
     let layers: LayerSpec list = [
         SpecAugmentSpec(2, 1)
@@ -37,7 +37,7 @@ let everything =
 
     NetworkSpec(3, 6, List.toArray layers, [| LinearSpec 6 |])
 
-/// The same without what depends on the whole batch in training.
+/// The same without layers that use batch statistics.
 let withoutBatchStatistics =
     let rec without (layers: LayerSpec seq) : LayerSpec[] = [|
         for layer in layers do
@@ -83,7 +83,7 @@ let homework =
 
     network.Network
 
-/// Convolutions of three taps over so many channels that they go by minimal filtering.
+/// Convolutions of three taps over enough channels to be computed by Winograd's minimal filtering.
 let wide =
     let layers: LayerSpec list = [
         Conv1dSpec(48, 3)
@@ -95,7 +95,7 @@ let wide =
 
     NetworkSpec(28, 6, List.toArray layers, [| LinearSpec 6 |])
 
-/// Utterances of random features, with half as many labels as they have frames in the end.
+/// Utterances of random features, with half as many labels as output frames.
 let batch (spec: NetworkSpec) seed lengths =
     let x = GradientCheck.randomBatch seed spec.Inputs lengths
 
@@ -110,7 +110,7 @@ let batch (spec: NetworkSpec) seed lengths =
 
     LabelledBatch(features, labels, [| for b in 0 .. lengths.Length - 1 -> $"utterance {b}" |])
 
-/// A trainer of a network with weights of seed 7 that is handed its batches.
+/// A trainer of a network with weights of seed 7, for tests that pass batches to it directly.
 let trainerBy (schedule: TrainingSpec) (spec: NetworkSpec) threads =
     let data = {
         new IDataset with
@@ -124,5 +124,5 @@ let trainerBy (schedule: TrainingSpec) (spec: NetworkSpec) threads =
 
     Trainer(Network<float32>(spec, 7UL), schedule, data, data, ThreadTeam threads)
 
-/// The same with a simple schedule.
+/// A trainer with a simple schedule.
 let trainer = trainerBy (TrainingSpec(7UL, 1, BatchSize(4, 200), AdamWSpec(), CosineRate(), 5.0))

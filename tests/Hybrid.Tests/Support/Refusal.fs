@@ -1,9 +1,9 @@
-/// What is said of input that is refused.
+/// Expected exceptions and their messages.
 module Hybrid.Tests.Refusal
 
 open Expecto
 
-/// The message of the exception of this type that f ends with.
+/// The message of the exception that f throws; fails unless it is of this type.
 let messageOf<'Error, 'Result when 'Error :> exn> (f: unit -> 'Result) =
     let error =
         try
@@ -17,6 +17,6 @@ let messageOf<'Error, 'Result when 'Error :> exn> (f: unit -> 'Result) =
     | :? 'Error -> error.Message
     | _ -> failtest $"{error.GetType()} instead of a {typeof<'Error>.Name}: {error.Message}"
 
-/// Fails unless f ends with an exception of this type whose message contains the text.
+/// Fails unless f throws an exception of this type whose message contains the text.
 let expectRefusal<'Error, 'Result when 'Error :> exn> (text: string) (f: unit -> 'Result) =
     Expect.stringContains (messageOf<'Error, 'Result> f) text "message"

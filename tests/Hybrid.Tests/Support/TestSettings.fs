@@ -1,4 +1,4 @@
-/// The two tiers of tests, and where things are.
+/// The two tiers of tests, and paths of test data.
 module Hybrid.Tests.TestSettings
 
 open System
@@ -7,14 +7,14 @@ open Expecto
 open FsCheck
 open FsCheck.FSharp
 
-/// Whether the long tier runs too: `--all` on the command line.
+/// Whether the long tier runs too, by `--all` on the command line.
 let mutable all = false
 
 /// A test of the long tier.
 let longTest name body = testCase name (fun () -> if all then body () else skiptest "only with --all")
 
-/// A property of values that FsCheck draws, `count` of them: the same ones each time in the quick tier, ten times as many and
-/// new ones in the long one. A failure names the seed.
+/// A property of `count` values drawn by FsCheck: the same values each time in the quick tier, ten times as many new
+/// ones in the long tier. A failure names the seed.
 let property name count (values: Arbitrary<'value>) (holds: 'value -> unit) =
     testCase name (fun () ->
         let config =
@@ -31,13 +31,13 @@ let property name count (values: Arbitrary<'value>) (holds: 'value -> unit) =
 let root =
     let rec up (folder: DirectoryInfo | null) =
         match folder with
-        | null -> failwith "the tests do not lie in the repository"
+        | null -> failwith "the tests are not inside the repository"
         | folder when File.Exists(Path.Combine(folder.FullName, "Hybrid.sln")) -> folder.FullName
         | folder -> up folder.Parent
 
     up (DirectoryInfo AppContext.BaseDirectory)
 
-/// Reference data that only developers have: a path below the shared folder, or the test is skipped.
+/// The path of reference data in the shared folder; the test is skipped if it is missing.
 let shared (path: string) =
     let folder =
         match Environment.GetEnvironmentVariable "HYBRID_SHARED" with
@@ -50,9 +50,9 @@ let shared (path: string) =
     if File.Exists full || Directory.Exists full then
         full
     else
-        skiptest $"{path} is not there: set HYBRID_SHARED"
+        skiptest $"{path} is missing: set HYBRID_SHARED"
 
-/// Runs a body with a fresh folder that is deleted afterwards.
+/// Runs a body with a new temporary folder, which is deleted afterwards.
 let withFolder (body: string -> 'result) =
     let folder = Directory.CreateTempSubdirectory("hybrid-test-").FullName
 

@@ -4,33 +4,35 @@ namespace Hybrid.Core;
 
 /// <summary>The best alignment of labels with frames.</summary>
 /// <param name="Labels">
-/// For each label the frames in which the alignment emits it; frames between them belong to the blank. A label's confidence is
-/// the mean probability of its symbol over its frames.
+/// The frames of each label; all other frames belong to the blank. A label's confidence is the mean probability of its
+/// symbol over its frames.
 /// </param>
 /// <param name="LogProbability">Natural-log probability of the alignment.</param>
 public sealed record CtcAlignment(IReadOnlyList<LabelSpan> Labels, double LogProbability);
 
 /// <summary>
-/// Aligns labels with frames exactly: the most probable of all alignments (forced alignment), found by dynamic programming
-/// without a beam. Of equally probable alignments the one is taken that, read from the end, ends in the blank, stays in its
-/// state rather than leaves it, and comes from the neighbouring state rather than skips a blank. Derivation: ViterbiLoss.md.
+/// Forced alignment: the most probable of all CTC alignments of labels with frames, exactly, by dynamic programming
+/// without a beam. Ties are broken from the end: ending in the blank, then staying in a state, then coming from the
+/// neighbouring state, is preferred to skipping a blank. Derivation: ViterbiLoss.md.
 /// </summary>
 /// <param name="blank">Index of the blank symbol.</param>
 public sealed class CtcAligner(int blank = 0)
 {
     /// <summary>
-    /// Bytes of working memory that an alignment takes: it grows with the square root's balance of both sizes where those are
-    /// large, not with their product.
+    /// Bytes of working memory that an alignment takes. Up to 64 MiB of decisions it is O(frames * labels); beyond,
+    /// score rows are kept once per segment of m frames whose decisions fill 64 MiB, O((frames / m + m) * labels).
     /// </summary>
     public static long MemoryNeeded(int frames, int labels) =>
         CtcViterbi.WorkspaceSize(frames, labels) * sizeof(double)
         + CtcViterbi.DecisionSize(frames, labels)
         + frames * (long)sizeof(int);
 
-    /// <summary>The best alignment; one without labels and of log probability -infinity where every alignment meets a probability of 0.</summary>
+    /// <summary>
+    /// Finds the best alignment. If all alignments have probability 0, it has no labels and log probability -infinity.
+    /// </summary>
     /// <param name="logProbs">[T, V].</param>
-    /// <param name="labels">What is said, without blanks.</param>
-    /// <param name="name">The utterance's name for messages.</param>
+    /// <param name="labels">The labels of the utterance, without blanks.</param>
+    /// <param name="name">The utterance's name in messages.</param>
     /// <exception cref="ArgumentException">A label is the blank or out of range.</exception>
     /// <exception cref="InfeasibleTargetException">There are fewer frames than the labels need.</exception>
     public unsafe CtcAlignment Align(LogProbs logProbs, int[] labels, string name = "")
@@ -47,13 +49,13 @@ public sealed class CtcAligner(int blank = 0)
         var states = new int[logProbs.T];
         double best;
         fixed (double* memory = numbers)
-        fixed (byte* made = decisions)
+        fixed (byte* decided = decisions)
         fixed (
             int* path = states,
                 wanted = &MemoryMarshal.GetReference(labels.AsSpan())
         )
         fixed (float* scores = logProbs.Data.Span)
-            best = new CtcViterbi(memory, made, wanted, labels.Length, logProbs.T, blank).Align(
+            best = new CtcViterbi(memory, decided, wanted, labels.Length, logProbs.T, blank).Align(
                 scores,
                 logProbs.V,
                 path

@@ -1,6 +1,6 @@
 namespace Hybrid.Core;
 
-/// <summary>What a loss does with an utterance that has fewer frames than its labels need.</summary>
+/// <summary>The treatment of an utterance with fewer frames than its labels need.</summary>
 public enum InfeasiblePolicy
 {
     /// <summary>Refuse the batch with an <see cref="InfeasibleTargetException"/>.</summary>

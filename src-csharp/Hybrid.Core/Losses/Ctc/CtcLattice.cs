@@ -1,9 +1,9 @@
 namespace Hybrid.Core;
 
 /// <summary>
-/// The lattice of CTC for one utterance, to look at and to plot: all alignments of labels with frames as paths through
-/// [T, 2S + 1] states. It follows the textbook (Graves et al. 2006) in logarithms and favours clarity; training uses
-/// <see cref="CtcLoss"/>, which does the same faster. Derivation: CtcLoss.md.
+/// The CTC lattice of one utterance, for inspection and plots: all alignments of labels with frames as paths through
+/// [T, 2S + 1] states. A direct implementation of Graves et al. (2006) in logarithms; <see cref="CtcLoss"/> computes
+/// the same faster. Derivation: CtcLoss.md.
 /// </summary>
 public sealed class CtcLattice
 {
@@ -33,24 +33,26 @@ public sealed class CtcLattice
                 : Math.Exp(logAlpha[t, s] + logBeta[t, s] - LogLikelihood);
     }
 
-    /// <summary>Frames.</summary>
+    /// <summary>Number of frames.</summary>
     public int T { get; }
 
-    /// <summary>2S + 1.</summary>
+    /// <summary>Number of states, 2S + 1.</summary>
     public int States { get; }
 
-    /// <summary>The labels with a blank before, between and after them.</summary>
+    /// <summary>The symbol of each state: the labels with a blank before, between and after them.</summary>
     public IReadOnlyList<int> Extended { get; }
 
-    /// <summary>Whether a state may be entered from the one before the last: a label that differs from the label before it.</summary>
+    /// <summary>
+    /// Whether a state can be entered from two states before: a label that differs from the previous label.
+    /// </summary>
     public IReadOnlyList<bool> Skips { get; }
 
-    /// <summary>Natural-log probability of the labels; negative infinity where they do not fit.</summary>
+    /// <summary>Natural-log probability of the labels; negative infinity if they need more frames.</summary>
     public double LogLikelihood { get; }
 
     /// <summary>
-    /// -sum over frames and states of gamma(t, s) log y(t, s): the expected divergence with gamma as weights, as CMU 11-785 has
-    /// it. Its derivative with gamma held fixed is that of the loss; its value is not -<see cref="LogLikelihood"/>.
+    /// The expected divergence of CMU 11-785: -sum over frames and states of gamma(t, s) log y(t, s). Its derivative
+    /// with gamma held fixed is that of the loss; its value is not -<see cref="LogLikelihood"/>.
     /// </summary>
     public double ExpectedDivergence
     {
@@ -65,7 +67,7 @@ public sealed class CtcLattice
         }
     }
 
-    /// <summary>The lattice of an utterance.</summary>
+    /// <summary>Computes the lattice of an utterance.</summary>
     /// <param name="logProbs">[T, V].</param>
     /// <param name="labels">The labels, without blanks.</param>
     /// <param name="blank">Index of the blank symbol.</param>
@@ -74,19 +76,21 @@ public sealed class CtcLattice
         Of(logProbs.T, logProbs.V, (t, v) => logProbs[t][v], labels, blank);
 
     /// <summary>
-    /// The lattice of emission scores y(t, v) that need not sum to one, as exercises have them; what is said of probabilities
-    /// then holds of their products.
+    /// Computes the lattice of emission scores y(t, v) that need not sum to 1, as in exercises. Products of scores take
+    /// the place of probabilities.
     /// </summary>
-    /// <param name="scores">[T, V], not negative.</param>
+    /// <param name="scores">[T, V], at least 0.</param>
     /// <param name="labels">The labels, without blanks.</param>
     /// <param name="blank">Index of the blank symbol.</param>
-    /// <exception cref="ArgumentException">A label is the blank or out of range, or a score is negative.</exception>
+    /// <exception cref="ArgumentException">
+    /// A label is the blank or out of range, or a score is negative or NaN.
+    /// </exception>
     public static CtcLattice OfScores(double[,] scores, int[] labels, int blank = 0)
     {
         foreach (var score in scores)
             if (!(score >= 0))
                 throw new ArgumentException(
-                    $"a score is {score.ToString(System.Globalization.CultureInfo.InvariantCulture)}, must not be negative",
+                    FormattableString.Invariant($"a score is {score}, must not be negative"),
                     nameof(scores)
                 );
         return Of(scores.GetLength(0), scores.GetLength(1), (t, v) => Math.Log(scores[t, v]), labels, blank);
@@ -110,13 +114,13 @@ public sealed class CtcLattice
         return new CtcLattice(emission, extended, skips);
     }
 
-    /// <summary>log alpha: of being in state s at frame t after emitting frames 0..t.</summary>
+    /// <summary>log alpha(t, s): log probability of frames 0..t, ending in state s.</summary>
     public double LogAlpha(int t, int s) => logAlpha[t, s];
 
-    /// <summary>log beta: of emitting frames t + 1.. when in state s at frame t.</summary>
+    /// <summary>log beta(t, s): log probability of frames t + 1..T - 1, given state s at frame t.</summary>
     public double LogBeta(int t, int s) => logBeta[t, s];
 
-    /// <summary>gamma: probability, given the labels, that frame t belongs to state s; each frame's sum to one.</summary>
+    /// <summary>gamma(t, s): probability of state s at frame t given the labels; sums to 1 over s.</summary>
     public double Gamma(int t, int s) => gamma[t, s];
 
     private double[,] Forward()

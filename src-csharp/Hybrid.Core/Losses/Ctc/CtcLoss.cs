@@ -1,12 +1,12 @@
 namespace Hybrid.Core;
 
 /// <summary>
-/// Connectionist temporal classification over all alignments (Graves et al. 2006): logits in - log-softmax is applied
-/// inside - loss and gradient with respect to the logits out. Derivation: CtcLoss.md.
+/// Connectionist temporal classification (CTC) over all alignments (Graves et al. 2006): the negative log-likelihood of
+/// the labels of each utterance, and its gradient with respect to the logits. Derivation: CtcLoss.md.
 /// </summary>
 /// <param name="blank">Index of the blank symbol.</param>
-/// <param name="reduction">How the losses of a batch become one number.</param>
-/// <param name="policy">What to do with an utterance whose labels do not fit into its frames.</param>
+/// <param name="reduction">The reduction of the losses of a batch.</param>
+/// <param name="policy">The treatment of utterances with fewer frames than their labels need.</param>
 public sealed class CtcLoss(
     int blank = 0,
     CtcReduction reduction = CtcReduction.MeanPerUtterance,
@@ -15,10 +15,13 @@ public sealed class CtcLoss(
 {
     private protected override (long Numbers, long Integers) WorkspaceSize(int frames, int S, int V)
     {
-        var (space, blocks) = (CtcRecursion.WorkspaceSize(frames, S, V), CtcBlockRecursion.WorkspaceSize(frames, S, V));
+        var (states, blocks) = (
+            CtcRecursion.WorkspaceSize(frames, S, V),
+            CtcBlockRecursion.WorkspaceSize(frames, S, V)
+        );
         return (
-            AlignedMemory.RoundUp<double>(Math.Max(space, blocks.Numbers)),
-            AlignedMemory.RoundUp<long>(Math.Max(space, blocks.Integers))
+            AlignedMemory.RoundUp<double>(Math.Max(states, blocks.Numbers)),
+            AlignedMemory.RoundUp<long>(Math.Max(states, blocks.Integers))
         );
     }
 

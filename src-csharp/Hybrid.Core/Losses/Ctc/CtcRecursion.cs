@@ -5,17 +5,20 @@ using System.Runtime.Intrinsics;
 namespace Hybrid.Core;
 
 /// <summary>
-/// The forward and backward recursions of CTC (Graves et al. 2006) for one utterance. Derivation: CtcLoss.md.
+/// The forward and backward recursions of CTC (Graves et al. 2006) for one utterance, with an exponent per state.
+/// Derivation: CtcLoss.md.
 /// </summary>
 /// <remarks>
-/// A probability is mantissa * 2^exponent with a 64-bit exponent for each state, so nothing underflows at any length or
-/// confidence, and no logarithm is taken inside the recursion. Zero is a number with an exponent far below all that occur.
-/// Blanks and labels are kept in two arrays: blank i stands before label i, blank S after the last; so eight neighbouring
-/// states of one kind follow one rule and fill a register.
+/// A probability is mantissa * 2^exponent with a 64-bit exponent, so nothing underflows at any length or confidence,
+/// and the recursion takes no logarithms. Zero has an exponent far below all others. Blanks and labels are stored in
+/// two arrays: blank i precedes label i, blank S follows the last label. Thus eight neighbouring states of one kind
+/// follow the same rule and fill a register.
 /// </remarks>
 internal readonly unsafe ref struct CtcRecursion
 {
-    /// <summary>Far below any probability: 2^22 frames with logits of +-1e4 stay above it.</summary>
+    /// <summary>
+    /// The exponent of zero, far below any probability: 2^22 frames with logits of +-1e4 stay above half of it.
+    /// </summary>
     public const long ZeroExponent = -(1L << 40);
 
     private const int Lanes = 8;
@@ -28,12 +31,12 @@ internal readonly unsafe ref struct CtcRecursion
         frames;
     private readonly int* labels;
 
-    /// <param name="mantissa">At least <see cref="WorkspaceSize"/> numbers.</param>
-    /// <param name="exponent">As many.</param>
+    /// <param name="mantissa">At least <see cref="WorkspaceSize"/> doubles.</param>
+    /// <param name="exponent">At least <see cref="WorkspaceSize"/> integers.</param>
     /// <param name="labels">[S], none of them the blank.</param>
-    /// <param name="S">Labels.</param>
-    /// <param name="V">Symbols.</param>
-    /// <param name="frames">Frames of this utterance.</param>
+    /// <param name="S">Number of labels.</param>
+    /// <param name="V">Number of symbols.</param>
+    /// <param name="frames">Frames of the utterance.</param>
     public CtcRecursion(double* mantissa, long* exponent, int* labels, int S, int V, int frames)
     {
         (this.S, this.V, this.frames, width) = (S, V, frames, RowWidth(S));
@@ -43,16 +46,16 @@ internal readonly unsafe ref struct CtcRecursion
     }
 
     /// <summary>
-    /// Numbers needed: a row of alpha for each frame and the one before the first, two rows for beta, the emissions of one
-    /// frame (symbols, then labels), the skip rule.
+    /// Elements needed of both arrays: a row of alpha per frame and one before the first, two rows of beta, the
+    /// emissions of one frame (symbols, then labels), the skip factors.
     /// </summary>
     public static long WorkspaceSize(int frames, int S, int V) =>
         (frames + 1L + 2) * 2 * RowWidth(S) + IntMath.RoundUp(V, Lanes) + 2L * RowWidth(S);
 
-    // One kind of states with a zero in front, for "the label before", and a register of zeros behind.
+    // States of one kind, with a zero before them as the label before the first, and a register of zeros after them.
     private static int RowWidth(int S) => IntMath.RoundUp(S + 1, Lanes) + Lanes;
 
-    // Offsets of the parts within both arrays. Rows hold blanks first, then labels; label i stands at place i + 1.
+    // Offsets of the parts in both arrays. A row has the blanks, then the labels; label i is its element i + 1.
     private long Alpha(int t) => (t + 1L) * 2 * width;
 
     private long Beta(int parity) => Alpha(frames) + parity * 2 * width;
@@ -64,10 +67,16 @@ internal readonly unsafe ref struct CtcRecursion
     private long Skips => Emissions + width;
 
     /// <summary>
-    /// Negative log-likelihood of the labels, and into <paramref name="gradient"/> its derivative with respect to the logits
-    /// times <paramref name="scale"/>. NaN where a logit is NaN or +infinity, or all of a frame are -infinity; infinity where
-    /// logits of -infinity leave no alignment. Finite logits count as at most 1e6 below the largest of their frame.
+    /// Returns the negative log-likelihood of the labels, and writes its derivative with respect to the logits, times
+    /// <paramref name="scale"/>, to <paramref name="gradient"/>. NaN if a logit is NaN or positive infinity, or all of
+    /// a frame are negative infinity; infinity if logits of negative infinity leave no alignment. Finite logits more
+    /// than 1e6 below the largest of their frame are raised to that.
     /// </summary>
+    /// <param name="logits">[frames, V], with stride <paramref name="frameStride"/>.</param>
+    /// <param name="frameStride">Elements from one frame to the next.</param>
+    /// <param name="blank">Index of the blank symbol.</param>
+    /// <param name="gradient">In the layout of the logits; null if only the loss is needed.</param>
+    /// <param name="scale">Factor of the gradient.</param>
     public double Run<TReal>(TReal* logits, long frameStride, int blank, TReal* gradient, double scale)
         where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
     {
@@ -104,7 +113,7 @@ internal readonly unsafe ref struct CtcRecursion
         FillZero(Skips, width);
         for (var t = 0; t < frames; t++)
             FillZero(Alpha(t) + width, 1);
-        // Before the first frame stands the first blank; after the last frame, the last one (F2, B1).
+        // The state before the first frame is the first blank; after the last frame, the last blank (F2, B1).
         (mantissa[Alpha(-1)], exponent[Alpha(-1)]) = (1, 0);
         (mantissa[Beta(frames & 1) + S], exponent[Beta(frames & 1) + S]) = (1, 0);
         for (var i = 1; i < S; i++)
@@ -118,11 +127,11 @@ internal readonly unsafe ref struct CtcRecursion
         new Span<long>(exponent + start, count).Fill(ZeroExponent);
     }
 
-    /// <summary>Softmax of one frame: of every symbol, then of the label of each label state. False if it is not finite.</summary>
+    /// <summary>Softmax of one frame, F1, per symbol and per label state. False if it is not finite.</summary>
     private bool Emit<TReal>(TReal* logits)
         where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
     {
-        // Pointers of its own in each method: through the fields, every store would have them read anew.
+        // Local pointers: fields would be loaded again after every store.
         double* symbols = mantissa + Symbols,
             emissions = mantissa + Emissions;
         long* symbolExponents = exponent + Symbols,
@@ -174,10 +183,10 @@ internal readonly unsafe ref struct CtcRecursion
 
     private void Forward(int t, int blank)
     {
-        Row before = At(Alpha(t - 1)),
-            now = At(Alpha(t)),
-            labelsBefore = At(Alpha(t - 1) + width),
-            labelsNow = At(Alpha(t) + width + 1),
+        Row previous = At(Alpha(t - 1)),
+            current = At(Alpha(t)),
+            previousLabels = At(Alpha(t - 1) + width),
+            currentLabels = At(Alpha(t) + width + 1),
             emissions = At(Emissions);
         var skips = exponent + Skips;
         var (blankMantissa, blankExponent) = (
@@ -187,25 +196,25 @@ internal readonly unsafe ref struct CtcRecursion
         var count = IntMath.RoundUp(S + 1, Lanes);
         for (var i = 0; i < count; i += Lanes)
         {
-            // Place i of the labels is label i - 1: the one before blank i.
-            Number b = before.Load(i),
-                l = labelsBefore.Load(i + 1),
-                lBefore = labelsBefore.Load(i);
-            now.Store(i, Times(Sum(b, lBefore), blankMantissa, blankExponent)); // F3
+            // Element i of the labels is label i - 1, the one before blank i.
+            Number b = previous.Load(i),
+                l = previousLabels.Load(i + 1),
+                lBefore = previousLabels.Load(i);
+            current.Store(i, Times(Sum(b, lBefore), blankMantissa, blankExponent)); // F3
             var skip = new Number(lBefore.Mantissa, lBefore.Exponent + Vector512.Load(skips + i));
             var emission = emissions.Load(i);
-            labelsNow.Store(i, Times(Sum(Sum(l, b), skip), emission.Mantissa, emission.Exponent)); // F4
+            currentLabels.Store(i, Times(Sum(Sum(l, b), skip), emission.Mantissa, emission.Exponent)); // F4
         }
     }
 
     private void Backward<TReal>(int t, int blank, double total, long totalExponent, TReal* gradient, double scale)
         where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
     {
-        // later holds beta of t + 1 times the emission there; now gets the same of t.
-        Row later = At(Beta((t + 1) & 1)),
-            laterLabels = At(Beta((t + 1) & 1) + width + 1),
-            now = At(Beta(t & 1)),
-            nowLabels = At(Beta(t & 1) + width + 1);
+        // next has beta times the emission of frame t + 1; current receives that of frame t.
+        Row next = At(Beta((t + 1) & 1)),
+            nextLabels = At(Beta((t + 1) & 1) + width + 1),
+            current = At(Beta(t & 1)),
+            currentLabels = At(Beta(t & 1) + width + 1);
         Row alpha = At(Alpha(t)),
             alphaLabels = At(Alpha(t) + width + 1),
             emissions = At(Emissions),
@@ -223,10 +232,10 @@ internal readonly unsafe ref struct CtcRecursion
         var count = IntMath.RoundUp(states + 1, Lanes);
         for (var i = 0; i < count; i += Lanes)
         {
-            Number b = later.Load(i),
-                l = laterLabels.Load(i);
-            Number bNext = later.Load(i + 1),
-                lNext = laterLabels.Load(i + 1);
+            Number b = next.Load(i),
+                l = nextLabels.Load(i);
+            Number bNext = next.Load(i + 1),
+                lNext = nextLabels.Load(i + 1);
             var betaBlank = Sum(b, l); // B2
             var skip = new Number(lNext.Mantissa, lNext.Exponent + Vector512.Load(skips + i + 1));
             var betaLabel = Sum(Sum(l, bNext), skip); // B3
@@ -234,12 +243,12 @@ internal readonly unsafe ref struct CtcRecursion
             blankOccupancy += Occupancy(alpha.Load(i), betaBlank, inverseTotal, totalExponents); // B4
             var labelOccupancy = Occupancy(alphaLabels.Load(i), betaLabel, inverseTotal, totalExponents);
 
-            now.Store(i, Times(betaBlank, blankMantissa, blankExponent));
+            current.Store(i, Times(betaBlank, blankMantissa, blankExponent));
             var emission = emissions.Load(i);
-            nowLabels.Store(i, Times(betaLabel, emission.Mantissa, emission.Exponent));
-            labelOccupancy.Store(alphaLabels.Mantissa + i); // alpha is not needed any more
+            currentLabels.Store(i, Times(betaLabel, emission.Mantissa, emission.Exponent));
+            labelOccupancy.Store(alphaLabels.Mantissa + i); // overwrites alpha, which is no longer needed
         }
-        // B5: softmax minus occupancy. From here on the symbols' places hold plain numbers.
+        // B5: softmax minus occupancy. From here on the mantissas of the symbols are plain numbers.
         var occupancy = symbols.Mantissa;
         for (var v = 0; v < symbolCount; v += Lanes)
             (Vector512.Load(occupancy + v) * PowerOfTwo(Vector512.Load(symbols.Exponent + v))).Store(occupancy + v);
@@ -253,23 +262,24 @@ internal readonly unsafe ref struct CtcRecursion
 
     private Row At(long start) => new(mantissa + start, exponent + start);
 
-    /// <summary>Numbers side by side.</summary>
+    /// <summary>Contiguous numbers.</summary>
     private readonly struct Row(double* mantissa, long* exponent)
     {
         public readonly double* Mantissa = mantissa;
         public readonly long* Exponent = exponent;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public Number Load(int place) => new(Vector512.Load(Mantissa + place), Vector512.Load(Exponent + place));
+        public Number Load(int offset) => new(Vector512.Load(Mantissa + offset), Vector512.Load(Exponent + offset));
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public void Store(int place, Number number)
+        public void Store(int offset, Number number)
         {
-            number.Mantissa.Store(Mantissa + place);
-            number.Exponent.Store(Exponent + place);
+            number.Mantissa.Store(Mantissa + offset);
+            number.Exponent.Store(Exponent + offset);
         }
     }
 
+    /// <summary>Eight numbers, mantissa * 2^exponent.</summary>
     private readonly struct Number(Vector512<double> mantissa, Vector512<long> exponent)
     {
         public readonly Vector512<double> Mantissa = mantissa;
@@ -286,7 +296,7 @@ internal readonly unsafe ref struct CtcRecursion
         );
     }
 
-    /// <summary>The product, its mantissa brought back to [1, 2).</summary>
+    /// <summary>The product, with its mantissa normalised to [1, 2).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Number Times(Number x, Vector512<double> mantissa, Vector512<long> exponent)
     {
@@ -303,7 +313,7 @@ internal readonly unsafe ref struct CtcRecursion
         Vector512<long> totalExponent
     ) => alpha.Mantissa * beta.Mantissa * inverseTotal * PowerOfTwo(alpha.Exponent + beta.Exponent - totalExponent);
 
-    /// <summary>2^n for n up to 1023; what is below the normal numbers becomes the smallest of them, which is next to nothing.</summary>
+    /// <summary>2^n for n up to 1023; the smallest normal number for n below -1022.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<double> PowerOfTwo(Vector512<long> n) =>
         IntMath.PowerOfTwo(Vector512.Max(n, Vector512.Create(-1022L)));
@@ -320,7 +330,7 @@ internal readonly unsafe ref struct CtcRecursion
         );
     }
 
-    /// <summary>In an order that is the same for every register width.</summary>
+    /// <summary>The sum of the lanes, in an order that does not depend on the register width.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static double SumOfLanes(Vector512<double> x)
     {

@@ -4,20 +4,20 @@ using System.Runtime.Intrinsics;
 namespace Hybrid.Core;
 
 /// <summary>
-/// The single best alignment of labels with frames, by dynamic programming (Viterbi 1967) over the states of CTC.
-/// Derivation: ViterbiLoss.md.
+/// The best alignment of labels with frames, by dynamic programming (Viterbi 1967) over the states of CTC. Derivation:
+/// ViterbiLoss.md.
 /// </summary>
 /// <remarks>
-/// Scores may be log probabilities or logits: a constant added to a frame changes no choice. As in
-/// <see cref="CtcRecursion"/>, blanks and labels are kept apart and eight neighbouring states fill a register; a decision takes
-/// one bit for a blank and two for a label. Of equal scores the one wins that stays in its state, then the one that comes from
-/// the state before, then the one that skips a blank; at the end, the blank. Where the decisions of all frames would exceed
-/// <see cref="DecisionBudget"/>, scores are kept only at the beginning of each segment of frames, and on the way back the
-/// decisions of one segment after the other are made again.
+/// Scores may be log probabilities or logits: a constant added to a frame does not change the best alignment. As in
+/// <see cref="CtcRecursion"/>, blanks and labels are stored separately and eight neighbouring states fill a register. A
+/// decision takes one bit for a blank and two for a label. Ties prefer staying in a state, then the previous state,
+/// then skipping a blank; at the end, the blank. If the decisions of all frames exceed <see cref="DecisionBudget"/>,
+/// scores are kept only at the beginning of each segment of frames (checkpoints), and the decisions of each segment are
+/// recomputed during backtracking.
 /// </remarks>
 internal readonly unsafe ref struct CtcViterbi
 {
-    /// <summary>Bytes of decisions that are kept at once.</summary>
+    /// <summary>The largest number of bytes of decisions in memory at once.</summary>
     public const long DecisionBudget = 64 << 20;
 
     private const int Lanes = 8,
@@ -30,11 +30,11 @@ internal readonly unsafe ref struct CtcViterbi
         frames,
         blank;
 
-    /// <param name="memory">At least <see cref="WorkspaceSize"/> numbers.</param>
+    /// <param name="memory">At least <see cref="WorkspaceSize"/> doubles.</param>
     /// <param name="decisions">At least <see cref="DecisionSize"/> bytes.</param>
     /// <param name="labels">[S], checked.</param>
-    /// <param name="S">Labels.</param>
-    /// <param name="frames">At least as many as the labels need, and at least one.</param>
+    /// <param name="S">Number of labels.</param>
+    /// <param name="frames">At least one, and at least as many as the labels need.</param>
     /// <param name="blank">Index of the blank symbol.</param>
     public CtcViterbi(double* memory, byte* decisions, int* labels, int S, int frames, int blank)
     {
@@ -44,10 +44,12 @@ internal readonly unsafe ref struct CtcViterbi
         (this.S, this.frames, this.blank) = (S, frames, blank);
     }
 
-    /// <summary>Numbers needed: a row of scores before each segment, two to work with, emissions and skip rule of the labels.</summary>
+    /// <summary>
+    /// Doubles needed: a score row per segment, two working rows, emissions and skip scores of the labels.
+    /// </summary>
     public static long WorkspaceSize(int frames, int S) => (Segments(frames, S) + 2L + 1) * 2 * Width(S);
 
-    /// <summary>Bytes needed for the decisions of a segment.</summary>
+    /// <summary>Bytes of the decisions of one segment.</summary>
     public static long DecisionSize(int frames, int S) => (long)FramesPerSegment(frames, S) * DecisionBytes(S);
 
     private int SegmentLength => FramesPerSegment(frames, S);
@@ -61,15 +63,17 @@ internal readonly unsafe ref struct CtcViterbi
     private byte* Decisions(int t) => decisions + (long)(t % SegmentLength) * DecisionBytes(S);
 
     /// <summary>Finds the best alignment.</summary>
-    /// <param name="scores">[frames, V] at a distance of <paramref name="frameStride"/>.</param>
+    /// <param name="scores">[frames, V], with stride <paramref name="frameStride"/>.</param>
     /// <param name="frameStride">Elements from one frame to the next.</param>
-    /// <param name="states">[frames], out: 2 i for the blank before label i, 2 i + 1 for label i.</param>
-    /// <returns>The sum of the scores along the alignment; negative infinity where every alignment meets one.</returns>
+    /// <param name="states">[frames], output: 2 i for the blank before label i, 2 i + 1 for label i.</param>
+    /// <returns>
+    /// The sum of the scores of the alignment; negative infinity if every alignment has such a score.
+    /// </returns>
     public double Align<TReal>(TReal* scores, long frameStride, int* states)
         where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
     {
         new Span<double>(memory, checked((int)WorkspaceSize(frames, S))).Fill(double.NegativeInfinity);
-        CheckpointRow(0)[0] = 0; // before the first frame stands the first blank
+        CheckpointRow(0)[0] = 0; // the state before the first frame is the first blank
         for (var i = 1; i < S; i++)
             if (labels[i] != labels[i - 1])
                 Skips[i] = 0;
@@ -83,14 +87,14 @@ internal readonly unsafe ref struct CtcViterbi
             if (segment + 1 < segments)
                 Copy(end, CheckpointRow(segment + 1));
         }
-        // Place i of the labels holds label i - 1.
+        // Element i of the label scores is label i - 1.
         double endBlank = end[S],
             endLabel = S > 0 ? end[width + S] : double.NegativeInfinity;
         var state = endLabel > endBlank ? 2 * S - 1 : 2 * S; // F3
         for (var segment = segments - 1; segment >= 0; segment--)
         {
             if (segment < segments - 1)
-                Run(segment, scores, frameStride); // the last one's decisions are still there
+                Run(segment, scores, frameStride); // the decisions of the last one are still in memory
             for (var t = Math.Min(frames, (segment + 1) * SegmentLength) - 1; t >= segment * SegmentLength; t--)
             {
                 states[t] = state;
@@ -114,64 +118,64 @@ internal readonly unsafe ref struct CtcViterbi
     private void Copy(double* from, double* to) =>
         new ReadOnlySpan<double>(from, 2 * Width(S)).CopyTo(new Span<double>(to, 2 * Width(S)));
 
-    /// <summary>Goes through one segment of frames; returns the scores after it.</summary>
+    /// <summary>Computes the scores and decisions of one segment of frames; returns the scores after it.</summary>
     private double* Run<TReal>(int segment, TReal* scores, long frameStride)
         where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
     {
-        double* before = CheckpointRow(Segments(frames, S)),
-            now = CheckpointRow(Segments(frames, S) + 1),
+        double* previous = CheckpointRow(Segments(frames, S)),
+            current = CheckpointRow(Segments(frames, S) + 1),
             emissions = Emissions;
         var wanted = new ReadOnlySpan<int>(labels, S);
         var end = Math.Min(frames, (segment + 1) * SegmentLength);
-        Copy(CheckpointRow(segment), before);
+        Copy(CheckpointRow(segment), previous);
         for (var t = segment * SegmentLength; t < end; t++)
         {
             var frame = scores + t * frameStride;
             for (var i = 0; i < wanted.Length; i++)
                 emissions[i] = double.CreateTruncating(frame[wanted[i]]);
-            Step(before, now, double.CreateTruncating(frame[blank]), Decisions(t));
-            var swap = before;
-            before = now;
-            now = swap;
+            Step(previous, current, double.CreateTruncating(frame[blank]), Decisions(t));
+            var swap = previous;
+            previous = current;
+            current = swap;
         }
-        return before;
+        return previous;
     }
 
-    private void Step(double* before, double* now, double blankScore, byte* made)
+    private void Step(double* previous, double* current, double blankScore, byte* decisions)
     {
         var width = Width(S);
         double* emissions = Emissions,
             skips = Skips;
         var blankEmission = Vector512.Create(blankScore);
-        for (int group = Groups(S), i = 0; group > 0; group--, i += Lanes, made += DecisionsPerGroup)
+        for (int group = Groups(S), i = 0; group > 0; group--, i += Lanes, decisions += DecisionsPerGroup)
         {
-            // Place i of the labels is label i - 1: the one before blank i.
-            Vector512<double> b = Vector512.Load(before + i),
-                l = Vector512.Load(before + width + i + 1),
-                lBefore = Vector512.Load(before + width + i);
+            // Element i of the label scores is label i - 1, the one before blank i.
+            Vector512<double> b = Vector512.Load(previous + i),
+                l = Vector512.Load(previous + width + i + 1),
+                lBefore = Vector512.Load(previous + width + i);
             var fromLabel = Vector512.GreaterThan(lBefore, b);
-            (Vector512.ConditionalSelect(fromLabel, lBefore, b) + blankEmission).Store(now + i); // F1
-            made[0] = (byte)fromLabel.ExtractMostSignificantBits();
+            (Vector512.ConditionalSelect(fromLabel, lBefore, b) + blankEmission).Store(current + i); // F1
+            decisions[0] = (byte)fromLabel.ExtractMostSignificantBits();
 
             var fromBlank = Vector512.GreaterThan(b, l);
             var best = Vector512.ConditionalSelect(fromBlank, b, l);
             var skipping = lBefore + Vector512.Load(skips + i);
             var fromSkip = Vector512.GreaterThan(skipping, best);
             (Vector512.ConditionalSelect(fromSkip, skipping, best) + Vector512.Load(emissions + i)).Store(
-                now + width + i + 1
+                current + width + i + 1
             ); // F2
-            made[1] = (byte)fromBlank.ExtractMostSignificantBits();
-            made[2] = (byte)fromSkip.ExtractMostSignificantBits();
+            decisions[1] = (byte)fromBlank.ExtractMostSignificantBits();
+            decisions[2] = (byte)fromSkip.ExtractMostSignificantBits();
         }
     }
 
-    /// <summary>How many states back the best way into a state came from.</summary>
-    private static int StepsBack(byte* made, int state)
+    /// <summary>The number of states from the best predecessor to a state: 0 to 2.</summary>
+    private static int StepsBack(byte* decisions, int state)
     {
         var (group, lane) = Math.DivRem(state >> 1, Lanes);
-        made += group * DecisionsPerGroup;
+        decisions += group * DecisionsPerGroup;
         if ((state & 1) == 0)
-            return made[0] >> lane & 1;
-        return (made[2] >> lane & 1) != 0 ? 2 : made[1] >> lane & 1;
+            return decisions[0] >> lane & 1;
+        return (decisions[2] >> lane & 1) != 0 ? 2 : decisions[1] >> lane & 1;
     }
 }

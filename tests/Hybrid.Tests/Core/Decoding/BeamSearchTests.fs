@@ -149,22 +149,22 @@ let prefix =
                 for symbols in 2..4 do
                     let posteriors = logProbs (randomRows seed 6 symbols)
                     let all = enumerate (rowsOf posteriors)
-                    let got = (prefixBeam unlimited unlimited).Decode posteriors
-                    Expect.equal got.Count all.Count "every sequence once"
+                    let found = (prefixBeam unlimited unlimited).Decode posteriors
+                    Expect.equal found.Count all.Count "every sequence once"
 
-                    for h in got do
+                    for h in found do
                         close (exp h.Acoustic) all[labelsOf h] $"{h}"
 
                     Expect.floatClose
                         { absolute = 1e-6; relative = 0.0 }
-                        (Seq.sumBy (fun (h: Hypothesis) -> exp h.Acoustic) got)
+                        (Seq.sumBy (fun (h: Hypothesis) -> exp h.Acoustic) found)
                         1.0
                         "sum"
 
-                    Expect.equal (firstOf got) (all |> Map.toList |> List.maxBy snd |> fst) "the best is first"
+                    Expect.equal (firstOf found) (all |> Map.toList |> List.maxBy snd |> fst) "the best is first"
         }
 
-        test "is at least as probable as the greedy hypothesis" {
+        test "the best hypothesis is at least as probable as the greedy one" {
             for seed in 1UL .. 1000UL do
                 let posteriors = logProbs (randomRows seed 5 3)
                 let all = enumerate (rowsOf posteriors)
@@ -173,8 +173,9 @@ let prefix =
                 Expect.isGreaterThanOrEqual all[best] (all[greedy] - 1e-12) $"seed {seed}"
         }
 
-        test "with width 1 it follows the most probable prefix of every frame" {
-            // Frame 1 keeps "1" over "" (0.6 > 0.4); then staying ("1": 0.6) beats growing ("12": 0.24).
+        test "with width 1 it keeps the most probable prefix of every frame" {
+            // Frame 1 keeps "1" rather than "" (0.6 > 0.4); then "1" unchanged (0.6) ranks above its extension "12"
+            // (0.24).
             let posteriors = logProbs [| [| 0.4; 0.6; 1e-9 |]; [| 0.3; 0.3; 0.4 |] |]
             Expect.equal (firstOf ((prefixBeam 1 1).Decode posteriors)) [ 1 ] "labels"
         }
@@ -194,12 +195,12 @@ let prefix =
                         LengthBonus = 0.4
                     )
 
-                let got = PrefixBeamSearchDecoder(options).Decode posteriors
-                Expect.equal got.Count 10 "as many as asked for"
-                Expect.equal (List.distinct [ for h in got -> labelsOf h ]).Length 10 "distinct"
-                Expect.equal [ for h in got -> h.Total ] (List.sortDescending [ for h in got -> h.Total ]) "sorted"
+                let found = PrefixBeamSearchDecoder(options).Decode posteriors
+                Expect.equal found.Count 10 "the requested number"
+                Expect.equal (List.distinct [ for h in found -> labelsOf h ]).Length 10 "distinct"
+                Expect.equal [ for h in found -> h.Total ] (List.sortDescending [ for h in found -> h.Total ]) "sorted"
 
-                for h in got do
+                for h in found do
                     close h.Total (h.Acoustic + h.LanguageModel + h.LengthBonus) "total"
                     Expect.isLessThanOrEqual h.Acoustic 0.0 "a log probability"
                     close h.LengthBonus (0.4 * float h.Labels.Count) "bonus"
@@ -233,14 +234,14 @@ let prefix =
                         LengthBonus = -0.2
                     )
 
-                let got = PrefixBeamSearchDecoder(options).Decode posteriors
+                let found = PrefixBeamSearchDecoder(options).Decode posteriors
 
                 Expect.equal
-                    [ for h in got -> labelsOf h ]
+                    [ for h in found -> labelsOf h ]
                     (expected |> List.truncate 50 |> List.map fst)
                     $"seed {seed}"
 
-                for h, (_, s) in Seq.zip got expected do
+                for h, (_, s) in Seq.zip found expected do
                     close h.Total s "total"
         }
 
@@ -261,7 +262,7 @@ let prefix =
                 "hypotheses"
         }
 
-        test "labels that a language model forbids are not found, unless its weight is 0" {
+        test "labels that are impossible under the language model are not found, unless its weight is 0" {
             let text = "\\data\\\nngram 1=3\n\n\\1-grams:\n-99\t<s>\n-0.3\ta\n-0.3\t</s>\n\n\\end\\\n"
             let model = NGramModel.Read(new StringReader(text), [| ""; "a"; "b" |])
             let posteriors = LogProbs.FromProbabilities(ReadOnlySpan [| 0.1f; 0.2f; 0.7f; 0.1f; 0.2f; 0.7f |], 2, 3)
@@ -273,17 +274,17 @@ let prefix =
                     .Decode
                     posteriors
 
-            Expect.equal (set [ for h in search 1.0 -> labelsOf h ]) (set [ []; [ 1 ] ]) "a alone, or nothing"
+            Expect.equal (set [ for h in search 1.0 -> labelsOf h ]) (set [ []; [ 1 ] ]) "only a, or nothing"
             Expect.equal (firstOf (search 0.0)) [ 2 ] "without the model"
-            // Only b is possible in the sound, and b is forbidden.
+            // Only b is possible in the audio, and b is impossible under the model.
             let certain = LogProbs.FromProbabilities(ReadOnlySpan [| 0f; 0f; 1f |], 1, 3)
 
             Expect.isEmpty
                 (PrefixBeamSearchDecoder(PrefixBeamOptions(LanguageModel = model)).Decode certain)
-                "nothing is left"
+                "no hypothesis"
         }
 
-        test "any way of cutting the frames gives the offline result, with many streams at once" {
+        test "streaming gives the offline result for any cut of the frames, with many streams at once" {
             let model = NGramModel.Estimate([ [| 1; 2; 3; 3 |]; [| 4; 2; 1 |] ], 6, 3)
 
             let decoder =
@@ -296,11 +297,11 @@ let prefix =
             let cut (p: LogProbs) first count =
                 LogProbs.FromLogProbabilities(p.Data.Span.Slice(first * p.V, count * p.V), count, p.V)
 
-            let shown (hypotheses: Hypothesis seq) = [
+            let describe (hypotheses: Hypothesis seq) = [
                 for h in hypotheses -> labelsOf h, h.Acoustic, h.LanguageModel, List.ofSeq h.Labels
             ]
 
-            let expected = [| for p in inputs -> shown (decoder.Decode p) |]
+            let expected = [| for p in inputs -> describe (decoder.Decode p) |]
 
             for size in [ 1; 5; 12 ] do
                 let streams = [| for _ in inputs -> decoder.Start() |]
@@ -310,10 +311,10 @@ let prefix =
                         streams[i].Append(cut inputs[i] first (min size (12 - first)))
 
                 for i in 0 .. inputs.Length - 1 do
-                    Expect.equal (shown (streams[i].Finish())) expected[i] $"input {i} in pieces of {size}"
+                    Expect.equal (describe (streams[i].Finish())) expected[i] $"input {i} in pieces of {size}"
         }
 
-        test "pruning symbols by rank and by mass does what it says" {
+        test "symbols are pruned by rank and by probability mass" {
             let rows = randomRows 7UL 6 5
 
             let top2 =
@@ -321,7 +322,7 @@ let prefix =
                 |> Array.map (fun row ->
                     let least = (Array.sortDescending row)[1] in
                     row |> Array.map (fun p -> if p >= least then p else 0.0))
-            // Kept probabilities are not brought back to one.
+            // The kept probabilities are not renormalised.
             let all =
                 paths top2
                 |> List.groupBy (fst >> collapse)
@@ -329,13 +330,13 @@ let prefix =
                 |> List.filter (fun (_, p) -> p > 0.0)
                 |> Map.ofList
 
-            let got =
+            let found =
                 PrefixBeamSearchDecoder(PrefixBeamOptions(Width = unlimited, Best = unlimited, TopSymbols = 2))
                     .Decode(logProbs rows)
 
-            Expect.equal got.Count all.Count "sequences"
+            Expect.equal found.Count all.Count "sequences"
 
-            for h in got do
+            for h in found do
                 Expect.floatClose { absolute = 1e-9; relative = 1e-6 } (exp h.Acoustic) all[labelsOf h] $"{h}"
 
             let mass =
@@ -347,16 +348,16 @@ let prefix =
                 "nearly all of the mass changes nothing here"
         }
 
-        test "long streams keep their tree small and their result" {
+        test "long streams prune their tree and keep their result" {
             let posteriors = logProbs (randomRows 9UL 6000 8)
             let narrow = (prefixBeam 4 1).Decode posteriors
-            Expect.isGreaterThan narrow[0].Labels.Count 1000 "there is much to keep"
+            Expect.isGreaterThan narrow[0].Labels.Count 1000 "many labels"
             // The acoustic score of a prefix cannot exceed that of all its alignments.
             let exact = -CtcLattice.Of(posteriors, narrow[0].Symbols).LogLikelihood
             Expect.isGreaterThanOrEqual (-narrow[0].Acoustic) (exact - 1e-6) "acoustic score"
         }
 
-        test "settings and inputs that make no sense are refused in one sentence" {
+        test "invalid settings and inputs are refused in one sentence" {
             let refused part (action: unit -> unit) =
                 let error = Expect.throwsC action id
                 Expect.stringContains error.Message part error.Message
@@ -385,7 +386,7 @@ let prefix =
 
         for frames in [ 400; 800 ] do
             for width in [ 2; 5; 16; 32; 100 ] do
-                test $"finds the strings of the exact reference, T {frames}, width {width}" {
+                test $"equals the exact reference decoder, T {frames}, width {width}" {
                     let input = Hybrid.Tests.ReferencePosteriors.read (shared $"anchors/D_decode/inputs_T{frames}.npy")
 
                     let expected =

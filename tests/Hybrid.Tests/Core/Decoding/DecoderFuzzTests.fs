@@ -1,4 +1,4 @@
-/// Decoders, aligners and losses on shapes, settings and numbers that no sane caller would pass; and ARPA models from strangers.
+/// Fuzz tests of decoders, aligners and losses on invalid shapes, settings and numbers, and of ARPA models.
 module Hybrid.Tests.DecoderFuzzTests
 
 open System
@@ -8,7 +8,7 @@ open Expecto
 open Hybrid.Core
 open Hybrid.Tests.Fuzz
 
-/// Numbers that hurt, and a few that are harmless.
+/// Extreme and invalid numbers, and a few ordinary ones.
 let private numbers = [|
     nanf
     infinityf
@@ -28,7 +28,7 @@ let private numbers = [|
     -104f
 |]
 
-/// Reads settings byte by byte; zeros follow the last.
+/// Reads settings from bytes; zeros after the last.
 type private Settings(bytes: byte[]) =
     let mutable at = 0
 
@@ -36,7 +36,7 @@ type private Settings(bytes: byte[]) =
         at <- at + 1
         if at <= bytes.Length then int bytes[at - 1] else 0
 
-    /// Mostly within the range, sometimes far from it.
+    /// Mostly within the range, sometimes far outside.
     member s.Integer(first, last) =
         match s.Byte() with
         | 0 -> Int32.MinValue
@@ -52,7 +52,7 @@ type private Settings(bytes: byte[]) =
 
 let private logProbs (s: Settings) =
     let frames, symbols = s.Integer(0, 6), s.Integer(1, 4)
-    // Now and then the array is of another size than the shape.
+    // Sometimes the array has another size than the shape.
     let count =
         if s.Byte() < 8 then
             s.Byte()
@@ -65,7 +65,7 @@ let private logProbs (s: Settings) =
     | byte when byte < 32 ->
         LogProbs.FromLogProbabilities(ReadOnlySpan(Array.init count (fun _ -> s.Number())), frames, symbols)
     | byte when byte % 2 = 0 ->
-        // One symbol is certain: probabilities of 0 that pass the checks.
+        // One symbol per frame is certain: probabilities of 0 that pass the checks.
         let certain = Array.init (max 1 (min 100 frames)) (fun _ -> s.Byte() % max 1 symbols)
 
         LogProbs.FromProbabilities(
@@ -90,7 +90,7 @@ let private check (posteriors: LogProbs) blank (h: Hypothesis) =
         failtest $"acoustic score {h.Acoustic}"
 
     if Double.IsNaN h.Total then
-        failtest "total score is no number"
+        failtest "total score is NaN"
 
     for span in h.Labels do
         if span.Symbol < 0 || span.Symbol >= posteriors.V || span.Symbol = blank then
@@ -99,7 +99,7 @@ let private check (posteriors: LogProbs) blank (h: Hypothesis) =
         if not (span.Confidence >= 0.0 && span.Confidence <= 1.0) then
             failtest $"confidence {span.Confidence}"
 
-    let places =
+    let boundaries =
         [
             0
             for span in h.Labels do
@@ -108,8 +108,8 @@ let private check (posteriors: LogProbs) blank (h: Hypothesis) =
         ]
         @ [ posteriors.T ]
 
-    if List.sort places <> places then
-        failtest $"spans {places} of {posteriors.T} frames"
+    if List.sort boundaries <> boundaries then
+        failtest $"spans {boundaries} of {posteriors.T} frames"
 
 let private decode (bytes: byte[]) =
     let s = Settings bytes
@@ -132,7 +132,7 @@ let private decode (bytes: byte[]) =
             failtest $"{alignment.Labels.Count} of {labels.Length} labels"
 
         if not (CtcLattice.Of(posteriors, labels, blank).LogLikelihood >= alignment.LogProbability - 1e-6) then
-            failtest "one alignment is likelier than all"
+            failtest "one alignment is more probable than all"
     | 3 ->
         let labels = Array.init (s.Byte() % 6) (fun _ -> s.Integer(0, 3))
 
@@ -179,18 +179,18 @@ let private decode (bytes: byte[]) =
 
         for a, b in Seq.pairwise found do
             if a.Total < b.Total then
-                failtest $"{a.Total} stands before {b.Total}"
+                failtest $"{a.Total} is before {b.Total}"
 
 let private decoders = {
     Name = "decoders"
     Read = decode
     Refuses = fun error -> error :? ArgumentException || error :? InfeasibleTargetException
-    // A beam of some symbols and frames; what a large width would take is refused.
+    // Beams of few symbols and frames; widths that would take more are refused.
     Allowed = fun _ -> 10_000_000L
 }
 
-/// Settings that are all in range: what is decoded rather than refused.
-let private sane (random: Random) = Array.init 160 (fun _ -> byte (4 + random.Next 252))
+/// Settings in range, so that most cases are decoded rather than refused.
+let private valid (random: Random) = Array.init 160 (fun _ -> byte (4 + random.Next 252))
 
 let private names = [| ""; "a"; "b"; "\u0283" |]
 
@@ -199,7 +199,7 @@ let private arpa =
     NGramModel.Estimate([ [| 1; 2; 3 |]; [| 1; 1; 2 |]; [| 3; 2 |]; [||] ], 4, 3).Write(writer, names)
     Encoding.UTF8.GetBytes(writer.ToString())
 
-/// Reads a model and walks through it.
+/// Reads a model and scores random sequences.
 let private walk (bytes: byte[]) =
     let model = NGramModel.Read(new StreamReader(new MemoryStream(bytes)), names)
     let random = CounterRandom(1UL).Stream()
@@ -208,20 +208,21 @@ let private walk (bytes: byte[]) =
         let labels = List.init (random.Below 6) (fun _ -> 1 + random.Below 3)
 
         if Double.IsNaN(model.LogProbability labels) then
-            failtest $"{labels}: no number"
+            failtest $"{labels}: NaN"
 
 let private models = {
     Name = "ARPA"
     Read = walk
     Refuses = fun error -> error :? FormatException
-    // An n-gram of a few characters becomes a node and an entry of a table.
+    // An n-gram of a few characters becomes a node and an entry of a dictionary.
     Allowed = fun length -> 200L * int64 length + 1_000_000L
 }
 
 [<Tests>]
 let tests =
-    testList "hostile posteriors, settings and models are decoded or refused" [
+    testList "invalid posteriors, settings and models are decoded or refused" [
         test "random bytes" { run decoders 0.3 (fun random -> Array.init 160 (fun _ -> byte (random.Next 256))) }
-        test "settings in range" { run decoders 0.3 sane }
+        test "settings in range" { run decoders 0.3 valid }
         test "ARPA" { run models 0.4 (fun random -> mutate random arpa) }
+        test "spliced ARPA" { run models 0.1 (fun random -> splice random arpa (mutate random arpa)) }
     ]

@@ -1,4 +1,4 @@
-/// Greedy decoding on cases worked out by hand.
+/// Greedy decoding of cases computed by hand.
 module Hybrid.Tests.GreedyDecoderTests
 
 open System
@@ -32,23 +32,23 @@ let greedy =
                 [ 0; 1; 1; 2; 0; 0; 2; 2 ], [ 1, 1, 3; 2, 3, 4; 2, 6, 8 ]
                 [ 2; 1; 2 ], [ 2, 0, 1; 1, 1, 2; 2, 2, 3 ]
             ] do
-            test $"{frames} joins equal neighbours and drops blanks" {
+            test $"{frames}: merges equal neighbours and drops blanks" {
                 Expect.equal
                     (spans (GreedyDecoder().Decode(path frames)))
                     expected
                     "symbol, first frame, frame after the last"
             }
 
-        test "another blank than 0" {
+        test "a blank other than 0" {
             Expect.equal
                 (spans (GreedyDecoder(2).Decode(path [ 0; 2; 0; 1 ])))
                 [ 0, 0, 1; 0, 2, 3; 1, 3, 4 ]
                 "with blank 2"
         }
-        test "no frames have no labels and log probability 0" {
+        test "no frames: no labels, log probability 0" {
             let h = GreedyDecoder().Decode(LogProbs.FromProbabilities(ReadOnlySpan<float32>.Empty, 0, 3))
             Expect.isEmpty h.Labels "labels"
-            Expect.equal h.Acoustic 0.0 "log probability of the empty product"
+            Expect.equal h.Acoustic 0.0 "log probability of an empty product"
         }
         test "at equal probability the smaller index wins" {
             let equal = probabilities [ [ 0.2f; 0.4f; 0.4f ]; [ 0.4f; 0.2f; 0.4f ]; [ 0.3f; 0.3f; 0.4f ] ]
@@ -57,17 +57,17 @@ let greedy =
         test "score is the log probability of the path, confidence the mean probability of the label's frames" {
             let h = GreedyDecoder().Decode(probabilities [ [ 0.3f; 0.7f ]; [ 0.1f; 0.9f ]; [ 0.6f; 0.4f ] ])
             Expect.floatClose Accuracy.medium h.Acoustic (log 0.7 + log 0.9 + log 0.6) "score"
-            Expect.equal h.Total h.Acoustic "there is nothing else in the total"
+            Expect.equal h.Total h.Acoustic "the total has no other term"
             Expect.floatClose Accuracy.medium h.Labels[0].Confidence 0.8 "confidence"
-            Expect.sequenceEqual h.Symbols [ 1 ] "symbols alone"
+            Expect.sequenceEqual h.Symbols [ 1 ] "symbols without times"
         }
-        test "a blank that is no symbol is refused" {
+        test "a blank that is not one of the symbols is refused" {
             for blank in [ -1; 3 ] do
                 Expect.throwsT<ArgumentException>
                     (fun () -> GreedyDecoder(blank).Decode(path [ 0 ]) |> ignore<Hypothesis>)
                     $"blank {blank}"
         }
-        test "a batch of any lengths gives what each utterance gives alone, in order" {
+        test "a batch gives the hypotheses of single utterances, in order" {
             let random = CounterRandom(5UL).Stream()
 
             let batch = [|
@@ -83,7 +83,7 @@ let greedy =
 
             for threads in [ 1; 4 ] do
                 let together = GreedyDecoder(2).Decode(batch, ThreadTeam threads)
-                Expect.equal together.Count 40 "one each"
+                Expect.equal together.Count 40 "one per utterance"
 
                 for i in 0..39 do
                     let alone = GreedyDecoder(2).Decode batch[i]
@@ -93,7 +93,7 @@ let greedy =
                         (List.ofSeq alone.Labels, alone.Acoustic)
                         $"utterance {i}, {threads} threads"
         }
-        test "an utterance of a batch that does not fit is refused" {
+        test "an utterance of a batch without the blank is refused" {
             Expect.throwsT<ArgumentException>
                 (fun () ->
                     GreedyDecoder(2).Decode [| path [ 0 ]; LogProbs.FromLogits(ReadOnlySpan [| 0f; 1f |], 1, 2) |]

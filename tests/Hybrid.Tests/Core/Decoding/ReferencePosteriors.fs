@@ -1,4 +1,4 @@
-/// Reference data of the shared folder, as the core takes it.
+/// Reference posteriors of the shared folder.
 module Hybrid.Tests.ReferencePosteriors
 
 open System

@@ -1,4 +1,4 @@
-/// Every cell, layer and loss against the values that DiffSharp's reverse mode gave for tests/Hybrid.Oracles.
+/// Every cell, layer and loss compared with values recorded from DiffSharp's reverse mode by tests/Hybrid.Oracles.
 module Hybrid.Tests.DiffSharpTests
 
 open Expecto
@@ -18,9 +18,9 @@ let tests =
         let recorded = Map [ for case in Golden.cases "diffsharp" -> case.Name, case ]
         let cases = CaseList.all |> List.filter _.Recorded
 
-        test "are recorded for every case" {
+        test "every case is recorded" {
             let names = cases |> List.map _.Name |> Set.ofList
-            Expect.equal (Set recorded.Keys) names "cases; record them anew: see tests/Hybrid.Oracles/README.md"
+            Expect.equal (Set recorded.Keys) names "cases; to record them again, see tests/Hybrid.Oracles/README.md"
         }
 
         for case in cases do

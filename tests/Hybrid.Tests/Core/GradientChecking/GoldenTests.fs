@@ -11,7 +11,7 @@ open Hybrid.Tests.Golden
 // Both sides compute in double; what remains is the order of sums.
 let private tolerance = 1e-10
 
-/// A case in double whose errors go into the table of gradients.
+/// A case in double whose errors are recorded in the table of gradient errors.
 let private noted name (case: Case) =
     Recorded<float>(case, tolerance, GradientErrorTable.note GradientErrorTable.PyTorch name)
 
@@ -60,7 +60,7 @@ let layers =
             recorded.Expect("loss", Memory [| frames.Loss |])
             recorded.Expect("gradient", frames.Gradient.Data)
 
-            // The same frames without padding, as the rows of a matrix.
+            // The frames without padding, as rows of a matrix.
             let cut (batch: Batch<float>) = [|
                 for b in 0 .. batch.B - 1 do
                     for t in 0 .. batch.Lengths.Span[b] - 1 do
@@ -90,7 +90,7 @@ let private kindOf (case: Case) =
     | "lstm" -> CellKind.Lstm
     | other -> failtest $"no cell for the recorded case {other}"
 
-/// The recorded states whose names begin so.
+/// The recorded states of a name such as "initial {0}".
 let private states (case: Case) (recorded: Recorded<float>) name =
     let view key =
         let shape = case.Tensor(key).Shape |> Seq.map int |> List.ofSeq
@@ -157,14 +157,14 @@ let cells =
                 let second = cell.Forward(frame 1, first.State, workspace)
                 expectStates case recorded "{0} 2" second.State
 
-                // The state between the steps has a gradient of its own and one from the second step.
+                // The gradient of the state between the steps has two terms: its own, and that of the second step.
                 let last = cell.Backward(second, states case recorded "d{0} 2", workspace)
 
                 let add (a: MatrixView<float>) (b: MatrixView<float>) =
                     for i in 0 .. a.Rows - 1 do
                         for j in 0 .. a.Columns - 1 do
-                            let place = i * a.RowStride + j
-                            a.Data.Span[place] <- a.Data.Span[place] + b.Data.Span[i * b.RowStride + j]
+                            let offset = i * a.RowStride + j
+                            a.Data.Span[offset] <- a.Data.Span[offset] + b.Data.Span[i * b.RowStride + j]
 
                 let between = states case recorded "d{0} 1"
                 add between.H last.Before.H
@@ -189,7 +189,7 @@ let ctc =
                         let logits = recorded.Batch("logits", "lengths")
                         let result = loss.Compute(logits, case.Labels, Workspace(ThreadTeam 1))
 
-                        // PyTorch, told to take 0 for infinity, gives 0 where Hybrid says NaN: left out.
+                        // With zero_infinity, PyTorch gives 0 for a skipped utterance, Hybrid NaN.
                         let losses = [| for x in result.Losses.ToArray() -> if Double.IsNaN x then 0.0 else x |]
                         recorded.Expect("losses", Memory losses)
                         recorded.Expect($"{reduction}/loss", Memory [| result.Loss |])
@@ -215,7 +215,7 @@ let private optimizers: (string * OptimizerSpec) list = [
     "adamw", AdamWSpec(2e-3, 0.05)
 ]
 
-/// PyTorch's cosine in a sequence has a length of its own, here eight epochs, of which seven come to pass.
+/// PyTorch's cosine in a sequence has its own length, here eight epochs, of which seven are run.
 let private cosineOfEight: LearningRateSchedule = CosineWarmRestarts(8.0, 1.0, 1e-5)
 
 [<Tests>]
@@ -224,7 +224,8 @@ let training =
         for name, spec in optimizers do
             test $"{name} over seven steps" {
                 let given = case "training" "optimizers"
-                // Weights of the order of one end up near zero with seven digits of theirs, as PyTorch's do in single precision.
+                // Weights of magnitude one that end near zero keep an absolute error of seven digits, as in PyTorch's
+                // float32.
                 let recorded = Recorded<float32>(case "training" name, 5e-6)
                 let parameters = parameters given "start"
 
@@ -242,7 +243,7 @@ let training =
                             recorded.Expect($"{precision}/{step}/{p.Name}", Memory p.Value)
             }
 
-            test $"{name} scales gradients before anything else, and passes over what is frozen" {
+            test $"{name} scales gradients first, and skips frozen parameters" {
                 let given = case "training" "optimizers"
 
                 let after scale =
@@ -288,7 +289,7 @@ let training =
                 for name in case.Names $"average/{update}" do
                     recorded.Expect($"average/{update}/{name}", Memory (named name).Value)
 
-                Expect.equal (named "num_batches_tracked").Value[0] (float32 update) "the count is taken over"
+                Expect.equal (named "num_batches_tracked").Value[0] (float32 update) "the count is copied"
                 average.Exchange()
 
                 for name in case.Names $"value/{update}" do
@@ -329,12 +330,13 @@ let training =
         test "learning rate: plateau" {
             let recorded = case "training" "schedule"
             let errors = recorded.Doubles "errors"
-            let judged = [| for i, error in Seq.indexed errors -> ValidationPoint(float (i + 1), error) |]
+            let validated = [| for i, error in Seq.indexed errors -> ValidationPoint(float (i + 1), error) |]
             let schedule = ReduceOnPlateau(0.3, 2, 1e-4, 1, 1e-4)
             let rows = recorded.Doubles "plateau" |> Array.chunkBySize 2
 
             let rates = [|
-                for row in rows -> schedule.At(2e-3, row[0], float errors.Length, ReadOnlySpan(judged, 0, int row[0]))
+                for row in rows ->
+                    schedule.At(2e-3, row[0], float errors.Length, ReadOnlySpan(validated, 0, int row[0]))
             |]
 
             expectClose tolerance "plateau" [| for row in rows -> row[1] |] rates
@@ -372,7 +374,7 @@ let network =
     testList "a whole network equals PyTorch" [
         test "in double" { trainOnce (Network<float> spec) (noted "network" (case "network" "network")) tolerance }
         test "in float" { trainOnce (Network<float32> spec) (Recorded<float32>(case "network" "network", 1e-4)) 1e-4 }
-        test "takes its weights from PyTorch's names and shapes" {
+        test "loads weights by PyTorch's names and shapes" {
             let case = case "network" "network"
 
             let stored = [
@@ -388,7 +390,7 @@ let network =
         }
     ]
 
-/// Uniform in [-1, 1): the generator of make_golden.py.
+/// Uniform numbers in [-1, 1) by the generator of make_golden.py.
 let private noise count seed =
     let next (state: uint32) _ =
         let state = 1664525u * state + 1013904223u

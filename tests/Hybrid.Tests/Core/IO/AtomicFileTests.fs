@@ -85,7 +85,7 @@ let atomicFile =
             Expect.equal torn 0 $"torn reads of {reads}"
             expectAlone path)
         withFile "a planted link with the name of a temporary file is not followed" (fun path ->
-            let victim, planted = path + " of somebody else", path + ".tmp"
+            let victim, planted = path + " of another user", path + ".tmp"
             File.WriteAllText(victim, "theirs")
             File.CreateSymbolicLink(planted, victim) |> ignore
             write path "text"
@@ -127,7 +127,7 @@ let atomicFile =
                 Expect.equal (FileInfo path).LinkTarget target "link"
 
             Expect.equal (Directory.GetFiles(Path.GetDirectoryName path |> nonNull).Length) 2 "no other file is left")
-        test "a device is written, not replaced" {
+        test "a device is written directly, not replaced" {
             if not (File.Exists "/dev/full") then
                 skiptest "this system has no device that is always full"
 

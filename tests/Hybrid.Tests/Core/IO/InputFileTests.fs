@@ -1,4 +1,4 @@
-/// What every reader of files refuses before reading, and the names of files in errors.
+/// Files that every reader refuses before reading, and the names of files in errors.
 module Hybrid.Tests.InputFileTests
 
 open System
@@ -23,8 +23,8 @@ let private pipe (folder: string) =
     let path = Path.Combine(folder, "pipe")
 
     try
-        use made = Process.Start("mkfifo", [ path ])
-        made.WaitForExit()
+        use created = Process.Start("mkfifo", [ path ])
+        created.WaitForExit()
     with :? ComponentModel.Win32Exception ->
         ()
 

@@ -1,4 +1,4 @@
-/// The readers of NumPy's files against damaged and forged ones.
+/// Fuzz tests of the readers of NumPy files.
 module Hybrid.Tests.NpyFuzzTests
 
 open System
@@ -9,7 +9,7 @@ open Hybrid.Core
 open Hybrid.Tests.Fuzz
 open Hybrid.Tests.NpyTests
 
-/// Reads the elements too, which is where text may be refused.
+/// Converts the elements too, because invalid text is refused there.
 let private convert (array: NpyArray) =
     match array.Type.Kind with
     | NpyKind.Text
@@ -22,8 +22,8 @@ let private convert (array: NpyArray) =
 
 let private refuses (error: exn) = error :? FormatException || error :? IOException
 
-/// The elements twice while a column-major array is turned round, then as doubles or as strings: up to 32 bytes for
-/// each byte.
+/// Allocations: the elements twice while a column-major array is reordered, then as doubles or strings: up to 32 bytes
+/// per byte.
 let private npyReader = {
     Name = "npy"
     Read = read >> convert
@@ -31,7 +31,7 @@ let private npyReader = {
     Allowed = fun length -> 40L * int64 length + 1_000_000L
 }
 
-/// What any archive may unpack to is read and converted as above.
+/// Allocations: any archive may unpack to 64 MiB, which are converted as above.
 let private npzReader = {
     Name = "npz"
     Read =
@@ -46,7 +46,7 @@ let private files = lazy [| for case in elements "arrays" golden.Value -> file c
 let private archives = lazy [| for case in elements "archives" golden.Value -> file case |]
 let private one (random: Random) (all: Lazy<'item[]>) = all.Value[random.Next all.Value.Length]
 
-/// An archive that is whole, of arrays that are not.
+/// A valid archive of damaged arrays.
 let private forged (random: Random) =
     use stream = new MemoryStream()
 

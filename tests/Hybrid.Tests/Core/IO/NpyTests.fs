@@ -172,7 +172,7 @@ let npy =
                 Expect.stringContains (refusal (withHeader header)) "the header is" header
         }
 
-        test "what Hybrid does not read is refused in a sentence, and nothing is executed" {
+        test "unsupported files are refused in one sentence, and nothing is executed" {
             for case in elements "refused" golden.Value do
                 Expect.stringContains (refusal (file case)) (text "message" case) (text "name" case)
         }

@@ -37,7 +37,7 @@ let private expectDamaged (bytes: byte[]) name =
 [<Tests>]
 let npz =
     testList "npz" [
-        test "reads what NumPy wrote" {
+        test "reads archives that NumPy wrote" {
             for case in elements "archives" golden.Value do
                 let archive = Npz.Read(new MemoryStream(file case))
                 let expected = elements "arrays" case
@@ -47,7 +47,7 @@ let npz =
                     expectArray array archive[text "name" array]
         }
 
-        test "what it writes it reads, and equal arrays give equal files" {
+        test "written archives are read back, and equal arrays give equal files" {
             withFolder (fun folder ->
                 for compress in [ false; true ] do
                     let path = Path.Combine(folder, $"{compress}.npz")

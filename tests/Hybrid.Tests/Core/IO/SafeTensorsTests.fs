@@ -1,4 +1,4 @@
-/// The safetensors format: what was written comes back, and whatever is broken is a FormatException at little cost.
+/// The safetensors format: round trips, and a FormatException at little cost for any invalid file.
 module Hybrid.Tests.SafeTensorsTests
 
 open System
@@ -9,7 +9,7 @@ open Hybrid.Core
 open Hybrid.Tests.Refusal
 open Hybrid.Tests.TestSettings
 
-/// A file made by hand.
+/// A file of a header and data.
 let private file (header: byte[]) (data: byte[]) =
     Array.concat [ BitConverter.GetBytes(uint64 header.Length); header; data ]
 
@@ -55,7 +55,7 @@ let private sample =
         |]
     )
 
-/// A file with a header as text, and eight bytes of data.
+/// A file of a header as text and eight bytes of data.
 let private withHeader (header: string) = file (Encoding.UTF8.GetBytes header) (Array.zeroCreate 8)
 
 let private entry name dtype shape offsets =
@@ -65,15 +65,15 @@ let private one dtype shape offsets = "{" + entry "a" dtype shape offsets + "}"
 
 let private two first second = "{" + entry "a" "\"U8\"" "[4]" first + "," + entry "b" "\"U8\"" "[4]" second + "}"
 
-/// What messages say, and what is wrong then: a name and a header.
+/// Expected messages, and the invalid headers that cause them: a name and a header.
 let private headers = [
     "not a safetensors header",
     [
         "no header", ""
         "not JSON", "tensors"
         "torn JSON", """{"a":{"dtype":"F32","""
-        "something behind the JSON", "{} {}"
-        "a name that is no text", """{"\ud800":{"dtype":"U8","shape":[8],"data_offsets":[0,8]}}"""
+        "text after the JSON", "{} {}"
+        "a name that is not valid text", """{"\ud800":{"dtype":"U8","shape":[8],"data_offsets":[0,8]}}"""
         "nested too deeply", String('[', 100_000)
         for root in [ "[]"; "null"; "1"; "\"text\"" ] do
             $"root {root}", root
@@ -82,11 +82,11 @@ let private headers = [
         "no dtype", """{"a":{"shape":[8],"data_offsets":[0,8]}}"""
         "no shape", """{"a":{"dtype":"U8","data_offsets":[0,8]}}"""
         "no offsets", """{"a":{"dtype":"U8","shape":[8]}}"""
-        "dtype that is no text", one "1" "[8]" "[0,8]"
+        "dtype that is not text", one "1" "[8]" "[0,8]"
         for shape in [ "null"; "8"; "\"8\""; "{}" ] do
             $"shape {shape}", one "\"U8\"" shape "[0,8]"
-        "metadata that is no object", """{"__metadata__":[]}"""
-        "metadata that is no text", """{"__metadata__":{"a":{}}}"""
+        "metadata that are not an object", """{"__metadata__":[]}"""
+        "metadata that are not text", """{"__metadata__":{"a":{}}}"""
     ]
 
     "tensor a has element type",
@@ -125,17 +125,16 @@ let private headers = [
             $"offsets {offsets}", one "\"U8\"" "[8]" offsets
     ]
 
-    "tensor a: data_offsets holds 8.5", [ "offset that is no integer", one "\"U8\"" "[8]" "[0,8.5]" ]
-    "the header names a twice", [ "the same name twice", "{" + entry "a" "\"U8\"" "[8]" "[0,8]" + ",\"a\":1}" ]
-    "tensor \"a.b\" has the offsets",
-    [ "a name that breaks the line", "{" + entry "a\\nb" "\"U8\"" "[8]" "[0,9]" + "}" ]
-    "tensor b begins at byte 0", [ "two tensors in one place", two "[0,4]" "[0,4]" ]
+    "tensor a: data_offsets holds 8.5", [ "offset that is not an integer", one "\"U8\"" "[8]" "[0,8.5]" ]
+    "the header names a twice", [ "a duplicate name", "{" + entry "a" "\"U8\"" "[8]" "[0,8]" + ",\"a\":1}" ]
+    "tensor \"a.b\" has the offsets", [ "a name with a line break", "{" + entry "a\\nb" "\"U8\"" "[8]" "[0,9]" + "}" ]
+    "tensor b begins at byte 0", [ "two tensors at the same offset", two "[0,4]" "[0,4]" ]
     "tensor b begins at byte 2", [ "tensors that overlap", two "[4,8]" "[2,6]" ]
     "tensor a begins at byte 4", [ "a gap", one "\"U8\"" "[4]" "[4,8]" ]
     "the tensors end at byte 4 of 8", [ "data without a tensor", one "\"U8\"" "[4]" "[0,4]" ]
 ]
 
-/// What is wrong, the file, and what the message says.
+/// A name, an invalid file, and the expected message.
 let private malformed = [
     for length in [ 0; 1; 7 ] do
         $"{length} bytes", Array.zeroCreate length, "not a safetensors file"
@@ -173,7 +172,7 @@ let private reader: Fuzz.Reader = {
 [<Tests>]
 let safeTensors =
     testList "SafeTensors" [
-        test "a file comes back as it was written: order, metadata, types, names in any script" {
+        test "a file is read back as written: order, metadata, types, names in any script" {
             withFolder (fun folder ->
                 let path = Path.Combine(folder, "all.safetensors")
                 sample.Write path
@@ -187,7 +186,7 @@ let safeTensors =
                 SafeTensors(Map.empty, [| StoredTensor.FromSingles("a", ReadOnlySpan [| 1.0f; -2.0f |], [ 2; 1 ]) |])
 
             let header = """{"a":{"dtype":"F32","shape":[2,1],"data_offsets":[0,8]}}"""
-            Expect.equal (header.Length % 8) 0 "this header needs no filling"
+            Expect.equal (header.Length % 8) 0 "this header needs no padding"
 
             let expected =
                 file (Encoding.UTF8.GetBytes header) [| 0uy; 0uy; 0x80uy; 0x3Fuy; 0uy; 0uy; 0uy; 0xC0uy |]
@@ -199,19 +198,19 @@ let safeTensors =
                 let one = SafeTensors(Map.empty, [| StoredTensor.FromDoubles(name, ReadOnlySpan [| 1.0 |], []) |])
                 Expect.equal (BitConverter.ToUInt64(write one, 0) % 8UL) 0UL name
         }
-        test "names that no reader would take are not written" {
+        test "duplicate and reserved names are not written" {
             let tensor name = StoredTensor.FromSingles(name, ReadOnlySpan [| 1.0f |], [ 1 ])
 
-            for names, said in
+            for names, message in
                 [ [ "a"; "b"; "a" ], "\"a\""; [ "__metadata__" ], "\"__metadata__\""; [ "x\n"; "x\n" ], "\"x\"" ] do
-                expectRefusal<ArgumentException, _> $"would be called {said}" (fun () ->
+                expectRefusal<ArgumentException, _> $"would be called {message}" (fun () ->
                     write (SafeTensors(Map.empty, [| for name in names -> tensor name |])))
         }
         test "no tensors at all" {
             let nothing = SafeTensors(Map.empty, [||])
             expectSame nothing (read (write nothing))
         }
-        test "tensors may stand in another order than their data" {
+        test "tensors may be in another order than their data" {
             let header = Encoding.UTF8.GetBytes(two "[4,8]" "[0,4]")
             let tensors = (read (file header [| 0uy .. 7uy |])).Tensors
 
@@ -220,7 +219,7 @@ let safeTensors =
                 [ "a", [| 4uy .. 7uy |]; "b", [| 0uy .. 3uy |] ]
                 "names and bytes"
         }
-        test "numbers of every type as doubles and floats" {
+        test "elements of every type as doubles and floats" {
             let numbers = [ for t in sample.Tensors -> t.Name, (t.ToDoubles(), t.ToSingles()) ] |> Map
             Expect.equal numbers["halves"] ([| 1.0; -65504.0 |], [| 1.0f; -65504.0f |]) "F16"
             Expect.equal numbers["integers"] ([| -5.0; 2147483647.0 |], [| -5.0f; 2147483648.0f |]) "I32"
@@ -229,17 +228,17 @@ let safeTensors =
             Expect.equal (snd numbers["a"]) [| float32 Math.PI |] "F64 as floats"
         }
         for name, content, message in malformed do
-            test $"{name}: a FormatException that says so" {
+            test $"{name}: a FormatException that names the problem" {
                 expectRefusal<FormatException, _> message (fun () -> read content)
                 Expect.isLessThan (allocated name content) (20_000L + 50L * int64 content.Length) "bytes allocated"
             }
-        test "the message about a file names it" {
+        test "an error in a file names it" {
             withFolder (fun folder ->
                 let path = Path.Combine(folder, "torn.safetensors")
                 File.WriteAllBytes(path, Array.truncate 100 (write sample))
                 expectRefusal<FormatException, _> $"{path}: " (fun () -> SafeTensors.Read path))
         }
-        test "a file torn at any byte is a FormatException" {
+        test "a file truncated at any byte is a FormatException" {
             let content = write sample
 
             for length in 0 .. content.Length - 1 do

@@ -11,7 +11,7 @@ let private read (text: string) = NGramModel.Read(new StringReader(text), symbol
 let private ln10 = log 10.0
 let private close a b message = Expect.floatClose { absolute = 1e-9; relative = 1e-9 } a b message
 
-/// A model small enough to look everything up by hand.
+/// A model small enough to score by hand.
 let private small =
     "
 \\data\\
@@ -43,7 +43,7 @@ let private random order =
     let sequence () = Array.init (random.Below 9) (fun _ -> 1 + random.Below 3)
     NGramModel.Estimate([ for _ in 1..100 -> sequence () ], 4, order), List.init 100 (fun _ -> sequence ())
 
-/// The tensors with one of them exchanged.
+/// The tensors of a model, one of them replaced.
 let private forged (model: NGramModel) (tensor: StoredTensor) = [|
     for own in model.Save() -> if own.Name = tensor.Name then tensor else own
 |]
@@ -69,7 +69,7 @@ let tests =
                 [ 3 ], (-0.3 + -0.9) + -0.6
                 // <s> a: -0.1; then a backs off twice to a: weight of "<s> a", of "a"; then </s> the same way over "a".
                 [ 1; 1 ], -0.1 + (-0.05 + -0.2 + -0.7) + (-0.2 + -0.6)
-                // <s> backs off to b; then b a; then "b a" is no history of its own: "a" backs off.
+                // <s> backs off to b; then b a; then "b a" is not a history: "a" backs off.
                 [ 2; 1; 3 ], (-0.3 + -0.8) + -0.3 + (-0.2 + -0.9) + -0.6
                 [], -0.3 + -0.6
             ]
@@ -78,14 +78,14 @@ let tests =
                 close (model.LogProbability labels) (log10 * ln10) $"{labels}"
         }
 
-        test "states walk to the same probabilities as looking n-grams up" {
+        test "walking over states gives the probabilities of looking up n-grams" {
             let random = CounterRandom(3UL).Stream()
             let sequences = [ for _ in 1..200 -> Array.init (random.Below 8) (fun _ -> 1 + random.Below 3) ]
 
             for order in 1..5 do
                 let model = NGramModel.Estimate(sequences, 4, order)
 
-                // p(c | history) by the definition of back-off, on the written text.
+                // p(token | history) by the definition of back-off, from the written text.
                 let table =
                     let writer = new StringWriter()
                     model.Write(writer, symbols)
@@ -129,7 +129,7 @@ let tests =
                         $"order {order}, {labels}"
         }
 
-        test "an estimated model's probabilities sum to one after every history" {
+        test "probabilities of an estimated model sum to one after every history" {
             let random = CounterRandom(4UL).Stream()
 
             let sequences = [
@@ -151,7 +151,7 @@ let tests =
                 walk model.StartState 4
         }
 
-        test "Kneser-Ney estimates equal a hand computation" {
+        test "Kneser-Ney estimates equal a computation by hand" {
             // Sequences "a b" and "a c". Bigrams: <s> a 2, a b 1, a c 1, b </s> 1, c </s> 1: n1 = 4, n2 = 1, D = 4/6.
             // Left continuations: a 1, b 1, c 1, </s> 2: n1 = 3, n2 = 1, D = 3/5; total 5, left over 0.6 * 4 / 5 = 0.48
             // for 4 events.
@@ -166,7 +166,7 @@ let tests =
             close (exp (model.Next(model.StartState, 2).ToTuple() |> fst)) (d / 2.0 * unigram 1.0) "<s> b"
         }
 
-        test "what is written reads back the same" {
+        test "a written model is read back unchanged" {
             let random = CounterRandom(5UL).Stream()
 
             let model =
@@ -191,12 +191,12 @@ let tests =
                     $"{labels}"
         }
 
-        test "tensors are the tree by length, history and token" {
+        test "tensors are sorted by length, history and token" {
             let tensors =
                 (read small).Save() |> Seq.map (fun tensor -> tensor.Name, tensor.ToDoubles()) |> Map.ofSeq
             // a b c <s> </s>; a b, b a, b </s>, <s> a; <s> a b.
             Expect.equal tensors["tokens"] [| 1; 2; 3; 4; 5; 2; 1; 5; 1; 2 |] "tokens"
-            // Of the empty one, of the single ones, of the pairs.
+            // Of the empty n-gram, of the unigrams, of the bigrams.
             Expect.equal tensors["children"] [| 5; 1; 2; 0; 1; 0; 0; 0; 0; 1 |] "children"
             let natural values = [| for value in values -> value * ln10 |]
 
@@ -208,7 +208,7 @@ let tests =
                 Expect.equal tensors[name] [| for value in expected -> float (float32 value) |] name
         }
 
-        test "tensors read back give the same scores, halves within their eleven bits" {
+        test "loaded tensors give the same scores, halves within their eleven bits" {
             for order in 1..6 do
                 let model, sequences = random order
 
@@ -229,13 +229,13 @@ let tests =
 
                 for labels in sequences do
                     let expected = model.LogProbability labels
-                    // All terms are negative, and each is rounded by half of its last bit.
+                    // All terms are negative; each is rounded by at most half of its last bit.
                     let near bits = abs expected * 2.0 ** -bits + 1e-6
                     Expect.isTrue (abs (singles.LogProbability labels - expected) <= near 24.0) $"{order}, {labels}"
                     Expect.isTrue (abs (halves.LogProbability labels - expected) <= near 11.0) $"{order}, {labels}"
         }
 
-        test "numbers beyond a byte are stored too" {
+        test "tokens beyond a byte are stored" {
             let model = NGramModel.Estimate([ [| 299; 1; 256 |] ], 300, 2)
             let types = [ for tensor in Seq.truncate 2 (model.Save()) -> tensor.Type ]
             Expect.equal types [ TensorType.I32; TensorType.I32 ] "tokens and children"
@@ -244,7 +244,7 @@ let tests =
             Expect.floatClose { absolute = 1e-6; relative = 1e-6 } (score back) (score model) "score"
         }
 
-        test "tensors of no model are refused" {
+        test "invalid tensors are refused" {
             let model = read small
             let refused part tensors = expectRefusal<FormatException, _> part (fun () -> NGramModel.Load(tensors, 4))
 
@@ -272,7 +272,7 @@ let tests =
                     "children of the n-grams is empty", []
                     "10 n-grams are fewer than the children of their histories", [ 5; 1; 2; 0; 1; 0; 0; 0; 0; 2 ]
                     "10 n-grams are more than the children of their histories", [ 5; 1; 2; 0; 1; 0; 0; 0; 0; 0 ]
-                    // The last pair continues itself.
+                    // The last bigram continues itself.
                     "these are not all n-grams of 1 to at most 15 tokens", [ 0; 5; 1; 2; 0; 1; 0; 0; 0; 1 ]
                 ] do
                 let tensors = forged model (bytes "children" children)
@@ -308,7 +308,7 @@ let tests =
                 "preference"
         }
 
-        test "back-offs of -inf make what was not seen after a history impossible" {
+        test "a back-off weight of -inf makes unlisted continuations of a history impossible" {
             for weight in [ "-inf"; "-Inf"; "-99"; "-Infinity"; "-120" ] do
                 let model = read (small.Replace("-0.8\tb\t-0.4", $"-0.8\tb\t{weight}"))
                 // "b a" and "b </s>" are listed; c after b backs off.
@@ -362,7 +362,7 @@ let tests =
 
             let unlikely = small.Replace("ngram 1=5", "ngram 1=5").Replace("-0.9\tc", "-99\t<unk>")
             Expect.equal (List.ofSeq (read unlikely).MissingSymbols) [ 3 ] "the unknown label is impossible"
-            // Impossible alone, but not after a.
+            // Impossible as a unigram, but not after a.
             let onlyAfter =
                 small
                     .Replace("-0.9\tc", "-99\tc")
@@ -375,7 +375,7 @@ let tests =
             Expect.isEmpty (NGramModel.Estimate([ [| 1 |] ], 4, 2, 3)).MissingSymbols "another blank"
         }
 
-        test "text that is cut anywhere before \\end\\ is refused, and where lines are missing the message says so" {
+        test "text truncated anywhere before \\end\\ is refused, and the message says that it is truncated" {
             let last = small.IndexOf "\\end\\" + "\\end\\".Length
 
             for length in 0 .. last - 1 do

@@ -1,4 +1,4 @@
-/// What the constructors of LogProbs take, and how they refuse the rest.
+/// The factory methods of LogProbs: accepted input, and messages about any other.
 module Hybrid.Tests.LogProbsTests
 
 open System
@@ -14,7 +14,7 @@ let private fromProbabilities (x: float32[]) frames symbols =
 let private fromLogProbabilities (x: float32[]) frames symbols =
     LogProbs.FromLogProbabilities(ReadOnlySpan x, frames, symbols)
 
-let private constructors = [
+let private factories = [
     "logits", fromLogits
     "probabilities", fromProbabilities
     "log probabilities", fromLogProbabilities
@@ -37,13 +37,13 @@ let private refused text (make: unit -> LogProbs) = expectRefusal<ArgumentExcept
 [<Tests>]
 let logProbs =
     testList "LogProbs" [
-        test "the three constructors agree" {
+        test "the three factory methods agree" {
             let expected = fromLogits (random 20 7 3.0) 20 7
             let probabilities = data expected |> Array.map exp
             expectClose (data expected) (data (fromProbabilities probabilities 20 7)) "from probabilities"
             expectClose (data expected) (data (fromLogProbabilities (data expected) 20 7)) "from log probabilities"
         }
-        test "every row is a distribution, whatever the size of the logits" {
+        test "every row is a distribution, for logits of any magnitude" {
             for scale in [ 0.0; 1.0; 100.0; 1e30 ] do
                 let x = fromLogits (random 30 11 scale) 30 11
 
@@ -86,8 +86,8 @@ let logProbs =
             logProbabilities[0] <- 7.0f
             Expect.equal (x[0][0]) (log 0.5f) "after a change of the array"
         }
-        test "no frames are allowed, no symbols are not" {
-            for name, make in constructors do
+        test "zero frames are allowed, zero symbols are not" {
+            for name, make in factories do
                 Expect.equal (make [||] 0 3).T 0 name
                 expectRefusal<ArgumentOutOfRangeException, _> "symbols" (fun () -> make [||] 3 0)
 
@@ -96,8 +96,8 @@ let logProbs =
 
                 expectRefusal<ArgumentOutOfRangeException, _> "frames" (fun () -> make [||] -1 3)
         }
-        test "another size than T times V is refused with both" {
-            for name, make in constructors do
+        test "a number of elements other than T times V is refused with both" {
+            for name, make in factories do
                 refused $"{name}: [T, V] = [2, 2] needs 4 numbers, not 3" (fun () -> make [| 1.0f; 2.0f; 3.0f |] 2 2)
                 refused "[65537, 65536] needs 4295032832 numbers" (fun () -> make [| 1.0f |] 65537 65536)
         }
@@ -121,7 +121,7 @@ let logProbs =
             ] do
             test $"\"{text}\"" { refused text make }
 
-        test "the logarithm taken twice, and the wrong axis, are noticed" {
+        test "a logarithm taken twice, and transposed axes, are refused" {
             let once = data (fromLogits (random 6 4 1.0) 6 4)
             refused "row 0 sums to" (fun () -> fromLogProbabilities (once |> Array.map (fun x -> log -x)) 6 4)
 
@@ -137,7 +137,7 @@ let logProbs =
             Expect.equal (data x) [| -infinityf; 0.0f |] "logarithms"
             Expect.equal (data (fromLogProbabilities (data x) 1 2)) (data x) "and taken again"
         }
-        test "a row that sums to 1 only within the tolerance has no positive logarithm" {
+        test "a row that sums to 1 within the tolerance has no positive logarithm" {
             Expect.equal (data (fromProbabilities [| 1.0005f; 0.0f |] 1 2)) [| 0.0f; -infinityf |] "probabilities"
             Expect.equal (data (fromLogProbabilities [| 5e-4f |] 1 1)) [| 0.0f |] "log probabilities"
         }

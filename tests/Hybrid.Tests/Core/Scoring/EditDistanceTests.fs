@@ -1,11 +1,11 @@
-/// Edit distance against its recursive definition.
+/// Edit distance compared with its recursive definition.
 module Hybrid.Tests.EditDistanceTests
 
 open System
 open Expecto
 open Hybrid.Core
 
-/// The definition: the cheapest of a match or substitution, a deletion and an insertion at the beginning.
+/// Definition: the cheapest of a match or substitution, a deletion and an insertion at the beginning.
 let rec private distance reference hypothesis =
     match reference, hypothesis with
     | [], rest
@@ -21,16 +21,16 @@ let private align (reference: int[]) (hypothesis: int[]) = EditDistance.Align(re
 
 let private letters (text: string) = [| for c in text -> int c |]
 
-/// The steps visit every label of both sides once and in order, and their kinds are those that were counted.
+/// Fails unless the steps visit every label of both sides once, in order, and their kinds equal the counts.
 let private expectConsistent (reference: int[]) (hypothesis: int[]) (a: EditAlignment) name =
-    let places side = [
+    let indices side = [
         for step in a.Steps do
             if side step >= 0 then
                 side step
     ]
 
-    Expect.sequenceEqual (places _.Reference) [ 0 .. reference.Length - 1 ] $"{name}: places of the reference"
-    Expect.sequenceEqual (places _.Hypothesis) [ 0 .. hypothesis.Length - 1 ] $"{name}: places of the hypothesis"
+    Expect.sequenceEqual (indices _.Reference) [ 0 .. reference.Length - 1 ] $"{name}: indices of the reference"
+    Expect.sequenceEqual (indices _.Hypothesis) [ 0 .. hypothesis.Length - 1 ] $"{name}: indices of the hypothesis"
     let count kind = a.Steps |> Seq.filter kind |> Seq.length
 
     let pairs kind =
@@ -144,7 +144,7 @@ let editDistance =
                     "counts"
             }
 
-        test "among equals, read from the end, a pair comes before a deletion and that before an insertion" {
+        test "ties, read from the end, prefer a pair to a deletion and a deletion to an insertion" {
             let steps reference hypothesis = [
                 for step in (align (letters reference) (letters hypothesis)).Steps -> step.Reference, step.Hypothesis
             ]
@@ -158,21 +158,21 @@ let editDistance =
             Expect.equal (steps "abab" "baba") [ -1, 0; 0, 1; 1, 2; 2, 3; 3, -1 ] "the deletion at the end"
         }
 
-        test "the confusion table counts pairs, deletions and insertions" {
-            let table = ConfusionMatrix()
+        test "the confusion matrix counts pairs, deletions and insertions" {
+            let matrix = ConfusionMatrix()
 
             for reference, hypothesis in [ "kitten", "sitting"; "kit", "sit"; "ab", "b" ] do
                 let r, h = letters reference, letters hypothesis
-                table.Add(r, h, align r h)
+                matrix.Add(r, h, align r h)
 
             let none = ConfusionMatrix.None
 
             Expect.equal
-                [ for struct (r, h, n) in table.Errors -> r, h, n ]
+                [ for struct (r, h, n) in matrix.Errors -> r, h, n ]
                 [ int 'k', int 's', 2; none, int 'g', 1; int 'a', none, 1; int 'e', int 'i', 1 ]
                 "errors, most frequent first"
 
-            Expect.equal (table[int 't', int 't']) 3 "right labels"
-            Expect.equal (table[int 'x', int 't']) 0 "what never happened"
+            Expect.equal (matrix[int 't', int 't']) 3 "correct labels"
+            Expect.equal (matrix[int 'x', int 't']) 0 "a pair that does not occur"
         }
     ]

@@ -24,7 +24,7 @@ let private gzip (bytes: byte[]) =
 [<Tests>]
 let tests =
     testList "ARPA files" [
-        test "a file compressed with gzip is read as the plain one, whatever its name" {
+        test "a file compressed with gzip is read as the plain one, under any name" {
             withFolder (fun folder ->
                 let plain = Path.Combine(folder, "phones.arpa")
                 LanguageModels.Write(plain, model, inventory)
@@ -49,9 +49,9 @@ let tests =
                     Expect.stringStarts (messageOf<FormatException, _> read) $"{path}: " $"{length} bytes"
 
                 // In the data and in the check sum.
-                for place in [ 20; packed.Length / 2; packed.Length - 20; packed.Length - 6 ] do
-                    File.WriteAllBytes(path, Array.updateAt place (packed[place] ^^^ 0x10uy) packed)
-                    Expect.stringStarts (messageOf<FormatException, _> read) $"{path}: " $"byte {place}")
+                for index in [ 20; packed.Length / 2; packed.Length - 20; packed.Length - 6 ] do
+                    File.WriteAllBytes(path, Array.updateAt index (packed[index] ^^^ 0x10uy) packed)
+                    Expect.stringStarts (messageOf<FormatException, _> read) $"{path}: " $"byte {index}")
         }
 
         test "a small compressed file that unpacks beyond the limit is refused" {

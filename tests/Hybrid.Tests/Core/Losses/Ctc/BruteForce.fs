@@ -1,4 +1,4 @@
-/// CTC by enumeration: every path over the symbols, what it collapses to, and its probability.
+/// CTC by enumeration: every path over the symbols, its labels and its probability.
 module Hybrid.Tests.BruteForce
 
 open System
@@ -14,7 +14,7 @@ let rec sequences symbols length =
                 for label in 1 .. symbols - 1 -> label :: rest
         ]
 
-/// Joins equal neighbours and drops the blank, 0.
+/// Merges equal neighbours and drops the blank, 0.
 let collapse (path: int list) =
     (path, [])
     ||> List.foldBack (fun s rest ->
@@ -49,7 +49,7 @@ let softmax (logits: float[]) =
     let sum = Array.sum e
     e |> Array.map (fun x -> x / sum)
 
-/// Random distributions: a few symbols stand out, as in real posteriors.
+/// Random distributions with a few dominant symbols, as in real posteriors.
 let randomRows (seed: uint64) frames symbols =
     let random = CounterRandom(seed).Stream()
     [| for _ in 1..frames -> softmax (Array.init symbols (fun _ -> 2.0 * random.Normal())) |]
@@ -64,12 +64,13 @@ let logProbs (rows: float[][]) =
 
     LogProbs.FromLogProbabilities(ReadOnlySpan flat, rows.Length, symbols)
 
-/// What a `LogProbs` holds, as probabilities in double.
+/// The probabilities of a `LogProbs`, in double.
 let rowsOf (logProbs: LogProbs) = [|
     for t in 0 .. logProbs.T - 1 -> [| for v in 0 .. logProbs.V - 1 -> exp (float logProbs[t].[v]) |]
 |]
 
-/// The textbook's recursion in logarithms and double: the log-likelihood of labels, and each frame's occupancy of each symbol.
+/// The forward-backward recursion in logarithms and double: log-likelihood of the labels, occupancy by frame and
+/// symbol.
 module LogDomain =
     let private add a b =
         let large, small = max a b, min a b

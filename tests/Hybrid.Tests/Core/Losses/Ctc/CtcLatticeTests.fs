@@ -10,20 +10,20 @@ open Hybrid.Tests.TestSettings
 
 let private relative = { absolute = 1e-9; relative = 1e-4 }
 
-/// Probabilities as float32 log probabilities: what the reference holds in double is rounded once.
+/// Probabilities in double as float32 log probabilities, rounded once.
 let private posteriors (values: float[]) (frames: int) (symbols: int) =
     LogProbs.FromLogProbabilities(ReadOnlySpan [| for p in values -> float32 (log p) |], frames, symbols)
 
 [<Tests>]
 let tests =
     testList "CTC lattice" [
-        test "no frames have room for no labels only" {
+        test "without frames only the empty label sequence is possible" {
             let nothing = LogProbs.FromLogProbabilities(ReadOnlySpan [||], 0, 3)
             Expect.equal (CtcLattice.Of(nothing, [||]).LogLikelihood) 0.0 "without labels"
             Expect.equal (CtcLattice.Of(nothing, [| 1 |]).LogLikelihood) Double.NegativeInfinity "a label"
         }
 
-        test "alpha, beta and gamma are what enumeration says" {
+        test "alpha, beta and gamma equal those by enumeration" {
             let labels = [| 2; 2; 1 |]
             let posteriors = logProbs (randomRows 3UL 6 3)
             let lattice = CtcLattice.Of(posteriors, labels)
@@ -32,7 +32,7 @@ let tests =
             let all = paths (rowsOf posteriors) |> List.filter (fst >> collapse >> (=) (List.ofArray labels))
             Expect.floatClose Accuracy.high lattice.LogLikelihood (log (List.sumBy snd all)) "likelihood"
 
-            // The states that a path goes through: a blank between labels belongs to the labels seen so far.
+            // The state of each frame of a path: 2 n for the blank after n labels, 2 n - 1 for label n.
             let statesOf path =
                 (([], 0, 0), path)
                 ||> List.fold (fun (states, seen, previous) symbol ->
@@ -109,9 +109,10 @@ let tests =
             compare 2000 300 12 30.0 2UL 1e-5
             compare 1600 150 9 3000.0 3UL 1e-5
             compare 20000 400 5 5.0 4UL 1e-4
-            // Normal numbers times 2500: some reach 1e4.
+            // Normally distributed logits times 2500: some reach 1e4.
             compare 20000 40 5 2500.0 5UL 1e-4
-            // From what blocks of states can hold to what takes an exponent for each; a third of the labels repeated, few frames to spare.
+            // From within the range of blocks to an exponent per state; a third of the labels repeated, few spare
+            // frames.
             for scale in [ 0.1; 3.0; 8.0; 15.0; 25.0; 60.0 ] do
                 compare 150 100 4 scale 6UL 1e-5
         }

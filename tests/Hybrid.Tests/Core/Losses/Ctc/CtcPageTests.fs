@@ -1,4 +1,4 @@
-/// The numbers of docs/ctc.md, read out of the page and computed.
+/// Compares the numbers of docs/ctc.md with computed ones.
 module Hybrid.Tests.CtcPageTests
 
 open System
@@ -10,7 +10,7 @@ open Hybrid.Tests.TestSettings
 
 let private page = lazy (File.ReadAllText(Path.Combine(root, "docs", "ctc.md")))
 
-/// The rows of a table, cells trimmed, without its head.
+/// The rows of a table without its header, cells trimmed.
 let private table name = [
     let after = page.Value.Split $"<!-- table: {name} -->"
 
@@ -21,7 +21,7 @@ let private table name = [
         [ for cell in line.Trim().Trim('|').Split '|' -> cell.Trim() ]
 ]
 
-/// Rows of numbers behind their first cell.
+/// The numbers of each row, without its first cell.
 let private numbers name = [| for row in table name -> [| for cell in row.Tail -> float cell |] |]
 
 let private symbols = [| '-'; 'a'; 'b' |]
@@ -32,7 +32,7 @@ let private labels (text: string) =
     else
         [| for c in text -> Array.IndexOf(symbols, c) |]
 
-/// As many digits as the page has.
+/// Compares to the digits of the page.
 let private close (actual: float) (expected: float) what =
     if not (abs (actual - expected) <= 6e-5) then
         failtest $"{what}: the page says {expected}, computed is {actual}"
@@ -71,7 +71,7 @@ let tests =
 
             for row in rows do
                 close (exact row[0]) (float row[1]) row[0]
-            // They are the most probable ones, in order: none of the others has more.
+            // They are the most probable ones, in order.
             let all =
                 BruteForce.enumerate probabilities.Value
                 |> Map.toList

@@ -39,8 +39,7 @@ let ctc =
                                     $"T {frames}, labels {labels} do not fit"
         }
 
-        test
-            "gradient equals central differences for unequal lengths, repeats, an empty target, any blank and reduction" {
+        test "gradient equals central differences: unequal lengths, repeats, empty target, any blank and reduction" {
             for blank in [ 0; 2 ] do
                 let targets = [| [| 1; 1; 3 |]; [||]; [| 3; 1 |]; [| 4 |] |]
 
@@ -55,7 +54,7 @@ let ctc =
                     |> expectSmall "ctc"
         }
 
-        test "no frames: no labels cost nothing, labels do not fit; no labels: every frame is blank" {
+        test "no frames: loss 0 without labels, infeasible with labels; no labels: every frame is blank" {
             let nothing = compute (CtcLoss()) (randomBatch 1UL 3 [| 0 |]) [| [||] |]
             Expect.equal nothing.Loss 0.0 "no frames, no labels"
 
@@ -67,7 +66,7 @@ let ctc =
             Expect.floatClose Accuracy.high (compute (CtcLoss()) logits [| [||] |]).Loss expected "no labels"
         }
 
-        test "exactly as many frames as needed leave one alignment" {
+        test "with exactly as many frames as needed there is one alignment" {
             // 1 1 2 needs a blank between the equal labels: 1 - 1 2.
             let logits = randomBatch 3UL 3 [| 4 |]
 
@@ -80,7 +79,7 @@ let ctc =
             Expect.floatClose Accuracy.high (compute (CtcLoss()) logits [| [| 1; 1; 2 |] |]).Loss expected "loss"
         }
 
-        test "labels that do not fit are refused with utterance, need and remedy, or left out" {
+        test "infeasible utterances are refused with their name, need and remedy, or skipped" {
             // 80 labels, three of them repeats of their neighbours.
             let labels = Array.init 80 (fun i -> if i < 4 then 1 else 1 + (i + 1) % 2)
             Expect.equal (CtcFeasibility.Repeats(ReadOnlySpan labels)) 3 "repeats"
@@ -90,7 +89,8 @@ let ctc =
             Expect.equal
                 (messageOf<InfeasibleTargetException, _>(fun () ->
                     CtcLoss().Compute(logits, [| labels; [| 2 |] |], Workspace(ThreadTeam 1), names)))
-                "utterance lecture needs 83 frames, has 82 (80 labels + 3 repeats): use less subsampling or a shorter text"
+                ("utterance lecture needs 83 frames, has 82 (80 labels + 3 repeats): "
+                 + "use less subsampling or a shorter text")
                 "message"
 
             for reduction in Enum.GetValues<CtcReduction>() do
@@ -154,7 +154,7 @@ let ctc =
                     compute (CtcLoss blank) logits [| [| 1 |]; labels |])
         }
 
-        test "each frame's gradient sums to zero, and reductions scale loss and gradient alike" {
+        test "the gradient of each frame sums to zero, and reductions scale loss and gradient alike" {
             let logits = randomBatch 6UL 5 [| 12; 7; 9 |]
             let targets = [| [| 1; 2; 2; 4 |]; [| 3 |]; [||] |]
             let sum = compute (CtcLoss(0, CtcReduction.Sum)) logits targets
@@ -174,7 +174,7 @@ let ctc =
                             $"frame {t} of utterance {b}, symbol {v}"
         }
 
-        test "logits that are no numbers give no number, and no gradient" {
+        test "logits that are not numbers give loss NaN and gradient zero" {
             for bad in [ nan; infinity ] do
                 let logits = randomBatch 7UL 3 [| 4; 4 |]
                 logits.Row(2, 0)[1] <- bad

@@ -10,7 +10,7 @@ open Hybrid.Tests.TestSettings
 let private compute (loss: SequenceLoss) (logits: Batch<float>) targets =
     loss.Compute(logits, targets, Workspace(ThreadTeam 1))
 
-/// The path of symbols that an alignment stands for.
+/// The symbol of each frame of an alignment.
 let private pathOf frames (alignment: CtcAlignment) =
     let path = Array.zeroCreate frames
 
@@ -20,7 +20,7 @@ let private pathOf frames (alignment: CtcAlignment) =
 
     List.ofArray path
 
-/// The plain algorithm with a full table, scores in double, ties as documented.
+/// Reference implementation with a full table, scores in double, ties as documented.
 let private plain (rows: float32[][]) (labels: int[]) =
     let S = labels.Length
     let symbol s = if s % 2 = 0 then 0 else labels[s / 2]
@@ -93,7 +93,7 @@ let tests =
                                     $"T {frames}, {labels}"
         }
 
-        test "equals the plain algorithm on random cases, ties included" {
+        test "equals the reference implementation on random cases, ties included" {
             for seed in 1UL .. 200UL do
                 let random = CounterRandom(seed).Stream()
                 let S, V = random.Below 40, 2 + random.Below 5
@@ -109,13 +109,13 @@ let tests =
                 Expect.floatClose Accuracy.high alignment.LogProbability total $"seed {seed}"
         }
 
-        test "keeps its memory small where the table would be large, with the same result" {
-            // 40 000 frames x 4 001 states: 60 MB of decisions would be kept at once, 75 MB are needed.
+        test "bounds its memory by recomputing decisions, with the same result" {
+            // 40 000 frames with 5 000 labels: 75 MB of decisions, above the budget of 64 MiB.
             let random = CounterRandom(5UL).Stream()
             let S, frames, V = 5000, 40000, 5
             let labels = Array.init S (fun _ -> 1 + random.Below(V - 1))
             let planted = Array.zeroCreate frames
-            // Each label somewhere in its eight frames.
+            // Each label in one of its eight frames.
             for i in 0 .. S - 1 do
                 planted[8 * i + 2 + random.Below 3] <- labels[i]
 
@@ -169,7 +169,7 @@ let tests =
                     $"seed {seed}"
         }
 
-        test "planted phones come back within half a frame" {
+        test "planted labels are found at their frames" {
             let random = CounterRandom(6UL).Stream()
             let frames, V = 300, 6
 
@@ -214,7 +214,7 @@ let tests =
             let before = GC.GetAllocatedBytesForCurrentThread()
             let alignment = CtcAligner().Align(posteriors, labels)
             let allocated = GC.GetAllocatedBytesForCurrentThread() - before
-            printfn $"two hours: {allocated >>> 20} MiB, announced {CtcAligner.MemoryNeeded(frames, S) >>> 20} MiB"
+            printfn $"two hours: {allocated >>> 20} MiB, MemoryNeeded {CtcAligner.MemoryNeeded(frames, S) >>> 20} MiB"
 
             Expect.isLessThan
                 (allocated + int64 (frames * V * sizeof<float32>))
@@ -223,7 +223,20 @@ let tests =
 
             Expect.isTrue (pathOf frames alignment = List.ofArray planted) "alignment")
 
-        test "where every alignment meets a probability of 0 there is none" {
+        test "logits that are not numbers give loss NaN and gradient zero" {
+            for bad in [ nan; infinity ] do
+                let logits = randomBatch 7UL 3 [| 5; 4 |]
+                // In the last frame, after gradients of earlier frames were written.
+                logits.Row(4, 0)[2] <- bad
+                let result = compute (ViterbiLoss()) logits [| [| 1 |]; [| 2 |] |]
+                Expect.isTrue (Double.IsNaN result.Losses.Span[0]) $"{bad}"
+                Expect.isTrue (Double.IsFinite result.Losses.Span[1]) "the other utterance"
+
+                for t in 0..4 do
+                    Expect.all (result.Gradient.Row(t, 0).ToArray()) (fun g -> g = 0.0) $"{bad}, frame {t}"
+        }
+
+        test "if all alignments have probability 0, the result has no labels" {
             let posteriors = LogProbs.FromProbabilities(ReadOnlySpan [| 0.5f; 0.5f; 0f; 1f; 0f; 0f |], 2, 3)
             let alignment = CtcAligner().Align(posteriors, [| 2 |])
             Expect.equal (alignment.Labels.Count, alignment.LogProbability) (0, -infinity) "no labels, probability 0"
