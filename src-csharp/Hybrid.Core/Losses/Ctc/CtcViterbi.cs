@@ -4,8 +4,8 @@ using System.Runtime.Intrinsics;
 namespace Hybrid.Core;
 
 /// <summary>
-/// The best alignment of labels with frames, by dynamic programming (Viterbi 1967) over the states of CTC. Derivation:
-/// ViterbiLoss.md.
+/// The best alignment of labels with frames, by dynamic programming (Viterbi 1967) over the states of CTC.
+/// Derivation: ViterbiLoss.md.
 /// </summary>
 /// <remarks>
 /// Scores may be log probabilities or logits: a constant added to a frame does not change the best alignment. As in

@@ -160,7 +160,7 @@ let tests =
                 for verb, arguments in
                     [
                         "recognize", [ path ]
-                        "evaluate", [ "--corpus"; folder; "--breakdown" ]
+                        "evaluate", [ "--corpus"; folder; "--error-analysis" ]
                         "align", [ "--out"; Path.Combine(folder, "out"); path ]
                     ] do
                     let finished = Process.hybrid folder (verb :: arguments)
