@@ -42,6 +42,7 @@ let private speech = [
     "Audio", []
     "Features", [ "Audio" ]
     "Phones", []
+    "Pronunciation", [ "Phones" ]
     "Corpora", [ "Audio"; "Features"; "Phones" ]
     "LanguageModels", [ "Phones"; "Corpora" ]
     "Models", [ "Features"; "Phones"; "Corpora"; "LanguageModels" ]
