@@ -32,8 +32,8 @@ internal sealed class PaddingMonitor
                 + "lengths share batches; smaller batches, limited in frames, waste less";
         if (idle > Limit)
             yield return $"the largest batch has {Whole(largest)} frames, the mean one {Whole(padded / batches)}, "
-                + $"so that {Percent(idle)} of the memory is idle for most of the time; a limit in frames makes batches of "
-                + "equal size";
+                + $"so that {Percent(idle)} of the memory is idle for most of the time; a limit in frames "
+                + "makes batches of equal size";
 
         static string Percent(double share) => $"{Whole(100 * share)} %";
 

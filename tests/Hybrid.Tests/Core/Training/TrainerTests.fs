@@ -254,8 +254,7 @@ let tests =
                     "a limit of zero")
         }
 
-        test
-            "phases, masks, speeds, averaging and a plateau schedule: the same weights with any threads and when resumed" {
+        test "phases, masks, speeds, averages, plateaus: the same weights with any threads and when resumed" {
             let masks = SpecAugmentSpec(2, 1)
 
             let phases = [|
