@@ -106,7 +106,8 @@ public static class GradientCheck
     {
         var network = new Network<double>(spec);
         Randomize(network.Parameters);
-        var x = RandomBatch(4, spec.Inputs, Array.ConvertAll(Lengths, length => length * network.FrameMapping.Stride));
+        var lengths = Array.ConvertAll(Lengths, length => (int)Math.Ceiling(length * network.FrameMapping.Stride));
+        var x = RandomBatch(4, spec.Inputs, lengths);
         var random = new CounterRandom(6).Stream();
         // Half as many labels as frames, so that most utterances are feasible, with repeats and an empty target.
         int[] Labels(int frames)

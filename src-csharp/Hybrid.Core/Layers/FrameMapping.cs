@@ -4,9 +4,11 @@ namespace Hybrid.Core;
 /// The positions of a layer's output frames in its input: output frame k is centred on input frame
 /// <c>k * Stride + Offset</c>.
 /// </summary>
-/// <param name="Stride">Input frames from one output frame to the next.</param>
+/// <param name="Stride">
+/// Input frames from one output frame to the next; a fraction if there are more output frames than input frames.
+/// </param>
 /// <param name="Offset">The input frame on which output frame 0 is centred; may be between two frames.</param>
-public readonly record struct FrameMapping(int Stride, double Offset)
+public readonly record struct FrameMapping(double Stride, double Offset)
 {
     /// <summary>The mapping of a layer that keeps every frame in its position.</summary>
     public static FrameMapping Identity => new(1, 0);
@@ -23,4 +25,7 @@ public readonly record struct FrameMapping(int Stride, double Offset)
     /// <param name="padding">Frames of zeros before the input.</param>
     internal static FrameMapping OfWindows(int stride, long reach, long padding = 0) =>
         new(stride, reach / 2.0 - padding);
+
+    /// <summary>The mapping of a layer that splits every frame into <paramref name="factor"/> equal parts.</summary>
+    internal static FrameMapping OfParts(int factor) => new(1.0 / factor, (1.0 / factor - 1) / 2);
 }

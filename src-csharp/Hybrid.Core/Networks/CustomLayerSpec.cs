@@ -60,7 +60,7 @@ public sealed record CustomLayerSpec(string Name) : LayerSpec
 
     internal override void Measure(int inputs, ref NetworkSize size)
     {
-        size.Frames /= Math.Max(1, FrameMapping.Stride);
+        size.Frames = (long)(size.Frames / FrameMapping.Stride);
         size.Add(0, OutputFeatures(inputs));
     }
 

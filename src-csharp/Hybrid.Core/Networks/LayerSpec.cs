@@ -22,6 +22,7 @@ namespace Hybrid.Core;
 [JsonDerivedType(typeof(GruSpec), "gru")]
 [JsonDerivedType(typeof(LstmSpec), "lstm")]
 [JsonDerivedType(typeof(FrameStackingSpec), "pyramid")]
+[JsonDerivedType(typeof(FrameUnstackingSpec), "upsample")]
 [JsonDerivedType(typeof(CustomLayerSpec), "own")]
 public abstract record LayerSpec
 {
@@ -270,4 +271,35 @@ public sealed record FrameStackingSpec(int Factor) : LayerSpec
 
     /// <inheritdoc/>
     public override string Describe() => $"pyramid {Factor}";
+}
+
+/// <summary>Splitting of every frame into consecutive ones.</summary>
+/// <param name="Factor">The number of frames that one becomes.</param>
+public sealed record FrameUnstackingSpec(int Factor) : LayerSpec
+{
+    /// <inheritdoc/>
+    public override IEnumerable<string> Problems(int inputs)
+    {
+        foreach (var problem in InRange(2, Factor, "factor", most: SpecLimits.Upsampling))
+            yield return problem;
+        if (Factor >= 2 && inputs > 0 && inputs % Factor != 0)
+            yield return $"factor is {Factor}, must divide the number of input features, {inputs}";
+    }
+
+    /// <inheritdoc/>
+    public override int OutputFeatures(int inputs) => inputs / Factor;
+
+    internal override FrameMapping FrameMapping => FrameMapping.OfParts(Factor);
+
+    internal override void Measure(int inputs, ref NetworkSize size)
+    {
+        size.Frames *= Factor;
+        size.Add(0, OutputFeatures(inputs));
+    }
+
+    /// <inheritdoc/>
+    public override Layer<TReal> Build<TReal>(int inputs) => new FrameUnstacking<TReal>(inputs, Factor);
+
+    /// <inheritdoc/>
+    public override string Describe() => $"upsample {Factor}";
 }

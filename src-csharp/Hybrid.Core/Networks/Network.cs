@@ -88,6 +88,31 @@ public sealed class Network<TReal>
     /// <summary>The positions of output frames in the input.</summary>
     public FrameMapping FrameMapping => encoder.FrameMapping.Then(decoder.FrameMapping);
 
+    /// <summary>
+    /// The least number of input frames that is a whole number of frames at the output of every layer: where a long
+    /// utterance can be divided so that the parts have the output frames of the whole.
+    /// </summary>
+    internal int InputAlignment
+    {
+        get
+        {
+            // The stride so far as a fraction: input frames to frames at the current layer.
+            var (alignment, inputs, outputs) = (1L, 1L, 1L);
+            foreach (var layer in Layers)
+            {
+                var stride = layer.FrameMapping.Stride;
+                if (stride >= 1)
+                    inputs *= (long)stride;
+                else
+                    outputs *= (long)Math.Round(1 / stride);
+                var divisor = IntMath.GreatestCommonDivisor(inputs, outputs);
+                (inputs, outputs) = (inputs / divisor, outputs / divisor);
+                alignment = alignment / IntMath.GreatestCommonDivisor(alignment, inputs) * inputs;
+            }
+            return checked((int)alignment);
+        }
+    }
+
     /// <summary>Multiply-adds for an utterance of <paramref name="frames"/> frames.</summary>
     public long MultiplyAdds(int frames) =>
         encoder.MultiplyAdds(frames) + decoder.MultiplyAdds(encoder.OutputLength(frames));

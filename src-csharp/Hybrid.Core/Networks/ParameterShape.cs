@@ -24,6 +24,28 @@ public readonly record struct ParameterShape(string Name, IReadOnlyList<int> Sha
         }
     }
 
+    /// <summary>
+    /// Refuses tensors of a file that are not those of the declared network, before memory is taken for it.
+    /// </summary>
+    /// <exception cref="FormatException">
+    /// Tensors are missing, unexpected or of another shape; the message lists them.
+    /// </exception>
+    internal static void RequireTensors(NetworkSpec spec, IEnumerable<StoredTensor> tensors)
+    {
+        var stored = tensors.ToDictionary(tensor => tensor.Name);
+        var differences = new List<string>();
+        foreach (var parameter in Of(spec))
+        {
+            if (!stored.Remove(parameter.Name, out var tensor))
+                differences.Add($"missing {parameter}");
+            else if (!tensor.Shape.SequenceEqual(parameter.Shape.Select(size => (long)size)))
+                differences.Add($"{parameter} has shape [{string.Join(", ", tensor.Shape)}] in the file");
+        }
+        differences.AddRange(stored.Keys.Select(name => $"unexpected {Quoted.Unless(name)}"));
+        if (differences.Count > 0)
+            throw new FormatException($"the tensors do not fit the network: {Quoted.List(differences, "; ")}");
+    }
+
     private static IEnumerable<ParameterShape> Of(string path, LayerSpec layer, int inputs) =>
         layer switch
         {

@@ -18,6 +18,9 @@ internal static class SpecLimits
     /// <summary>Groups of a convolution.</summary>
     public const int Groups = 4096;
 
+    /// <summary>Frames that one frame is split into by a layer.</summary>
+    public const int Upsampling = 64;
+
     /// <summary>Masks of a kind per utterance.</summary>
     public const int Masks = 1000;
 

@@ -34,6 +34,9 @@ internal static class IntMath
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static long RoundUp(long value, long multiple) => CeilDiv(value, multiple) * multiple;
 
+    /// <summary>The greatest common divisor of two positive integers (Euclid).</summary>
+    public static long GreatestCommonDivisor(long a, long b) => b == 0 ? a : GreatestCommonDivisor(b, a % b);
+
     /// <summary>2^<paramref name="exponent"/> for exponents of normal numbers, -1022 to 1023.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static double PowerOfTwo(long exponent) => BitConverter.Int64BitsToDouble((exponent + 1023) << 52);

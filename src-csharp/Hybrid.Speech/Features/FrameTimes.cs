@@ -11,7 +11,7 @@ namespace Hybrid.Speech;
 /// <param name="WindowSeconds">
 /// Length of the window of an input frame, in seconds; 0 where the first is centred on the beginning of the audio.
 /// </param>
-public readonly record struct FrameTimes(int Stride, double Offset, double HopSeconds, double WindowSeconds)
+public readonly record struct FrameTimes(double Stride, double Offset, double HopSeconds, double WindowSeconds)
 {
     /// <summary>
     /// Start of output frame <paramref name="frame"/> and end of the frame before, in seconds; at least 0.

@@ -60,7 +60,7 @@ internal static class ModelFile
         var features = FeaturePreset.FromJson(Text(metadata, FeaturesKey));
         RequireFit(spec, features, inventory);
         var parts = tensors.ToLookup(tensor => tensor.Name.StartsWith(LanguageModelPrefix, StringComparison.Ordinal));
-        RequireTensors(spec, parts[false]);
+        ParameterShape.RequireTensors(spec, parts[false]);
         return new SpeechModel(new Network<float>(spec, parts[false]), inventory, features)
         {
             MinConfidence = MinConfidence(metadata),
@@ -86,23 +86,6 @@ internal static class ModelFile
             );
         if (spec.Validate() is { Count: > 0 } specProblems)
             throw new InvalidSpecException(specProblems);
-    }
-
-    /// <summary>Refuses tensors that are not those of the declared network.</summary>
-    private static void RequireTensors(NetworkSpec spec, IEnumerable<StoredTensor> tensors)
-    {
-        var stored = tensors.ToDictionary(tensor => tensor.Name);
-        var differences = new List<string>();
-        foreach (var parameter in ParameterShape.Of(spec))
-        {
-            if (!stored.Remove(parameter.Name, out var tensor))
-                differences.Add($"missing {parameter}");
-            else if (!tensor.Shape.SequenceEqual(parameter.Shape.Select(size => (long)size)))
-                differences.Add($"{parameter} has shape [{string.Join(", ", tensor.Shape)}] in the file");
-        }
-        differences.AddRange(stored.Keys.Select(name => $"unexpected {Quoted.Unless(name)}"));
-        if (differences.Count > 0)
-            throw new FormatException($"the tensors do not fit the network: {Quoted.List(differences, "; ")}");
     }
 
     private static string Text(IReadOnlyDictionary<string, string> metadata, string key) =>

@@ -48,7 +48,7 @@ public sealed record ChunkingOptions(int MaxUnchunkedFrames = 16000, int ChunkFr
     {
         var (F, V) = (features.Length / frames, network.Spec.Symbols);
         var logits = new float[network.OutputLength(frames) * V];
-        foreach (var chunk in Chunks(network.FrameMapping.Stride, frames, logits.Length / V))
+        foreach (var chunk in Chunks(network, frames, logits.Length / V))
         {
             cancellation.ThrowIfCancellationRequested();
             workspace.Reset();
@@ -62,29 +62,33 @@ public sealed record ChunkingOptions(int MaxUnchunkedFrames = 16000, int ChunkFr
     }
 
     /// <summary>Maximum input frames of one forward pass for a recording of <paramref name="frames"/> frames.</summary>
-    internal int PassFrames(int stride, int frames) =>
+    internal int PassFrames(Network<float> network, int frames) =>
         frames <= MaxUnchunkedFrames
             ? frames
-            : (int)Math.Min(frames, AlignedChunk(stride) + 2 * AlignedContext(stride));
+            : (int)Math.Min(frames, AlignedChunk(network) + 2 * AlignedContext(network));
 
     /// <summary>The chunks of a recording; each starts on the first input frame of an output frame.</summary>
-    private IEnumerable<Chunk> Chunks(int stride, int frames, int outputFrames)
+    private IEnumerable<Chunk> Chunks(Network<float> network, int frames, int outputFrames)
     {
-        var length = frames <= MaxUnchunkedFrames ? frames : AlignedChunk(stride);
-        var context = AlignedContext(stride);
+        var stride = network.FrameMapping.Stride;
+        var length = frames <= MaxUnchunkedFrames ? frames : AlignedChunk(network);
+        var context = AlignedContext(network);
         for (var first = 0L; first < frames; first += length)
         {
             var (start, end) = (Math.Max(0, first - context), Math.Min(frames, first + length + context));
-            var (skip, outputStart) = ((first - start) / stride, first / stride);
+            // Exact: all three are multiples of the alignment.
+            var (skip, outputStart) = ((long)Math.Round((first - start) / stride), (long)Math.Round(first / stride));
             var remaining = outputFrames - outputStart;
-            var count = first + length < frames ? Math.Min(length / stride, remaining) : remaining;
+            var count = first + length < frames ? Math.Min((long)Math.Round(length / stride), remaining) : remaining;
             yield return new Chunk((int)start, (int)(end - start), (int)skip, (int)outputStart, (int)count);
         }
     }
 
-    private long AlignedChunk(int stride) => Math.Max(1, ChunkFrames / stride) * (long)stride;
+    private long AlignedChunk(Network<float> network) =>
+        Math.Max(1, ChunkFrames / network.InputAlignment) * (long)network.InputAlignment;
 
-    private long AlignedContext(int stride) => IntMath.RoundUp((long)ContextFrames, stride);
+    private long AlignedContext(Network<float> network) =>
+        IntMath.RoundUp((long)ContextFrames, network.InputAlignment);
 
     /// <summary>One forward pass and the part of its output that is kept.</summary>
     /// <param name="Start">First input frame, context included.</param>

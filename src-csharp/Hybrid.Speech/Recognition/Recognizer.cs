@@ -234,7 +234,7 @@ public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
         return (PassFrames(frames), (long)(numbers * sizeof(float)));
     }
 
-    private int PassFrames(int frames) => Chunking.PassFrames(model.Network.FrameMapping.Stride, frames);
+    private int PassFrames(int frames) => Chunking.PassFrames(model.Network, frames);
 
     /// <summary>
     /// Hypotheses in descending order of score, without phones outside of speech; one without phones and of probability 0 if the

@@ -235,6 +235,9 @@ type Layers =
     /// Frame stacking (a pyramidal step): concatenates each `factor` consecutive frames into one.
     static member pyramid(factor: int) : LayerSpec = FrameStackingSpec factor
 
+    /// Frame splitting, the inverse of `pyramid`: each frame becomes `factor` consecutive ones.
+    static member upsample(factor: int) : LayerSpec = FrameUnstackingSpec factor
+
     /// Kaldi's MFCC; `deltas = 1` appends first-order differences over time, `deltas = 2` also second-order ones.
     static member mfcc(coefficients: int, ?deltas: int) : FeaturePreset =
         FeaturePreset.Mfcc(coefficients, defaultArg deltas 0)

@@ -59,6 +59,9 @@ module internal Printable =
 
 /// Tables of text.
 module internal Table =
+    /// A number with at most three decimals.
+    let short (x: float) = x.ToString("0.###", CultureInfo.InvariantCulture)
+
     /// Rows of cells as aligned columns; the columns in `right` are aligned to the right. Each row is one line.
     let text (right: Set<int>) (rows: string list list) =
         let rows = rows |> List.map (List.map Printable.line)

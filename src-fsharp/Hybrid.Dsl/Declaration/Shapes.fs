@@ -5,7 +5,7 @@ open Hybrid.Core
 /// Output shapes of a network, layer by layer.
 module internal Shapes =
     /// A layer and its output shape, [T / Stride, Features].
-    type Row = { Path: string; Layer: LayerSpec; Stride: int; Features: int }
+    type Row = { Path: string; Layer: LayerSpec; Stride: float; Features: int }
 
     /// The layers before the first invalid one, and the path and spec of that one, if any.
     let walk (network: NetworkSpec) =
@@ -26,7 +26,7 @@ module internal Shapes =
 
                 go row.Stride row.Features (row :: rows) rest
 
-        go 1 network.Inputs [] (List.ofSeq network.Layers)
+        go 1.0 network.Inputs [] (List.ofSeq network.Layers)
 
     /// Distinct texts with their counts: "2 × conv 3".
     let counted (texts: string seq) = [
@@ -46,7 +46,10 @@ module internal Shapes =
         | _ -> layer.Describe()
 
     /// The number of frames after subsampling, as a fraction of T.
-    let frames stride = if stride = 1 then "T" else $"T/{stride}"
+    let frames stride =
+        if stride = 1.0 then "T"
+        elif stride > 1.0 then $"T/{Table.short stride}"
+        else $"{Table.short (1.0 / stride)} T"
 
     /// A table of the shapes up to the first invalid layer.
     let table (network: NetworkSpec) =

@@ -14,7 +14,7 @@ module internal Diagram =
         Details: string list
         Layer: LayerSpec
         /// Subsampling of the output.
-        Stride: int
+        Stride: float
         Features: int
         Times: int
     }
@@ -33,6 +33,7 @@ module internal Diagram =
             | :? ResidualSpec -> "residual block (dashed: its input is added)", "#d6e6f7", "#2d6bb0"
             | :? RecurrentSpec -> "recurrent", "#e0f2e4", "#3f9457"
             | :? FrameStackingSpec -> "frame stacking", "#fdeae3", "#d07350"
+            | :? FrameUnstackingSpec -> "frame splitting", "#fbf3d9", "#b8952f"
             | :? LinearSpec -> "linear", "#efe6f7", "#8a63b0"
             | _ -> otherLayer, "#f4f4f4", "#8c8c8c"
 
@@ -174,7 +175,7 @@ module internal Diagram =
         $"{grouped (summary.MultiplyAddsPerSecond / 1_000_000L)} million multiply-adds per second of audio"
 
         let hop = architecture.Features.HopMilliseconds
-        let every = hop * float summary.Subsampling
+        let every = hop * summary.Subsampling
         $"T: one frame every {number hop} ms; one output every {number every} ms"
     ]
 

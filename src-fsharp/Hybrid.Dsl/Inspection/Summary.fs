@@ -20,7 +20,7 @@ type SummaryRow = {
     /// Multiply-adds per second of audio.
     MultiplyAddsPerSecond: int64
     /// Feature frames per output frame.
-    Subsampling: int
+    Subsampling: float
 }
 
 /// Shapes and costs of a network, layer by layer; ToString gives a table.
@@ -41,7 +41,7 @@ type Summary = {
         let network = Network<float32>(architecture.Network)
 
         let rows, _ =
-            ((architecture.Features.FrameCount(seconds * architecture.Features.SampleRate), 1),
+            ((architecture.Features.FrameCount(seconds * architecture.Features.SampleRate), 1.0),
              Seq.zip network.Spec.Layers network.Layers)
             ||> Seq.mapFold (fun (frames, subsampling) (struct (path, spec), layer) ->
                 let stride = layer.FrameMapping.Stride
@@ -67,7 +67,7 @@ type Summary = {
     member s.MultiplyAddsPerSecond = s.Rows |> List.sumBy _.MultiplyAddsPerSecond
 
     /// Feature frames per output frame.
-    member s.Subsampling = s.Rows |> List.tryLast |> Option.map _.Subsampling |> Option.defaultValue 1
+    member s.Subsampling = s.Rows |> List.tryLast |> Option.map _.Subsampling |> Option.defaultValue 1.0
 
     override s.ToString() =
         let number (n: int64) = n.ToString("N0", CultureInfo.InvariantCulture)
@@ -101,10 +101,10 @@ type Summary = {
                     row.Path
                     Shapes.describe row.Layer
                     $"[{row.Frames}, {row.Features}]"
-                    $"{row.Subsampling}"
+                    Table.short row.Subsampling
                     number row.Parameters
                     number row.MultiplyAddsPerSecond
                 ]
-            [ "total"; ""; ""; $"{s.Subsampling}"; number s.Parameters; number s.MultiplyAddsPerSecond ]
+            [ "total"; ""; ""; Table.short s.Subsampling; number s.Parameters; number s.MultiplyAddsPerSecond ]
         ]
         |> Table.text (Set [ 3; 4; 5 ])

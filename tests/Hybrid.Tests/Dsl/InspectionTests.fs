@@ -34,7 +34,7 @@ let tests =
             // 10 s are 998 frames of 25 ms every 10 ms; kernel 3 with padding 1 and stride 2 leaves 499, pyramid 249.
             Expect.equal
                 [ for row in summary.Rows -> row.Frames, row.Features, row.Subsampling ]
-                [ 499, 8, 2; 499, 8, 2; 499, 10, 2; 249, 20, 4; 249, 41, 4 ]
+                [ 499, 8, 2.0; 499, 8, 2.0; 499, 10, 2.0; 249, 20, 4.0; 249, 41, 4.0 ]
                 "shapes"
 
             let lstm = 2 * (4 * 5 * 8 + 4 * 5 * 5 + 2 * 4 * 5)
@@ -51,7 +51,7 @@ let tests =
                 [ 499L * 28L * 8L * 3L / 10L; 0L; recurrent / 10L; 0L; 249L * 20L * 41L / 10L ]
                 "multiply-adds"
 
-            Expect.equal summary.Subsampling 4 "subsampling"
+            Expect.equal summary.Subsampling 4.0 "subsampling"
             let lines = (string summary).Split Environment.NewLine
             Expect.equal lines.Length 8 "a header, the features, five layers, a total"
             Expect.stringContains lines[4] "encoder.2  blstm 5" "a layer"

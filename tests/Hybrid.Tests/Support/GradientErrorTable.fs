@@ -38,6 +38,7 @@ let private rows = [
     "Dropout", [ "dropout" ]
     "SpecAugment", [ "masking"; "specaugment" ]
     "FrameStacking", [ "pyramid"; "framestacking" ]
+    "FrameUnstacking", [ "upsample"; "frameunstacking" ]
     "RnnCell, tanh", [ "rnncell" ]
     "RnnCell, ReLU", [ "relurnncell" ]
     "GruCell", [ "grucell" ]

@@ -36,6 +36,8 @@ let gradients =
         gradient "Masking" (fun () -> SpecAugment<float>(6, 3, 2)) 6
         gradient "Pyramid 2" (fun () -> FrameStacking<float>(3, 2)) 3
         gradient "Pyramid 3" (fun () -> FrameStacking<float>(2, 3)) 2
+        gradient "Upsample 2" (fun () -> FrameUnstacking<float>(6, 2)) 6
+        gradient "Upsample 3" (fun () -> FrameUnstacking<float>(3, 3)) 3
         gradient "LogSoftmax" (fun () -> LogSoftmax<float>(5)) 5
         gradient "Conv1d dilation 2" (fun () -> Conv1d<float>(3, 5, 7, dilation = 2)) 3
         gradient "Conv1d stride 2, dilation 3" (fun () -> Conv1d<float>(3, 5, 6, 2, dilation = 3)) 3
@@ -171,6 +173,7 @@ let structure =
                 Conv1dSpec(5, 7, 2, 1, 3)
                 Conv1dSpec(5, 3, Padding = 0)
                 FrameStackingSpec 3
+                FrameUnstackingSpec 3
                 LinearSpec 5
                 LstmSpec 5
                 Networks.block 6
@@ -184,14 +187,26 @@ let structure =
             Expect.isTrue (Conv1dSpec(5, 3)).FrameMapping.IsIdentity "an odd kernel"
         }
 
+        test "frame splitting undoes frame stacking" {
+            let pass = Pass(Workspace(ThreadTeam 1))
+            let x = randomBatch 3UL 5 [| 9; 6; 3 |]
+            let stacked = FrameStacking<float>(5, 3).Forward(x, pass)
+            let y = FrameUnstacking<float>(15, 3).Forward(stacked, pass)
+            Expect.equal (y.Data.ToArray()) (x.Data.ToArray()) "values"
+            Expect.equal (y.Lengths.ToArray()) [| 9; 6; 3 |] "lengths"
+
+            let mapping = (FrameStackingSpec 3).FrameMapping.Then (FrameUnstackingSpec 3).FrameMapping
+            Expect.isTrue mapping.IsIdentity "every frame in its position"
+        }
+
         test "the mapping of two layers is that of the second within that of the first" {
             let first, second = FrameMapping(2, 0.5), FrameMapping(3, 1.0)
             let both = first.Then second
 
             for k in 0..4 do
-                let middle = float (k * second.Stride) + second.Offset
-                let expected = middle * float first.Stride + first.Offset
-                Expect.equal (float (k * both.Stride) + both.Offset) expected $"frame {k}"
+                let middle = float k * second.Stride + second.Offset
+                let expected = middle * first.Stride + first.Offset
+                Expect.equal (float k * both.Stride + both.Offset) expected $"frame {k}"
 
             Expect.equal (FrameMapping.Identity.Then first) first "after the identity"
             Expect.equal (first.Then FrameMapping.Identity) first "before the identity"
@@ -224,6 +239,7 @@ let private allKinds: (string * Layer<float>) list = [
     "dropout", Dropout<float>(6, 0.5)
     "masks", SpecAugment<float>(6, 3, 2)
     "pyramid", FrameStacking<float>(6, 2)
+    "upsampling", FrameUnstacking<float>(6, 2)
     "log-softmax", LogSoftmax<float> 6
     "squeeze and excitation", SqueezeExcite<float>(6, 2)
     "residual block", (Networks.block 6).Build<float> 6

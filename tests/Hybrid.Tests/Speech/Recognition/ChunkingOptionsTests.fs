@@ -26,6 +26,9 @@ let private networks: (string * LayerSpec list) list = [
     "one without padding", [ Conv1dSpec(6, 5, 2, Nullable 0) ]
     "a pyramid behind a stride", [ Conv1dSpec(6, 3, 2); FrameStackingSpec 2 ]
     "three taps over many channels", [ Conv1dSpec(48, 3); Conv1dSpec(50, 3) ]
+    "upsampling after a stride", [ Conv1dSpec(6, 3, 2); FrameUnstackingSpec 2 ]
+    "upsampling before a pyramid", [ Conv1dSpec(6, 3); FrameUnstackingSpec 2; FrameStackingSpec 3 ]
+    "upsampling alone", [ FrameUnstackingSpec 4 ]
     "pyramids of 3 and 2", [ FrameStackingSpec 3; Conv1dSpec(6, 3); FrameStackingSpec 2 ]
 ]
 
