@@ -111,6 +111,8 @@ public sealed class FeatureExtractor
 
     private static int IndexOfNotFinite(ReadOnlySpan<float> values)
     {
+        if (TensorPrimitives.IsFiniteAll(values))
+            return -1;
         for (var i = 0; i < values.Length; i++)
             if (!float.IsFinite(values[i]))
                 return i;

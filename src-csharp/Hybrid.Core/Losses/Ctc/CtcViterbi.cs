@@ -26,9 +26,14 @@ internal readonly unsafe ref struct CtcViterbi
     private readonly double* memory;
     private readonly byte* decisions;
     private readonly int* labels;
+    // Sizes are computed once: they contain divisions, and each frame needs them.
     private readonly int S,
         frames,
-        blank;
+        blank,
+        groups,
+        width,
+        segmentLength,
+        segments;
 
     /// <param name="memory">At least <see cref="WorkspaceSize"/> doubles.</param>
     /// <param name="decisions">At least <see cref="DecisionSize"/> bytes.</param>
@@ -42,6 +47,8 @@ internal readonly unsafe ref struct CtcViterbi
         this.decisions = decisions;
         this.labels = labels;
         (this.S, this.frames, this.blank) = (S, frames, blank);
+        (groups, width) = (Groups(S), Width(S));
+        (segmentLength, segments) = (FramesPerSegment(frames, S), Segments(frames, S));
     }
 
     /// <summary>
@@ -52,15 +59,13 @@ internal readonly unsafe ref struct CtcViterbi
     /// <summary>Bytes of the decisions of one segment.</summary>
     public static long DecisionSize(int frames, int S) => (long)FramesPerSegment(frames, S) * DecisionBytes(S);
 
-    private int SegmentLength => FramesPerSegment(frames, S);
+    private double* CheckpointRow(int segment) => memory + (long)segment * 2 * width;
 
-    private double* CheckpointRow(int segment) => memory + (long)segment * 2 * Width(S);
+    private double* Emissions => CheckpointRow(segments + 2);
 
-    private double* Emissions => CheckpointRow(Segments(frames, S) + 2);
+    private double* Skips => Emissions + width;
 
-    private double* Skips => Emissions + Width(S);
-
-    private byte* Decisions(int t) => decisions + (long)(t % SegmentLength) * DecisionBytes(S);
+    private byte* Decisions(int t) => decisions + (long)(t % segmentLength) * groups * DecisionsPerGroup;
 
     /// <summary>Finds the best alignment.</summary>
     /// <param name="scores">[frames, V], with stride <paramref name="frameStride"/>.</param>
@@ -78,8 +83,6 @@ internal readonly unsafe ref struct CtcViterbi
             if (labels[i] != labels[i - 1])
                 Skips[i] = 0;
 
-        int width = Width(S),
-            segments = Segments(frames, S);
         var end = CheckpointRow(0);
         for (var segment = 0; segment < segments; segment++)
         {
@@ -95,7 +98,7 @@ internal readonly unsafe ref struct CtcViterbi
         {
             if (segment < segments - 1)
                 Run(segment, scores, frameStride); // the decisions of the last one are still in memory
-            for (var t = Math.Min(frames, (segment + 1) * SegmentLength) - 1; t >= segment * SegmentLength; t--)
+            for (var t = Math.Min(frames, (segment + 1) * segmentLength) - 1; t >= segment * segmentLength; t--)
             {
                 states[t] = state;
                 state -= StepsBack(Decisions(t), state); // F4
@@ -116,19 +119,19 @@ internal readonly unsafe ref struct CtcViterbi
     private static int Segments(int frames, int S) => IntMath.CeilDiv(frames, FramesPerSegment(frames, S));
 
     private void Copy(double* from, double* to) =>
-        new ReadOnlySpan<double>(from, 2 * Width(S)).CopyTo(new Span<double>(to, 2 * Width(S)));
+        new ReadOnlySpan<double>(from, 2 * width).CopyTo(new Span<double>(to, 2 * width));
 
     /// <summary>Computes the scores and decisions of one segment of frames; returns the scores after it.</summary>
     private double* Run<TReal>(int segment, TReal* scores, long frameStride)
         where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
     {
-        double* previous = CheckpointRow(Segments(frames, S)),
-            current = CheckpointRow(Segments(frames, S) + 1),
+        double* previous = CheckpointRow(segments),
+            current = CheckpointRow(segments + 1),
             emissions = Emissions;
         var wanted = new ReadOnlySpan<int>(labels, S);
-        var end = Math.Min(frames, (segment + 1) * SegmentLength);
+        var end = Math.Min(frames, (segment + 1) * segmentLength);
         Copy(CheckpointRow(segment), previous);
-        for (var t = segment * SegmentLength; t < end; t++)
+        for (var t = segment * segmentLength; t < end; t++)
         {
             var frame = scores + t * frameStride;
             for (var i = 0; i < wanted.Length; i++)
@@ -143,11 +146,10 @@ internal readonly unsafe ref struct CtcViterbi
 
     private void Step(double* previous, double* current, double blankScore, byte* decisions)
     {
-        var width = Width(S);
         double* emissions = Emissions,
             skips = Skips;
         var blankEmission = Vector512.Create(blankScore);
-        for (int group = Groups(S), i = 0; group > 0; group--, i += Lanes, decisions += DecisionsPerGroup)
+        for (int group = groups, i = 0; group > 0; group--, i += Lanes, decisions += DecisionsPerGroup)
         {
             // Element i of the label scores is label i - 1, the one before blank i.
             Vector512<double> b = Vector512.Load(previous + i),
