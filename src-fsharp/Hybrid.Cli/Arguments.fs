@@ -262,6 +262,63 @@ type LmArguments =
             | Out _ -> "file for the model, ARPA format"
             | Overwrite -> overwriteHelp
 
+/// The options of `hybrid g2p train`.
+type G2pTrainArguments =
+    | [<Mandatory; Unique>] Lexicon of file: string
+    | [<Mandatory; Unique>] Out of file: string
+    | [<Unique>] Epochs of count: int
+    | [<Unique>] Seed of number: int
+    | [<Unique>] Threads of count: int
+    | [<Unique>] Overwrite
+
+    interface IArgParserTemplate with
+        member a.Usage =
+            match a with
+            | Lexicon _ -> "a pronouncing dictionary such as CMUdict"
+            | Out _ -> "file for the result"
+            | Epochs _ -> "number of epochs (default: 18)"
+            | Seed _ -> "seed of initial weights, order and dropout (default: 1)"
+            | Threads _ -> "number of threads (default: all processors)"
+            | Overwrite -> overwriteHelp
+
+/// The options of `hybrid g2p evaluate`.
+type G2pEvaluateArguments =
+    | [<Mandatory; Unique>] Lexicon of file: string
+    | [<Unique>] Model of file: string
+
+    interface IArgParserTemplate with
+        member a.Usage =
+            match a with
+            | Lexicon _ -> "the dictionary to compare with; only words held out from its training count"
+            | Model _ -> "a file of `hybrid g2p train` (default: the shipped one, English)"
+
+/// The options of `hybrid g2p pronounce`.
+type G2pPronounceArguments =
+    | [<Unique>] Model of file: string
+    | Lexicon of file: string
+    | [<MainCommand; ExactlyOnce; Last>] Words of word: string list
+
+    interface IArgParserTemplate with
+        member a.Usage =
+            match a with
+            | Model _ -> "a file of `hybrid g2p train` (default: the shipped one, English)"
+            | Lexicon _ -> "a dictionary that precedes it; may be given several times"
+            | Words _ -> "words or texts; numbers and abbreviations are spelled out"
+
+/// The verbs of `hybrid g2p`.
+[<HelpFlags("--help", "-h")>]
+type G2pArguments =
+    | [<CliPrefix(CliPrefix.None); SubCommand>] Pronounce of ParseResults<G2pPronounceArguments>
+    | [<CliPrefix(CliPrefix.None); SubCommand>] Train of ParseResults<G2pTrainArguments>
+    | [<CliPrefix(CliPrefix.None); SubCommand>] Evaluate of ParseResults<G2pEvaluateArguments>
+
+    interface IArgParserTemplate with
+        member a.Usage =
+            match a with
+            | Pronounce _ -> "print the phones of words: hybrid g2p pronounce hello blorbing"
+            | Train _ -> "train on a dictionary: hybrid g2p train --lexicon cmudict.txt --out g2p.safetensors"
+            | Evaluate _ -> "measure errors on held-out words: hybrid g2p evaluate --lexicon cmudict.txt"
+
 /// The options of `hybrid export`.
 type ExportArguments =
     | [<Mandatory; Unique>] Model of file: string
@@ -330,6 +387,7 @@ type Verb =
     | [<CliPrefix(CliPrefix.None); SubCommand>] Recognize of ParseResults<RecognizeArguments>
     | [<CliPrefix(CliPrefix.None); SubCommand>] Align of ParseResults<AlignArguments>
     | [<CliPrefix(CliPrefix.None); SubCommand>] Lm of ParseResults<LmArguments>
+    | [<CliPrefix(CliPrefix.None); SubCommand>] G2p of ParseResults<G2pArguments>
     | [<CliPrefix(CliPrefix.None); SubCommand>] Export of ParseResults<ExportArguments>
     | [<CliPrefix(CliPrefix.None); SubCommand>] Info of ParseResults<InfoArguments>
     | [<CliPrefix(CliPrefix.None); SubCommand>] Bench of ParseResults<BenchArguments>
@@ -347,6 +405,7 @@ type Verb =
             | Recognize _ -> "recognise the phones of sound files: hybrid recognize a.wav b.wav"
             | Align _ -> "find the times of phones and words: hybrid align --out aligned a.wav --text \"hello world\""
             | Lm _ -> "estimate an n-gram model of phones: hybrid lm --corpus speech --split train --out phones.arpa"
+            | G2p _ -> "pronounce words from their spelling: hybrid g2p pronounce hello blorbing"
             | Export _ ->
                 "convert a model file: hybrid export --model run/model.safetensors --half --out small.safetensors"
             | Info _ -> "print layers, shapes and parameters: hybrid info --recipe base"

@@ -136,8 +136,27 @@ let findRecipe (nameOrFile: string) =
         let names = Recipes.all |> List.map _.Name |> String.concat ", "
         raise (UserException $"there is no recipe and no file named {nameOrFile}; recipes: {names}")
 
+/// Names the lines of a dictionary that were left out, at most three of them.
+let reportSkippedLines (file: string) (lexicon: Lexicon) =
+    for line in Seq.truncate 3 lexicon.SkippedLines do
+        say $"{file}, {line}; the line is left out"
+
+    if lexicon.SkippedLines.Count > 3 then
+        say $"{file}: {lexicon.SkippedLines.Count - 3} more lines are left out"
+
 /// Reads pronouncing dictionaries, in order.
-let readLexicons (files: string list) = [| for file in files -> Lexicon.Read(file, PhoneInventory.Arpabet) |]
+let readLexicons (files: string list) = [|
+    for file in files do
+        let lexicon = Lexicon.Read(file, PhoneInventory.Arpabet)
+        reportSkippedLines file lexicon
+        lexicon
+|]
+
+/// A listener that calls a function.
+let listener (report: 'report -> unit) = {
+    new IProgress<'report> with
+        member _.Report value = report value
+}
 
 /// The remedy for a cause, in the words of the command line.
 let private hint (cause: Cause) =

@@ -20,6 +20,7 @@ let private dispatchAny (arguments: string[]) =
     | Recognize arguments -> Recognize.run arguments
     | Align arguments -> Align.run arguments
     | Lm arguments -> Lm.run arguments
+    | G2p arguments -> G2p.run arguments
     | Export arguments -> Export.run arguments
     | Info arguments -> Info.run arguments
     | Bench arguments -> Bench.run arguments

@@ -26,6 +26,9 @@ public enum TensorType
 
     /// <summary>Unsigned bytes.</summary>
     U8,
+
+    /// <summary>Signed bytes.</summary>
+    I8,
 }
 
 /// <summary>A tensor of a safetensors file.</summary>
@@ -54,6 +57,7 @@ public sealed record StoredTensor(string Name, TensorType Type, IReadOnlyList<lo
             TensorType.F64 => MemoryMarshal.Cast<byte, double>(bytes).ToArray(),
             TensorType.I32 => [.. MemoryMarshal.Cast<byte, int>(bytes).ToArray().Select(x => (double)x)],
             TensorType.I64 => [.. MemoryMarshal.Cast<byte, long>(bytes).ToArray().Select(x => (double)x)],
+            TensorType.I8 => [.. MemoryMarshal.Cast<byte, sbyte>(bytes).ToArray().Select(x => (double)x)],
             _ => [.. bytes.ToArray().Select(x => (double)x)],
         };
     }
@@ -285,7 +289,7 @@ public sealed record SafeTensors(IReadOnlyDictionary<string, string> Metadata, I
             );
         Int128 bytes = parsed switch
         {
-            TensorType.U8 => 1,
+            TensorType.U8 or TensorType.I8 => 1,
             TensorType.F16 => 2,
             TensorType.F64 or TensorType.I64 => 8,
             _ => 4,

@@ -1,72 +1,93 @@
-using System.Text;
+using System.Collections.Concurrent;
 
 namespace Hybrid.Speech;
 
 /// <summary>
-/// Converts text to phones: upper case, punctuation removed, the first pronunciation of the first lexicon that has the
-/// word. A hyphenated word is split if no lexicon has the whole word. Silence is neither inserted nor expected.
+/// Converts text to phones: <see cref="TextNormalizer"/> finds the words, and each word gets the first pronunciation of the first
+/// source that has it: the lexicons in order, regular inflections of their words, letters to phones. Silence is neither
+/// inserted nor expected. Safe for use by several threads.
 /// </summary>
-/// <param name="lexicons">Pronunciations, tried in order.</param>
-public sealed class Pronouncer(IReadOnlyList<Lexicon> lexicons)
+public sealed class Pronouncer
 {
-    /// <summary>A pronouncer with some lexicons, or with <see cref="Lexicon.BuiltIn"/> if there are none.</summary>
+    // The letter A is spoken as its name where an abbreviation is spelled, as in "9 a.m.".
+    private static readonly string[] LetterA = ["EY"];
+
+    private readonly IReadOnlyList<Lexicon> lexicons;
+    private readonly GraphemeToPhoneme? letters;
+    private readonly TextNormalizer normalizer;
+    private readonly ConcurrentDictionary<string, Word?> found = new();
+
+    /// <summary>A pronouncer of lexicons and letters to phones.</summary>
+    /// <param name="lexicons">Pronunciations, tried in order.</param>
+    /// <param name="letters">Pronunciations of the words that no lexicon has; null to leave them without.</param>
+    public Pronouncer(IReadOnlyList<Lexicon> lexicons, GraphemeToPhoneme? letters = null)
+    {
+        (this.lexicons, this.letters) = (lexicons, letters);
+        normalizer = new TextNormalizer(IsKnown);
+    }
+
+    /// <summary>
+    /// A pronouncer of some lexicons, or of <see cref="Lexicon.BuiltIn"/> if there are none, and of
+    /// <see cref="GraphemeToPhoneme.English"/> for all other words.
+    /// </summary>
     /// <param name="lexicons">Pronunciations, tried in order; null or empty for the built-in ones.</param>
     public static Pronouncer Of(IReadOnlyList<Lexicon>? lexicons) =>
-        new(lexicons is { Count: > 0 } ? lexicons : [Lexicon.BuiltIn]);
+        new(lexicons is { Count: > 0 } ? lexicons : [Lexicon.BuiltIn], GraphemeToPhoneme.English);
 
     /// <summary>The lexicons, in the order of search.</summary>
     internal IReadOnlyList<Lexicon> Lexicons => lexicons;
 
-    /// <summary>The words of a text with their phones, and the words without pronunciation.</summary>
+    /// <summary>
+    /// The words of a text with their phones, and the words without pronunciation. A number, an abbreviation or a symbol is
+    /// one word with the phones of all that is spoken for it. Noises such as <c>[laughter]</c> have no word.
+    /// </summary>
     public (IReadOnlyList<Word> Words, IReadOnlyList<string> Missing) Pronounce(string text)
     {
         var words = new List<Word>();
         var missing = new List<string>();
-        foreach (var token in text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries))
+        foreach (var token in normalizer.Normalize(text))
         {
-            var spelling = Normalize(token);
-            if (spelling.Length == 0)
+            var parts = token.Words.Select(word => (Word: word, Found: Find(word, token.Kind))).ToList();
+            var unknown = parts.Where(part => part.Found is null).Select(part => part.Word).ToList();
+            missing.AddRange(unknown);
+            if (unknown.Count > 0 || parts.Count == 0)
                 continue;
-            if (Find(spelling) is { } word)
-                words.Add(word);
-            else
-            {
-                foreach (var part in spelling.Split('-', StringSplitOptions.RemoveEmptyEntries))
-                {
-                    if (Find(part) is { } known)
-                        words.Add(known);
-                    else
-                        missing.Add(part);
-                }
-            }
+            words.Add(
+                token.Kind == TextTokenKind.Word
+                    ? parts[0].Found!.Value
+                    : new Word(
+                        token.Written,
+                        [.. parts.SelectMany(part => part.Found!.Value.Phones)],
+                        parts.Any(part => part.Found!.Value.IsGuessed)
+                    )
+            );
         }
         return (words, missing);
     }
 
-    /// <summary>The word in upper case; letters, digits, and inner hyphens and apostrophes are kept.</summary>
-    private static string Normalize(string token)
-    {
-        var kept = new StringBuilder(token.Length);
-        foreach (var c in token.Normalize(NormalizationForm.FormC).ToUpperInvariant())
-        {
-            if (char.IsLetterOrDigit(c) || c is '\'' or '-')
-                kept.Append(c);
-            else if (c is '\u2019' or '\u2018')
-                kept.Append('\'');
-            else if (c is '\u2010' or '\u2011')
-                kept.Append('-');
-        }
-        var word = kept.ToString().Trim('-');
-        return word.Any(char.IsLetterOrDigit) ? word : "";
-    }
+    private bool IsKnown(string spelling) => Known(spelling) is not null;
 
-    private Word? Find(string text)
+    private IReadOnlyList<string>? Known(string spelling)
     {
-        // The apostrophe of 'TIS belongs to the word, those of 'HELLO' are quotation marks.
-        foreach (var spelling in new[] { text, text.Trim('\'') })
         foreach (var lexicon in lexicons)
             if (lexicon.TryGet(spelling, out var phones))
-                return new Word(spelling, phones);
-        return null;
+                return phones;
+        return letters?.Words.GetValueOrDefault(spelling);
+    }
+
+    private Word? Find(string spelling, TextTokenKind kind) =>
+        kind == TextTokenKind.Expansion && spelling == "A"
+            ? new Word(spelling, LetterA)
+            : found.GetOrAdd(spelling, static (spelling, self) => self.Find(spelling), this);
+
+    private Word? Find(string spelling)
+    {
+        if (Known(spelling) is { } phones)
+            return new Word(spelling, phones);
+        if (letters is null)
+            return null;
+        if (EnglishInflections.Pronounce(spelling, Known) is { } inflected)
+            return new Word(spelling, inflected);
+        return letters.TryPronounce(spelling, out var guessed) ? new Word(spelling, guessed, IsGuessed: true) : null;
     }
 }

@@ -45,11 +45,6 @@ let private ending (run: TrainingRun) (options: TrainingOptions) =
 
     $"stopped after epoch {run.History.Count}: {reason}"
 
-let private listener (report: 'report -> unit) = {
-    new IProgress<'report> with
-        member _.Report value = report value
-}
-
 /// Runs a prepared training with its table of epochs and a progress bar between them; says why it ended.
 let private follow (run: TrainingRun) (options: TrainingOptions) =
     say "epoch    steps  train loss  dev loss  dev PER %  distance   minutes"

@@ -152,5 +152,38 @@ module Recipes =
                 decodeWith (prefixBeam 2)
             })
 
-    /// All recipes by name.
+    /// Letters to phones, for `trainG2p`: frames are letters, each with two output frames. For a dictionary of 100 000
+    /// words and half an hour of training.
+    let g2p =
+        let network =
+            encoderDecoder {
+                features (precomputed 28)
+
+                encoder {
+                    conv1d (192, kernel = 5)
+                    relu
+                    blstm (192, layers = 3, dropout = 0.2)
+                }
+
+                decoder {
+                    dropout 0.2
+                    linear (2 * phones)
+                    upsample 2
+                }
+            }
+
+        recipe
+            "g2p"
+            network
+            (training {
+                seed 1
+                epochs 18
+                batchSize 128
+                optimizer (adamW (learningRate = 2e-3, weightDecay = 1e-2))
+                learningRate (warmUp (0.3, cosine (floor = 1e-5)))
+                clipGradients 1.0
+                averageWeights (ema 0.999)
+            })
+
+    /// All recipes for speech by name.
     let all: Recipe list = [ tiny; small; ``base``; hw3p2 ]
