@@ -58,7 +58,7 @@ type Run =
             raise (FormatException $"no built-in words: {missing}; WordList.All lists them")
 
         let random = CounterRandom(uint64 (defaultArg seed 0))
-        Synthesizer.Speak(words, SpeakerVoice.Random("somebody", random.Fork "voice"), random.Fork "speech")
+        Synthesizer.Speak(words, SpeakerVoice.Random("speaker", random.Fork "voice"), random.Fork "speech")
 
     /// <summary>Reads a pronouncing dictionary such as CMUdict: `WORD  PH PH` or `WORD,PH PH` per line.</summary>
     /// <param name="path">The text file.</param>
