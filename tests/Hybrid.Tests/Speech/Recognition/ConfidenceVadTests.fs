@@ -47,7 +47,7 @@ let private model least =
 
 [<Tests>]
 let tests =
-    testList "speech gate" [
+    testList "voice activity detection" [
         test "phones above the threshold are kept, those below dropped; blanks in between do not count" {
             let sound = frames [ 1, 0.9f; 0, 0.99f; 2, 0.9f; 0, 0.99f; 0, 0.99f; 1, 0.6f; 0, 0.99f; 2, 0.7f ]
             Expect.equal (kept 2 0.75 sound (greedy sound) |> starts) [ 0; 2 ] "within two frames"
