@@ -52,12 +52,23 @@ internal static class QuantizedTensors
             var largest = 0f;
             foreach (var value in row)
                 largest = Math.Max(largest, Math.Abs(value));
-            scales[r] = largest / MaxLevel;
+            scales[r] = Scale(largest);
             for (var i = 0; i < columns; i++)
                 levels[r * columns + i] = largest == 0 ? (sbyte)0 : (sbyte)MathF.Round(row[i] / scales[r]);
         }
         yield return tensor with { Type = TensorType.I8, Bytes = MemoryMarshal.AsBytes(levels.AsSpan()).ToArray() };
         yield return StoredTensor.FromSingles(tensor.Name + ScaleSuffix, scales, rows);
+    }
+
+    /// <summary>
+    /// The scale of a row, rounded up to 16 significant bits: its product with a level of 7 bits is exact in single
+    /// precision, so that values read from a file are stored as the same bytes again.
+    /// </summary>
+    private static float Scale(float largest)
+    {
+        const int droppedBits = 0xFF;
+        var bits = BitConverter.SingleToInt32Bits(largest / MaxLevel);
+        return BitConverter.Int32BitsToSingle((bits + droppedBits) & ~droppedBits);
     }
 
     private static StoredTensor Dequantize(StoredTensor tensor, StoredTensor scale)

@@ -105,21 +105,26 @@ public sealed class Aligner(Recognizer recognizer, IReadOnlyList<Lexicon>? lexic
                 (label, i) => new Interval(phones[i], times[i].StartSeconds, times[i].EndSeconds, label.Confidence)
             ),
         ];
-        return new Alignment(utterance.Id, duration, Words(utterance.Text, intervals), intervals, found.LogProbability);
+        var words = Words(utterance.Text, intervals);
+        return new Alignment(utterance.Id, duration, Times(words, intervals), intervals, found.LogProbability)
+        {
+            GuessedWords = [.. words.Where(word => word.IsGuessed).Select(word => word.Spelling).Distinct()],
+        };
     }
 
-    /// <summary>Times of the words; none if the phones of their pronunciations are not the aligned phones.</summary>
-    private IReadOnlyList<Interval> Words(string? text, IReadOnlyList<Interval> phones)
+    /// <summary>The words of a text; none if the phones of their pronunciations are not the aligned phones.</summary>
+    private IReadOnlyList<Word> Words(string? text, IReadOnlyList<Interval> phones)
     {
         if (text is null)
             return [];
         var (words, missing) = pronouncer.Pronounce(text);
+        var spoken = phones.Select(phone => phone.Label).Where(phone => phone != PhoneInventory.Silence);
+        return missing.Count == 0 && words.SelectMany(word => word.Phones).SequenceEqual(spoken) ? words : [];
+    }
+
+    private static List<Interval> Times(IReadOnlyList<Word> words, IReadOnlyList<Interval> phones)
+    {
         var spoken = phones.Where(phone => phone.Label != PhoneInventory.Silence).ToList();
-        if (
-            missing.Count > 0
-            || !words.SelectMany(word => word.Phones).SequenceEqual(spoken.Select(phone => phone.Label))
-        )
-            return [];
         var (intervals, place) = (new List<Interval>(words.Count), 0);
         foreach (var word in words)
         {

@@ -14,7 +14,13 @@ public sealed record Alignment(
     IReadOnlyList<Interval> Words,
     IReadOnlyList<Interval> Phones,
     double LogProbability
-);
+)
+{
+    /// <summary>
+    /// Words whose pronunciation was predicted from their spelling, because no lexicon has them; each once, in order.
+    /// </summary>
+    public IReadOnlyList<string> GuessedWords { get; init; } = [];
+}
 
 /// <summary>Conversion of the frames of an alignment to times in seconds.</summary>
 /// <remarks>

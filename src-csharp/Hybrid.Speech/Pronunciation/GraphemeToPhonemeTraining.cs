@@ -108,7 +108,9 @@ public sealed class GraphemeToPhonemeTraining
             epochs?.Report(report);
         });
         trainer.Run(steps: steps, epochs: keep, cancellation: cancellation);
-        return new GraphemeToPhoneme(new Network<float>(spec, best), letters, inventory);
+        // The weights as they are stored, so that figures and stored words are those of the file.
+        var stored = QuantizedTensors.Dequantize([.. QuantizedTensors.Quantize(best)]);
+        return new GraphemeToPhoneme(new Network<float>(spec, stored), letters, inventory);
     }
 
     /// <summary>

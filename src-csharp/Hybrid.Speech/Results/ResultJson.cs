@@ -49,6 +49,7 @@ public static class ResultJson
             WriteNumber(json, "logProbability", alignment.LogProbability);
             WriteIntervals(json, "words", "word", alignment.Words);
             WriteIntervals(json, "phones", "phone", alignment.Phones);
+            WriteTexts(json, "guessedWords", alignment.GuessedWords);
             json.WriteEndObject();
         });
 
@@ -69,7 +70,13 @@ public static class ResultJson
                 Intervals(root, "words", "word", duration),
                 Intervals(root, "phones", "phone", duration),
                 Number(root, "logProbability")
-            );
+            )
+            {
+                // Files of version 0.1 lack it.
+                GuessedWords = root.TryGetProperty("guessedWords", out var guessed)
+                    ? [.. guessed.EnumerateArray().Select(word => word.GetString() ?? "")]
+                    : [],
+            };
         }
         // JsonElement throws one of the last two for a missing property or another type.
         catch (Exception error) when (error is JsonException or KeyNotFoundException or InvalidOperationException)
