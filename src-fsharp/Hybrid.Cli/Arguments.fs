@@ -38,6 +38,12 @@ let private minConfidenceHelp =
     "drop phones where the mean confidence around them is below this, 0 to 1 (default: that in the model file; "
     + "0 keeps all)"
 
+let private allowMissingPhonesHelp =
+    "go on although the n-gram model lacks phones, which are then never recognised"
+
+let private channelHelp =
+    "read this channel of the sound files, from 0 (default: the mean of all; a manifest may name another one)"
+
 /// The options of `hybrid demo`.
 type DemoArguments =
     | [<Unique>] Out of folder: string
@@ -83,6 +89,7 @@ type CheckDataArguments =
     | Lexicon of files: string list
     | [<Unique>] Recipe of name_or_file: string
     | [<Unique>] Json
+    | [<Unique>] Channel of index: int
 
     interface IArgParserTemplate with
         member a.Usage =
@@ -93,6 +100,7 @@ type CheckDataArguments =
             | Recipe _ ->
                 "the recipe to train, which determines frames per utterance: a name or a JSON file (default: small)"
             | Json -> jsonHelp
+            | Channel _ -> channelHelp
 
 /// The options of `hybrid train`.
 type TrainArguments =
@@ -108,6 +116,7 @@ type TrainArguments =
     | [<Unique>] Resume
     | [<Unique>] Checkpoint_Seconds of seconds: float
     | [<Unique>] Overfit of utterances: int
+    | [<Unique>] Channel of index: int
 
     interface IArgParserTemplate with
         member a.Usage =
@@ -124,6 +133,7 @@ type TrainArguments =
             | Resume -> "continue from the last checkpoint in the folder"
             | Checkpoint_Seconds _ -> "longest time between two checkpoints (default: that of the recipe, 60)"
             | Overfit _ -> "sanity check only: train and evaluate on this many utterances, without regularisation"
+            | Channel _ -> channelHelp
 
 /// The options of `hybrid evaluate`.
 type EvaluateArguments =
@@ -141,6 +151,8 @@ type EvaluateArguments =
     | [<Unique>] Show of count: int
     | [<Unique>] Error_Analysis
     | [<Unique>] Json
+    | [<Unique>] Allow_Missing_Phones
+    | [<Unique>] Channel of index: int
 
     interface IArgParserTemplate with
         member a.Usage =
@@ -163,6 +175,8 @@ type EvaluateArguments =
                 "print errors by phone, kind of phone, speaker, length and corpus, and the best and worst utterances, "
                 + "as Markdown tables"
             | Json -> jsonHelp
+            | Allow_Missing_Phones -> allowMissingPhonesHelp
+            | Channel _ -> channelHelp
 
 /// The output formats of `hybrid recognize`.
 type RecognizeFormat =
@@ -186,6 +200,8 @@ type RecognizeArguments =
     | [<Unique>] Out of folder: string
     | [<Unique>] Submission of file: string
     | [<Unique>] Overwrite
+    | [<Unique>] Allow_Missing_Phones
+    | [<Unique>] Channel of index: int
     | [<MainCommand; ExactlyOnce>] Paths of path: string list
 
     interface IArgParserTemplate with
@@ -207,6 +223,8 @@ type RecognizeArguments =
             | Submission _ ->
                 "recognise corpora, such as the test part of CMU 11-785 HW3P2, and write this CSV: index,label"
             | Overwrite -> overwriteHelp
+            | Allow_Missing_Phones -> allowMissingPhonesHelp
+            | Channel _ -> channelHelp
             | Paths _ -> "sound files or folders of sound files"
 
 /// The output formats of `hybrid align`.
@@ -226,6 +244,7 @@ type AlignArguments =
     | [<Unique>] Split of name: string
     | Lexicon of files: string list
     | [<Unique>] Overwrite
+    | [<Unique>] Channel of index: int
     | [<MainCommand>] Paths of path: string list
 
     interface IArgParserTemplate with
@@ -239,6 +258,7 @@ type AlignArguments =
             | Split _ -> splitHelp
             | Lexicon _ -> lexiconHelp
             | Overwrite -> overwriteHelp
+            | Channel _ -> channelHelp
             | Paths _ ->
                 "sound files, or folders of them, each with its words in a .txt, or words or phones in a .lab, of the "
                 + "same name; give them before --lexicon, which takes all arguments that follow"
@@ -272,6 +292,7 @@ type ExportArguments =
     | [<Unique>] Length_Bonus of nats: float
     | [<Mandatory; Unique>] Out of file: string
     | [<Unique>] Overwrite
+    | [<Unique>] Allow_Missing_Phones
 
     interface IArgParserTemplate with
         member a.Usage =
@@ -284,6 +305,7 @@ type ExportArguments =
             | Length_Bonus _ -> lengthBonusHelp
             | Out _ -> "file for the exported model"
             | Overwrite -> overwriteHelp
+            | Allow_Missing_Phones -> allowMissingPhonesHelp
 
 /// The options of `hybrid info`.
 type InfoArguments =

@@ -30,6 +30,12 @@ let share name (value: float) =
     else
         raise (UserException $"--{name} is {value}, must be from 0 to 1")
 
+/// The value of --channel, if it is given: the index of a channel.
+let channelOf (value: int option) : Nullable<int> =
+    match value with
+    | Some channel when channel < 0 -> raise (UserException $"--channel is {channel}, must be at least 0")
+    | channel -> Option.toNullable channel
+
 /// The outcome of a verb; its number is the exit code.
 type Outcome =
     | Done = 0
@@ -39,11 +45,24 @@ type Outcome =
 // Everything that the program prints goes through the next five functions. They escape control characters, so that ids,
 // file names and other text from data cannot send sequences to the terminal or forge lines.
 
-/// Writes one line for people to standard error, so that results on standard output can be piped.
-let say (line: string) = Console.Error.WriteLine(Printable.line line)
+/// The longest line on standard error, in characters. Names from files have any length.
+let private longestLine = 490
+
+let private shortened (line: string) =
+    if line.Length <= longestLine then
+        line
+    else
+        let half = (longestLine - 5) / 2
+        $"{line[.. half - 1]} ... {line[line.Length - half ..]}"
+
+/// Writes one line for people to standard error, so that results on standard output can be piped. The middle of a very
+/// long line is left out.
+let say (line: string) = Console.Error.WriteLine(shortened (Printable.line line))
 
 /// Writes a text of several lines to standard error.
-let sayBlock (text: string) = Console.Error.WriteLine(Printable.block text)
+let sayBlock (text: string) =
+    let lines = (Printable.block text).Split '\n' |> Array.map shortened
+    Console.Error.WriteLine(String.Join('\n', lines))
 
 /// Writes one line to standard output.
 let print (line: string) = Console.Out.WriteLine(Printable.line line)
@@ -127,11 +146,7 @@ let fractionOf (progress: IProgress<struct (float * string)>) = {
 let findRecipe (nameOrFile: string) =
     match Recipes.all |> List.tryFind (fun recipe -> recipe.Name = nameOrFile) with
     | Some recipe -> recipe
-    | None when File.Exists nameOrFile ->
-        try
-            Recipe.FromJson(File.ReadAllText nameOrFile)
-        with :? FormatException as error ->
-            raise (UserException $"{nameOrFile}: {error.Message}")
+    | None when Path.Exists nameOrFile -> Recipe.Load nameOrFile
     | None ->
         let names = Recipes.all |> List.map _.Name |> String.concat ", "
         raise (UserException $"there is no recipe and no file named {nameOrFile}; recipes: {names}")
@@ -149,6 +164,8 @@ let private hint (cause: Cause) =
     | NoLexicon -> "name a pronouncing dictionary with --lexicon FILE, such as CMUdict"
     | HasFeatures _ -> "the corpus has features, the model expects sound: use a model that was trained on this corpus"
     | HasSound _ -> "the model expects the features of its corpus; a model of the recipe small takes sound"
+    | MissingPhones -> "--allow-missing-phones goes on without them; an n-gram <unk> in the ARPA file would score them"
+    | NeedsChannel -> "--channel 0 reads the first channel"
     | NoValidationData -> "name other recordings for validation with --dev PATH"
 
 /// Runs `work`; a failure with a known cause gets a hint.
@@ -207,6 +224,8 @@ type Search = {
     LengthBonus: float option
     /// The confidence threshold of the voice activity detection, from 0 to 1.
     MinConfidence: float option
+    /// Whether the n-gram model may lack phones.
+    AllowMissingPhones: bool
 } with
 
     /// The decoding of the model.
@@ -218,19 +237,34 @@ type Search = {
         LmWeight = None
         LengthBonus = None
         MinConfidence = None
+        AllowMissingPhones = false
     }
 
 /// The n-gram model of a file, otherwise that of the model file, with its weight and insertion bonus.
-let weighted (model: SpeechModel) (file: string option) (weight: float option) (bonus: float option) =
+let weighted (model: SpeechModel) (file: string option) (weight: float option) (bonus: float option) allowMissing =
     match file, Option.ofObj model.LanguageModel with
     | Some path, _ ->
-        WeightedLanguageModel(LanguageModels.Read(path, model.Inventory), defaultArg weight 1.0, defaultArg bonus 0.0)
+        WeightedLanguageModel(
+            LanguageModels.Read(path, model.Inventory, allowMissing || weight = Some 0.0),
+            defaultArg weight 1.0,
+            defaultArg bonus 0.0
+        )
         |> Some
     | None, Some stored ->
         WeightedLanguageModel(stored.Model, defaultArg weight stored.Weight, defaultArg bonus stored.LengthBonus)
         |> Some
     | None, None when weight.IsSome -> raise (UserException "--lm-weight needs --lm FILE")
     | None, None -> None
+
+/// Refuses a recogniser whose n-gram model lacks phones, or names these where they are allowed.
+let requireAllPhones (recognizer: Recognizer) =
+    recognizer.RequireAllPhones()
+
+    if recognizer.MissingPhones.Count > 0 then
+        let phones = String.Join(" ", recognizer.MissingPhones)
+        say $"the n-gram model lacks phones, which are never recognised: {phones}"
+
+    recognizer
 
 /// The recogniser of a model file, by default of the shipped model, with the decoding of the command line.
 let loadRecognizer (file: string option) (search: Search) =
@@ -244,8 +278,11 @@ let loadRecognizer (file: string option) (search: Search) =
         |> Option.map (share "min-confidence")
         |> Option.defaultValue model.MinConfidence
 
-    match { search with MinConfidence = None } with
-    | given when given = Search.None -> Recognizer(model, MinConfidence = minConfidence)
+    let allowMissing = search.AllowMissingPhones
+
+    match { search with MinConfidence = None; AllowMissingPhones = false } with
+    | given when given = Search.None ->
+        requireAllPhones (Recognizer(model, MinConfidence = minConfidence, AllowMissingPhones = allowMissing))
     | given when given = { Search.None with Greedy = true } ->
         Recognizer(model, Beam = null, MinConfidence = minConfidence)
     | { Greedy = true } ->
@@ -256,7 +293,7 @@ let loadRecognizer (file: string option) (search: Search) =
         let best = defaultArg given.Nbest 1
 
         let options =
-            match weighted model given.Lm given.LmWeight given.LengthBonus with
+            match weighted model given.Lm given.LmWeight given.LengthBonus allowMissing with
             | Some language -> language.Search(best, Option.toNullable given.Beam)
             | None ->
                 PrefixBeamOptions(
@@ -265,7 +302,8 @@ let loadRecognizer (file: string option) (search: Search) =
                     LengthBonus = defaultArg given.LengthBonus 0.0
                 )
 
-        Recognizer(model, Beam = options, MinConfidence = minConfidence)
+        Recognizer(model, Beam = options, MinConfidence = minConfidence, AllowMissingPhones = allowMissing)
+        |> requireAllPhones
 
 /// Lists utterances that were left out: the first ten by name and reason, the rest by number.
 let reportSkipped (what: string) (skipped: SkippedUtterance seq) =
@@ -279,6 +317,8 @@ let reportSkipped (what: string) (skipped: SkippedUtterance seq) =
 
         if all.Length > 10 then
             say $"  and {all.Length - 10} more"
+
+        sayHint (Causes.ofSkipped all)
 
 /// Names the option that replaces files of others.
 let private overwriteHint = "--overwrite replaces it"

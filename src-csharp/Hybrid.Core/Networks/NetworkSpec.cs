@@ -169,6 +169,7 @@ public sealed class InvalidSpecException(IReadOnlyList<SpecProblem> problems)
     UseStringEnumConverter = true,
     WriteIndented = true,
     AllowOutOfOrderMetadataProperties = true,
+    AllowDuplicateProperties = false,
     RespectNullableAnnotations = true,
     RespectRequiredConstructorParameters = true,
     UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow

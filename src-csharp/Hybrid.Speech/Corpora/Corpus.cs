@@ -43,6 +43,12 @@ public sealed record Corpus(IReadOnlyList<Utterance> Utterances)
 
     private static string Known => $"a corpus is {string.Join("; or ", Layouts.Select(layout => layout.Description))}";
 
+    /// <summary>The corpus with a channel for those utterances that name none.</summary>
+    /// <param name="channel">Index of the channel in the sound files, from 0; null for the corpus itself.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The channel is negative.</exception>
+    public Corpus WithChannel(int? channel) =>
+        channel is null ? this : this with { Utterances = [.. Utterances.Select(u => u.WithChannel(channel.Value))] };
+
     /// <summary>The utterances of a split.</summary>
     public IReadOnlyList<Utterance> Split(string name) => [.. Utterances.Where(u => u.Split == name)];
 

@@ -37,6 +37,21 @@ public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
     } = model.LanguageModel?.Search();
 
     /// <summary>
+    /// The phones that the language model of the search gives probability 0 after every history, so that they are never
+    /// recognised; empty without such a model, or if its weight is 0.
+    /// </summary>
+    public IReadOnlyList<string> MissingPhones =>
+        Beam is { LanguageModel: { } language, LanguageModelWeight: not 0 }
+            ? [.. model.Inventory.Names(language.MissingSymbols)]
+            : [];
+
+    /// <summary>
+    /// Whether to recognise although there are <see cref="MissingPhones"/>. If false, which is the default, recognition
+    /// and evaluation throw a <see cref="MissingPhonesException"/>.
+    /// </summary>
+    public bool AllowMissingPhones { get; init; }
+
+    /// <summary>
     /// Confidence threshold of voice activity detection, in [0, 1]: phones are dropped if the mean posterior probability of the
     /// phones within 1.5 s is lower. Scores remain those of all phones. 0 keeps every phone. The default is that of the model.
     /// </summary>
@@ -91,10 +106,25 @@ public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
     /// <exception cref="IOException">The file is missing or cannot be read.</exception>
     public static Recognizer Load(string path) => new(SpeechModel.Load(path));
 
+    /// <summary>Checks that every phone can be recognised, or that missing ones are allowed.</summary>
+    /// <exception cref="MissingPhonesException">
+    /// There are <see cref="MissingPhones"/>, and <see cref="AllowMissingPhones"/> is false.
+    /// </exception>
+    public void RequireAllPhones()
+    {
+        if (!AllowMissingPhones && MissingPhones is { Count: > 0 } missing)
+            throw new MissingPhonesException("", missing);
+    }
+
     /// <summary>Recognises a clip. Audio shorter than a frame has no phones.</summary>
     /// <param name="clip">Audio with a sample rate of 8 to 48 kHz.</param>
     /// <param name="cancellation">Stops between the chunks of a long recording.</param>
-    /// <exception cref="ArgumentException">The sample rate is outside 8000 to 48000.</exception>
+    /// <exception cref="ArgumentException">
+    /// The sample rate is outside 8000 to 48000, or a sample is not finite; the message has its index and time.
+    /// </exception>
+    /// <exception cref="MissingPhonesException">
+    /// The language model lacks phones, and <see cref="AllowMissingPhones"/> is false.
+    /// </exception>
     /// <exception cref="InvalidOperationException">The model takes precomputed features.</exception>
     /// <exception cref="OperationCanceledException">The call was cancelled.</exception>
     public RecognitionResult Recognize(AudioClip clip, CancellationToken cancellation = default) =>
@@ -159,6 +189,9 @@ public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
     /// <param name="cancellation">Stops between utterances.</param>
     /// <param name="cache">Keeps features for later calls and those that exceed the memory; null to hold all in memory.</param>
     /// <returns>The evaluation, and the utterances that could not be used.</returns>
+    /// <exception cref="MissingPhonesException">
+    /// The language model lacks phones, and <see cref="AllowMissingPhones"/> is false.
+    /// </exception>
     public (Evaluation Evaluation, IReadOnlyList<SkippedUtterance> Skipped) Evaluate(
         IReadOnlyList<Utterance> utterances,
         IReadOnlyList<Lexicon>? lexicons = null,
@@ -166,6 +199,7 @@ public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
         FeatureCache? cache = null
     )
     {
+        RequireAllPhones();
         var pronouncer = Pronouncer.Of(lexicons);
         var data = SpeechDataset.Load(utterances, extractor, model.Inventory, pronouncer, cancellation, cache);
         var evaluation = Evaluation.Run(
@@ -242,6 +276,7 @@ public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
     /// </summary>
     private IReadOnlyList<Hypothesis> Decode(LogProbs logProbs)
     {
+        RequireAllPhones();
         IReadOnlyList<Hypothesis> all =
             search is null ? [greedy.Decode(logProbs)]
             : search.Decode(logProbs) is { Count: > 0 } found ? found

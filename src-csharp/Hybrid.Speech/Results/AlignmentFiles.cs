@@ -65,16 +65,18 @@ public static class AlignmentFiles
         foreach (var (index, input) in inputs.Index())
         {
             cancellation.ThrowIfCancellationRequested();
-            var reason = input.Reason ?? TryWrite(aligner, input.Id, input.Utterance!, folder, format, need);
-            if (reason is not null)
-                failed.Add(new SkippedUtterance(input.Id, reason));
-            progress?.Report((index, reason));
+            var skipped = input.Reason is { } reason
+                ? new SkippedUtterance(input.Id, reason)
+                : TryWrite(aligner, input.Id, input.Utterance!, folder, format, need);
+            if (skipped is not null)
+                failed.Add(skipped.Value);
+            progress?.Report((index, skipped?.Reason));
         }
         return failed;
     }
 
     /// <summary>Aligns an utterance and writes its files; returns the reason if that fails, else null.</summary>
-    private static string? TryWrite(
+    private static SkippedUtterance? TryWrite(
         Aligner aligner,
         string id,
         Utterance utterance,
@@ -93,7 +95,7 @@ public static class AlignmentFiles
         }
         catch (Exception error) when (SkippedUtterance.CanSkip(error))
         {
-            return error.Message;
+            return SkippedUtterance.Of(id, error);
         }
     }
 

@@ -58,7 +58,7 @@ public static class ResultJson
     {
         try
         {
-            using var document = JsonDocument.Parse(json);
+            using var document = JsonDocument.Parse(json, new() { AllowDuplicateProperties = false });
             var root = document.RootElement;
             var duration = Time(root, "durationSeconds", double.MaxValue);
             return new Alignment(

@@ -9,7 +9,6 @@ public sealed partial class TrainingRun
 {
     private readonly Trainer trainer;
     private readonly SpeechModel model;
-    private StoredTensor[]? bestWeights;
 
     /// <summary>Prepares a training.</summary>
     /// <param name="recipe">Features, network and schedule.</param>
@@ -125,7 +124,11 @@ public sealed partial class TrainingRun
             folder.Save(trainer, description);
             throw;
         }
-        return new SpeechModel(new Network<float>(Recipe.Network, bestWeights!), model.Inventory, model.Features);
+        return new SpeechModel(
+            new Network<float>(Recipe.Network, trainer.BestWeights),
+            model.Inventory,
+            model.Features
+        );
     }
 
     private static string Listed(IReadOnlyList<double> speeds) =>
@@ -160,6 +163,7 @@ public sealed partial class TrainingRun
                 );
             return;
         }
+        folder.RequireNoLinks();
         if (damage is not null)
             Notice(TrainingNoticeKind.DamagedCheckpoint, damage);
         if (TrainingFingerprint.DiffersFrom(checkpoint.Metadata, description) is { Count: > 0 } differences)
@@ -181,21 +185,10 @@ public sealed partial class TrainingRun
                     $"continues after {state.Steps} updates; the schedule goes on at {state.ElapsedSeconds / 60:F1} "
                 ) + "minutes already spent"
         );
-        // The checkpoint of an epoch's end is written before its model.
-        if (state.Batch == 0)
-            KeepBest(folder);
+        // The checkpoint of an epoch's end is written before its model, and the file may have the best epoch of a later
+        // checkpoint that was damaged.
         if (Best is not null)
-            bestWeights ??= [.. SpeechModel.Load(folder.Model).Network.Save()];
-    }
-
-    /// <summary>Keeps the weights if the epoch that has just ended is the best so far.</summary>
-    private void KeepBest(TrainingFolder? folder)
-    {
-        if (History.Count == 0 || !ReferenceEquals(History[^1], Best))
-            return;
-        bestWeights = [.. trainer.EvaluationWeights()];
-        if (folder is not null)
-            model.Save(folder.Model, bestWeights);
+            model.Save(folder.Model, trainer.BestWeights);
     }
 
     /// <summary>Writes metrics, checkpoints and models, and forwards the progress to the observer.</summary>
@@ -227,7 +220,8 @@ public sealed partial class TrainingRun
             folder?.Add(report);
             // The checkpoint first: if writing the model fails, resuming repeats it.
             Save();
-            run.KeepBest(folder);
+            if (folder is not null && ReferenceEquals(report, run.Best))
+                run.model.Save(folder.Model, run.trainer.BestWeights);
             observer.Epochs?.Report(report);
             if (report.Epoch > 1)
                 return;

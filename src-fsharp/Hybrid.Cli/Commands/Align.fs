@@ -2,6 +2,7 @@
 module Hybrid.Cli.Commands.Align
 
 open System
+open System.Collections.Generic
 open Argu
 open Hybrid.Dsl
 open Hybrid.Speech
@@ -41,7 +42,11 @@ let run (arguments: ParseResults<AlignArguments>) =
         | AlignFormat.Ctm -> AlignmentFormat.Ctm
         | AlignFormat.Json -> AlignmentFormat.Json
 
-    let inputs = inputs arguments
+    let channel = channelOf (arguments.TryGetResult AlignArguments.Channel)
+
+    let inputs =
+        inputs arguments |> Seq.map _.WithChannel(channel) |> Array.ofSeq :> IReadOnlyList<AlignmentInput>
+
     let lexicons = readLexicons (arguments.GetResults AlignArguments.Lexicon |> List.concat)
 
     let recognizer = loadRecognizer (arguments.TryGetResult AlignArguments.Model) Search.None
@@ -75,6 +80,8 @@ let run (arguments: ParseResults<AlignArguments>) =
         |> Seq.choose (fun input -> Option.ofObj input.Utterance)
         |> Causes.ofData (Some recognizer.Model.Features) lexicons
         |> sayHint
+
+    sayHint (Causes.ofSkipped failed)
 
     if inputs |> Seq.exists (fun input -> isNull input.Utterance) then
         say "hint: give the words of one sound file with --text, or put a .txt or .lab beside each"

@@ -13,7 +13,8 @@ let run (arguments: ParseResults<EvaluateArguments>) =
     if arguments.Contains EvaluateArguments.Json && arguments.Contains EvaluateArguments.Error_Analysis then
         raise (UserException "--error-analysis and --json exclude each other: give one of them")
 
-    let corpus = Corpus.Read(arguments.GetResult EvaluateArguments.Corpus)
+    let channel = channelOf (arguments.TryGetResult EvaluateArguments.Channel)
+    let corpus = Corpus.Read(arguments.GetResult EvaluateArguments.Corpus).WithChannel channel
     let utterances = ofSplit corpus (arguments.TryGetResult EvaluateArguments.Split)
     let fold = arguments.TryGetResult EvaluateArguments.Fold |> Option.map Fold.Find
 
@@ -26,6 +27,7 @@ let run (arguments: ParseResults<EvaluateArguments>) =
             LmWeight = arguments.TryGetResult EvaluateArguments.Lm_Weight
             LengthBonus = arguments.TryGetResult EvaluateArguments.Length_Bonus
             MinConfidence = arguments.TryGetResult EvaluateArguments.Min_Confidence
+            AllowMissingPhones = arguments.Contains EvaluateArguments.Allow_Missing_Phones
         }
 
     let model = recognizer.Model

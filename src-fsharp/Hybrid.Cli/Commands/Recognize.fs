@@ -19,12 +19,12 @@ let private expand (path: string) =
     else
         [ path, RecordingIds.Of path ], []
 
-/// The result, or None after reporting why a file could not be used.
+/// The result, or the error after reporting why a file could not be used.
 let private attempt (name: string) (recognize: unit -> 'result) =
     interruption.Value.ThrowIfCancellationRequested()
 
     try
-        Some(recognize ())
+        Ok(recognize ())
     with error when SkippedUtterance.CanSkip error ->
         // Most messages begin with the file.
         say (
@@ -34,13 +34,22 @@ let private attempt (name: string) (recognize: unit -> 'result) =
                 $"{name}: {error.Message}"
         )
 
-        None
+        Error error
 
-let private outcome (results: 'result option list) =
-    match results |> List.filter Option.isNone |> List.length with
+/// The outcome for these results and a number of inputs that were skipped before.
+let private outcome (results: Result<'result, exn> list) (skipped: int) =
+    match skipped + (results |> List.filter Result.isError |> List.length) with
     | 0 -> Outcome.Done
-    | failed when failed = results.Length -> Outcome.Failed
+    | failed when failed = results.Length + skipped -> Outcome.Failed
     | _ -> Outcome.PartlyFailed
+
+/// The first known cause among the errors.
+let private hint (results: Result<'result, exn> list) =
+    results
+    |> List.tryPick (fun result ->
+        match result with
+        | Error error -> Causes.ofException error
+        | Ok _ -> None)
 
 /// A recognised file: its path, its name in results, and the result.
 type private Recognized = { File: string; Id: string; Result: RecognitionResult }
@@ -64,7 +73,13 @@ let private content format (results: Recognized list) =
 
 /// Recognises the sound files of paths into a folder, or to standard output: text after each file, other formats at the
 /// end.
-let private recognizeFiles (recognizer: Recognizer) format (folder: ResultFolder option) (paths: string list) =
+let private recognizeFiles
+    (recognizer: Recognizer)
+    (channel: Nullable<int>)
+    format
+    (folder: ResultFolder option)
+    (paths: string list)
+    =
     let expanded = List.map expand paths
     let files, skipped = List.collect fst expanded, List.collect snd expanded
 
@@ -87,7 +102,7 @@ let private recognizeFiles (recognizer: Recognizer) format (folder: ResultFolder
 
     let recognize (file: string) (name: string) =
         let path = folder |> Option.map _.Take(name, extension format)
-        let one = { File = file; Id = name; Result = recognizer.Recognize(AudioClip.Read file) }
+        let one = { File = file; Id = name; Result = recognizer.Recognize(AudioClip.Read(file, channel = channel)) }
 
         match folder, path with
         | Some folder, Some path -> folder.Write(path + extension format, content format [ one ])
@@ -104,18 +119,20 @@ let private recognizeFiles (recognizer: Recognizer) format (folder: ResultFolder
 
     match folder with
     | Some folder -> reportKept folder
-    | None when format <> RecognizeFormat.Text -> printResult (content format (List.choose id recognized))
+    | None when format <> RecognizeFormat.Text -> printResult (content format (List.choose Result.toOption recognized))
     | None -> ()
 
-    if List.exists Option.isNone recognized then
+    if List.exists Result.isError recognized then
         sayHint cause
 
-    outcome (recognized @ [ for _ in skipped -> None ])
+    sayHint (hint recognized)
+
+    outcome recognized skipped.Length
 
 /// Recognises corpora and writes the CSV of CMU 11-785 HW3P2.
-let private submit (recognizer: Recognizer) (overwrite: bool) (csv: string) (paths: string list) =
+let private submit (recognizer: Recognizer) (channel: Nullable<int>) (overwrite: bool) (csv: string) paths =
     requireReplaceable overwrite csv
-    let corpora = paths |> List.map Corpus.Read
+    let corpora = paths |> List.map (fun (path: string) -> Corpus.Read(path).WithChannel channel)
 
     let utterances = [
         for corpus in corpora do
@@ -131,16 +148,19 @@ let private submit (recognizer: Recognizer) (overwrite: bool) (csv: string) (pat
                 progress.Report(struct (float (index + 1) / float utterances.Length, utterance.Id))
         ])
 
-    Hw3p2Submission.Write(csv, recognizer.Model.Inventory, results |> List.map Option.toObj, overwrite)
+    let rows = results |> List.map (Result.toOption >> Option.toObj)
+    Hw3p2Submission.Write(csv, recognizer.Model.Inventory, rows, overwrite)
+    sayHint (hint results)
     say $"{results.Length} utterances: {csv}"
 
     if corpora |> List.exists (fun corpus -> corpus.Skipped.Count > 0) then
         Outcome.PartlyFailed
     else
-        outcome results
+        outcome results 0
 
 /// Runs `hybrid recognize FILE...` without options.
-let runPlain (paths: string list) = recognizeFiles (loadRecognizer None Search.None) RecognizeFormat.Text None paths
+let runPlain (paths: string list) =
+    recognizeFiles (loadRecognizer None Search.None) (Nullable()) RecognizeFormat.Text None paths
 
 /// Runs `hybrid recognize`.
 let run (arguments: ParseResults<RecognizeArguments>) =
@@ -153,8 +173,10 @@ let run (arguments: ParseResults<RecognizeArguments>) =
             LmWeight = arguments.TryGetResult RecognizeArguments.Lm_Weight
             LengthBonus = arguments.TryGetResult RecognizeArguments.Length_Bonus
             MinConfidence = arguments.TryGetResult RecognizeArguments.Min_Confidence
+            AllowMissingPhones = arguments.Contains RecognizeArguments.Allow_Missing_Phones
         }
 
+    let channel = channelOf (arguments.TryGetResult RecognizeArguments.Channel)
     let paths = arguments.GetResult RecognizeArguments.Paths
     let overwrite = arguments.Contains RecognizeArguments.Overwrite
 
@@ -169,8 +191,8 @@ let run (arguments: ParseResults<RecognizeArguments>) =
     with
     | None, format, folder ->
         let folder = folder |> Option.map (fun folder -> ResultFolder(folder, overwrite))
-        recognizeFiles recognizer (defaultArg format RecognizeFormat.Text) folder paths
-    | Some csv, None, None -> submit recognizer overwrite csv paths
+        recognizeFiles recognizer channel (defaultArg format RecognizeFormat.Text) folder paths
+    | Some csv, None, None -> submit recognizer channel overwrite csv paths
     | Some _, Some _, _ ->
         raise (UserException "--submission and --json or --format exclude each other: give one of them")
     | Some _, None, Some _ -> raise (UserException "--submission names the file to write: leave --out out")

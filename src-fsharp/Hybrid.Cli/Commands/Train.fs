@@ -71,6 +71,10 @@ let private follow (run: TrainingRun) (options: TrainingOptions) =
         model
     with :? OperationCanceledException ->
         say $"interrupted after {run.Steps} updates, in epoch {run.History.Count + 1}"
+
+        if not (isNull options.Folder) then
+            say "hint: the same command with --resume continues there"
+
         reraise ()
 
 /// Trains on a corpus and keeps the best model in a folder; one line per epoch.
@@ -143,9 +147,11 @@ let run (arguments: ParseResults<TrainArguments>) =
     // Reading a corpus takes time: a folder in use is refused first.
     folder |> Option.iter (fun folder -> TrainingFolder(folder).RequireFree())
     let limit = minutes |> Option.map TimeSpan.FromMinutes |> Option.toNullable
-    let corpus = Corpus.Read(arguments.GetResult TrainArguments.Corpus)
+    let channel = channelOf (arguments.TryGetResult TrainArguments.Channel)
+    let read (path: string) = Corpus.Read(path).WithChannel channel
+    let corpus = read (arguments.GetResult TrainArguments.Corpus)
     reportSkipped "corpus" corpus.Skipped
-    let dev = arguments.TryGetResult TrainArguments.Dev |> Option.map Corpus.Read |> Option.toObj
+    let dev = arguments.TryGetResult TrainArguments.Dev |> Option.map read |> Option.toObj
     let lexicons = readLexicons (arguments.GetResults TrainArguments.Lexicon |> List.concat)
     use team = new ThreadTeam(threads)
     let cache = FeatureCache.Default

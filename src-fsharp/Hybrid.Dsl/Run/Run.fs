@@ -26,6 +26,8 @@ type Run =
         | NoLexicon -> "name a pronouncing dictionary: lexicons = [ lexicon \"cmudict.txt\" ]"
         | HasFeatures coefficients -> $"the corpus has features: declare features (precomputed {coefficients})"
         | HasSound coefficients -> $"the corpus has sound: declare features (mfcc {coefficients})"
+        | MissingPhones -> "go on without them with allowMissingPhones = true"
+        | NeedsChannel -> "read one of them with channel = 0"
         | NoValidationData -> "give the corpus a split dev, or recordings of at least two speakers"
 
     /// Runs `work`; a failure with a known cause becomes a RunException.
@@ -131,18 +133,22 @@ type Run =
     /// <param name="utterances">Recordings with transcripts, such as `corpus.Split "test"`.</param>
     /// <param name="lexicons">Pronouncing dictionaries, tried in order; default: the built-in words.</param>
     /// <param name="cancellation">Stops between two utterances with an OperationCanceledException.</param>
+    /// <param name="allowMissingPhones">Whether the n-grams of the model may lack phones, which are then never
+    /// recognised; default false.</param>
     static member evaluate
         (
             model: SpeechModel,
             utterances: IReadOnlyList<Utterance>,
             ?lexicons: Lexicon list,
-            ?cancellation: CancellationToken
+            ?cancellation: CancellationToken,
+            ?allowMissingPhones: bool
         ) : Evaluation =
-        let struct (evaluation, _) =
-            Recognizer(model)
-                .Evaluate(utterances, defaultArg lexicons [], defaultArg cancellation CancellationToken.None)
+        Run.WithHint Causes.ofException (fun () ->
+            let struct (evaluation, _) =
+                Recognizer(model, AllowMissingPhones = defaultArg allowMissingPhones false)
+                    .Evaluate(utterances, defaultArg lexicons [], defaultArg cancellation CancellationToken.None)
 
-        evaluation
+            evaluation)
 
     /// <summary>Recognises the phones of a sound file.</summary>
     /// <param name="model">The model.</param>
@@ -152,12 +158,24 @@ type Run =
     /// <param name="languageModel">N-grams of phones for the beam search; default: those of the model, if any.</param>
     /// <param name="cancellation">Stops between two chunks of a long recording with an
     /// OperationCanceledException.</param>
+    /// <param name="channel">The channel to read, from 0; default: the mean of all channels.</param>
+    /// <param name="allowMissingPhones">Whether the n-grams may lack phones, which are then never recognised; default
+    /// false.</param>
     static member recognize
-        (model: SpeechModel, path: string, ?best: int, ?languageModel: NGramModel, ?cancellation: CancellationToken)
-        : RecognitionResult =
+        (
+            model: SpeechModel,
+            path: string,
+            ?best: int,
+            ?languageModel: NGramModel,
+            ?cancellation: CancellationToken,
+            ?channel: int,
+            ?allowMissingPhones: bool
+        ) : RecognitionResult =
+        let allowed = defaultArg allowMissingPhones false
+
         let recognizer =
             match best, languageModel with
-            | None, None -> Recognizer model
+            | None, None -> Recognizer(model, AllowMissingPhones = allowed)
             | _ ->
                 let best = defaultArg best 1
 
@@ -170,16 +188,21 @@ type Run =
                     | Some language -> language.Search best
                     | None -> PrefixBeamOptions(Width = max (PrefixBeamOptions().Width) best, Best = best)
 
-                Recognizer(model, Beam = options)
+                Recognizer(model, Beam = options, AllowMissingPhones = allowed)
 
-        recognizer.Recognize(AudioClip.Read path, defaultArg cancellation CancellationToken.None)
+        Run.WithHint Causes.ofException (fun () ->
+            let clip = AudioClip.Read(path, channel = Option.toNullable channel)
+            recognizer.Recognize(clip, defaultArg cancellation CancellationToken.None))
 
     /// <summary>Aligns a sound file with its text: start, end and confidence of each word and phone.</summary>
     /// <param name="model">The model.</param>
     /// <param name="path">A WAV or FLAC file.</param>
     /// <param name="text">The words spoken in it.</param>
     /// <param name="lexicons">Pronouncing dictionaries, tried in order; default: the built-in words.</param>
-    static member align(model: SpeechModel, path: string, text: string, ?lexicons: Lexicon list) : Alignment =
+    /// <param name="channel">The channel to read, from 0; default: the mean of all channels.</param>
+    static member align
+        (model: SpeechModel, path: string, text: string, ?lexicons: Lexicon list, ?channel: int)
+        : Alignment =
         let lexicons = defaultArg lexicons []
 
         let cause error =
@@ -187,7 +210,9 @@ type Run =
             | None when lexicons.IsEmpty && Causes.hasUnknownWord text -> Some NoLexicon
             | cause -> cause
 
-        Run.WithHint cause (fun () -> Aligner(Recognizer model, lexicons).AlignText(path, AudioClip.Read path, text))
+        Run.WithHint cause (fun () ->
+            let clip = AudioClip.Read(path, channel = Option.toNullable channel)
+            Aligner(Recognizer model, lexicons).AlignText(path, clip, text))
 
     /// <summary>Estimates an n-gram model of phones from transcripts.</summary>
     /// <param name="utterances">The transcripts; no sound is read.</param>

@@ -54,7 +54,7 @@ public sealed class SpeechDataset : IVariedDataset
         speeds ??= [];
         var store = new FeatureStore(extractor, cache);
         var items = new Item?[utterances.Count];
-        var reasons = new string?[utterances.Count];
+        var skipped = new SkippedUtterance?[utterances.Count];
         var options = new ParallelOptions { CancellationToken = cancellation };
         Parallel.For(0, utterances.Count, options, i =>
         {
@@ -74,14 +74,16 @@ public sealed class SpeechDataset : IVariedDataset
             }
             catch (Exception error) when (SkippedUtterance.CanSkip(error))
             {
-                reasons[i] = error.Message;
+                skipped[i] = SkippedUtterance.Of(utterances[i].Id, error);
             }
         });
-        var skipped = utterances
-            .Select((u, i) => (u.Id, Reason: reasons[i]))
-            .Where(u => u.Reason is not null)
-            .Select(u => new SkippedUtterance(u.Id, u.Reason!));
-        return new SpeechDataset(extractor.Preset.Width, [.. items.OfType<Item>()], store, [.. skipped], speeds);
+        return new SpeechDataset(
+            extractor.Preset.Width,
+            [.. items.OfType<Item>()],
+            store,
+            [.. skipped.OfType<SkippedUtterance>()],
+            speeds
+        );
     }
 
     /// <summary>The utterances whose ids satisfy a condition.</summary>
