@@ -45,7 +45,7 @@ type Outcome =
 // Everything that the program prints goes through the next five functions. They escape control characters, so that ids,
 // file names and other text from data cannot send sequences to the terminal or forge lines.
 
-/// The longest line on standard error, in characters. Names from files have any length.
+/// The longest line for people, in characters. Names from files have any length.
 let private longestLine = 490
 
 let private shortened (line: string) =
@@ -64,8 +64,8 @@ let sayBlock (text: string) =
     let lines = (Printable.block text).Split '\n' |> Array.map shortened
     Console.Error.WriteLine(String.Join('\n', lines))
 
-/// Writes one line to standard output.
-let print (line: string) = Console.Out.WriteLine(Printable.line line)
+/// Writes one line for people to standard output; the middle of a very long line is left out.
+let print (line: string) = Console.Out.WriteLine(shortened (Printable.line line))
 
 /// Writes a text of several lines, such as a table or JSON, to standard output.
 let printBlock (text: string) = Console.Out.WriteLine(Printable.block text)

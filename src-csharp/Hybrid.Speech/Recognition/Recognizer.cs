@@ -145,6 +145,7 @@ public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
     /// <inheritdoc cref="Recognize(AudioClip, CancellationToken)" path="/exception"/>
     public async Task<RecognitionResult> RecognizeAsync(string path, CancellationToken cancellation = default)
     {
+        RequireAllPhones();
         var clip = await AudioClip.ReadAsync(path, cancellation).ConfigureAwait(false);
         var logProbs = await LogProbsAsync(clip, cancellation).ConfigureAwait(false);
         return await Task.Run(() => Recognize(logProbs, clip.DurationSeconds), cancellation).ConfigureAwait(false);

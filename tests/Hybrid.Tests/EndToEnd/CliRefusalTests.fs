@@ -141,7 +141,8 @@ let channels =
                         2, [ "check-data" ] @ corpus
                         1, [ "train"; "--recipe"; "tiny"; "--epochs"; "1"; "--out"; "run" ] @ corpus
                     ] do
-                    hybrid folder verb |> expectRefusal code [ "opposite phase"; "hint: --channel 0 reads" ]
+                    let refusal = hybrid folder verb |> refused code [ "hint: --channel 0 reads" ]
+                    Expect.stringContains (refusal.Output + refusal.Errors) "opposite phase" (string refusal)
                     hybrid folder (verb @ [ "--channel"; "1" ]) |> expectSuccess |> ignore
                     hybrid folder (verb @ [ "--channel"; "-1" ]) |> expectRefusal 1 [ "--channel is -1" ]
 
