@@ -34,7 +34,9 @@ public static class DocumentedCalls
         File.WriteAllText("recording.json", ResultJson.Alignment(alignment));
     }
 
-    /// <summary>Section "Cancellation, progress, errors": a recognition that ends after ten seconds at the latest.</summary>
+    /// <summary>
+    /// Section "Cancellation, progress, errors": a recognition that ends after ten seconds at the latest.
+    /// </summary>
     public static async Task Cancel()
     {
         using var stop = new CancellationTokenSource(TimeSpan.FromSeconds(10));

@@ -22,7 +22,7 @@ let private requireOwn (folder: string) (layout: SyntheticLayout) =
         if Directory.Exists path && not (Seq.isEmpty (Directory.EnumerateFileSystemEntries path)) then
             raise (
                 UserException(
-                    $"{path} has files that may be somebody else's: choose another folder "
+                    $"{path} has files that Hybrid may not have written: choose another folder "
                     + "(--overwrite replaces those of the same names)"
                 )
             )

@@ -84,7 +84,8 @@ let missing =
                 for refused in
                     [
                         fun () -> recognizer.Recognize clip |> ignore<RecognitionResult>
-                        fun () -> recognizer.RecognizeAsync("none.wav").GetAwaiter().GetResult() |> ignore<RecognitionResult>
+                        fun () ->
+                            recognizer.RecognizeAsync("none.wav").GetAwaiter().GetResult() |> ignore<RecognitionResult>
                         fun () -> recognizer.Evaluate [||] |> ignore<struct (Evaluation * _)>
                         recognizer.RequireAllPhones
                     ] do
