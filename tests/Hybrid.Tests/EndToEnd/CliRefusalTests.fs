@@ -141,7 +141,9 @@ let channels =
                         2, [ "check-data" ] @ corpus
                         1, [ "train"; "--recipe"; "tiny"; "--epochs"; "1"; "--out"; "run" ] @ corpus
                     ] do
-                    let refusal = hybrid folder verb |> refused code [ "hint: --channel 0 reads" ]
+                    // Of a training without any usable utterance, the reasons are told.
+                    let hint = if verb.Head = "train" then "read one of them" else "hint: --channel 0 reads"
+                    let refusal = hybrid folder verb |> refused code [ hint ]
                     Expect.stringContains (refusal.Output + refusal.Errors) "opposite phase" (string refusal)
                     hybrid folder (verb @ [ "--channel"; "1" ]) |> expectSuccess |> ignore
                     hybrid folder (verb @ [ "--channel"; "-1" ]) |> expectRefusal 1 [ "--channel is -1" ]
