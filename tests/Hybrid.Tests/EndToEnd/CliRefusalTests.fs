@@ -141,7 +141,7 @@ let channels =
                         2, [ "check-data" ] @ corpus
                         1, [ "train"; "--recipe"; "tiny"; "--epochs"; "1"; "--out"; "run" ] @ corpus
                     ] do
-                    // Of a training without any usable utterance, the reasons are told.
+                    // A training without any usable utterance lists the reasons instead.
                     let hint = if verb.Head = "train" then "read one of them" else "hint: --channel 0 reads"
                     let refusal = hybrid folder verb |> refused code [ hint ]
                     Expect.stringContains (refusal.Output + refusal.Errors) "opposite phase" (string refusal)
