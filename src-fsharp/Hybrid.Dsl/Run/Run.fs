@@ -2,6 +2,7 @@ namespace Hybrid.Dsl
 
 open System
 open System.Collections.Generic
+open System.IO
 open System.Threading
 open Hybrid.Core
 open Hybrid.Speech
@@ -38,6 +39,34 @@ type Run =
             match cause error with
             | Some cause -> raise (RunException(error, Run.Hint cause))
             | None -> reraise ()
+
+    /// The threads of a verb; null for all processors.
+    static member private Team(threads: int option) : ThreadTeam | null =
+        match threads with
+        | Some threads -> new ThreadTeam(threads)
+        | None -> null
+
+    /// A recogniser with the decoding and the threads of a verb.
+    static member private RecognizerOf
+        (model: SpeechModel, best: int option, languageModel: NGramModel option, threads: int option)
+        =
+        let team = Run.Team threads
+
+        match best, languageModel with
+        | None, None -> Recognizer(model, team)
+        | _ ->
+            let best = defaultArg best 1
+
+            let options =
+                match
+                    languageModel
+                    |> Option.map WeightedLanguageModel
+                    |> Option.orElse (Option.ofObj model.LanguageModel)
+                with
+                | Some language -> language.Search best
+                | None -> PrefixBeamOptions(Width = max (PrefixBeamOptions().Width) best, Best = best)
+
+            Recognizer(model, team, Beam = options)
 
     /// <summary>Writes a corpus of synthetic speech: WAV files and a manifest with phone boundaries.</summary>
     /// <param name="folder">The folder to write; created if missing.</param>
@@ -130,16 +159,18 @@ type Run =
     /// <param name="model">The model.</param>
     /// <param name="utterances">Recordings with transcripts, such as `corpus.Split "test"`.</param>
     /// <param name="lexicons">Pronouncing dictionaries, tried in order; default: the built-in words.</param>
+    /// <param name="threads">The number of threads; default: all processors.</param>
     /// <param name="cancellation">Stops between two utterances with an OperationCanceledException.</param>
     static member evaluate
         (
             model: SpeechModel,
             utterances: IReadOnlyList<Utterance>,
             ?lexicons: Lexicon list,
+            ?threads: int,
             ?cancellation: CancellationToken
         ) : Evaluation =
         let struct (evaluation, _) =
-            Recognizer(model)
+            Recognizer(model, Run.Team threads)
                 .Evaluate(utterances, defaultArg lexicons [], defaultArg cancellation CancellationToken.None)
 
         evaluation
@@ -155,24 +186,42 @@ type Run =
     static member recognize
         (model: SpeechModel, path: string, ?best: int, ?languageModel: NGramModel, ?cancellation: CancellationToken)
         : RecognitionResult =
-        let recognizer =
-            match best, languageModel with
-            | None, None -> Recognizer model
-            | _ ->
-                let best = defaultArg best 1
+        Run
+            .RecognizerOf(model, best, languageModel, None)
+            .Recognize(AudioClip.Read path, defaultArg cancellation CancellationToken.None)
 
-                let options =
-                    match
-                        languageModel
-                        |> Option.map WeightedLanguageModel
-                        |> Option.orElse (Option.ofObj model.LanguageModel)
-                    with
-                    | Some language -> language.Search best
-                    | None -> PrefixBeamOptions(Width = max (PrefixBeamOptions().Width) best, Best = best)
+    /// <summary>Recognises sound files, one on each thread. The work is done while the sequence is read.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="paths">WAV or FLAC files, or folders of them.</param>
+    /// <param name="best">The number of hypotheses of each file, as of `recognize`.</param>
+    /// <param name="languageModel">N-grams of phones for the beam search, as of `recognize`.</param>
+    /// <param name="threads">The number of threads; default: all processors.</param>
+    /// <param name="cancellation">Stops between two files with an OperationCanceledException.</param>
+    /// <returns>A result or a reason for each file, in the order of the paths.</returns>
+    static member recognizeAll
+        (
+            model: SpeechModel,
+            paths: string seq,
+            ?best: int,
+            ?languageModel: NGramModel,
+            ?threads: int,
+            ?cancellation: CancellationToken
+        ) : RecognitionOutcome seq =
+        let files = ResizeArray<string>()
+        let unusable = ResizeArray<RecognitionOutcome>()
 
-                Recognizer(model, Beam = options)
+        for path in paths do
+            if Directory.Exists path then
+                let struct (found, skipped) = SoundFiles.Find path
+                files.AddRange found
+                unusable.AddRange(skipped |> Seq.map (fun one -> RecognitionOutcome(one.Id, null, one.Reason)))
+            else
+                files.Add path
 
-        recognizer.Recognize(AudioClip.Read path, defaultArg cancellation CancellationToken.None)
+        Run
+            .RecognizerOf(model, best, languageModel, threads)
+            .RecognizeAll(files, defaultArg cancellation CancellationToken.None)
+        |> Seq.append unusable
 
     /// <summary>Aligns a sound file with its text: start, end and confidence of each word and phone.</summary>
     /// <param name="model">The model.</param>
@@ -188,6 +237,29 @@ type Run =
             | cause -> cause
 
         Run.WithHint cause (fun () -> Aligner(Recognizer model, lexicons).AlignText(path, AudioClip.Read path, text))
+
+    /// <summary>Aligns sound files with the texts beside them, or a corpus, one recording on each thread. The work is
+    /// done while the sequence is read.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="path">A folder of sound files with their words in a .txt, or words or phones in a .lab, of the same
+    /// name; one such file; or a corpus.</param>
+    /// <param name="split">A split of the corpus; default: all.</param>
+    /// <param name="lexicons">Pronouncing dictionaries, tried in order; default: the built-in words.</param>
+    /// <param name="threads">The number of threads; default: all processors.</param>
+    /// <param name="cancellation">Stops between two recordings with an OperationCanceledException.</param>
+    /// <returns>An alignment or a reason for each recording, in order.</returns>
+    static member alignAll
+        (
+            model: SpeechModel,
+            path: string,
+            ?split: string,
+            ?lexicons: Lexicon list,
+            ?threads: int,
+            ?cancellation: CancellationToken
+        ) : AlignmentOutcome seq =
+        let inputs = AlignmentInput.Of(path, split = Option.toObj split)
+        let aligner = Aligner(Recognizer(model, Run.Team threads), defaultArg lexicons [])
+        aligner.AlignAll(inputs, cancellation = defaultArg cancellation CancellationToken.None)
 
     /// <summary>Estimates an n-gram model of phones from transcripts.</summary>
     /// <param name="utterances">The transcripts; no sound is read.</param>
