@@ -19,7 +19,7 @@ let table (heading: string) =
 
 let value (cell: string) = Double.Parse(cell, CultureInfo.InvariantCulture)
 
-/// What a decoder is called in the chart, by its row of the table; the other rows vary weights.
+/// Names of decoders in the chart, by row of the table; the other rows vary weights.
 let decoders = [
     "--greedy", "greedy"
     "--lm-weight 0 --length-bonus 0 --beam 16", "beam search"

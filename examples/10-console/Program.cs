@@ -23,13 +23,13 @@ else
     var recognizer = Recognizer.Load(Path.Combine(AppContext.BaseDirectory, "tiny.safetensors"));
     var random = new CounterRandom(3);
     var words = new SentenceMaker(WordList.All).Sentence(random.Fork("words"), 4, 6);
-    var spoken = Synthesizer.Speak(words, SpeakerVoice.Random("somebody", random.Fork("voice")), random.Fork("speech"));
+    var spoken = Synthesizer.Speak(words, SpeakerVoice.Random("speaker", random.Fork("voice")), random.Fork("speech"));
     var recognition = recognizer.Recognize(spoken.Samples, SpokenUtterance.SampleRate, stop.Token);
     Console.WriteLine($"said   {string.Join(' ', spoken.Phones)}");
     Console.WriteLine($"heard  {recognition}");
 
     var alignment = new Aligner(recognizer).AlignText(
-        "somebody",
+        "speaker",
         new AudioClip(spoken.Samples, SpokenUtterance.SampleRate),
         spoken.Text
     );

@@ -80,8 +80,9 @@ internal sealed class RnnClassifier
         return (x, labels);
     }
 
-    /// <summary>The outputs of the upper layer for each frame, and the logits of the vowels from its last
-    /// state.</summary>
+    /// <summary>
+    /// The outputs of the upper layer for each frame, and the logits of the vowels from its last state.
+    /// </summary>
     private (Batch<float> Outputs, Batch<float> Logits) Forward(Batch<float> x, Pass pass)
     {
         var initial = workspace.Rent<float>(Layers * x.B * Hidden);

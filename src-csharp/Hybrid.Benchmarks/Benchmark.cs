@@ -10,8 +10,8 @@ namespace Hybrid.Benchmarks;
 /// Additions and multiplications of its matrix products per call; 0 if they do not determine the cost.
 /// </param>
 /// <param name="Prepare">
-/// Creates the inputs, runs the work once, compares the result with a reference and returns the work to be timed. Throws
-/// <see cref="WrongResultException"/> if the result is wrong: wrong results are never timed.
+/// Creates the inputs, runs the work once, compares the result with a reference and returns the work to be timed.
+/// Throws <see cref="WrongResultException"/> if the result is wrong: wrong results are never timed.
 /// </param>
 public sealed record Benchmark(string Group, string Case, double Operations, Func<ThreadTeam, Action> Prepare)
 {

@@ -74,7 +74,8 @@ public static class KernelBenchmarks
         );
 
     /// <summary>
-    /// A convolution with batch normalisation, forward and backward; without the input gradient if it is the first layer.
+    /// A convolution with batch normalisation, forward and backward; without the input gradient if it is the first
+    /// layer.
     /// </summary>
     public static Benchmark Convolution(
         int inputs,

@@ -67,7 +67,9 @@ public static class SpeechBenchmarks
             };
         });
 
-    /// <summary>Synthetic posteriors for a beam search: noise with peaks, about as confident as a trained network.</summary>
+    /// <summary>
+    /// Synthetic posteriors for a beam search: noise with peaks, about as confident as a trained network.
+    /// </summary>
     public static IReadOnlyList<LogProbs> Posteriors(int utterances, int frames)
     {
         var stream = new CounterRandom(Seed).Stream();

@@ -261,13 +261,13 @@ let internal withHint (cause: exn -> Cause option) (work: unit -> 'result) : 're
         | Some cause -> raise (HintedException(error, hint cause))
         | None -> reraise ()
 
-/// Says the hint for a cause, such as that of utterances being left out, if there is one.
+/// Prints the hint for a cause, such as that of skipped utterances, if there is one.
 let internal sayHint (cause: Cause option) =
     match cause with
     | Some cause -> say $"hint: {hint cause}"
     | None -> ()
 
-/// Says why a verb failed: for a known cause, a hint; then the message of the failure as the last line.
+/// Prints why a verb failed: for a known cause, a hint; then the message of the failure as the last line.
 let rec sayFailure (error: exn) =
     match error with
     | HintedException(failure, hint) ->
@@ -365,7 +365,7 @@ let loadRecognizer (file: string option) (search: Search) (team: ThreadTeam) =
 
         Recognizer(model, team, Beam = options, MinConfidence = minConfidence)
 
-/// Lists utterances that were left out: the first ten by name and reason, the rest by number.
+/// Lists skipped utterances: the first ten by name and reason, the rest by number.
 let reportSkipped (what: string) (skipped: SkippedUtterance seq) =
     let all = List.ofSeq skipped
 

@@ -10,20 +10,22 @@ using Hybrid.Core;
 var job = Job.Default.WithToolchain(InProcessNoEmitToolchain.Instance);
 BenchmarkSwitcher.FromTypes([typeof(Kernels)]).Run(args, DefaultConfig.Instance.AddJob(job));
 
-/// <summary>The kernels of `hybrid bench`, one by one, with BenchmarkDotNet's statistics: <c>-- --filter '*'</c> runs all.</summary>
+/// <summary>
+/// The kernels of `hybrid bench`, one by one, with BenchmarkDotNet's statistics: <c>-- --filter '*'</c> runs all.
+/// </summary>
 [MemoryDiagnoser]
 public class Kernels
 {
     private Action work = () => { };
 
-    /// <summary>What there is to time.</summary>
+    /// <summary>Names of the benchmarks.</summary>
     public static IEnumerable<string> Cases => KernelBenchmarks.All.Select(benchmark => benchmark.Case);
 
-    /// <summary>Which.</summary>
+    /// <summary>Name of the benchmark.</summary>
     [ParamsSource(nameof(Cases))]
     public string Case { get; set; } = "";
 
-    /// <summary>How many take part.</summary>
+    /// <summary>Number of threads.</summary>
     [Params(1, 2)]
     public int Threads { get; set; }
 

@@ -93,14 +93,14 @@ let private recurrentModule
     let struct (y: torch.nn.utils.rnn.PackedSequence, states) =
         match spec with
         | :? LstmSpec ->
-            let m =
-                run.SetParameters(path, rename, torch.nn.LSTM(inputs, hidden, layers, bidirectional = both, dtype = dtype))
+            let lstm = torch.nn.LSTM(inputs, hidden, layers, bidirectional = both, dtype = dtype)
+            let m = run.SetParameters(path, rename, lstm)
 
             let struct (y, h, c) = m.call (packed, struct (initial[0], initial[1]))
             struct (y, [ h; c ])
         | :? GruSpec ->
-            let m =
-                run.SetParameters(path, rename, torch.nn.GRU(inputs, hidden, layers, bidirectional = both, dtype = dtype))
+            let gru = torch.nn.GRU(inputs, hidden, layers, bidirectional = both, dtype = dtype)
+            let m = run.SetParameters(path, rename, gru)
 
             let struct (y, h) = m.call (packed, initial[0])
             struct (y, [ h ])
@@ -165,7 +165,9 @@ let rec private apply (run: Run) (x: Frames) (path: string, spec: LayerSpec) : F
 
     match spec with
     | :? LinearSpec as linear ->
-        let m = run.SetParameters(below, torch.nn.Linear(features, int64 linear.Outputs, linear.Bias, dtype = dtype))
+        let m =
+            run.SetParameters(below, torch.nn.Linear(features, int64 linear.Outputs, linear.Bias, dtype = dtype))
+
         run.Clear { x with Data = m.call x.Data }
     | :? Conv1dSpec as conv ->
         let reach = (conv.Kernel - 1) * conv.Dilation

@@ -71,13 +71,17 @@ let private code (source: string) =
 
 let private declaration =
     Regex(
-        @"^(?<nested>[ ]*)(?:\[[^\]\n]*\]\s*)?(?:(?:public|internal|private|protected|static|sealed|abstract|readonly|unsafe|partial|ref)\s+)*(?:class|struct|interface|enum|record struct|record|delegate\s+[\w<>\[\],. ?*]+?)\s+(?<name>[A-Z]\w*)",
+        @"^(?<nested>[ ]*)(?:\[[^\]\n]*\]\s*)?"
+        + @"(?:(?:public|internal|private|protected|static|sealed|abstract|readonly|unsafe|partial|ref)\s+)*"
+        + @"(?:class|struct|interface|enum|record struct|record|delegate\s+[\w<>\[\],. ?*]+?)\s+(?<name>[A-Z]\w*)",
         RegexOptions.Multiline
     )
 
 /// Words in front of a name that is used, not declared.
 let private keywords =
-    "new return is as in out ref static readonly public internal private protected sealed override virtual abstract throw await case where params this typeof not or and when else unsafe async implicit explicit operator const required partial scoped from select let"
+    ("new return is as in out ref static readonly public internal private protected sealed override virtual abstract "
+     + "throw await case where params this typeof not or and when else unsafe async implicit explicit operator const "
+     + "required partial scoped from select let")
         .Split
         ' '
     |> Set.ofArray
@@ -241,7 +245,9 @@ let tests =
         test "messages of Core and Speech do not name options, verbs or words of upper layers" {
             let upper =
                 Regex(
-                    """[\s"'`(]--[a-z]{2,}|\bhybrid (demo|synth|check-data|train|evaluate|recognize|align|lm|export|info|bench)\b|features \((mfcc|logMel|precomputed)|(de|en)coder \{"""
+                    """[\s"'`(]--[a-z]{2,}|"""
+                    + @"\bhybrid (demo|synth|check-data|train|evaluate|recognize|align|lm|export|info|bench)\b|"
+                    + @"features \((mfcc|logMel|precomputed)|(de|en)coder \{"
                 )
 
             let named = [

@@ -15,7 +15,8 @@ let private printer = {
                     do! TestPrinters.defaultPrinter.summary config summary
 
                     printfn
-                        $"{summary.passed.Length} passed, {summary.failed.Length + summary.errored.Length} failed, {summary.ignored.Length} skipped"
+                        $"{summary.passed.Length} passed, {summary.failed.Length + summary.errored.Length} failed, \
+                        {summary.ignored.Length} skipped"
                 }
 }
 
@@ -42,7 +43,7 @@ let private gradients = [
     GoldenTests.tiny
 ]
 
-/// What is run without vector instructions, several hundred times slower: results within tolerances, from kernels to layers.
+/// Tests that also run without vector instructions, several hundred times slower: kernels and layers.
 let private kernels =
     testList "kernels and gradients" [
         test "there are no vector instructions" {

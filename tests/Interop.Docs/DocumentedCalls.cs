@@ -46,7 +46,9 @@ public static class DocumentedCalls
             Console.WriteLine($"{id}: {reason ?? string.Join(' ', alignment!.Words.Select(word => word.Label))}");
     }
 
-    /// <summary>Section "Cancellation, progress, errors": a recognition that ends after ten seconds at the latest.</summary>
+    /// <summary>
+    /// Section "Cancellation, progress, errors": a recognition that ends after ten seconds at the latest.
+    /// </summary>
     public static async Task Cancel()
     {
         using var stop = new CancellationTokenSource(TimeSpan.FromSeconds(10));

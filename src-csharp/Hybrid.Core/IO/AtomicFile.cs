@@ -93,8 +93,8 @@ internal static class AtomicFile
     private static string FolderOf(string target) => Path.GetDirectoryName(target) ?? target;
 
     /// <summary>
-    /// Whether a path is a device or pipe, such as /dev/stdout, which a renamed file must not replace. The runtime cannot
-    /// tell devices from files, but Unix keeps them in /dev.
+    /// Whether a path is a device or pipe, such as /dev/stdout, which a renamed file must not replace. The runtime
+    /// cannot distinguish devices from files, but Unix keeps them in /dev.
     /// </summary>
     public static bool IsDevice(string path) =>
         Path.GetFullPath(path) is var full

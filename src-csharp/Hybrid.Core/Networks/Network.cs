@@ -15,8 +15,8 @@ namespace Hybrid.Core;
 ///     Decoder: [new LinearSpec(41)]
 /// );
 /// var network = new Network&lt;float&gt;(spec, seed: 1);
-/// Batch&lt;float&gt; logits = network.Forward(features, new Pass(new Workspace())); // [T, B, 28] to [(T + 1) / 2, B,
-/// 41]
+/// var pass = new Pass(new Workspace());
+/// Batch&lt;float&gt; logits = network.Forward(features, pass); // [T, B, 28] to [(T + 1) / 2, B, 41]
 /// </code>
 /// </example>
 /// <typeparam name="TReal">Float in production, double in gradient checks.</typeparam>

@@ -120,22 +120,14 @@ public sealed record NetworkSpec(
 
     /// <summary>Reads the JSON of <see cref="ToJson"/>.</summary>
     /// <exception cref="FormatException">The text is not a network spec.</exception>
-    public static NetworkSpec FromJson(string json)
-    {
-        try
-        {
-            var spec = JsonSerializer.Deserialize(json, SpecJson.Default.NetworkSpec);
-            return spec?.IsComplete == true
-                ? spec
-                : throw new FormatException(
-                    "a network needs \"inputs\", \"symbols\", \"encoder\" and \"decoder\", and all their layers"
-                );
-        }
-        catch (Exception error) when (error is JsonException or NotSupportedException)
-        {
-            throw new FormatException($"not a network: {Quoted.Message(error)}", error);
-        }
-    }
+    public static NetworkSpec FromJson(string json) =>
+        JsonText.Read(
+            json,
+            SpecJson.Default.NetworkSpec,
+            "network",
+            spec => spec.IsComplete,
+            "a network needs \"inputs\", \"symbols\", \"encoder\" and \"decoder\", and all their layers"
+        );
 
     /// <summary>Whether no layer is null, which JSON allows.</summary>
     [JsonIgnore]

@@ -9,8 +9,8 @@ public readonly record struct ParameterShape(string Name, IReadOnlyList<int> Sha
     public override string ToString() => $"{Name} [{string.Join(", ", Shape)}]";
 
     /// <summary>
-    /// The parameters of a network, in the order of <see cref="Network{TReal}.Parameters"/>, without building it: a file can be
-    /// compared with its declaration before memory is taken.
+    /// The parameters of a network, in the order of <see cref="Network{TReal}.Parameters"/>, without building it: a
+    /// file can be compared with its declaration before memory is taken.
     /// </summary>
     /// <param name="spec">A network without problems.</param>
     public static IEnumerable<ParameterShape> Of(NetworkSpec spec)

@@ -147,8 +147,8 @@ public sealed class Workspace
             wanted += rounded;
             if (rounded > block.Length - used)
             {
-                // Growth by a quarter keeps both the number of blocks and the excess of the first pass small; earlier blocks
-                // live on with their users.
+                // Growth by a quarter keeps both the number of blocks and the excess of the first pass small; earlier
+                // blocks live on with their users.
                 block = AlignedMemory.Allocate<TItem>(
                     (int)Math.Min(Array.MaxLength - granule, Math.Max(rounded, Math.Max(4096, wanted / 4)))
                 );

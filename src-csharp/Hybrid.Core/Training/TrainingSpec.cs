@@ -177,20 +177,14 @@ public sealed record TrainingSpec(
 
     /// <summary>Reads JSON written by <see cref="ToJson"/>.</summary>
     /// <exception cref="FormatException">The text is not a training spec.</exception>
-    public static TrainingSpec FromJson(string json)
-    {
-        try
-        {
-            var spec = JsonSerializer.Deserialize(json, TrainingJson.Default.TrainingSpec);
-            return spec?.IsComplete == true
-                ? spec
-                : throw new FormatException("not a training schedule: it, or a phase of it, is null");
-        }
-        catch (Exception error) when (error is JsonException or NotSupportedException)
-        {
-            throw new FormatException($"not a training schedule: {Quoted.Message(error)}", error);
-        }
-    }
+    public static TrainingSpec FromJson(string json) =>
+        JsonText.Read(
+            json,
+            TrainingJson.Default.TrainingSpec,
+            "training schedule",
+            spec => spec.IsComplete,
+            "not a training schedule: it, or a phase of it, is null"
+        );
 }
 
 /// <summary>Source-generated JSON of a training spec.</summary>

@@ -2,49 +2,54 @@ using Hybrid.Core;
 
 namespace Hybrid.Speech;
 
-/// <summary>What an alignment is going to take, known before it begins.</summary>
-/// <param name="Id">The recording's name.</param>
-/// <param name="DurationSeconds">Length of the recording.</param>
-/// <param name="Phones">Phones to be placed.</param>
-/// <param name="Bytes">Memory for features, probabilities and the search; the sound itself and the network come on top.</param>
+/// <summary>Size and memory of an alignment, reported before it begins.</summary>
+/// <param name="Id">Name of the recording.</param>
+/// <param name="DurationSeconds">Duration of the recording, in seconds.</param>
+/// <param name="Phones">Number of phones to align.</param>
+/// <param name="Bytes">Memory for features, log probabilities and the search, without audio and network.</param>
 public readonly record struct AlignmentNeed(string Id, double DurationSeconds, int Phones, long Bytes);
 
 /// <summary>
-/// Finds where the phones and words of known transcripts are in recordings (forced alignment): exactly, without a beam, in
-/// memory that does not explode with hours (<see cref="ChunkingOptions"/>, <see cref="CtcAligner"/>). One aligner serves any number of threads
-/// at a time. What becomes of blanks and silence: <see cref="AlignmentTimes"/>.
+/// Forced alignment: the times of the phones and words of known transcripts in recordings. The search is exact, without
+/// a beam. Its memory grows with the square root of the duration (<see cref="CtcAligner"/>), and the network processes
+/// long recordings in chunks (<see cref="ChunkingOptions"/>). <see cref="AlignmentTimes"/> divides blanks between
+/// phones and pauses. Thread-safe.
 /// </summary>
-/// <param name="recognizer">The model, and the threads to use.</param>
-/// <param name="lexicons">Pronunciations, tried in order; those of the built-in words where none is given.</param>
+/// <param name="recognizer">The model and its threads.</param>
+/// <param name="lexicons">Lexicons in order of precedence; the built-in one if null or empty.</param>
 public sealed class Aligner(Recognizer recognizer, IReadOnlyList<Lexicon>? lexicons = null)
 {
     private readonly Pronouncer pronouncer = Pronouncer.Of(lexicons);
     private readonly CtcAligner aligner = new();
 
     /// <summary>
-    /// Aligns a recording of a corpus with its transcript: its phones where they are given, else those of its words. Words
-    /// are placed too where their phones, pauses aside, are those that are aligned.
+    /// Aligns an utterance of a corpus with its transcript: with its phones if it has them, else with those of its
+    /// words. The result has times of words if the phones of their pronunciations, without silence, are the aligned
+    /// phones.
     /// </summary>
-    /// <param name="utterance">Sound or features, and what is said in it.</param>
-    /// <param name="need">Is told what it takes, before it begins.</param>
-    /// <exception cref="FormatException">There is no transcript, a word has no pronunciation, or a phone is unknown; or the features do not fit.</exception>
+    /// <param name="utterance">Audio or precomputed features, with words or phones.</param>
+    /// <param name="need">Receives size and memory before the alignment begins.</param>
+    /// <exception cref="FormatException">
+    /// The utterance has no transcript, a word has no pronunciation, a phone is unknown, or the features are not those
+    /// of the model.
+    /// </exception>
     /// <exception cref="InfeasibleTargetException">The recording is too short for its transcript.</exception>
     /// <exception cref="AudioFormatException">The recording cannot be read.</exception>
-    /// <exception cref="ArgumentException">The sound's sample rate is outside 8000 to 48000.</exception>
+    /// <exception cref="ArgumentException">The sample rate is outside 8000 to 48000.</exception>
     /// <exception cref="IOException">The recording cannot be read.</exception>
     public Alignment Align(Utterance utterance, IProgress<AlignmentNeed>? need = null) =>
         Align(utterance, need, CancellationToken.None);
 
     /// <summary>Aligns a recording with words.</summary>
-    /// <exception cref="FormatException">A word has no pronunciation; the message names all that have none.</exception>
+    /// <exception cref="FormatException">Words have no pronunciation; the message names all of them.</exception>
     /// <exception cref="InfeasibleTargetException">The recording is too short for its words.</exception>
     public Alignment AlignText(string id, AudioClip clip, string text) =>
         Align(new Utterance(id, "", "", "", text, null), clip, null, CancellationToken.None);
 
-    /// <summary>Aligns a sound file with words without holding up the caller's thread.</summary>
-    /// <param name="path">WAV or FLAC; the recording's name is the file's without its ending.</param>
-    /// <param name="text">What is said in it.</param>
-    /// <param name="cancellation">Stops while the file is read, and between the windows of a long recording.</param>
+    /// <summary>Aligns an audio file with words without blocking the calling thread.</summary>
+    /// <param name="path">A WAV or FLAC file; the recording is named after it, without the extension.</param>
+    /// <param name="text">The words of the recording.</param>
+    /// <param name="cancellation">Stops while the file is read, and between the chunks of a long recording.</param>
     /// <inheritdoc cref="AlignText" path="/exception"/>
     /// <exception cref="AudioFormatException">The recording cannot be read.</exception>
     /// <exception cref="IOException">The recording cannot be read.</exception>
@@ -62,7 +67,7 @@ public sealed class Aligner(Recognizer recognizer, IReadOnlyList<Lexicon>? lexic
     }
 
     /// <summary>Aligns a recording with phones.</summary>
-    /// <exception cref="FormatException">A phone is not one of the model's; the message names all that are not.</exception>
+    /// <exception cref="FormatException">The model lacks phones; the message names all of them.</exception>
     /// <exception cref="InfeasibleTargetException">The recording is too short for its phones.</exception>
     public Alignment AlignPhones(string id, AudioClip clip, IReadOnlyList<string> phones) =>
         Align(new Utterance(id, "", "", "", null, phones), clip, null, CancellationToken.None);
@@ -138,7 +143,7 @@ public sealed class Aligner(Recognizer recognizer, IReadOnlyList<Lexicon>? lexic
             throw new FormatException("its transcript is empty");
         var found = aligner.Align(logProbs, recognizer.Model.Inventory.Labels(phones), utterance.Id);
         if (found.Labels.Count < phones.Count)
-            throw new FormatException("the model holds its transcript for impossible");
+            throw new FormatException("the transcript has probability 0 under the model");
         var times = AlignmentTimes.Of(found.Labels, recognizer.Model.Times, duration);
         Interval[] intervals =
         [
@@ -149,7 +154,7 @@ public sealed class Aligner(Recognizer recognizer, IReadOnlyList<Lexicon>? lexic
         return new Alignment(utterance.Id, duration, Words(utterance.Text, intervals), intervals, found.LogProbability);
     }
 
-    /// <summary>The words over their phones; none where their pronunciations are not what was aligned.</summary>
+    /// <summary>Times of the words; none if the phones of their pronunciations are not the aligned phones.</summary>
     private IReadOnlyList<Interval> Words(string? text, IReadOnlyList<Interval> phones)
     {
         if (text is null)

@@ -2,11 +2,11 @@ using Hybrid.Core;
 
 namespace Hybrid.Speech;
 
-/// <summary>Where the phones and words of a recording are.</summary>
-/// <param name="Id">The recording's name.</param>
-/// <param name="DurationSeconds">Length of the recording.</param>
-/// <param name="Words">The words, if they are known, in order of time.</param>
-/// <param name="Phones">The phones in order of time; every word's phones fill it exactly.</param>
+/// <summary>Times of the phones and words of a recording.</summary>
+/// <param name="Id">Name of the recording.</param>
+/// <param name="DurationSeconds">Duration of the recording, in seconds.</param>
+/// <param name="Words">Words in order of time; empty if they are not known.</param>
+/// <param name="Phones">Phones in order of time. A word starts with its first phone and ends with its last.</param>
 /// <param name="LogProbability">Natural-log probability of the alignment.</param>
 public sealed record Alignment(
     string Id,
@@ -16,27 +16,26 @@ public sealed record Alignment(
     double LogProbability
 );
 
-/// <summary>
-/// Turns the frames of an alignment into times.
-/// </summary>
+/// <summary>Conversion of the frames of an alignment to times in seconds.</summary>
 /// <remarks>
-/// CTC puts each phone out in a few frames and the blank between them, so the rule for the blank decides where boundaries lie:
-/// between two phones at <see cref="BoundaryShare"/> of the blank; where the blank is longer than <see cref="PauseSeconds"/> it
-/// is a pause, and so is what is before the first phone and after the last. Into a pause a phone reaches by
-/// <see cref="ReachSeconds"/>. The numbers are medians over the known boundaries of synthetic speech (docs/alignment.md).
+/// A network trained with CTC emits each phone in a few frames and blanks between them. A blank of at most
+/// <see cref="PauseSeconds"/> is divided between its two phones at <see cref="BoundaryShare"/>. A longer one is a
+/// pause, as are the frames before the first and after the last phone; phones extend into a pause by
+/// <see cref="ReachSeconds"/>. The constants minimise the median boundary error on synthetic speech, whose boundaries
+/// are known (docs/alignment.md).
 /// </remarks>
 public static class AlignmentTimes
 {
-    /// <summary>Share of the blank between two phones that belongs to the first.</summary>
+    /// <summary>Share of a blank between two phones that belongs to the first one.</summary>
     public const double BoundaryShare = 0.4;
 
-    /// <summary>The shortest blank between two phones that is taken for a pause.</summary>
+    /// <summary>Maximum duration of a blank that is not a pause, in seconds.</summary>
     public const double PauseSeconds = 0.17;
 
-    /// <summary>By how much a phone reaches into a pause.</summary>
+    /// <summary>Extension of a phone into a pause, in seconds.</summary>
     public const double ReachSeconds = 0.03;
 
-    /// <summary>Beginning and end of each label; never overlapping, never backwards, within the recording.</summary>
+    /// <summary>Start and end of each label, in order, without overlap, and within the recording.</summary>
     public static IReadOnlyList<(double StartSeconds, double EndSeconds)> Of(
         IReadOnlyList<LabelSpan> labels,
         FrameTimes times,
@@ -58,7 +57,7 @@ public static class AlignmentTimes
         return result;
     }
 
-    /// <summary>Where the phone before a blank ends and the one after it begins.</summary>
+    /// <summary>End of the phone before a blank, and start of the phone after it.</summary>
     private static (double Previous, double Next) Boundary(double blankBegins, double blankEnds)
     {
         if (blankEnds - blankBegins > PauseSeconds)

@@ -1,18 +1,18 @@
 namespace Hybrid.Speech;
 
-/// <summary>Something to be aligned, or the reason why it cannot be: whatever was named ends as one or the other.</summary>
-/// <param name="Id">Its name.</param>
-/// <param name="Utterance">Recording and transcript; null where there is a reason.</param>
-/// <param name="Reason">Why it cannot be aligned; null where it may be.</param>
+/// <summary>An utterance to align, or the reason why an input cannot be aligned.</summary>
+/// <param name="Id">Name of the input.</param>
+/// <param name="Utterance">Recording and transcript; null if there is a reason.</param>
+/// <param name="Reason">Why the input cannot be aligned; null if there is an utterance.</param>
 public sealed record AlignmentInput(string Id, Utterance? Utterance, string? Reason)
 {
     /// <summary>
-    /// What a path stands for: a sound file with its words in a <c>.txt</c>, or words or phones in a <c>.lab</c> of the same
-    /// name; or a corpus of any layout, as a folder or a manifest.
+    /// The inputs at a path. An audio file has its transcript in a file of the same name: words in a <c>.txt</c>, words
+    /// or phones in a <c>.lab</c>. A corpus is a folder of any layout, or a manifest.
     /// </summary>
-    /// <param name="path">A sound file, a folder, or a manifest that ends in .jsonl.</param>
-    /// <param name="text">The words of a sound file, instead of what lies beside it; null to look there.</param>
-    /// <param name="split">Only this split of a corpus; null for all.</param>
+    /// <param name="path">An audio file, a folder, or a manifest with the extension .jsonl.</param>
+    /// <param name="text">The words of an audio file; null to read the file beside it.</param>
+    /// <param name="split">One split of a corpus; null for all.</param>
     public static IReadOnlyList<AlignmentInput> Of(string path, string? text = null, string? split = null)
     {
         try

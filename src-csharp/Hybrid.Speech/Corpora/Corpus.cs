@@ -18,7 +18,7 @@ public sealed record Corpus(IReadOnlyList<Utterance> Utterances)
     ];
 
     /// <summary>
-    /// What was found and cannot be used, such as a transcript without audio, in the order of the corpus.
+    /// Input that cannot be used, such as a transcript without audio, in the order of the corpus.
     /// </summary>
     public IReadOnlyList<SkippedUtterance> Skipped { get; init; } = [];
 

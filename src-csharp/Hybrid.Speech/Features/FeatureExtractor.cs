@@ -167,9 +167,9 @@ public sealed class FeatureExtractor
     }
 
     /// <summary>
-    /// The frames that count for the normalisation. Otherwise long silence at the ends would dominate mean and variance,
-    /// and so would digital silence: its level is below that of any room, and its frames are replaced by the quietest
-    /// frame with sound.
+    /// The frames that count for the normalisation. Otherwise long silence at the ends would dominate mean and
+    /// variance, and so would digital silence: its level is below that of any room, and its frames are replaced by the
+    /// quietest frame with sound.
     /// </summary>
     private (int First, int End) SpeechSpan(float[] features)
     {

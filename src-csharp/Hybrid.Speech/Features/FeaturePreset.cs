@@ -329,18 +329,14 @@ public sealed record FeaturePreset(
 
     /// <summary>Reads a preset from the JSON of <see cref="ToJson"/>.</summary>
     /// <exception cref="FormatException">The text is not a preset.</exception>
-    public static FeaturePreset FromJson(string json)
-    {
-        try
-        {
-            return JsonSerializer.Deserialize(json, FeatureJson.Default.FeaturePreset)
-                ?? throw new FormatException("not a feature preset: null");
-        }
-        catch (JsonException error)
-        {
-            throw new FormatException($"not a feature preset: {Quoted.Message(error)}", error);
-        }
-    }
+    public static FeaturePreset FromJson(string json) =>
+        JsonText.Read(
+            json,
+            FeatureJson.Default.FeaturePreset,
+            "feature preset",
+            _ => true,
+            "not a feature preset: null"
+        );
 }
 
 /// <summary>Source-generated JSON serialisation of presets.</summary>

@@ -3,7 +3,7 @@ using Hybrid.Core;
 namespace Hybrid.Speech;
 
 /// <summary>
-/// Models of which phones follow which, for the beam search: estimated from transcripts, kept as ARPA files.
+/// Phone n-gram models for beam search: estimation from transcripts, ARPA files.
 /// </summary>
 public static class LanguageModels
 {
@@ -11,10 +11,10 @@ public static class LanguageModels
     /// Estimates a model from the transcripts of utterances (interpolated Kneser-Ney, <see
     /// cref="NGramModel.Estimate"/>).
     /// </summary>
-    /// <param name="utterances">Words or phones; the sound is not looked at.</param>
-    /// <param name="inventory">The phones that there are.</param>
-    /// <param name="order">The longest n-grams, 1 to 8.</param>
-    /// <param name="lexicons">Pronunciations, tried in order; those of the built-in words where none is given.</param>
+    /// <param name="utterances">Utterances with words or phones; the audio is not read.</param>
+    /// <param name="inventory">The symbols of the model.</param>
+    /// <param name="order">Length of the longest n-grams, 1 to 8.</param>
+    /// <param name="lexicons">Lexicons in order of precedence; the built-in one if null or empty.</param>
     /// <returns>The model, and the utterances whose transcripts could not be used.</returns>
     /// <exception cref="FormatException">No transcript can be used; the message has the first reasons.</exception>
     public static (NGramModel Model, IReadOnlyList<SkippedUtterance> Skipped) Estimate(

@@ -4,21 +4,24 @@ using Hybrid.Core;
 
 namespace Hybrid.Speech;
 
-/// <summary>A whole training as data: features, network, schedule.</summary>
-/// <param name="Name">Its name.</param>
-/// <param name="Features">How sound becomes feature vectors.</param>
-/// <param name="Network">Feature vectors to symbols.</param>
-/// <param name="Training">How the network is trained.</param>
+/// <summary>The declaration of a training as data: features, network and schedule.</summary>
+/// <param name="Name">Name of the recipe.</param>
+/// <param name="Features">Preset of the features.</param>
+/// <param name="Network">The network, from features to logits.</param>
+/// <param name="Training">The schedule.</param>
 public sealed record Recipe(string Name, FeaturePreset Features, NetworkSpec Network, TrainingSpec Training)
 {
-    /// <summary>The same with another seed or another number of epochs.</summary>
+    /// <summary>A copy with another seed or another number of epochs.</summary>
     public Recipe With(ulong? seed = null, int? epochs = null) =>
         this with
         {
             Training = Training with { Seed = seed ?? Training.Seed, Epochs = epochs ?? Training.Epochs },
         };
 
-    /// <summary>The same for a corpus: where features are given instead of sound, it takes these, as many per frame as it would compute.</summary>
+    /// <summary>
+    /// The recipe for a corpus. If the corpus has precomputed features instead of audio, a copy that takes as many of
+    /// them per frame as the recipe would compute; otherwise the recipe itself.
+    /// </summary>
     public Recipe For(Corpus corpus) =>
         corpus.Utterances.All(u => u.FeaturesPath.Length > 0)
             ? this with
@@ -27,7 +30,7 @@ public sealed record Recipe(string Name, FeaturePreset Features, NetworkSpec Net
             }
             : this;
 
-    /// <summary>Finds everything in a corpus that would hurt a training with this recipe.</summary>
+    /// <summary>Finds the problems of a corpus for a training with this recipe.</summary>
     /// <inheritdoc cref="CorpusValidation.Run"/>
     public CorpusValidation ValidateCorpus(
         Corpus corpus,
@@ -40,22 +43,16 @@ public sealed record Recipe(string Name, FeaturePreset Features, NetworkSpec Net
     /// <summary>The recipe as JSON.</summary>
     public string ToJson() => JsonSerializer.Serialize(this, RecipeJson.Default.Recipe);
 
-    /// <summary>Reads what <see cref="ToJson"/> wrote.</summary>
-    /// <exception cref="FormatException">The text is no recipe.</exception>
-    public static Recipe FromJson(string json)
-    {
-        try
-        {
-            var recipe = JsonSerializer.Deserialize(json, RecipeJson.Default.Recipe);
-            return recipe is { Network.IsComplete: true, Training.IsComplete: true }
-                ? recipe
-                : throw new FormatException("not a recipe: it, or a layer or a phase of it, is null");
-        }
-        catch (Exception error) when (error is JsonException or NotSupportedException)
-        {
-            throw new FormatException($"not a recipe: {Quoted.Message(error)}", error);
-        }
-    }
+    /// <summary>Reads the JSON of <see cref="ToJson"/>.</summary>
+    /// <exception cref="FormatException">The text is not a recipe.</exception>
+    public static Recipe FromJson(string json) =>
+        JsonText.Read(
+            json,
+            RecipeJson.Default.Recipe,
+            "recipe",
+            recipe => recipe is { Network.IsComplete: true, Training.IsComplete: true },
+            "not a recipe: it, or a layer or a phase of it, is null"
+        );
 }
 
 /// <summary>JSON of a recipe, generated at compile time.</summary>

@@ -3,8 +3,8 @@ using Hybrid.Core;
 namespace Hybrid.Speech;
 
 /// <summary>
-/// Everything that recognition needs, in one file: a network with weights, its phone inventory, and the feature preset of its
-/// input.
+/// Everything that recognition needs, in one file: a network with weights, its phone inventory, and the feature preset
+/// of its input.
 /// </summary>
 /// <param name="Network">The network, from features [T, B, F] to logits [T', B, V].</param>
 /// <param name="Inventory">The names of its symbols by index.</param>
@@ -20,13 +20,14 @@ public sealed record SpeechModel(Network<float> Network, PhoneInventory Inventor
     });
 
     /// <summary>
-    /// The English model that is part of Hybrid, shared by all callers. Its model card, Models/README.md in the repository, has
-    /// its training data and error rates.
+    /// The English model that is part of Hybrid, shared by all callers. Its model card, Models/README.md in the
+    /// repository, has its training data and error rates.
     /// </summary>
     public static SpeechModel Default => Shipped.Value;
 
     /// <summary>
-    /// Default of <see cref="Recognizer.MinConfidence"/> for this network, in [0, 1]; 0 where no threshold was measured.
+    /// Default of <see cref="Recognizer.MinConfidence"/> for this network, in [0, 1]; 0 where no threshold was
+    /// measured.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">The value is not in [0, 1].</exception>
     public double MinConfidence
@@ -79,7 +80,9 @@ public sealed record SpeechModel(Network<float> Network, PhoneInventory Inventor
     /// <param name="halves">
     /// Whether weights are stored in half precision, which halves the size and keeps 11 significant bits.
     /// </param>
-    /// <exception cref="OverflowException">A weight exceeds the range of half precision; the message names it.</exception>
+    /// <exception cref="OverflowException">
+    /// A weight exceeds the range of half precision; the message names it.
+    /// </exception>
     /// <exception cref="IOException">The disk is full or the path is not writable.</exception>
     public void Save(string path, bool halves = false) => Save(path, Network.Save(), halves);
 

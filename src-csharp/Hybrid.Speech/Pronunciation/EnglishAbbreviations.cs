@@ -53,7 +53,9 @@ internal static class EnglishAbbreviations
         "i.e THAT IS"
     );
 
-    /// <summary>Abbreviations that are read as words only in front of a number, without the full stop, in lower case.</summary>
+    /// <summary>
+    /// Abbreviations that are read as words only in front of a number, without the full stop, in lower case.
+    /// </summary>
     public static readonly FrozenDictionary<string, string> BeforeNumber = Table(
         "no NUMBER",
         "nos NUMBERS",
@@ -150,7 +152,9 @@ internal static class EnglishAbbreviations
         "LEVEL",
     ]);
 
-    /// <summary>Noises in round brackets or between asterisks; in square and angle brackets everything is a noise.</summary>
+    /// <summary>
+    /// Noises in round brackets or between asterisks; in square and angle brackets everything is a noise.
+    /// </summary>
     public static readonly FrozenSet<string> Noises = FrozenSet.ToFrozenSet([
         "applause",
         "breath",

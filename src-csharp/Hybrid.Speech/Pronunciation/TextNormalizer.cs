@@ -5,19 +5,21 @@ using System.Text.RegularExpressions;
 namespace Hybrid.Speech;
 
 /// <summary>
-/// Turns English text as people write it into the words that are spoken: punctuation separates words; numbers, ordinals, years,
-/// times, money, fractions, units, Roman numerals, abbreviations and symbols become words; noises in brackets are marked.
+/// Turns English text as people write it into the words that are spoken: punctuation separates words; numbers,
+/// ordinals, years, times, money, fractions, units, Roman numerals, abbreviations and symbols become words; noises in
+/// brackets are marked.
 /// </summary>
 /// <remarks>
 /// <para>
-/// Text is brought to Unicode normalization form C first. Where an expression has several usual readings, the most frequent one
-/// in American English is taken: 1905 is a year, 3:05 is THREE OH FIVE, $5.20 is FIVE DOLLARS AND TWENTY CENTS.
+/// Text is brought to Unicode normalization form C first. Where an expression has several usual readings, the most
+/// frequent one in American English is taken: 1905 is a year, 3:05 is THREE OH FIVE, $5.20 is FIVE DOLLARS AND TWENTY
+/// CENTS.
 /// </para>
 /// <para>Safe for use by several threads if the given function is.</para>
 /// </remarks>
 /// <param name="isKnown">
-/// Whether a lexicon has a spelling, in upper case. Abbreviations that it has are taken as written; a hyphenated word that it
-/// lacks is split.
+/// Whether a lexicon has a spelling, in upper case. Abbreviations that it has are taken as written; a hyphenated word
+/// that it lacks is split.
 /// </param>
 public sealed partial class TextNormalizer(Func<string, bool> isKnown)
 {
@@ -45,19 +47,25 @@ public sealed partial class TextNormalizer(Func<string, bool> isKnown)
         return tokens;
     }
 
-    // The first alternative that matches at a place is taken, so that longer expressions stand before their parts.
+    // The first alternative that matches at a place is taken, so longer expressions come before their parts.
     [GeneratedRegex(
         """
             (?<noise>\[[^\[\]\n]{1,60}\]|<[^<>\n]{1,60}>|\([^()\n]{1,60}\)|\*[a-z][a-z ]{1,40}\*)
-            |(?<address>(?:https?://)?(?:[\w.+-]+@)?(?:[A-Za-z0-9-]+\.)+(?:com|org|net|edu|gov|io|de|uk)\b(?:/[\w./-]*\w)?)
-            |(?<money>[$£€¥])\s?(?<amount>\d{1,3}(?:,\d{3})+|\d+)(?:\.(?<cents>\d+))?(?:\s(?<scale>thousand|million|billion|trillion)\b)?
+            |(?<address>(?:https?://)?(?:[\w.+-]+@)?(?:[A-Za-z0-9-]+\.)+
+                (?:com|org|net|edu|gov|io|de|uk)\b(?:/[\w./-]*\w)?)
+            |(?<money>[$£€¥])\s?(?<amount>\d{1,3}(?:,\d{3})+|\d+)
+                (?:\.(?<cents>\d+))?(?:\s(?<scale>thousand|million|billion|trillion)\b)?
             |(?<hour>\d{1,2}):(?<minute>[0-5]\d)(?::(?<second>[0-5]\d))?(?:\s?(?<half>[aApP]\.?[mM]\b\.?))?
             |(?<clock>\d{1,2})\s?(?<half>[aApP]\.?[mM]\b\.?)
             |(?<year>\d{4})-(?<month>0[1-9]|1[0-2])-(?<day>0[1-9]|[12]\d|3[01])(?!\d)
             |(?<decade>(?:1[1-9]|20)\d0|'?\d0)'?s\b
             |(?<ordinal>\d{1,15}|\d{1,3}(?:,\d{3})+)(?:st|nd|rd|th)\b
             |(?<numerator>\d{1,3})/(?<denominator>[2-9]|[1-9]\d{1,2})(?![\d/])
-            |(?<minus>(?<![\w.)])[-\u2212])?(?<number>\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.(?<decimals>\d+))?(?:\s?(?<percent>%)|\s?(?<unit>km/h|mph|km|cm|mm|kg|mg|ml|lbs?|ft|oz|[kMG]?Hz|[kKMGT]B|kW|\u00b0[CF]?)(?!\w)|\s(?<unit>m|g|l|in|yd|mi|ms|min|hrs|W|V)(?![\w'.])|(?<unit>[mgW])(?!\w))?
+            |(?<minus>(?<![\w.)])[-\u2212])?(?<number>\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.(?<decimals>\d+))?
+                (?:\s?(?<percent>%)
+                |\s?(?<unit>km/h|mph|km|cm|mm|kg|mg|ml|lbs?|ft|oz|[kMG]?Hz|[kKMGT]B|kW|\u00b0[CF]?)(?!\w)
+                |\s(?<unit>m|g|l|in|yd|mi|ms|min|hrs|W|V)(?![\w'.])
+                |(?<unit>[mgW])(?!\w))?
             |(?<fraction>[\u00bc\u00bd\u00be])
             |(?<dotted>(?:\p{L}\.){2,}(?:\p{L}\b)?|\p{Lu}\.(?=\s+\p{Lu}))
             |(?<word>'?\p{L}[\p{L}\p{M}]*(?:(?:['\u2010\u2011-])[\p{L}\p{M}]+)*'?)(?<stop>\.)?
@@ -268,8 +276,8 @@ public sealed partial class TextNormalizer(Func<string, bool> isKnown)
         return EnglishAbbreviations.Dotted.GetValueOrDefault(key);
     }
 
-    // Chapter IV, World War II, Henry VIII. Other single letters than V are letters (Malcolm X), and in a text in capitals
-    // a numeral cannot be told from a word.
+    // Chapter IV, World War II, Henry VIII. Other single letters than V are letters (Malcolm X), and in a text in
+    // capitals a numeral is not distinguishable from a word.
     private static string? Numeral(string word, List<TextToken> before)
     {
         if (before is not [.., { Kind: TextTokenKind.Word } name] || (word.Length == 1 && word != "V"))

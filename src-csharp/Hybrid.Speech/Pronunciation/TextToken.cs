@@ -1,6 +1,6 @@
 namespace Hybrid.Speech;
 
-/// <summary>How a token of a text became words.</summary>
+/// <summary>Conversions of a token of a text to words.</summary>
 public enum TextTokenKind
 {
     /// <summary>A word as written, in upper case.</summary>

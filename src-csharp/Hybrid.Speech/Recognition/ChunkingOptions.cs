@@ -3,17 +3,17 @@ using Hybrid.Core;
 namespace Hybrid.Speech;
 
 /// <summary>
-/// Division of a long recording into overlapping chunks for the network, which bounds the memory for activations. Shorter
-/// recordings go through the network whole.
+/// Division of a long recording into overlapping chunks for the network, which bounds the memory for activations.
+/// Shorter recordings go through the network whole.
 /// </summary>
 /// <param name="MaxUnchunkedFrames">
-/// Maximum input frames of a recording that is not divided, at least 1; the default of 16 000 is 160 s at a hop of 10 ms.
-/// </param>
+/// Maximum input frames of a recording that is not divided, at least 1; the default of 16 000 is 160 s at a hop of 10
+/// ms. </param>
 /// <param name="ChunkFrames">Input frames of a chunk without its context, at least 1.</param>
 /// <param name="ContextFrames">
-/// Input frames before and after each chunk whose output is dropped, at least 0. Dependencies beyond the context are lost: none
-/// with convolutions, except for rounding; with recurrent layers, longer memory; with squeeze-and-excitation, the mean over the
-/// whole recording.
+/// Input frames before and after each chunk whose output is dropped, at least 0. Dependencies beyond the context are
+/// lost: none with convolutions, except for rounding; with recurrent layers, longer memory; with
+/// squeeze-and-excitation, the mean over the whole recording.
 /// </param>
 public sealed record ChunkingOptions(int MaxUnchunkedFrames = 16000, int ChunkFrames = 6000, int ContextFrames = 500)
 {

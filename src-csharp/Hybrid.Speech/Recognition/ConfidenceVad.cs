@@ -3,12 +3,15 @@ using Hybrid.Core;
 namespace Hybrid.Speech;
 
 /// <summary>
-/// Confidence-based voice activity detection: drops the phones of regions in which the mean posterior probability of the best
-/// phones is low. In speech the best symbol of most frames is nearly certain; in noise it is not.
+/// Confidence-based voice activity detection: drops the phones of regions in which the mean posterior probability of
+/// the best phones is low. In speech the best symbol of most frames is nearly certain; in noise it is not.
 /// </summary>
 internal sealed class ConfidenceVad
 {
-    /// <summary>Half the averaging window, in seconds: single phones are uncertain in speech too, one to two seconds of them are not.</summary>
+    /// <summary>
+    /// Half the averaging window, in seconds: single phones are uncertain in speech too, one to two seconds of them are
+    /// not.
+    /// </summary>
     public const double ReachSeconds = 1.5;
 
     private readonly int reach;
@@ -37,9 +40,9 @@ internal sealed class ConfidenceVad
     }
 
     /// <summary>
-    /// Removes the labels outside of speech. A label is kept if the highest probability, averaged over the frames around its
-    /// middle whose best symbol is not the blank, is at least the threshold. A label without such frames comes from a language
-    /// model and is removed. Scores remain those of all labels.
+    /// Removes the labels outside of speech. A label is kept if the highest probability, averaged over the frames
+    /// around its middle whose best symbol is not the blank, is at least the threshold. A label without such frames
+    /// comes from a language model and is removed. Scores remain those of all labels.
     /// </summary>
     /// <param name="hypothesis">Result of any decoder.</param>
     public Hypothesis Apply(Hypothesis hypothesis)

@@ -6,8 +6,8 @@ namespace Hybrid.Speech;
 /// </summary>
 /// <param name="Phones">The phones in order of time.</param>
 /// <param name="LogProbability">
-/// Log probability of the phones given the audio: of the best alignment with greedy decoding, of all alignments kept with a beam
-/// search.
+/// Log probability of the phones given the audio: of the best alignment with greedy decoding, of all alignments kept
+/// with a beam search.
 /// </param>
 /// <param name="LanguageModel">Weighted log probability of the phone sequence; 0 without a language model.</param>
 /// <param name="LengthBonus">Sum of the insertion bonuses of the phones, in nats.</param>

@@ -25,8 +25,8 @@ public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
     public SpeechModel Model => model;
 
     /// <summary>
-    /// Settings of the prefix beam search: beam width, number of hypotheses, language model. Null for greedy decoding. The
-    /// default is a search with <see cref="SpeechModel.LanguageModel"/>, or null if the model has none.
+    /// Settings of the prefix beam search: beam width, number of hypotheses, language model. Null for greedy decoding.
+    /// The default is a search with <see cref="SpeechModel.LanguageModel"/>, or null if the model has none.
     /// </summary>
     /// <exception cref="ArgumentException">Settings are invalid; the message lists all of them.</exception>
     public PrefixBeamOptions? Beam
@@ -40,8 +40,9 @@ public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
     } = model.LanguageModel?.Search();
 
     /// <summary>
-    /// Confidence threshold of voice activity detection, in [0, 1]: phones are dropped if the mean posterior probability of the
-    /// phones within 1.5 s is lower. Scores remain those of all phones. 0 keeps every phone. The default is that of the model.
+    /// Confidence threshold of voice activity detection, in [0, 1]: phones are dropped if the mean posterior
+    /// probability of the phones within 1.5 s is lower. Scores remain those of all phones. 0 keeps every phone. The
+    /// default is that of the model.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">The value is not in [0, 1].</exception>
     public double MinConfidence
@@ -62,9 +63,9 @@ public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
     } = new();
 
     /// <summary>
-    /// Maximum memory for features and activations over all concurrent calls, in bytes; 256 MiB by default. Calls that would
-    /// exceed it wait for others to finish. A call that needs more runs when no other one does. The caller's audio, the search
-    /// for phones and results are not counted.
+    /// Maximum memory for features and activations over all concurrent calls, in bytes; 256 MiB by default. Calls that
+    /// would exceed it wait for others to finish. A call that needs more runs when no other one does. The caller's
+    /// audio, the search for phones and results are not counted.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">The value is negative.</exception>
     public long MaxWorkingBytes
@@ -74,8 +75,8 @@ public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
     }
 
     /// <summary>
-    /// Maximum working memory kept between calls to be reused, in bytes; 64 MiB by default. 0 keeps none. Memory beyond it is
-    /// released at the end of each call.
+    /// Maximum working memory kept between calls to be reused, in bytes; 64 MiB by default. 0 keeps none. Memory beyond
+    /// it is released at the end of each call.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">The value is negative.</exception>
     public long MaxIdleBytes
@@ -123,7 +124,9 @@ public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
         return await Task.Run(() => Recognize(logProbs, clip.DurationSeconds), cancellation).ConfigureAwait(false);
     }
 
-    /// <summary>Recognises an utterance of a corpus: its audio, or its precomputed features. The transcript is not used.</summary>
+    /// <summary>
+    /// Recognises an utterance of a corpus: its audio, or its precomputed features. The transcript is not used.
+    /// </summary>
     /// <inheritdoc cref="UtteranceFeatures.Extract(FeatureExtractor, Utterance)" path="/exception"/>
     public RecognitionResult Recognize(Utterance utterance)
     {
@@ -197,7 +200,9 @@ public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
     /// <param name="utterances">Recordings with transcripts.</param>
     /// <param name="lexicons">Lexicons in order of precedence; the built-in one if null or empty.</param>
     /// <param name="cancellation">Stops between utterances.</param>
-    /// <param name="cache">Keeps features for later calls and those that exceed the memory; null to hold all in memory.</param>
+    /// <param name="cache">
+    /// Keeps features for later calls and those that exceed the memory; null to hold all in memory.
+    /// </param>
     /// <param name="progress">Receives the fraction that is done, in [0, 1], from any thread.</param>
     /// <returns>The evaluation, and the utterances that could not be used.</returns>
     public (Evaluation Evaluation, IReadOnlyList<SkippedUtterance> Skipped) Evaluate(
@@ -272,8 +277,8 @@ public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
         );
 
     /// <summary>
-    /// Log probabilities of the symbols in each output frame, [T', V]; neither the work nor the wait for memory blocks the
-    /// calling thread.
+    /// Log probabilities of the symbols in each output frame, [T', V]; neither the work nor the wait for memory blocks
+    /// the calling thread.
     /// </summary>
     /// <inheritdoc cref="Recognize(AudioClip, CancellationToken)"/>
     internal async Task<LogProbs> LogProbsAsync(AudioClip clip, CancellationToken cancellation)
@@ -300,7 +305,9 @@ public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
         return Core.LogProbs.FromLogits(logits, logits.Length / symbols, symbols);
     }
 
-    /// <summary>Frames of a forward pass, and bytes of resampled audio, coefficients and features, for a clip.</summary>
+    /// <summary>
+    /// Frames of a forward pass, and bytes of resampled audio, coefficients and features, for a clip.
+    /// </summary>
     private (int PassFrames, long FeatureBytes) Needs(double durationSeconds)
     {
         var preset = model.Features;
@@ -312,8 +319,8 @@ public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
     private int PassFrames(int frames) => Chunking.PassFrames(model.Network.FrameMapping.Stride, frames);
 
     /// <summary>
-    /// Hypotheses in descending order of score, without phones outside of speech; one without phones and of probability 0 if the
-    /// language model excludes all.
+    /// Hypotheses in descending order of score, without phones outside of speech; one without phones and of probability
+    /// 0 if the language model excludes all.
     /// </summary>
     private IReadOnlyList<Hypothesis> Decode(LogProbs logProbs)
     {

@@ -3,12 +3,14 @@ using Hybrid.Core;
 namespace Hybrid.Speech;
 
 /// <summary>
-/// Workspaces of the forward passes of one recogniser. Limits the memory of the passes in progress and of the workspaces kept
-/// for later passes. A pass that would exceed the limit waits, in the order of the requests. Thread-safe.
+/// Workspaces of the forward passes of one recogniser. Limits the memory of the passes in progress and of the
+/// workspaces kept for later passes. A pass that would exceed the limit waits, in the order of the requests.
+/// Thread-safe.
 /// </summary>
 /// <remarks>
-/// The activations of a pass are estimated from its frames and the memory per frame of the longest pass so far. Until one pass
-/// has been measured, passes run one at a time. A pass that needs more than the limit runs when no other one does.
+/// The activations of a pass are estimated from its frames and the memory per frame of the longest pass so far. Until
+/// one pass has been measured, passes run one at a time. A pass that needs more than the limit runs when no other one
+/// does.
 /// </remarks>
 /// <param name="team">Threads of the workspaces; null for <see cref="ThreadTeam.Default"/>.</param>
 internal sealed class WorkspacePool(ThreadTeam? team)

@@ -16,7 +16,9 @@ public enum AlignmentFormat
     Json,
 }
 
-/// <summary>Aligns recordings and writes the alignments to files. Each input has a file, or a reason why it has none.</summary>
+/// <summary>
+/// Aligns recordings and writes the alignments to files. Each input has a file, or a reason why it has none.
+/// </summary>
 public static class AlignmentFiles
 {
     /// <summary>The files of an alignment.</summary>
@@ -53,7 +55,9 @@ public static class AlignmentFiles
     /// Stops between inputs, and between the chunks of a long recording; files already written are kept.
     /// </param>
     /// <returns>The inputs without a file, with reasons.</returns>
-    /// <exception cref="InvalidOperationException">The model takes precomputed features, and an input has audio.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// The model takes precomputed features, and an input has audio.
+    /// </exception>
     /// <exception cref="OperationCanceledException">The call was cancelled.</exception>
     public static IReadOnlyList<SkippedUtterance> Write(
         Aligner aligner,

@@ -11,13 +11,13 @@ namespace Hybrid.Speech;
 public readonly record struct CtmLine(string Recording, string Channel, Interval Interval);
 
 /// <summary>
-/// CTM, time-marked conversation files (NIST sclite): one line <c>recording channel start duration label confidence</c> for
-/// each label, times in seconds.
+/// CTM, time-marked conversation files (NIST sclite): one line <c>recording channel start duration label confidence</c>
+/// for each label, times in seconds.
 /// </summary>
 /// <remarks>
-/// White space and control characters in names and labels are percent-encoded as in URLs, as is the first character of a field
-/// that starts with <c>;;</c>, which begins a comment. An empty name or label is <c>@</c>, sclite's null word. All names and
-/// labels read back equal.
+/// White space and control characters in names and labels are percent-encoded as in URLs, as is the first character of
+/// a field that starts with <c>;;</c>, which begins a comment. An empty name or label is <c>@</c>, sclite's null word.
+/// All names and labels read back equal.
 /// </remarks>
 public static class Ctm
 {
@@ -58,7 +58,8 @@ public static class Ctm
         var fields = line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
         if (fields.Length is not (5 or 6))
             throw new FormatException(
-                $"line {number}: {Quoted.Text(line)} is not recording, channel, start, duration, label and optional confidence"
+                $"line {number}: {Quoted.Text(line)} is not "
+                    + "recording, channel, start, duration, label and optional confidence"
             );
         var (start, duration) = (Number(2, "time in seconds", 1e9), Number(3, "time in seconds", 1e9));
         var confidence = fields.Length == 6 ? Number(5, "confidence in 0..1", 1) : 1;

@@ -5,8 +5,8 @@ using Hybrid.Core;
 namespace Hybrid.Speech;
 
 /// <summary>
-/// Errors of an evaluation by phone, kind of phone, speaker, length and corpus, and the best and worst utterances, as Markdown
-/// tables.
+/// Errors of an evaluation by phone, kind of phone, speaker, length and corpus, and the best and worst utterances, as
+/// Markdown tables.
 /// </summary>
 public static class ErrorAnalysis
 {
@@ -17,14 +17,15 @@ public static class ErrorAnalysis
     // The fewest reference phones of each group of lengths.
     private static readonly int[] Lengths = [0, 20, 40, 80, 120];
 
-    private static string[] PhoneColumns => ["reference", "substituted", "missed", "put in", "PER %"];
+    private static string[] PhoneColumns => ["reference", "substituted", "deleted", "inserted", "PER %"];
 
     private static string[] GroupColumns => ["phones", "substitutions", "deletions", "insertions", "PER %"];
 
     /// <summary>The tables.</summary>
     /// <remarks>
-    /// The errors of a phone are its reference positions that were deleted or substituted, and the positions where it was
-    /// inserted. Rates are in percent of reference phones, NaN without any. Names and words are escaped for Markdown.
+    /// The errors of a phone are its reference positions that were deleted or substituted, and the positions where it
+    /// was inserted. Rates are in percent of reference phones, NaN without any. Names and words are escaped for
+    /// Markdown.
     /// </remarks>
     /// <param name="evaluation">The evaluation.</param>
     /// <param name="inventory">The names of the symbols.</param>
@@ -56,7 +57,7 @@ public static class ErrorAnalysis
         WriteTable(
             text,
             "By phone",
-            ["phone", .. PhoneColumns, "taken for (times)"],
+            ["phone", .. PhoneColumns, "recognised as (times)"],
             phones
                 .OrderByDescending(phone => phone.Per)
                 .Select(phone => (string[])[.. Row(phone.Name, phone), phone.Confusions])
@@ -70,15 +71,15 @@ public static class ErrorAnalysis
         for (var v = 1; v < inventory.Count; v++)
         {
             var errors = matrix.Errors.Where(error => error.Reference == v && error.Hypothesis != none).ToList();
-            var (substituted, missed) = (errors.Sum(error => error.Count), matrix[v, none]);
+            var (substituted, deleted) = (errors.Sum(error => error.Count), matrix[v, none]);
             var confusions = errors
                 .Take(ConfusionsShown)
                 .Select(error => $"{inventory.Symbols[error.Hypothesis]} {error.Count}");
             var phone = new PhoneErrors(
                 inventory.Symbols[v],
-                matrix[v, v] + substituted + missed,
+                matrix[v, v] + substituted + deleted,
                 substituted,
-                missed,
+                deleted,
                 matrix[none, v],
                 string.Join(", ", confusions)
             );
@@ -133,7 +134,7 @@ public static class ErrorAnalysis
             name,
             $"{phone.Reference}",
             $"{phone.Substituted}",
-            $"{phone.Missed}",
+            $"{phone.Deleted}",
             $"{phone.Inserted}",
             Percent(phone.Per),
         ];
@@ -175,12 +176,12 @@ public static class ErrorAnalysis
         string Name,
         int Reference,
         int Substituted,
-        int Missed,
+        int Deleted,
         int Inserted,
         string Confusions
     )
     {
-        public double Per => 100.0 * (Substituted + Missed + Inserted) / Reference;
+        public double Per => 100.0 * (Substituted + Deleted + Inserted) / Reference;
 
         public string Kind => PhoneClasses.Of(Name).ToString().ToLowerInvariant();
 
@@ -189,7 +190,7 @@ public static class ErrorAnalysis
             {
                 Reference = Reference + other.Reference,
                 Substituted = Substituted + other.Substituted,
-                Missed = Missed + other.Missed,
+                Deleted = Deleted + other.Deleted,
                 Inserted = Inserted + other.Inserted,
             };
     }

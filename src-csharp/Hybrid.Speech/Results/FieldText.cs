@@ -6,10 +6,10 @@ using Hybrid.Core;
 namespace Hybrid.Speech;
 
 /// <summary>
-/// Percent-encoding of labels and names in result files that have lines and fields but no escape sequences of their own. As in
-/// URLs, a character becomes <c>%XX</c> for each of its UTF-8 bytes. Encoded are the characters of
-/// <see cref="Quoted.IsUnsafe"/> and the byte order mark, in fields also white space; and <c>%</c> where two hexadecimal digits
-/// follow, so that every text reads back equal. Lone surrogates become U+FFFD.
+/// Percent-encoding of labels and names in result files that have lines and fields but no escape sequences of their
+/// own. As in URLs, a character becomes <c>%XX</c> for each of its UTF-8 bytes. Encoded are the characters of
+/// <see cref="Quoted.IsUnsafe"/> and the byte order mark, in fields also white space; and <c>%</c> where two
+/// hexadecimal digits follow, so that every text reads back equal. Lone surrogates become U+FFFD.
 /// </summary>
 internal static class FieldText
 {
@@ -72,7 +72,9 @@ internal static class FieldText
     private static bool IsEncodable(Rune rune) =>
         IsUnsafe(rune) || Rune.IsWhiteSpace(rune) || (rune.IsBmp && Extras.Contains((char)rune.Value));
 
-    /// <summary>Whether a character could forge lines, direct a terminal, or vanish at the beginning of a file.</summary>
+    /// <summary>
+    /// Whether a character could forge lines, direct a terminal, or vanish at the beginning of a file.
+    /// </summary>
     public static bool IsUnsafe(Rune rune) => Quoted.IsUnsafe(rune) || rune.Value == 0xFEFF;
 
     private static bool TryReadByte(string text, int place, out byte value)

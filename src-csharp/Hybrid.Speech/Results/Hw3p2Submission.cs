@@ -1,8 +1,8 @@
 namespace Hybrid.Speech;
 
 /// <summary>
-/// Submission file of CMU 11-785 homework 3 part 2: a CSV with the columns <c>index,label</c>, one row per utterance in the
-/// order of the corpus, numbered from 0, and one letter per phone. No letter needs quoting.
+/// Submission file of CMU 11-785 homework 3 part 2: a CSV with the columns <c>index,label</c>, one row per utterance in
+/// the order of the corpus, numbered from 0, and one letter per phone. No letter needs quoting.
 /// </summary>
 public static class Hw3p2Submission
 {

@@ -5,12 +5,13 @@ namespace Hybrid.Speech;
 /// <summary>Text of untrusted files in Markdown.</summary>
 internal static class MarkdownText
 {
-    // Characters that would begin code, HTML, a link or another cell, or change the text as emphasis. An underscore is not
-    // among them: within words, as in ids, it is none.
+    // Characters that would begin code, HTML, a link or another cell, or change the text as emphasis. An underscore is
+    // not among them: within words, as in ids, it is none.
     private const string Escaped = "\\`*|~";
 
     /// <summary>
-    /// The text as one cell of a table: unsafe characters become spaces, HTML becomes entities, and Markdown is escaped.
+    /// The text as one cell of a table: unsafe characters become spaces, HTML becomes entities, and Markdown is
+    /// escaped.
     /// </summary>
     public static string Cell(string text)
     {

@@ -1,9 +1,9 @@
 namespace Hybrid.Speech;
 
 /// <summary>
-/// Names of recordings in results. A recording of a folder is named by its path within the folder without extension, any other
-/// by its file name without extension. Recordings of one list that would have the same name are told apart by the folders
-/// above them, else by their extensions, else by a number.
+/// Names of recordings in results. A recording of a folder is named by its path within the folder without extension,
+/// any other by its file name without extension. Recordings of one list that would have the same name are distinguished
+/// by the folders above them, else by their extensions, else by a number.
 /// </summary>
 public static class RecordingIds
 {
@@ -16,7 +16,9 @@ public static class RecordingIds
         return WithSlashes(Path.ChangeExtension(name, null));
     }
 
-    /// <summary>Names that differ within the list; a name that occurs once stays. Names that differ only in case count as equal.</summary>
+    /// <summary>
+    /// Names that differ within the list; a name that occurs once stays. Names that differ only in case count as equal.
+    /// </summary>
     /// <param name="recordings">Names and paths, in order.</param>
     public static IReadOnlyList<string> Distinct(IReadOnlyList<(string Id, string Path)> recordings)
     {
@@ -24,7 +26,7 @@ public static class RecordingIds
         foreach (var group in Duplicates(ids))
         {
             var longer = group.Select(i => WithFolders(ids[i], recordings[i].Path)).ToList();
-            // As few folders as tell most of them apart.
+            // The fewest folders that distinguish most of them.
             var levels = longer.Max(names => names.Count);
             var most = CountDistinct(levels - 1);
             var level = Enumerable.Range(0, levels).First(l => CountDistinct(l) == most);
@@ -52,7 +54,10 @@ public static class RecordingIds
         return ids;
     }
 
-    /// <summary>Inputs whose names differ within the list; see <see cref="Distinct(IReadOnlyList{ValueTuple{string, string}})"/>.</summary>
+    /// <summary>
+    /// Inputs whose names differ within the list; see
+    /// <see cref="Distinct(IReadOnlyList{ValueTuple{string, string}})"/>.
+    /// </summary>
     public static IReadOnlyList<AlignmentInput> Distinct(IReadOnlyList<AlignmentInput> inputs)
     {
         var utterances = inputs.Where(input => input.Utterance is not null).Select(input => input.Utterance!).ToList();

@@ -4,12 +4,13 @@ using Hybrid.Core;
 namespace Hybrid.Speech;
 
 /// <summary>
-/// Result files that never replace other people's work. A file is replaced only if Hybrid wrote it and it has not changed
-/// since, if it is empty, or if overwriting is allowed.
+/// Result files that never replace other people's work. A file is replaced only if Hybrid wrote it and it has not
+/// changed since, if it is empty, or if overwriting is allowed.
 /// </summary>
 /// <remarks>
-/// Hybrid recognises its own files by <c>.hybrid-results</c>, a file in the same folder with the SHA-256 of each result, in the
-/// format of <c>sha256sum</c>. Without it, every file that is already there is kept. It may be deleted at any time.
+/// Hybrid recognises its own files by <c>.hybrid-results</c>, a file in the same folder with the SHA-256 of each
+/// result, in the format of <c>sha256sum</c>. Without it, every file that is already there is kept. It may be deleted
+/// at any time.
 /// </remarks>
 public static class ResultFile
 {
@@ -47,7 +48,9 @@ public static class ResultFile
     public static void RequireReplaceable(string path) => ResultJournal.Beside(path).RequireReplaceable(path);
 }
 
-/// <summary>A result was not written, because its path has a file that Hybrid did not write or that changed since.</summary>
+/// <summary>
+/// A result was not written, because its path has a file that Hybrid did not write or that changed since.
+/// </summary>
 /// <param name="path">The file that was kept.</param>
 public sealed class ResultExistsException(string path)
     : IOException(

@@ -4,8 +4,8 @@ using Hybrid.Core;
 namespace Hybrid.Speech;
 
 /// <summary>
-/// A folder for results, each named after its input. No result replaces another one of the same run, nor a file that Hybrid did
-/// not write (<see cref="ResultFile"/>). Not thread-safe.
+/// A folder for results, each named after its input. No result replaces another one of the same run, nor a file that
+/// Hybrid did not write (<see cref="ResultFile"/>). Not thread-safe.
 /// </summary>
 /// <param name="folder">The folder; created when the first file is written.</param>
 /// <param name="overwrite">Whether files that Hybrid did not write may be replaced.</param>
@@ -23,8 +23,8 @@ public sealed class ResultFolder(string folder, bool overwrite = false)
     public IReadOnlyList<string> Kept => kept;
 
     /// <summary>
-    /// Reserves the files of a result, before it is computed. Names may come from untrusted files and must not lead out of the
-    /// folder; a slash separates subfolders, and control characters are percent-encoded.
+    /// Reserves the files of a result, before it is computed. Names may come from untrusted files and must not lead out
+    /// of the folder; a slash separates subfolders, and control characters are percent-encoded.
     /// </summary>
     /// <param name="name">Name of the input.</param>
     /// <param name="extensions">Extensions of its files, such as <c>.ctm</c>.</param>

@@ -4,8 +4,8 @@ using Hybrid.Core;
 namespace Hybrid.Speech;
 
 /// <summary>
-/// The record of the results in one folder: a text file of lines <c>SHA-256  name</c>, the last line of a name counts. Results
-/// are appended one by one, so that an interruption loses none.
+/// The record of the results in one folder: a text file of lines <c>SHA-256  name</c>, the last line of a name counts.
+/// Results are appended one by one, so that an interruption loses none.
 /// </summary>
 internal sealed class ResultJournal
 {
@@ -56,7 +56,7 @@ internal sealed class ResultJournal
         if (hashes.TryGetValue(name, out var recorded) && recorded == hash)
             return;
         hashes[name] = hash;
-        // A link could lead to a file of somebody else.
+        // A link could lead to another user's file.
         if (new FileInfo(file).LinkTarget is not null)
             return;
         try

@@ -8,8 +8,8 @@ using Hybrid.Core;
 namespace Hybrid.Speech;
 
 /// <summary>
-/// Results as JSON, byte-identical from C#, scripts and the command line. Times are in seconds, rounded to 0.1 ms. Numbers that
-/// are not finite are null.
+/// Results as JSON, byte-identical from C#, scripts and the command line. Times are in seconds, rounded to 0.1 ms.
+/// Numbers that are not finite are null.
 /// </summary>
 public static class ResultJson
 {
@@ -24,8 +24,8 @@ public static class ResultJson
     public const string RecognitionsEnd = "\n]";
 
     /// <summary>
-    /// Results of recognition: an array of objects with file, duration and hypotheses, the best first. Each hypothesis has its
-    /// scores, which are natural logarithms, and its phones.
+    /// Results of recognition: an array of objects with file, duration and hypotheses, the best first. Each hypothesis
+    /// has its scores, which are natural logarithms, and its phones.
     /// </summary>
     public static string Recognitions(IEnumerable<(string File, RecognitionResult Result)> results) =>
         Write(json => WriteArray(json, null, results, item =>
@@ -72,7 +72,9 @@ public static class ResultJson
         });
 
     /// <summary>Reads the JSON of <see cref="Alignment"/>.</summary>
-    /// <exception cref="FormatException">The text is not such JSON, or times are invalid; the message has the place.</exception>
+    /// <exception cref="FormatException">
+    /// The text is not such JSON, or times are invalid; the message has the place.
+    /// </exception>
     public static Alignment ReadAlignment(string json)
     {
         try
@@ -96,8 +98,8 @@ public static class ResultJson
     }
 
     /// <summary>
-    /// An evaluation: counts, error rate in percent, loss in nats per label, and confusions in descending order of frequency. A
-    /// null phone is that of an insertion or a deletion.
+    /// An evaluation: counts, error rate in percent, loss in nats per label, and confusions in descending order of
+    /// frequency. A null phone is that of an insertion or a deletion.
     /// </summary>
     /// <param name="evaluation">The evaluation.</param>
     /// <param name="inventory">The names of the symbols.</param>

@@ -3,8 +3,8 @@ using System.Globalization;
 namespace Hybrid.Speech;
 
 /// <summary>
-/// Results as lines of text. Control characters in names and labels are percent-encoded as in URLs, so that every result is one
-/// line and a terminal shows it safely.
+/// Results as lines of text. Control characters in names and labels are percent-encoded as in URLs, so that every
+/// result is one line and a terminal shows it safely.
 /// </summary>
 public static class ResultText
 {

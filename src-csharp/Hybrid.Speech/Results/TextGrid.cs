@@ -13,14 +13,16 @@ public sealed record TextGridTier(string Name, IReadOnlyList<Interval> Intervals
 /// recording, in the long or the short text form, UTF-8.
 /// </summary>
 /// <remarks>
-/// Quotation marks in texts are doubled. Control characters, line breaks included, are percent-encoded as in URLs, because many
-/// readers take one line for one value. All texts read back equal.
+/// Quotation marks in texts are doubled. Control characters, line breaks included, are percent-encoded as in URLs,
+/// because many readers take one line for one value. All texts read back equal.
 /// </remarks>
 /// <param name="EndSeconds">Duration of the recording, in seconds.</param>
 /// <param name="Tiers">Tiers from top to bottom.</param>
 public sealed record TextGrid(double EndSeconds, IReadOnlyList<TextGridTier> Tiers)
 {
-    /// <summary>A tier <c>words</c>, unless there are none, and a tier <c>phones</c>. Pauses have an empty label.</summary>
+    /// <summary>
+    /// A tier <c>words</c>, unless there are none, and a tier <c>phones</c>. Pauses have an empty label.
+    /// </summary>
     public static TextGrid Of(Alignment alignment)
     {
         var phones = Tier("phones", alignment.Phones, alignment.DurationSeconds);
@@ -82,7 +84,9 @@ public sealed record TextGrid(double EndSeconds, IReadOnlyList<TextGridTier> Tie
     }
 
     /// <summary>Reads the long or the short form. Point tiers are refused.</summary>
-    /// <exception cref="FormatException">The text is not a TextGrid; the message has the line and the expected value.</exception>
+    /// <exception cref="FormatException">
+    /// The text is not a TextGrid; the message has the line and the expected value.
+    /// </exception>
     public static TextGrid Read(string text) => new TextGridReader(text).Read();
 
     /// <summary>A tier with empty intervals between labels.</summary>

@@ -4,8 +4,8 @@ using System.Text;
 namespace Hybrid.Speech;
 
 /// <summary>
-/// Reader of TextGrid files. As in Praat, it takes the values in their order; names, brackets and comments between them are
-/// ignored.
+/// Reader of TextGrid files. As in Praat, it takes the values in their order; names, brackets and comments between them
+/// are ignored.
 /// </summary>
 internal sealed class TextGridReader(string text)
 {

@@ -9,7 +9,7 @@ namespace Hybrid.Speech;
 /// there are no stale locks.
 /// </summary>
 /// <remarks>
-/// The lock is an open file; a locked file cannot be read, so a second file tells who holds it. The locked file is
+/// The lock is an open file; a locked file cannot be read, so a second file names its holder. The locked file is
 /// never deleted: a process that had already opened it would otherwise lock a file that is no longer in the folder.
 /// </remarks>
 internal sealed class TrainingLock : IDisposable

@@ -98,7 +98,7 @@ let private commit =
          | Some [| _; commit |] -> commit.Substring(0, min 12 commit.Length)
          | _ -> "unknown")
 
-/// The processor's name where the system tells it, and the number of logical processors.
+/// The name of the processor, if the system reports it, and the number of logical processors.
 let private machineName =
     lazy
         (let name =
@@ -119,7 +119,7 @@ let private quoted (field: string) =
     else
         field
 
-/// A line of the history; no speed where operations do not tell the cost.
+/// A line of the history; no speed if the number of operations is no measure of the cost.
 let historyLine (commit: string) (date: DateOnly) (machine: string) (result: BenchmarkResult) =
     let number (format: string) (value: float) = value.ToString(format, CultureInfo.InvariantCulture)
     let speed format value = if result.Gflops > 0 then number format value else ""

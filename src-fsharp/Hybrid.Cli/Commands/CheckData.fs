@@ -18,10 +18,10 @@ let private outlier (one: Outlier) =
     | _ when Double.IsNegativeInfinity one.Value -> $"{one.Id}: silent"
     | _ -> $"{one.Id}: level {one.Value:F1} dB, the median is {one.Median:F1} dB"
 
-/// The number of findings with a title, and one line per finding; also printed if there are none.
+/// A title with the number of findings, and one line per finding; also printed if there are none.
 let private section (title: string) (describe: 'finding -> string) (findings: 'finding seq) =
     print ""
-    print $"{Seq.length findings} {title}"
+    print $"{title}: {Seq.length findings}"
 
     for finding in findings do
         print $"  {describe finding}"
@@ -46,12 +46,12 @@ let private printAll (recipe: Hybrid.Speech.Recipe) (check: CorpusValidation) =
     check.UnknownWords |> section "words without pronunciation" string
 
     check.Infeasible
-    |> section $"infeasible utterances after the subsampling of recipe {recipe.Name}" string
+    |> section $"utterances too short for their phones, after the subsampling of recipe {recipe.Name}" string
 
     check.Duplicates
-    |> section "duplicate recordings" (fun same -> String.Join(", ", same.Ids) + $" (in {named same.Splits})")
+    |> section "duplicate recordings" (fun same -> String.Join(", ", same.Ids) + $" ({named same.Splits})")
 
-    check.Outliers |> section $"outliers: {CorpusValidation.OutlierRule}" outlier
+    check.Outliers |> section $"outliers ({CorpusValidation.OutlierRule})" outlier
 
     check.SharedSpeakers
     |> section "speakers in several splits" (fun shared -> $"{shared.Speaker}: {named shared.Splits}")

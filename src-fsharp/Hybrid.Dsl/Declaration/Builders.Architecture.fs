@@ -7,7 +7,7 @@ open Hybrid.Core
 open Hybrid.Speech
 
 /// Compiler errors for architectures that are incomplete or out of order.
-module internal ArchitectureErrorMessages =
+module internal ArchitectureErrors =
     /// FS10001
     [<Literal>]
     let Number = 10001
@@ -49,16 +49,10 @@ type StackBuilder() =
 
     member _.Yield(block: Block) = block
 
-    [<CompilerMessage(ArchitectureErrorMessages.NoSize,
-                      ArchitectureErrorMessages.Number,
-                      IsError = true,
-                      IsHidden = true)>]
+    [<CompilerMessage(ArchitectureErrors.NoSize, ArchitectureErrors.Number, IsError = true, IsHidden = true)>]
     member _.Yield(_: 'settings -> 'layer) = Block []
 
-    [<CompilerMessage(ArchitectureErrorMessages.NoLayer,
-                      ArchitectureErrorMessages.Number,
-                      IsError = true,
-                      IsHidden = true)>]
+    [<CompilerMessage(ArchitectureErrors.NoLayer, ArchitectureErrors.Number, IsError = true, IsHidden = true)>]
     member _.Yield(_: 'value, [<Optional; DefaultParameterValue(0)>] _line: int) = Block []
 
     member _.Zero() = Block []
@@ -122,16 +116,10 @@ type EncoderDecoderBuilder() =
     member _.Yield(part: EncoderBlock) = part
     member _.Yield(part: DecoderBlock) = part
 
-    [<CompilerMessage(ArchitectureErrorMessages.LayerOutside,
-                      ArchitectureErrorMessages.Number,
-                      IsError = true,
-                      IsHidden = true)>]
+    [<CompilerMessage(ArchitectureErrors.LayerOutside, ArchitectureErrors.Number, IsError = true, IsHidden = true)>]
     member _.Yield(_: LayerSpec) = EncoderBlock []
 
-    [<CompilerMessage(ArchitectureErrorMessages.LayerOutside,
-                      ArchitectureErrorMessages.Number,
-                      IsError = true,
-                      IsHidden = true)>]
+    [<CompilerMessage(ArchitectureErrors.LayerOutside, ArchitectureErrors.Number, IsError = true, IsHidden = true)>]
     member _.Yield(_: Block) = EncoderBlock []
 
     member _.Delay(parts: unit -> 'parts) = parts ()
@@ -140,32 +128,23 @@ type EncoderDecoderBuilder() =
     member _.Combine(features: FeatureDeclaration, EncoderAndDecoder(encoder, decoder)) =
         CompleteArchitecture(features, encoder, decoder)
 
-    [<CompilerMessage(ArchitectureErrorMessages.NoDecoder,
-                      ArchitectureErrorMessages.Number,
-                      IsError = true,
-                      IsHidden = true)>]
+    [<CompilerMessage(ArchitectureErrors.NoDecoder, ArchitectureErrors.Number, IsError = true, IsHidden = true)>]
     member _.Combine(features: FeatureDeclaration, encoder: EncoderBlock) =
         CompleteArchitecture(features, encoder, DecoderBlock [])
 
-    [<CompilerMessage(ArchitectureErrorMessages.NoEncoder,
-                      ArchitectureErrorMessages.Number,
-                      IsError = true,
-                      IsHidden = true)>]
+    [<CompilerMessage(ArchitectureErrors.NoEncoder, ArchitectureErrors.Number, IsError = true, IsHidden = true)>]
     member _.Combine(features: FeatureDeclaration, decoder: DecoderBlock) =
         CompleteArchitecture(features, EncoderBlock [], decoder)
 
-    [<CompilerMessage(ArchitectureErrorMessages.Order, ArchitectureErrorMessages.Number, IsError = true, IsHidden = true)>]
+    [<CompilerMessage(ArchitectureErrors.Order, ArchitectureErrors.Number, IsError = true, IsHidden = true)>]
     member _.Combine(_: IArchitecturePart, _: IArchitecturePart) =
         CompleteArchitecture(FeatureDeclaration(FeaturePreset(), 0), EncoderBlock [], DecoderBlock [])
 
-    [<CompilerMessage(ArchitectureErrorMessages.NoFeatures,
-                      ArchitectureErrorMessages.Number,
-                      IsError = true,
-                      IsHidden = true)>]
-    member _.Run(_: EncoderAndDecoder) : Hybrid.Dsl.Architecture = invalidOp ArchitectureErrorMessages.NoFeatures
+    [<CompilerMessage(ArchitectureErrors.NoFeatures, ArchitectureErrors.Number, IsError = true, IsHidden = true)>]
+    member _.Run(_: EncoderAndDecoder) : Hybrid.Dsl.Architecture = invalidOp ArchitectureErrors.NoFeatures
 
-    [<CompilerMessage(ArchitectureErrorMessages.Order, ArchitectureErrorMessages.Number, IsError = true, IsHidden = true)>]
-    member _.Run(_: IArchitecturePart) : Hybrid.Dsl.Architecture = invalidOp ArchitectureErrorMessages.Order
+    [<CompilerMessage(ArchitectureErrors.Order, ArchitectureErrors.Number, IsError = true, IsHidden = true)>]
+    member _.Run(_: IArchitecturePart) : Hybrid.Dsl.Architecture = invalidOp ArchitectureErrors.Order
 
     member _.Run
         (
@@ -209,10 +188,7 @@ type FeatureWords =
     static member features(preset: FeaturePreset, [<CallerLineNumber; Optional; DefaultParameterValue(0)>] line: int) =
         FeatureDeclaration(preset, line)
 
-    [<CompilerMessage(ArchitectureErrorMessages.NoPreset,
-                      ArchitectureErrorMessages.Number,
-                      IsError = true,
-                      IsHidden = true)>]
+    [<CompilerMessage(ArchitectureErrors.NoPreset, ArchitectureErrors.Number, IsError = true, IsHidden = true)>]
     static member features(_: 'other, [<Optional; DefaultParameterValue(0)>] _line: int) =
         FeatureDeclaration(FeaturePreset(), 0)
 

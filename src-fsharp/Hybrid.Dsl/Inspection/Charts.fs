@@ -133,7 +133,8 @@ type Charts =
         [ curve "training" first history _.TrainLoss; curve "validation" second history _.DevLoss ]
         |> Chart.combine
         |> titled "epoch" "loss per label, nats"
-        |> Chart.withYAxis (LinearAxis.init (AxisType = StyleParam.AxisType.Log))
+        // Labels such as 0.05: by default, only the first digit is shown between powers of ten.
+        |> Chart.withYAxis (LinearAxis.init (AxisType = StyleParam.AxisType.Log, TickFormat = "~g"))
         |> Chart.withLegend inside
         |> framed 320
 

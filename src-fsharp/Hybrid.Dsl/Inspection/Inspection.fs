@@ -13,8 +13,9 @@ type Inspection =
     /// Output shape, parameters and multiply-adds of each layer; `printfn $"{summary network}"` prints a table.
     /// </summary>
     /// <param name="architecture">The network.</param>
-    /// <param name="seconds">The length of the audio, 1 to 86400 s; default 10. Others raise an
-    /// ArgumentOutOfRangeException.</param>
+    /// <param name="seconds">
+    /// The length of the audio, 1 to 86400 s; default 10. Others raise an ArgumentOutOfRangeException.
+    /// </param>
     static member summary(architecture: Architecture, ?seconds: int) : Summary =
         Summary.Of(architecture, defaultArg seconds 10)
 

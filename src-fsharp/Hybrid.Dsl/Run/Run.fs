@@ -87,7 +87,7 @@ type Run =
             raise (FormatException $"no built-in words: {missing}; WordList.All lists them")
 
         let random = CounterRandom(uint64 (defaultArg seed 0))
-        Synthesizer.Speak(words, SpeakerVoice.Random("somebody", random.Fork "voice"), random.Fork "speech")
+        Synthesizer.Speak(words, SpeakerVoice.Random("speaker", random.Fork "voice"), random.Fork "speech")
 
     /// <summary>Reads a pronouncing dictionary such as CMUdict: `WORD  PH PH` or `WORD,PH PH` per line.</summary>
     /// <param name="path">The text file.</param>
@@ -96,8 +96,9 @@ type Run =
     /// <summary>Trains a network on a corpus and returns the best model with the history of all epochs.</summary>
     /// <param name="architecture">Features and network, as declared by `encoderDecoder { ... }`.</param>
     /// <param name="schedule">The training schedule, as declared by `training { ... }`.</param>
-    /// <param name="corpus">Recordings with transcripts. Split train is trained on; split dev, or 5 % of the speakers,
-    /// validates.</param>
+    /// <param name="corpus">
+    /// Recordings with transcripts. Split train is trained on; split dev, or 5 % of the speakers, validates.
+    /// </param>
     /// <param name="lexicons">Pronouncing dictionaries, tried in order; default: the built-in words.</param>
     /// <param name="folder">The folder for model, checkpoints and metrics; default: nothing is written.</param>
     /// <param name="resume">Whether to continue from the last checkpoint in `folder`; default false.</param>
@@ -105,8 +106,9 @@ type Run =
     /// <param name="progress">Called after each step, on the training thread.</param>
     /// <param name="epochEnded">Called after each epoch, on the training thread.</param>
     /// <param name="noticed">Called with notices for the user, one sentence each.</param>
-    /// <param name="cancellation">Stops between two steps with an OperationCanceledException; `folder` stays
-    /// usable.</param>
+    /// <param name="cancellation">
+    /// Stops between two steps with an OperationCanceledException; `folder` stays usable.
+    /// </param>
     static member train
         (
             architecture: Architecture,
@@ -178,11 +180,13 @@ type Run =
     /// <summary>Recognises the phones of a sound file.</summary>
     /// <param name="model">The model.</param>
     /// <param name="path">A WAV or FLAC file.</param>
-    /// <param name="best">The number of hypotheses, best first, from a beam search; default: one, as the model
-    /// decodes.</param>
+    /// <param name="best">
+    /// The number of hypotheses, best first, from a beam search; default: one, as the model decodes.
+    /// </param>
     /// <param name="languageModel">N-grams of phones for the beam search; default: those of the model, if any.</param>
-    /// <param name="cancellation">Stops between two chunks of a long recording with an
-    /// OperationCanceledException.</param>
+    /// <param name="cancellation">
+    /// Stops between two chunks of a long recording with an OperationCanceledException.
+    /// </param>
     static member recognize
         (model: SpeechModel, path: string, ?best: int, ?languageModel: NGramModel, ?cancellation: CancellationToken)
         : RecognitionResult =

@@ -225,7 +225,8 @@ let tests =
             expectParts
                 ("{ Model = Hybrid.Speech.SpeechModel.Create(Recipes.tiny.Network, Recipes.tiny.Features, "
                  + "Hybrid.Speech.PhoneInventory.Arpabet, 1UL); History = [| Hybrid.Core.EpochReport(1, 10L, 3.0, "
-                 + "2.5, 80.0, 9.0, 1e-3, 5.0) |]; SelectBy = devPer; StopReason = Hybrid.Core.StopReason.EpochsCompleted }")
+                 + "2.5, 80.0, 9.0, 1e-3, 5.0) |]; SelectBy = devPer; "
+                 + "StopReason = Hybrid.Core.StopReason.EpochsCompleted }")
                 [ "1       10       3.000     2.500      80.00          0.001"; "best: epoch 1, dev PER 80.00 %" ]
         }
     ]

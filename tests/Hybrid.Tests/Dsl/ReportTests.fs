@@ -57,12 +57,7 @@ let private clip = AudioClip(Array.init 8000 (fun i -> 0.1f * float32 (sin (0.3 
 let private charts () = [
     loss history
     errorRate history
-    curves {
-        Model = model
-        History = history
-        SelectBy = devPer
-        StopReason = StopReason.EpochsCompleted
-    }
+    curves { Model = model; History = history; SelectBy = devPer; StopReason = StopReason.EpochsCompleted }
     posteriors (model, 0.5, logProbs 20)
     yield! lattice (model, 0.5, CtcLattice.Of(logProbs 20, [| 1; 2; 1 |]))
     spectrogram (clip, intervals, intervals)

@@ -19,9 +19,9 @@ let speak folder =
     let words = SentenceMaker(WordList.All).Sentence(random.Fork "words", 3, 5)
 
     let spoken =
-        Synthesizer.Speak(words, SpeakerVoice.Random("somebody", random.Fork "voice"), random.Fork "speech")
+        Synthesizer.Speak(words, SpeakerVoice.Random("speaker", random.Fork "voice"), random.Fork "speech")
 
-    let path = Path.Combine(folder, "somebody.wav")
+    let path = Path.Combine(folder, "speaker.wav")
     AudioClip(spoken.Samples, SpokenUtterance.SampleRate).WriteWav path
     path, spoken
 

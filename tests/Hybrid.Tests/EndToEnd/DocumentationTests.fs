@@ -40,7 +40,8 @@ let private tagsOfPage page = [
         for row in matches @"^\| ([FB]\d+) \|" line -> row.Groups[1].Value
 ]
 
-/// The page that the doc comment of a source file names, in whatever folder it is; without one, the page of the same name.
+/// The page that the doc comment of a source file names, in whatever folder it is; without one, the page of the same
+/// name.
 let private pageOf (pages: string list) (source: string) =
     match List.collect (matches @"Derivation: (\w+\.md)") (List.ofArray (lines source)) with
     | named :: _ ->

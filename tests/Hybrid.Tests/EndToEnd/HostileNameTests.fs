@@ -122,8 +122,9 @@ let tests =
         }
 
         test "only Console.fs writes to the terminal" {
-            for file in
-                Directory.GetFiles(Path.Combine(root, "src-fsharp", "Hybrid.Cli"), "*.fs", SearchOption.AllDirectories) do
+            let folder = Path.Combine(root, "src-fsharp", "Hybrid.Cli")
+
+            for file in Directory.GetFiles(folder, "*.fs", SearchOption.AllDirectories) do
                 if Path.GetFileName file <> "Console.fs" && not (file.Contains $"{Path.DirectorySeparatorChar}obj") then
                     let text = File.ReadAllText file
 

@@ -16,14 +16,17 @@ open Hybrid.Tests.Process
 
 let private block language page = List.exactlyOne (Markdown.blocks language page)
 
-/// All calls of the command line program in a page, without its name: in running text and in blocks. `...` stands for options.
+/// All calls of the command line program in a page, without its name: in running text and in blocks. `...` replaces
+/// options.
 let private commandsOf page = [
     let text = Markdown.read page
 
     for m in Regex.Matches(text, @"`hybrid\s([a-z][^`]*)`") do
         m.Groups[1].Value
 
-    for m in Regex.Matches(text, @"^(?:\$ )?(?:hybrid|dotnet run .*Hybrid\.Cli --) ([a-z].*)$", RegexOptions.Multiline) do
+    let line = @"^(?:\$ )?(?:hybrid|dotnet run .*Hybrid\.Cli --) ([a-z].*)$"
+
+    for m in Regex.Matches(text, line, RegexOptions.Multiline) do
         m.Groups[1].Value.Replace(" ...", "")
 ]
 
@@ -74,7 +77,7 @@ let private writeLexicon folder =
 let private writeWav path (spoken: SpokenUtterance) =
     AudioClip(spoken.Samples, SpokenUtterance.SampleRate).WriteWav path
 
-/// What the blocks of the docs find in their folder: a recording with its words, a dictionary, a model and its corpus.
+/// Creates the files that the blocks of the docs use: a recording with its words, a dictionary, a model and its corpus.
 let private withDocumentedFolder body =
     withFolder (fun folder ->
         let place (name: string) = Path.Combine(folder, name)
@@ -120,7 +123,7 @@ let private dedented (text: string) =
     text.Split('\n', StringSplitOptions.TrimEntries ||| StringSplitOptions.RemoveEmptyEntries)
     |> String.concat "\n"
 
-/// What makes a command of hours one of seconds; the words stay the same.
+/// Replaces sizes in a command, so that it takes seconds instead of hours; the options stay the same.
 let private shortened (text: string) (command: string) =
     [
         "--utterances 300", "--utterances 30"

@@ -148,7 +148,10 @@ let page () = [
     "  values are also recorded in tests/golden/diffsharp.safetensors, which every test run compares."
     "- TorchSharp: PyTorch's own modules, packed sequences and ctc_loss (tests/Hybrid.Oracles/TorchSharpOracle.fs)."
     ""
-    "Ran with: "
-    + String.concat "; " (Seq.sort versions.Keys)
-    + $"; .NET {Environment.Version}; {processor ()}."
+    "Versions:"
+    ""
+    for version in Seq.sort versions.Keys do
+        $"- {version}"
+
+    $"- .NET {Environment.Version}; {processor ()}"
 ]

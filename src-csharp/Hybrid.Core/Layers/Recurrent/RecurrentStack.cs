@@ -42,8 +42,9 @@ public readonly record struct RecurrentResult<TReal>(Batch<TReal> Sequence, Cell
 /// </remarks>
 /// <example>
 /// <code>
-/// var layer = new RecurrentStack&lt;float&gt;(CellKind.Lstm, inputs: 40, new RecurrentSettings(128, Bidirectional:
-/// true)); Batch&lt;float&gt; y = layer.Forward(x, new Pass(workspace)); // [T, B, 40] to [T, B, 256]
+/// var settings = new RecurrentSettings(128, Bidirectional: true);
+/// var layer = new RecurrentStack&lt;float&gt;(CellKind.Lstm, inputs: 40, settings);
+/// Batch&lt;float&gt; y = layer.Forward(x, new Pass(workspace)); // [T, B, 40] to [T, B, 256]
 /// </code>
 /// </example>
 /// <typeparam name="TReal">Float or double.</typeparam>

@@ -7,7 +7,7 @@ open Expecto
 open Hybrid.Core
 open Hybrid.Tests.Refusal
 
-/// What a test needs to know of a number type.
+/// Precision and conversions of a number type.
 type private Precision<'R> = {
     Name: string
     Epsilon: float

@@ -108,7 +108,9 @@ let tests =
         }
         test "a mask of an earlier file has the default share" {
             let json =
-                """{"inputs": 8, "symbols": 5, "encoder": [{"layer": "masking", "time": 5, "frequency": 3, "timeCount": 2, "frequencyCount": 1}], "decoder": [{"layer": "linear", "outputs": 5}]}"""
+                """{"inputs": 8, "symbols": 5,
+                    "encoder": [{"layer": "masking", "time": 5, "frequency": 3, "timeCount": 2, "frequencyCount": 1}],
+                    "decoder": [{"layer": "linear", "outputs": 5}]}"""
 
             let spec = NetworkSpec.FromJson json
             Expect.equal (List.ofSeq spec.Encoder) [ SpecAugmentSpec(5, 3, 2) ] "layer"

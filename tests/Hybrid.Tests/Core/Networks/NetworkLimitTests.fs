@@ -32,7 +32,8 @@ let limits =
                 (problems (NetworkSpec.FromJson json))
                 [
                     "the network takes 1048576 features, must be in 1..65536"
-                    "encoder.0: conv1d 1048576, kernel 1, groups 1048576: number of channels is 1048576, must be at most 65536"
+                    "encoder.0: conv1d 1048576, kernel 1, groups 1048576: \
+                    number of channels is 1048576, must be at most 65536"
                     "encoder.0: conv1d 1048576, kernel 1, groups 1048576: groups is 1048576, must be at most 4096"
                 ]
                 "problems"
@@ -88,7 +89,8 @@ let limits =
 
             Expect.equal
                 (problem 28 [ layer; layer; layer; layer ])
-                "encoder.2: linear 16384: the network has 537378816 parameters up to this layer, must have at most 536870912"
+                "encoder.2: linear 16384: the network has 537378816 parameters up to this layer, \
+                must have at most 536870912"
                 "the layer that exceeds the limit"
         }
         test "groups of all convolutions together have a limit" {
@@ -97,7 +99,8 @@ let limits =
 
             Expect.stringStarts
                 (problem 4096 (List.replicate 65 grouped))
-                "encoder.64: conv1d 4096, kernel 1, groups 4096: the network has 266240 groups of channels up to this layer"
+                "encoder.64: conv1d 4096, kernel 1, groups 4096: \
+                the network has 266240 groups of channels up to this layer"
                 "65 layers"
         }
         test "layers that only keep values have a limit" {
@@ -106,7 +109,8 @@ let limits =
 
             Expect.stringStarts
                 (problem 1 wide)
-                "encoder.20: relu: the network has 137625600 values in 100 frames up to this layer, must have at most 134217728"
+                "encoder.20: relu: the network has 137625600 values in 100 frames up to this layer, \
+                must have at most 134217728"
                 "problem"
         }
         test "frames added by padding count" {

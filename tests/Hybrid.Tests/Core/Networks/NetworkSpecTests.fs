@@ -117,8 +117,10 @@ let tests =
             // As all versions wrote it.
             for layer in
                 [
-                    """{ "layer": "rnn", "nonlinearity": "Relu", "hidden": 4, "bidirectional": true, "layers": 1, "dropout": 0, "locked": false, "layerNorm": false }"""
-                    """{ "layer": "gru", "hidden": 4, "bidirectional": true, "layers": 2, "dropout": 0.5, "locked": true, "layerNorm": true }"""
+                    """{ "layer": "rnn", "nonlinearity": "Relu", "hidden": 4, "bidirectional": true, "layers": 1, """
+                    + "\"dropout\": 0, \"locked\": false, \"layerNorm\": false }"
+                    """{ "layer": "gru", "hidden": 4, "bidirectional": true, "layers": 2, """
+                    + "\"dropout\": 0.5, \"locked\": true, \"layerNorm\": true }"
                 ] do
                 Expect.stringContains json layer "JSON"
         }
@@ -133,7 +135,7 @@ let tests =
             Expect.equal (parameters back) (parameters spec) "parameters"
         }
 
-        test "JSON holds every layer once; what earlier versions wrote beside them is passed over" {
+        test "JSON holds every layer once; other content of earlier versions is ignored" {
             Expect.isFalse (spec.ToJson().Contains "{}") (spec.ToJson())
             let earlier = spec.ToJson().TrimEnd().TrimEnd('}') + ",\"layers\": [{}, {}]}"
             Expect.equal (NetworkSpec.FromJson(earlier).ToJson()) (spec.ToJson()) "network"
@@ -162,9 +164,12 @@ let tests =
                 "problems"
         }
 
-        test "settings that are not said have their usual values" {
+        test "settings that are not given have their defaults" {
             let json =
-                """{"inputs": 3, "symbols": 5, "encoder": [{"layer": "lstm", "hidden": 4, "bidirectional": true}, {"layer": "dropout", "probability": 0.5}], "decoder": [{"layer": "linear", "outputs": 5}]}"""
+                """{"inputs": 3, "symbols": 5,
+                    "encoder": [{"layer": "lstm", "hidden": 4, "bidirectional": true},
+                        {"layer": "dropout", "probability": 0.5}],
+                    "decoder": [{"layer": "linear", "outputs": 5}]}"""
 
             Expect.equal
                 (NetworkSpec.FromJson(json).Encoder |> List.ofSeq)

@@ -1,5 +1,5 @@
-/// Once a size has been seen, training and inference leave the managed heap alone. All threads of the process are counted, so
-/// these tests run alone.
+/// Once a size has been seen, training and inference leave the managed heap alone. All threads of the process are
+/// counted, so these tests run alone.
 module Hybrid.Tests.AllocationTests
 
 open System
@@ -37,8 +37,7 @@ let tests =
                     Expect.equal (allocated (fun () -> trainer.Step(batch, 1e-3) |> ignore)) 0L "bytes"
                 }
 
-                test
-                    $"{name}: nor does one with momentum, masks, frozen layers and averaged weights, with {threads} threads" {
+                test $"{name}: with momentum, masks, frozen layers and averaged weights, {threads} threads" {
                     let phase = PhaseSpec("all", 1, TrainingLoss.Viterbi, ReduceOnPlateau(), Frozen = [| "encoder.0" |])
 
                     let schedule =

@@ -33,7 +33,7 @@ let private trained (name: string) threads =
 
     Convert.ToHexString(hash.GetHashAndReset())
 
-/// What this program answers to `--trained NETWORK THREADS`: the width of its registers and the fingerprint.
+/// The output of this program for `--trained NETWORK THREADS`: the width of its registers and the fingerprint.
 let answer name threads =
     let width =
         if Vector512.IsHardwareAccelerated then 512

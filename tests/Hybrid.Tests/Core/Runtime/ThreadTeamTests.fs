@@ -106,7 +106,7 @@ let threadTeam =
 
                 Expect.all problems ((=) 0) $"{threads} threads: loops of each caller that missed an index"
         }
-        test "an exception arrives as it is, whatever the number of threads, and the team works on" {
+        test "an exception arrives unchanged for any number of threads, and the team remains usable" {
             for threads in teams do
                 let team = ThreadTeam threads
 

@@ -119,7 +119,7 @@ let private expectNormal name phiBound densityBound tiny limit (f: float -> stru
     ]
 
 let private saturation name edge limit tiny (f: float -> struct (float * float)) =
-    test $"{name}: far out Phi is 0 or 1 and its density 0, whatever the size" {
+    test $"{name}: far out Phi is 0 or 1 and its density 0, for numbers of any size" {
         for x in [ limit; 2.0 * limit; 1e3; 1e10; 1e15; 1e19; 1e25; 3e38; infinity ] do
             Expect.equal (f x) (struct (1.0, 0.0)) $"at {x}"
             Expect.equal (f -x) (struct (0.0, 0.0)) $"at {-x}"
@@ -133,7 +133,7 @@ let private saturation name edge limit tiny (f: float -> struct (float * float))
                 $"{cumulative}, {density} at {-x}"
     }
 
-/// What a GELU layer makes of one number, and its slope there.
+/// The output of a GELU layer for one number, and its derivative.
 let private gelu x =
     let layer = Activation<float32>(ActivationFunction.Gelu, 1)
     let pass = Pass(Workspace(ThreadTeam 1))

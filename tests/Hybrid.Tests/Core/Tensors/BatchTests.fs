@@ -1,4 +1,4 @@
-/// What a batch is must not matter to the utterances in it.
+/// Results of an utterance do not depend on the other utterances or the padding of its batch.
 module Hybrid.Tests.BatchTests
 
 open System
@@ -13,7 +13,8 @@ let private frames (key: uint64) count =
     let random = CounterRandom(key).Fork("frames").Stream()
     Array.init count (fun _ -> float32 (random.Normal()))
 
-/// Utterances, each a key and a length, side by side; beyond their ends lies `padding`, `extra` frames more than the longest needs.
+/// A batch of utterances, each a key and a length; the frames beyond their ends contain `padding`, and the batch has
+/// `extra` frames more than the longest utterance.
 let private together features (padding: float32) extra (utterances: (uint64 * int) list) =
     let keys, lengths = List.toArray utterances |> Array.unzip
     let T, B = Array.max lengths + extra, lengths.Length
@@ -77,7 +78,8 @@ let private independent name (spec: NetworkSpec) training =
                     (Map [ key, expected[key] ])
                     $"utterance {key} alone")
 
-/// The gradients of all weights, summed over batches; that of an utterance's outputs depends on nothing but the utterance.
+/// The gradients of all weights, summed over batches; that of an utterance's outputs depends on nothing but the
+/// utterance.
 let private gradients (network: Network<float32>) (batches: (uint64 * int) list list) =
     network.ClearGradients()
 

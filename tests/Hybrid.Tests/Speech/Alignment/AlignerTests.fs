@@ -94,7 +94,7 @@ let tests =
             Expect.isLessThan a.LogProbability 0.0 "a log probability"
         }
 
-        test "given phones are taken as they are; words lie over them where they are theirs, silence aside" {
+        test "phones of the corpus are aligned; words have times if these are their phones, without silence" {
             let align (text: string | null) (phones: string) =
                 withFolder (fun folder ->
                     let path = Path.Combine(folder, "a.wav")
@@ -128,19 +128,19 @@ let tests =
                 aligner.Value.AlignText("it", noise 10, "hope"))
         }
 
-        test "the need is told before it begins" {
+        test "size and memory are reported before the alignment" {
             withFolder (fun folder ->
                 let path = Path.Combine(folder, "a.wav")
                 (noise 16000).WriteWav path
-                let mutable told = []
+                let mutable reported = []
 
                 let need = {
                     new IProgress<AlignmentNeed> with
-                        member _.Report n = told <- n :: told
+                        member _.Report n = reported <- n :: reported
                 }
 
                 aligner.Value.Align(Utterance("a", path, "", "", "HOPE", null), need) |> ignore
-                let n = List.exactlyOne told
+                let n = List.exactlyOne reported
                 Expect.equal (n.Id, n.DurationSeconds, n.Phones) ("a", 1.0, 3) "what"
                 Expect.isTrue (n.Bytes > 10_000L && n.Bytes < 1_000_000L) $"{n.Bytes} bytes")
         }
@@ -209,11 +209,11 @@ let tests =
                     prepare folder
                     let out = Path.Combine(folder, "out")
                     let inputs = AlignmentInput.Of(Path.Combine(folder, "in"))
-                    let mutable told = []
+                    let mutable reported = []
 
                     let completed = {
                         new IProgress<struct (int * (string | null))> with
-                            member _.Report(struct (place, reason)) = told <- (place, isNull reason) :: told
+                            member _.Report(struct (place, reason)) = reported <- (place, isNull reason) :: reported
                     }
 
                     let failed = AlignmentFiles.Write(aligner.Value, inputs, ResultFolder out, format, completed)
@@ -246,9 +246,9 @@ let tests =
                         "files"
 
                     Expect.equal
-                        (List.rev told)
+                        (List.rev reported)
                         [ for i, input in Seq.indexed inputs -> i, not (reasons.ContainsKey input.Id) ]
-                        "told of each"
+                        "a report of each"
 
                     // What is in them is the alignment.
                     let alignment =
@@ -274,7 +274,7 @@ let tests =
                     Expect.equal phones (labels alignment.Phones) "phones")
             }
 
-        test "names of strangers lead nowhere else, and no file is written over another" {
+        test "untrusted names stay in the folder, and no file is overwritten" {
             withFolder (fun folder ->
                 let path = Path.Combine(folder, "a.wav")
                 (noise 24000).WriteWav path
@@ -396,7 +396,7 @@ let models =
                     LanguageModels.Read(path, PhoneInventory [ "AA" ])))
         }
 
-        test "a recogniser with a beam gives as many readings as asked for, and one with a model another best" {
+        test "beam search returns the requested number of hypotheses, and a language model changes the best one" {
             let clip = noise 24000
             let recognize options = Recognizer(model.Value, ThreadTeam 1, Beam = options).Recognize(clip: AudioClip)
             let plain = recognize (PrefixBeamOptions(Best = 5))

@@ -27,7 +27,7 @@ let tests =
     testList "alignment times" [
         test "no labels have no times" { expect [] (times [] plain 1.0) "none" }
 
-        test "a boundary lies in the blank between two phones, at two fifths" {
+        test "a boundary is in the blank between two phones, at two fifths" {
             // Frames 20-24, blank 25-34, 35-39: the blank from 0.25 to 0.35 s is shared at 0.29.
             expect [ 0.17, 0.29; 0.29, 0.43 ] (times [ span 20 25; span 35 40 ] plain 1.0) "blank of 0.1 s"
             expect [ 0.17, 0.25; 0.25, 0.33 ] (times [ span 20 25; span 25 30 ] plain 1.0) "no blank"
@@ -45,8 +45,7 @@ let tests =
             expect [ 0.0, 0.02 ] (times [ span 0 1 ] plain 0.02) "at both edges"
         }
 
-        test
-            "whatever the alignment: in order, never overlapping, never empty, within the recording, and over the phones' own frames" {
+        test "times of random alignments are in order, disjoint, not empty, in the recording, over the phones' frames" {
             let random = CounterRandom(1UL).Stream()
 
             for case in 1..500 do

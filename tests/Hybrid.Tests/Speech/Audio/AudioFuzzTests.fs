@@ -10,8 +10,8 @@ open Hybrid.Tests.Fuzz
 open Hybrid.Tests.FlacEncoder
 open Hybrid.Tests.WavEncoder
 
-/// A float for each sample that a file may hold: 512 samples a byte for FLAC, at least 2^24 samples, and as much again while an
-/// array grows; and the memory of the decoders.
+/// A float for each sample that a file may hold: 512 samples a byte for FLAC, at least 2^24 samples, and as much again
+/// while an array grows; and the memory of the decoders.
 let private allowed (length: int) = 3L * 4L * max (512L * int64 length) (1L <<< 24) + 50_000_000L
 
 let private wav (random: Random) =

@@ -17,7 +17,9 @@ let private asFlac (folder: string) (corpus: Corpus) =
 
     let line (utterance: Utterance) =
         let phones = String.concat " " (Transcripts.Transcribe(utterance, Pronouncer []))
-        $"{{\"id\":\"{utterance.Id}\",\"audio\":\"{utterance.Id}.flac\",\"speaker\":\"{utterance.Speaker}\",\"split\":\"{utterance.Split}\",\"phones\":\"{phones}\"}}"
+
+        $"{{\"id\":\"{utterance.Id}\",\"audio\":\"{utterance.Id}.flac\",\
+        \"speaker\":\"{utterance.Speaker}\",\"split\":\"{utterance.Split}\",\"phones\":\"{phones}\"}}"
 
     File.WriteAllLines(Path.Combine(folder, "manifest.jsonl"), corpus.Utterances |> Seq.map line)
     Corpus.Read folder

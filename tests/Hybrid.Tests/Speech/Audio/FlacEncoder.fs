@@ -1,5 +1,5 @@
-/// A FLAC encoder for tests: it writes every feature of the format (RFC 9639), with or without good compression. It shares no code
-/// with the decoder; where `flac` is installed, the tests check it against that program.
+/// A FLAC encoder for tests: it writes every feature of the format (RFC 9639), with or without good compression. It
+/// shares no code with the decoder; where `flac` is installed, the tests check it against that program.
 module Hybrid.Tests.FlacEncoder
 
 open System
@@ -270,7 +270,8 @@ let seal (header: byte[], body: byte[]) =
 /// All samples of a channel.
 let channel c (file: File) = file.Frames |> Seq.collect (fun frame -> frame.Channels[c]) |> Array.ofSeq
 
-/// Interleaved samples of all channels, in whole bytes, little-endian: the output of `flac -d`, and the input of the MD5.
+/// Interleaved samples of all channels, in whole bytes, little-endian: the output of `flac -d`, and the input of the
+/// MD5.
 let interleaved (file: File) =
     let width = (file.Bits + 7) / 8
 

@@ -149,7 +149,13 @@ let decoding =
         test "decodes every code of block size, sample rate and bits" {
             let random = Random 1
 
-            for size in [ 1; 16; 255; 257; 65535; 192 ] @ [ for i in 0..3 -> 576 <<< i ] @ [ for i in 8..15 -> 1 <<< i ] do
+            let sizes = [
+                yield! [ 1; 16; 255; 257; 65535; 192 ]
+                for i in 0..3 -> 576 <<< i
+                for i in 8..15 -> 1 <<< i
+            ]
+
+            for size in sizes do
                 let file = plain 16000 16 Independent Constant size [| Array.replicate (size + 1) -77L |]
 
                 for code in sizeCodes size do

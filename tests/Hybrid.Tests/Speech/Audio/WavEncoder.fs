@@ -4,8 +4,8 @@ module Hybrid.Tests.WavEncoder
 open System
 open System.Text
 
-/// The storage of samples in [-1, 1): encoding, valid bits, bytes, the bytes of a sample, and the tolerance of the sample that is
-/// read.
+/// The storage of samples in [-1, 1): encoding, valid bits, bytes, the bytes of a sample, and the tolerance of the
+/// sample that is read.
 type Storage = { Name: string; Encoding: int; Bits: int; Bytes: int; Write: float -> byte[]; Tolerance: float }
 
 /// Integers of a number of bits, left-aligned in some bytes; those of one byte are unsigned.

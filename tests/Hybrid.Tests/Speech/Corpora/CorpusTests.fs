@@ -61,7 +61,8 @@ let tests =
                 text
                     folder
                     "corpus/manifest.jsonl"
-                    $"{{\"audio\":\"../b.wav\",\"text\":\"HAND\"}}\n{{\"audio\":{Text.Json.JsonSerializer.Serialize elsewhere},\"phones\":\"HH AE\"}}\n"
+                    $"{{\"audio\":\"../b.wav\",\"text\":\"HAND\"}}\n\
+                    {{\"audio\":{Text.Json.JsonSerializer.Serialize elsewhere},\"phones\":\"HH AE\"}}\n"
 
                 for path in [ "corpus"; "corpus/manifest.jsonl" ] do
                     let corpus = Corpus.Read(Path.Combine(folder, path))

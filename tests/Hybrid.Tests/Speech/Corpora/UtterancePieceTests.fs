@@ -12,8 +12,8 @@ open Hybrid.Tests.TestSettings
 
 let private rate = 16000
 
-/// A synthetic corpus of separate files, and one with all utterances in one stereo recording of each format, whose other channel
-/// is noise.
+/// A synthetic corpus of separate files, and one with all utterances in one stereo recording of each format, whose
+/// other channel is noise.
 let private write folder =
     let separate = SyntheticCorpus.Write(Path.Combine(folder, "separate"), 9, 3, 5UL)
     let random = Random 1

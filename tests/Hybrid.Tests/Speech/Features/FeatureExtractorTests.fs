@@ -111,7 +111,9 @@ let tests =
                 Expect.isEmpty (preset.Validate()) "no problems"
 
             let old =
-                """{"name":"kaldi","sampleRate":16000,"windowMilliseconds":25,"hopMilliseconds":10,"preEmphasis":0.97,"melBins":40,"lowHertz":20,"coefficients":28,"lifter":22,"normalizeVariance":true}"""
+                """{"name":"kaldi","sampleRate":16000,"windowMilliseconds":25,"hopMilliseconds":10,
+                    "preEmphasis":0.97,"melBins":40,"lowHertz":20,
+                    "coefficients":28,"lifter":22,"normalizeVariance":true}"""
 
             Expect.equal (FeaturePreset.FromJson old) (FeaturePreset()) "an old preset"
 

@@ -52,8 +52,8 @@ let private equalsKaldi (case: Case) =
                 |> List.reduce (Array.map2 Array.append)
                 |> Array.concat
 
-            // Differences are as exact as the energies: relative to the largest. Torchaudio has its filters in single precision,
-            // which affects narrow ones.
+            // Differences are as exact as the energies: relative to the largest. Torchaudio has its filters in single
+            // precision, which affects narrow ones.
             raw (FeaturePreset.LogMel(filters, deltas)) samples
             |> Array.map float
             |> expectWithin 1.0 (3.0 * tolerance) ignore $"{deltas} orders of differences" expected

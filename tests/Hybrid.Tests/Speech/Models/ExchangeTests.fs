@@ -12,7 +12,8 @@ open Hybrid.Tests.Golden
 
 let private path = Path.Combine(TestSettings.root, "tests", "golden", "exchange_hybrid.safetensors")
 
-/// A small network with everything that has a counterpart in PyTorch, after some steps that moved its running statistics.
+/// A small network with everything that has a counterpart in PyTorch, after some steps that moved its running
+/// statistics.
 let private write () =
     let layers block = let (Block layers) = block in [| for placed in layers -> placed.Layer |]
 

@@ -1,4 +1,5 @@
-/// The readers of models, checkpoints, training folders, recipes, lexicons and kept features against damaged and forged files.
+/// The readers of models, checkpoints, training folders, recipes, lexicons and cached features against damaged and
+/// forged files.
 module Hybrid.Tests.ModelFuzzTests
 
 open System
@@ -108,7 +109,8 @@ let private mutateText (random: Random) (text: string) =
                     m.Value)
         )
 
-/// The file of tensors with one text of its metadata damaged, or with a tensor of another name, type or shape; well-formed, and sealed like a checkpoint.
+/// The file of tensors with one text of its metadata damaged, or with a tensor of another name, type or shape;
+/// well-formed, and sealed like a checkpoint.
 let private forged (original: Lazy<byte[]>) (random: Random) =
     use stream = new MemoryStream(original.Value)
     let file = SafeTensors.Read stream
@@ -172,7 +174,7 @@ let private readModel (path: string) =
         if Double.IsNaN(language.Model.LogProbability [ 1; 2; 1; 2; 40 ]) then
             failtest "a score is no number"
 
-/// What resuming does: the latest or the one before, into a trainer.
+/// Resumes as a training does: the latest checkpoint, or else the previous one, into a trainer.
 let private readFolder (path: string) =
     let mutable notice = null
 
@@ -181,7 +183,8 @@ let private readFolder (path: string) =
     | found -> (trainer ()).Restore found
 
 let private metrics =
-    "{\"step\":1,\"epoch\":1,\"loss\":3.5,\"blankRatio\":0.5}\n{\"step\":1,\"epoch\":1,\"devPer\":100}\n{\"step\":2,\"epoch\":2,\"loss\":null}\n"
+    "{\"step\":1,\"epoch\":1,\"loss\":3.5,\"blankRatio\":0.5}\n\
+    {\"step\":1,\"epoch\":1,\"devPer\":100}\n{\"step\":2,\"epoch\":2,\"loss\":null}\n"
 
 let private readMetrics (path: string) =
     let folder = TrainingFolder(string (Path.GetDirectoryName path))
@@ -252,7 +255,7 @@ let private keptFeatures (folder: string) =
     let file = Directory.GetFiles(place, "*", SearchOption.AllDirectories) |> Array.exactlyOne
 
     let reader = {
-        reader "kept features" ignore with
+        reader "cached features" ignore with
             Read =
                 fun bytes ->
                     File.WriteAllBytes(file, bytes)
@@ -287,7 +290,7 @@ let tests =
         test "lexicons" {
             run (reader "lexicons" readLexicon) 0.1 (fun random -> mutate random (Encoding.UTF8.GetBytes lexicon))
         }
-        test "kept features" { TestSettings.withFolder keptFeatures }
+        test "cached features" { TestSettings.withFolder keptFeatures }
     ]
 
 /// A model file without tensors, as small as a file of its declaration can be.

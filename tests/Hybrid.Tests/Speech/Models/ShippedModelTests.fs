@@ -10,7 +10,7 @@ open Hybrid.Tests
 open Hybrid.Tests.Refusal
 open Hybrid.Tests.TestSettings
 
-/// The number that 16 bits stand for, by the definition of IEEE 754: sign, five bits of exponent, ten of fraction.
+/// The value of a half-precision number, by the definition of IEEE 754: sign, five bits of exponent, ten of fraction.
 let private valueOf (bits: int) =
     let sign = if bits &&& 0x8000 <> 0 then -1.0 else 1.0
     let exponent, fraction = bits >>> 10 &&& 31, float (bits &&& 0x3FF)
@@ -150,7 +150,7 @@ let tests =
             Expect.isBelow evaluation.Per 20.0 "phone error rate"
         }
 
-        test "is what the command line takes where no model is named" {
+        test "is the default of the command line" {
             withFolder (fun folder ->
                 let path = Path.Combine(folder, "a.wav")
                 AudioClip(Array.init 16000 (fun i -> 0.1f * sin (float32 (i * i % 7919))), 16000).WriteWav path

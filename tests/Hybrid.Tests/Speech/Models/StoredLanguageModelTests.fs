@@ -28,7 +28,7 @@ let private speech =
 [<Tests>]
 let tests =
     testList "n-grams in a model file" [
-        test "come back with weight and bonus, and are what a recogniser searches with" {
+        test "are read back with weight and bonus, and are the default of a recogniser" {
             withFolder (fun folder ->
                 let path = Path.Combine(folder, "model")
                 withModel(WeightedLanguageModel(ngrams, 0.5, 1.25)).Save(path, halves = true)
@@ -45,7 +45,7 @@ let tests =
 
                 let wider = language.Search(best = 20)
                 Expect.equal (wider.Width, wider.Best) (20, 20) "as wide as there are readings"
-                Expect.equal (language.Search(best = 3, width = 7).Width) 7 "as wide as asked for")
+                Expect.equal (language.Search(best = 3, width = 7).Width) 7 "the given width")
         }
 
         test "a file without them is decoded greedily" {
@@ -58,8 +58,7 @@ let tests =
                 Expect.isFalse ((withModel null).Describe().Keys |> Seq.exists _.Contains("language")) "description")
         }
 
-        test
-            "the shipped model's recognition is a beam search with its n-grams as ARPA text; without a search it is greedy" {
+        test "the shipped model decodes by beam search with its n-grams as ARPA text; without beam search, greedily" {
             let language = nonNull SpeechModel.Default.LanguageModel
 
             let read =

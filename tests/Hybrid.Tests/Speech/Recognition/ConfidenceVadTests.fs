@@ -1,4 +1,4 @@
-/// What tells speech from other sound, on cases worked out by hand and against its definition on random ones.
+/// Voice activity detection: cases with known results, and random posteriors against its definition.
 module Hybrid.Tests.ConfidenceVadTests
 
 open System
@@ -47,21 +47,21 @@ let private model least =
 
 [<Tests>]
 let tests =
-    testList "speech gate" [
-        test "sure phones stay, unsure ones go, blanks between do not count" {
+    testList "voice activity detection" [
+        test "phones above the threshold are kept, those below dropped; blanks in between do not count" {
             let sound = frames [ 1, 0.9f; 0, 0.99f; 2, 0.9f; 0, 0.99f; 0, 0.99f; 1, 0.6f; 0, 0.99f; 2, 0.7f ]
             Expect.equal (kept 2 0.75 sound (greedy sound) |> starts) [ 0; 2 ] "within two frames"
             Expect.equal (kept 7 0.75 sound (greedy sound) |> starts) [ 0; 2; 5; 7 ] "all together are 0.775"
             Expect.equal (kept 7 0.78 sound (greedy sound) |> starts) [] "and not 0.78"
         }
 
-        test "at 0 all stay, as they were" {
+        test "a threshold of 0 keeps every phone unchanged" {
             let sound = frames [ 1, 0.4f; 0, 0.9f; 2, 0.35f ]
             let hypothesis = greedy sound
             Expect.isTrue (obj.ReferenceEquals(ConfidenceVad(sound, 2, 0.0).Apply hypothesis, hypothesis)) "the same"
         }
 
-        test "a phone amid blanks, which only a language model can have put there, goes" {
+        test "a phone of the language model alone, amid blanks, is dropped" {
             let sound = frames [ 0, 0.9f; 0, 0.9f; 0, 0.9f; 1, 0.9f ]
             let hypothesis = Hypothesis([| LabelSpan(2, 1, 2, 0.05); LabelSpan(1, 3, 4, 0.9) |], -3.0)
             Expect.equal (kept 1 0.5 sound hypothesis |> starts) [ 3 ] "within a frame"
@@ -75,7 +75,7 @@ let tests =
             Expect.equal (gated.Acoustic, gated.Total) (-3.0, -4.0) "scores"
         }
 
-        test "is its definition on random posteriors, whatever the decoder" {
+        test "equals its definition on random posteriors, for every decoder" {
             for seed in 1UL .. 40UL do
                 let random = CounterRandom(seed).Stream()
                 let T, V = 1 + int (random.Uniform(0.0, 60.0)), 4
@@ -89,7 +89,7 @@ let tests =
                     Expect.equal (kept reach least logProbs hypothesis) expected $"{name}, seed {seed}"
         }
 
-        test "a model file keeps what it says, and is as before where it says nothing" {
+        test "a model file stores the threshold; without one it has the bytes of earlier versions" {
             withFolder (fun folder ->
                 let path = Path.Combine(folder, "model")
                 (model 0.73).Save path
@@ -99,7 +99,7 @@ let tests =
                 Expect.isFalse (keys |> List.exists _.Contains("confidence")) $"{keys}")
         }
 
-        test "recognition leaves out what the model is not sure of" {
+        test "recognition drops phones below the threshold of the model" {
             // Starting weights are sure of nothing: the best of 41 symbols has hardly more than the others.
             let samples = Array.init 16000 (fun i -> 0.1f * sin (float32 (i * i % 7919)))
             let recognize least = Recognizer(model least).Recognize(samples, 16000)
@@ -108,7 +108,7 @@ let tests =
             Expect.equal (recognize 0.5).LogProbability (recognize 0.0).LogProbability "score"
         }
 
-        test "numbers that are no probabilities are refused" {
+        test "thresholds outside of [0, 1] are refused" {
             for least in [ -0.1; 1.1; nan ] do
                 expectRefusal<ArgumentOutOfRangeException, _> "from 0 to 1" (fun () -> model least)
 

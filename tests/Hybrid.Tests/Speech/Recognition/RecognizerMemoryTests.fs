@@ -1,4 +1,5 @@
-/// Memory of a recogniser under concurrent calls: bounded while they run, released afterwards, without effect on results.
+/// Memory of a recogniser under concurrent calls: bounded while they run, released afterwards, without effect on
+/// results.
 module Hybrid.Tests.RecognizerMemoryTests
 
 open System
@@ -176,7 +177,8 @@ let recognizer =
                 Recognizer(SpeechModel.Default, MaxIdleBytes = -1L))
 
             expectRefusal<ArgumentException, _>
-                "unchunked frames is 0, must be at least 1; a chunk has -5 frames, must have at least 1; the context has -1"
+                "unchunked frames is 0, must be at least 1; a chunk has -5 frames, must have at least 1; \
+                the context has -1"
                 (fun () -> Recognizer(SpeechModel.Default, Chunking = ChunkingOptions(0, -5, -1)))
         }
 

@@ -1,4 +1,4 @@
-/// What the shipped model makes of sound that is not as it should be: each row of docs/robustness.md.
+/// The shipped model on degraded audio: each row of docs/robustness.md.
 module Hybrid.Tests.RobustnessTests
 
 open System
@@ -9,7 +9,8 @@ open Hybrid.Speech
 open Hybrid.Tests
 open Hybrid.Tests.TestSettings
 
-/// Phones of utterances as they are, what is done to the sound, and how many phones of it may then be others, in percent.
+/// Phones of utterances as they are, what is done to the sound, and how many phones of it may then be others, in
+/// percent.
 type private Row = { Name: string; Change: AudioClip -> AudioClip; Synthetic: float; Recorded: float }
 
 /// Noise that is the same each time, uniform in [-1, 1).
@@ -185,7 +186,7 @@ let tests =
             Expect.equal tooMany [] "phones of what is no speech"
         }
 
-        test "greedily and without the gate, phones of noise have low confidence" {
+        test "greedily and without a threshold, phones of noise have low confidence" {
             let ungated = Recognizer(SpeechModel.Default, Beam = null, MinConfidence = 0.0)
             let clips, _ = synthetic.Value
             Expect.isGreaterThan (clips |> List.averageBy (ungated.Recognize >> confidence)) 0.78 "speech"
@@ -194,7 +195,7 @@ let tests =
                 Expect.isBelow (confidence (ungated.Recognize clip)) 0.75 name
         }
 
-        test "speech stays where noise is before and behind it" {
+        test "speech between noise is kept" {
             let clips, _ = synthetic.Value
 
             for clip in List.truncate 4 clips do
@@ -211,7 +212,7 @@ let tests =
                 Expect.isGreaterThan (2 * within) before "phones of the speech that are still there"
         }
 
-        test "a tenth of a second has few phones, what is shorter than a frame none" {
+        test "a tenth of a second has few phones, less than a frame none" {
             let clips, _ = synthetic.Value
             let first count = Recognizer.Default.Recognize(clips.Head.Samples[8000 .. 8000 + count - 1], 16000)
 
@@ -225,7 +226,7 @@ let tests =
                 Expect.isLessThanOrEqual phone.EndSeconds 0.1 "the end of the sound"
         }
 
-        test "windows change little" {
+        test "chunks change few phones" {
             let clips, before = synthetic.Value
 
             let windowed =

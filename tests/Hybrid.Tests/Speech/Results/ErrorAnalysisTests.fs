@@ -17,7 +17,7 @@ let private result id reference hypothesis =
 
 [<Tests>]
 let tests =
-    test "breakdown counts errors by phone, kind, speaker, length and corpus" {
+    test "error analysis counts errors by phone, kind, speaker, length and corpus" {
         let manifest = [
             """{"id":"a","audio":"a.wav","speaker":"anna","corpus":"one","text":"HAND"}"""
             """{"id":"b","audio":"b.wav","speaker":"bert","corpus":"two","text":"LAND | SAND"}"""
@@ -28,7 +28,7 @@ let tests =
                 File.WriteAllLines(Path.Combine(folder, "manifest.jsonl"), manifest)
                 Corpus.Read(folder).Utterances)
 
-        // D for T; M put in. AE missed, S for Z.
+        // D for T; M inserted. AE deleted, S for Z.
         let evaluation =
             Evaluation [| result "a" "HH AE N D" "HH AE M N T"; result "b" "Z AE N D L AE N D" "S AE N D L N D" |]
 
@@ -37,11 +37,11 @@ let tests =
         for line in
             [
                 "### By kind of phone"
-                // Of D D D, one is taken for T.
+                // Of D D D, one is recognised as T.
                 "| stop | 3 | 1 | 0 | 0 | 33.33 |"
                 "| D | 3 | 1 | 0 | 0 | 33.33 | T 1 |"
                 "| vowel | 3 | 0 | 1 | 0 | 33.33 |"
-                // N N N are right, M is put in.
+                // N N N are right, M is inserted.
                 "| nasal | 3 | 0 | 0 | 1 | 33.33 |"
                 "| anna | 1 | 4 | 1 | 0 | 1 | 50.00 |"
                 "| bert | 1 | 8 | 1 | 1 | 0 | 25.00 |"

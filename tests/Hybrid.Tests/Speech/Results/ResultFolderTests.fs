@@ -21,7 +21,7 @@ let private journal folder = Path.Combine(folder, ".hybrid-results")
 [<Tests>]
 let tests =
     testList "result files" [
-        test "a result replaces itself, but not what was changed or is of somebody else" {
+        test "a result replaces its earlier version, but no changed file and no file of another program" {
             withFolder (fun folder ->
                 let path = Path.Combine(folder, "a.ctm")
                 let write (content: string) = ResultFile.Write(path, content)
@@ -35,7 +35,7 @@ let tests =
                 write "five"
                 Expect.equal (File.ReadAllText path) "five" "its own again"
                 let other = Path.Combine(folder, "b.ctm")
-                File.WriteAllText(other, "somebody's")
+                File.WriteAllText(other, "another program's")
                 keeps other (fun () -> ResultFile.Write(other, "x"))
                 // Empty files have nothing to lose.
                 File.WriteAllText(other, "")
@@ -116,7 +116,7 @@ let tests =
                 write false)
         }
 
-        test "the command line keeps files of others unless told to overwrite them" {
+        test "the command line keeps files of others without --overwrite" {
             let folder = untrained.Value
 
             withFolder (fun out ->
@@ -159,7 +159,7 @@ let ids =
         for name, recordings, expected in
             [
                 "different ones stay", [ "a", "/x/a.wav"; "b", "/y/b.wav" ], [ "a"; "b" ]
-                "folders tell them apart", [ "a", "/x/a.wav"; "a", "/y/a.wav"; "c", "/y/c.wav" ], [ "x/a"; "y/a"; "c" ]
+                "distinguished by folders", [ "a", "/x/a.wav"; "a", "/y/a.wav"; "c", "/y/c.wav" ], [ "x/a"; "y/a"; "c" ]
                 "as few folders as needed", [ "a", "/1/x/a.wav"; "a", "/2/x/a.wav" ], [ "1/x/a"; "2/x/a" ]
                 "names in folders too", [ "d/a", "/x/d/a.wav"; "d/a", "/y/d/a.wav" ], [ "x/d/a"; "y/d/a" ]
                 "extensions, if nothing else", [ "a", "/x/a.wav"; "a", "/x/a.flac" ], [ "a.wav"; "a.flac" ]

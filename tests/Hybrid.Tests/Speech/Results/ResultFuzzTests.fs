@@ -22,7 +22,7 @@ let private same what a b =
     if a <> b then
         failtest $"{what} reads back as another"
 
-/// What was read is written and read once more: nothing of it may be lost.
+/// Reads, writes and reads again: both values are equal.
 let private textGrid (text: string) =
     let shown (grid: TextGrid) = [ for tier in grid.Tiers -> tier.Name, List.ofSeq tier.Intervals ]
     let grid = TextGrid.Read text
@@ -51,7 +51,8 @@ let private mutated (texts: string list) =
 [<Tests>]
 let tests =
     testList "damaged and forged results are read or refused" [
-        // Every reader works on text of two bytes a character, and makes values of some dozen bytes from few characters.
+        // Every reader works on text of two bytes a character, and makes values of some dozen bytes from few
+        // characters.
         test "TextGrid" {
             run
                 (reader "TextGrid" textGrid 2000L)

@@ -41,7 +41,7 @@ let tests =
             Expect.stringContains json "\u0283.wav" "letters stay as they are"
         }
 
-        test "evaluations fit the schema, and their confusions have what was missed and put in" {
+        test "evaluations fit the schema; confusions have deleted and inserted phones" {
             let json =
                 ResultJson.Evaluation(
                     evaluation,
@@ -87,9 +87,13 @@ let tests =
                 "durationSeconds is -1", "{\"id\":\"a\",\"durationSeconds\":-1}"
                 "id is null", "{\"id\":null,\"durationSeconds\":1,\"words\":[],\"phones\":[],\"logProbability\":0}"
                 "phones[0] runs from 0.5 to 0.25",
-                "{\"id\":\"a\",\"durationSeconds\":1,\"words\":[],\"phones\":[{\"phone\":\"A\",\"startSeconds\":0.5,\"endSeconds\":0.25,\"confidence\":1}],\"logProbability\":0}"
+                "{\"id\":\"a\",\"durationSeconds\":1,\"words\":[],\
+                \"phones\":[{\"phone\":\"A\",\"startSeconds\":0.5,\"endSeconds\":0.25,\
+                \"confidence\":1}],\"logProbability\":0}"
                 "endSeconds is 2, must be 0 to 1",
-                "{\"id\":\"a\",\"durationSeconds\":1,\"words\":[],\"phones\":[{\"phone\":\"A\",\"startSeconds\":0.5,\"endSeconds\":2,\"confidence\":1}],\"logProbability\":0}"
+                "{\"id\":\"a\",\"durationSeconds\":1,\"words\":[],\
+                \"phones\":[{\"phone\":\"A\",\"startSeconds\":0.5,\"endSeconds\":2,\
+                \"confidence\":1}],\"logProbability\":0}"
             ] do
             test $"\"{part}\" is said of {json}" {
                 expectRefusal<FormatException, _> part (fun () -> ResultJson.ReadAlignment json)

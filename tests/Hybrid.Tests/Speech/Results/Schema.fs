@@ -25,7 +25,7 @@ let private strings (element: JsonElement) =
     else
         [ for e in element.EnumerateArray() -> string (e.GetString()) ]
 
-/// What is wrong with a value, each with its path.
+/// Violations of the schema by a value, each with its path.
 let rec private problems (path: string) (rules: JsonElement) (value: JsonElement) : string list = [
     for rule in rules.EnumerateObject() do
         let expected = rule.Value
@@ -90,7 +90,7 @@ let rec private problems (path: string) (rules: JsonElement) (value: JsonElement
         | other -> failtest $"the schema uses {other}, which this check does not know"
 ]
 
-/// What is wrong with a text by one definition of the schema.
+/// Violations of one definition of the schema by a text.
 let check definition (json: string) =
     problems
         "$"

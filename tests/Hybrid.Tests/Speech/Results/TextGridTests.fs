@@ -28,10 +28,17 @@ let private cells (tier: TextGridTier) = [ for i in tier.Intervals -> i.StartSec
 
 /// As Praat writes it, with a comment and the forms that its manual allows.
 let private praat =
-    "File type = \"ooTextFile\"\r\nObject class = \"TextGrid\"\r\n\r\nxmin = 0 \r\nxmax = 2.3 \r\ntiers? <exists> \r\nsize = 1 \r\nitem []: \r\n    item [1]:\r\n        class = \"IntervalTier\" \r\n        name = \"Mary \"\"x\"\"\" ! a comment with 3 numbers\r\n        xmin = 0 \r\n        xmax = 2.3 \r\n        intervals: size = 2 \r\n        intervals [1]:\r\n            xmin = 0 \r\n            xmax = 1.5 \r\n            text = \"\" \r\n        intervals [2]:\r\n            xmin = 1.5 \r\n            xmax = 2.3 \r\n            text = \"1 hello\" \r\n"
+    "File type = \"ooTextFile\"\r\nObject class = \"TextGrid\"\r\n\r\nxmin = 0 \r\nxmax = 2.3 \r\n\
+    tiers? <exists> \r\nsize = 1 \r\nitem []: \r\n    item [1]:\r\n        class = \"IntervalTier\" \r\n        \
+    name = \"Mary \"\"x\"\"\" ! a comment with 3 numbers\r\n        xmin = 0 \r\n        \
+    xmax = 2.3 \r\n        intervals: size = 2 \r\n        intervals [1]:\r\n            \
+    xmin = 0 \r\n            xmax = 1.5 \r\n            text = \"\" \r\n        \
+    intervals [2]:\r\n            xmin = 1.5 \r\n            xmax = 2.3 \r\n            \
+    text = \"1 hello\" \r\n"
 
 let private short =
-    "File type = \"ooTextFile\"\nObject class = \"TextGrid\"\n\n0\n2.3\n<exists>\n1\n\"IntervalTier\"\n\"Mary \"\"x\"\"\"\n0\n2.3\n2\n0\n1.5\n\"\"\n1.5\n2.3\n\"1 hello\"\n"
+    "File type = \"ooTextFile\"\nObject class = \"TextGrid\"\n\n0\n2.3\n<exists>\n1\n\"IntervalTier\"\n\
+    \"Mary \"\"x\"\"\"\n0\n2.3\n2\n0\n1.5\n\"\"\n1.5\n2.3\n\"1 hello\"\n"
 
 [<Tests>]
 let textGrid =
@@ -100,7 +107,7 @@ let textGrid =
             Expect.equal (grid.Write true) short "short"
         }
 
-        test "a recognition has a tier for each reading" {
+        test "a recognition has a tier for each hypothesis" {
             let phone name a b = Interval(name, a, b, 1.0)
 
             let grid =
@@ -143,7 +150,10 @@ let ctm =
         test "a line for each label, which does not reach into the next one" {
             Expect.equal
                 (Ctm.Write("my file", alignment.Phones))
-                "my%20file 1 0.1000 0.1500 S 0.5000\nmy%20file 1 0.2500 0.1500 EY 0.5000\nmy%20file 1 0.6000 0.2333 t\u0361\u0283 0.5000\nmy%20file 1 0.8333 0.2667 i\u02d0 0.5000\n"
+                "my%20file 1 0.1000 0.1500 S 0.5000\n\
+                my%20file 1 0.2500 0.1500 EY 0.5000\n\
+                my%20file 1 0.6000 0.2333 t\u0361\u0283 0.5000\n\
+                my%20file 1 0.8333 0.2667 i\u02d0 0.5000\n"
                 "text"
             // Rounded on their own, start and duration would end at 0.0002 behind the next start.
             let lines =
@@ -152,8 +162,7 @@ let ctm =
             Expect.isLessThanOrEqual lines[0].Interval.EndSeconds lines[1].Interval.StartSeconds "no overlap"
         }
 
-        test
-            "what is written reads back to a tenth of a millisecond; confidence may be missing, comments are passed over" {
+        test "CTM reads back to a tenth of a millisecond; confidence is optional, comments are skipped" {
             let back =
                 Ctm.Read(new StringReader(";; comment\n\n" + Ctm.Write("a", alignment.Phones) + "b A 1 0.5 hello\n"))
 

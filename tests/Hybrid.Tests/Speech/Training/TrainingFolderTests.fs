@@ -91,7 +91,7 @@ let tests =
                 Expect.equal (notices second (TrainingOptions out)) [ TrainingNoticeKind.EarlierFilesMoved ] "free")
         }
 
-        test "an interrupted training leaves its folder free, and what a dead process left is no obstacle" {
+        test "an interrupted training releases its folder; files of a dead process do not block it" {
             withFolder (fun folder ->
                 let out = Path.Combine(folder, "run")
                 let run = prepare folder 1000

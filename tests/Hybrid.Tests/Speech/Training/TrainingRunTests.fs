@@ -181,9 +181,9 @@ let tests =
                 let one, two = Recognizer(model).LogProbs clip, Recognizer(back).LogProbs clip
                 Expect.isTrue (one.Data.Span.SequenceEqual two.Data.Span) "log probabilities"
 
-                let stranger = Collections.Generic.Dictionary<string, string>(model.Describe())
-                stranger["hybrid.format"] <- "model\n2"
-                SafeTensors(stranger, Array.ofSeq (model.Network.Save())).Write path
+                let foreign = Collections.Generic.Dictionary<string, string>(model.Describe())
+                foreign["hybrid.format"] <- "model\n2"
+                SafeTensors(foreign, Array.ofSeq (model.Network.Save())).Write path
 
                 Refusal.expectRefusal<FormatException, _> "model format \"model.2\" is not known" (fun () ->
                     SpeechModel.Load path)

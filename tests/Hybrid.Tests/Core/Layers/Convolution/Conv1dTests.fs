@@ -8,7 +8,7 @@ open Hybrid.Tests
 open Hybrid.Tests.Golden
 open Hybrid.Tests.GradientCheck
 
-/// What Conv1d.md says of x [T, B, I] and dy [T', B, O]: y, and the gradients of weights, bias and x.
+/// The definitions of Conv1d.md for x [T, B, I] and dy [T', B, O]: y, and the gradients of weights, bias and x.
 let private byDefinition
     (weight: float[])
     (bias: float[])
@@ -48,7 +48,8 @@ let private byDefinition
 /// Whether a layer in double equals its definition, for any number of threads.
 let private expectDefinition n T B inputs outputs kernel stride (padding: int) dilation groups =
     let case =
-        $"case {n}: {T} frames, {inputs} to {outputs}, kernel {kernel}, stride {stride}, padding {padding}, dilation {dilation}"
+        $"case {n}: {T} frames, {inputs} to {outputs}, kernel {kernel}, stride {stride}, \
+        padding {padding}, dilation {dilation}"
 
     for threads in [ 1; 2; 8 ] do
         let layer = Conv1d<float>(inputs, outputs, kernel, stride, padding, dilation, groups)
@@ -82,7 +83,8 @@ let tests =
                 expectDefinition n T B inputs outputs kernel stride padding dilation groups
         }
 
-        // GEMM reads factors in place or packs them, cuts k in whole groups of channels or not: both sides of every limit.
+        // GEMM reads factors in place or packs them, cuts k in whole groups of channels or not: both sides of every
+        // limit.
         test "equals its definition for few channels, many, and those between" {
             for n, (T, B, inputs, outputs, kernel, stride, dilation) in
                 List.indexed [
@@ -100,7 +102,8 @@ let tests =
                 expectDefinition n T B inputs outputs kernel stride (kernel / 2) dilation 1
         }
 
-        // Three taps over so many channels go by minimal filtering (Winograd): odd and even lengths, all paddings, rows on both sides of a block.
+        // Three taps over this many channels use minimal filtering (Winograd): odd and even lengths, all paddings, rows
+        // on both sides of a block.
         test "three taps equal their definition for any padding and length" {
             for n, (T, B, inputs, outputs, padding) in
                 List.indexed [

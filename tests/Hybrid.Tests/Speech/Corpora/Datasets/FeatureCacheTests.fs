@@ -82,8 +82,7 @@ let tests =
                     Expect.isEmpty (newEntries folder) "nothing is computed again")
             }
 
-        test
-            "speeds: features are those of the clip at that speed, the draw depends on the generator, each speed is cached" {
+        test "speeds: features of the clip at that speed; the generator draws the speed; each speed is cached" {
             withCorpus (fun utterances folder ->
                 let speeds = [| 0.9; 1.0; 1.1 |]
 

@@ -32,8 +32,8 @@ let private reader name (folder: string) (file: string) mayLeave = {
 
 let private manifest =
     """{"id":"a1","audio":"wav/a1.wav","speaker":"anna","split":"train","text":"hello world"}
-{"id":"a2","audio":"/wav/a2.wav","speaker":"\ud83d\ude00va","split":null,"phones":["HH","AH0","L","OW1"],"segments":{"x":[1,-2.5e3,true]}}
-{"audio":"../a3.wav","offset":1.5,"duration":2e-1,"channel":1,"phones":"HH AH L OW"}
+{"id":"a2","audio":"/wav/a2.wav","speaker":"\ud83d\ude00va","split":null,"phones":["HH","AH0","L","OW1"]}
+{"audio":"../a3.wav","segments":{"x":[1,-2.5e3,true]},"offset":1.5,"duration":2e-1,"channel":1,"phones":"HH AH L OW"}
 """
 
 let private transcript =

@@ -52,8 +52,7 @@ let private writeAll folder =
 [<Tests>]
 let tests =
     testList "HW3P2 layout" [
-        test
-            "parts are splits; marks and stress are removed, silence is kept; the part to be recognised has no transcripts" {
+        test "parts are splits; marks and stress are removed, silence is kept; the test part has no transcripts" {
             withFolder (fun folder ->
                 writeAll folder
                 let corpus = Corpus.Read folder

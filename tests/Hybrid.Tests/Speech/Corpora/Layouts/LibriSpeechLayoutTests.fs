@@ -66,7 +66,8 @@ let tests =
                 text
                     folder
                     "dev-clean/84/1/84-1.trans.txt"
-                    "84-1-0000 YES\n84-1-0001 GONE\n84-1-0002 CONVERTED\n84-1-0000 AGAIN\n../../../secret X\n84-1-0003\n"
+                    "84-1-0000 YES\n84-1-0001 GONE\n84-1-0002 CONVERTED\n\
+                    84-1-0000 AGAIN\n../../../secret X\n84-1-0003\n"
 
                 sound folder "dev-clean/84/1/84-1-0004.wav"
                 text folder "dev-clean/84/1/84-1-0002.opus" "OggS"

@@ -21,7 +21,7 @@ let manifest =
         test "every field of a manifest" {
             reading
                 [
-                    """{"id": "u1", "audio": "sub/one.wav", "speaker": "anna", "split": "train", "text": "hello world"}"""
+                    """{"id":"u1", "audio":"sub/one.wav", "speaker":"anna", "split":"train", "text":"hello world"}"""
                     ""
                     """{"audio": "/far/two.flac", "phones": "HH AH  L OW", "speaker": null, "segments": [1, {}]}"""
                     """{"id": "ü", "audio": "3.wav", "text": "", "phones": ["W", "ER"], "split": "dev"}"""
@@ -59,7 +59,7 @@ let manifest =
                         "by its file")
         }
 
-        test "pieces and channels, with default ids that tell them apart" {
+        test "pieces and channels, with distinct default ids" {
             reading
                 [
                     """{"audio": "long.wav", "offset": 1.5, "duration": 2, "text": "a"}"""

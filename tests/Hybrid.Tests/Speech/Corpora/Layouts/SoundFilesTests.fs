@@ -141,7 +141,9 @@ let tests =
                     "manifest.jsonl"
                     "{\"audio\":\"q.wav\",\"text\":\"HAND\"}\n{\"id\":\"f\",\"audio\":\".\",\"text\":\"HAND\"}\n"
 
-                for cache in [ (null: FeatureCache | null); (FeatureCache(place folder "cache"): FeatureCache | null) ] do
+                let caches: (FeatureCache | null) list = [ null; FeatureCache(place folder "cache") ]
+
+                for cache in caches do
                     let data =
                         SpeechDataset.Load(
                             Corpus.Read(folder).Utterances,

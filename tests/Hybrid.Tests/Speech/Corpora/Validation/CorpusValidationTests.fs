@@ -36,7 +36,8 @@ let private write (folder: string) (lines: Line list) =
         line.Clip.WriteWav(Path.Combine(folder, $"{line.Id}.wav"))
 
     let json (line: Line) =
-        $"{{\"id\":\"{line.Id}\",\"audio\":\"{line.Id}.wav\",\"speaker\":\"{line.Speaker}\",\"split\":\"{line.Split}\",{line.Transcript}}}"
+        $"{{\"id\":\"{line.Id}\",\"audio\":\"{line.Id}.wav\",\
+        \"speaker\":\"{line.Speaker}\",\"split\":\"{line.Split}\",{line.Transcript}}}"
 
     File.WriteAllLines(Path.Combine(folder, "manifest.jsonl"), List.map json lines)
 
