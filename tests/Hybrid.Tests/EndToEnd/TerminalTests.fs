@@ -42,18 +42,14 @@ let private watch (folder: string) (columns: int) (arguments: string list) =
 
     let clock = Stopwatch.StartNew()
 
-    let rec follow screens =
+    let rec follow (screens: string list list) =
         let screen = tmux folder [ "capture-pane"; "-p"; "-S"; "-"; "-t"; session ]
         let lines = [ for line in screen.TrimEnd().Split '\n' -> line.TrimEnd() ]
 
         if List.contains ended lines then
             // A screen that was seen only once may have been drawn in part.
-            [
-                for one, next in List.pairwise (List.rev screens) do
-                    if one = next then
-                        one
-                lines
-            ]
+            let steady = List.pairwise (List.rev screens) |> List.filter (fun (one, next) -> one = next)
+            List.map fst steady @ [ lines ]
         elif clock.Elapsed > TimeSpan.FromMinutes 5.0 then
             failtest $"the program has not ended:\n{screen}"
         else
@@ -135,7 +131,7 @@ let tests =
 
                     Expect.isNonEmpty bars "a bar is shown"
                     Expect.all bars (fun (length, _) -> length = min 40 (columns / 4)) $"length of the bar: {bars}"
-                    Expect.exists bars (fun (_, text) -> status.IsMatch text) $"a whole status: {bars}")
+                    Expect.exists bars (fun (_, text: string) -> status.IsMatch text) $"a whole status: {bars}")
             }
 
         test "recognize shows a bar, and above it what is wrong with a file" {
@@ -156,7 +152,8 @@ let tests =
 
                 Expect.exists
                     screens
-                    (fun screen -> bar.IsMatch(List.last screen) && (List.head screen).StartsWith "speech/00.wav")
+                    (fun (screen: string list) ->
+                        bar.IsMatch(List.last screen) && (List.head screen).StartsWith "speech/00.wav")
                     $"the reason above the bar: {screens}"
 
                 Expect.equal
