@@ -13,6 +13,7 @@ let private corpusHelp =
 
 let private splitHelp = "use only this split of the corpus"
 let private lexiconHelp = "pronouncing dictionaries, tried in order (default: the built-in words)"
+let private threadsHelp = "number of threads (default: all processors)"
 let private modelHelp = "a model file (default: the shipped model)"
 
 let private recipeHelp =
@@ -128,7 +129,7 @@ type TrainArguments =
             | Out _ -> "folder for the best model, checkpoints and metrics.jsonl; required unless --overfit is given"
             | Epochs _ -> "number of epochs (default: that of the recipe)"
             | Minutes _ -> "train for this time instead; the schedule is stretched over it"
-            | Threads _ -> "number of threads (default: all processors)"
+            | Threads _ -> threadsHelp
             | Seed _ -> "seed of initial weights, order and masks (default: that of the recipe)"
             | Resume -> "continue from the last checkpoint in the folder"
             | Checkpoint_Seconds _ -> "longest time between two checkpoints (default: that of the recipe, 60)"
@@ -148,6 +149,7 @@ type EvaluateArguments =
     | [<Unique>] Length_Bonus of nats: float
     | [<Unique>] Min_Confidence of share: float
     | [<Unique>] Fold of name_or_file: string
+    | [<Unique>] Threads of count: int
     | [<Unique>] Show of count: int
     | [<Unique>] Error_Analysis
     | [<Unique>] Json
@@ -170,6 +172,7 @@ type EvaluateArguments =
             | Fold _ ->
                 "also report results after a phone fold: arpabet-39 (no silence), timit-39, or a file with a phone and "
                 + "its replacement per line"
+            | Threads _ -> threadsHelp
             | Show _ -> "print this many references above their hypotheses, spread evenly over the corpus"
             | Error_Analysis ->
                 "print errors by phone, kind of phone, speaker, length and corpus, and the best and worst utterances, "
@@ -199,6 +202,7 @@ type RecognizeArguments =
     | [<Unique>] Json
     | [<Unique>] Out of folder: string
     | [<Unique>] Submission of file: string
+    | [<Unique>] Threads of count: int
     | [<Unique>] Overwrite
     | [<Unique>] Allow_Missing_Phones
     | [<Unique>] Channel of index: int
@@ -222,6 +226,7 @@ type RecognizeArguments =
             | Out _ -> "folder for one result file per sound file (default: standard output, at most one TextGrid)"
             | Submission _ ->
                 "recognise corpora, such as the test part of CMU 11-785 HW3P2, and write this CSV: index,label"
+            | Threads _ -> threadsHelp
             | Overwrite -> overwriteHelp
             | Allow_Missing_Phones -> allowMissingPhonesHelp
             | Channel _ -> channelHelp
@@ -243,6 +248,7 @@ type AlignArguments =
     | [<Unique>] Corpus of path: string
     | [<Unique>] Split of name: string
     | Lexicon of files: string list
+    | [<Unique>] Threads of count: int
     | [<Unique>] Overwrite
     | [<Unique>] Channel of index: int
     | [<MainCommand>] Paths of path: string list
@@ -257,11 +263,12 @@ type AlignArguments =
             | Corpus _ -> $"align a corpus instead: {corpusHelp}"
             | Split _ -> splitHelp
             | Lexicon _ -> lexiconHelp
+            | Threads _ -> threadsHelp
             | Overwrite -> overwriteHelp
             | Channel _ -> channelHelp
             | Paths _ ->
                 "sound files, or folders of them, each with its words in a .txt, or words or phones in a .lab, of the "
-                + "same name; give them before --lexicon, which takes all arguments that follow"
+                + "same name"
 
 /// The options of `hybrid lm`.
 type LmArguments =
@@ -344,6 +351,7 @@ type BenchArguments =
 /// The verbs of the program.
 [<HelpFlags("--help", "-h"); HelpDescription "show this text">]
 type Verb =
+    | [<Unique>] Version
     | [<CliPrefix(CliPrefix.None); SubCommand>] Demo of ParseResults<DemoArguments>
     | [<CliPrefix(CliPrefix.None); SubCommand>] Synth of ParseResults<SynthArguments>
     | [<CliPrefix(CliPrefix.None); SubCommand>] Check_Data of ParseResults<CheckDataArguments>
@@ -359,6 +367,7 @@ type Verb =
     interface IArgParserTemplate with
         member v.Usage =
             match v with
+            | Version -> "print the version"
             | Demo _ -> "synthesise speech, train on it, recognise unseen speakers: hybrid demo"
             | Synth _ -> "write a corpus of synthetic speech: hybrid synth --out speech --utterances 300 --speakers 30"
             | Check_Data _ -> "find problems in a corpus before training: hybrid check-data --corpus speech"

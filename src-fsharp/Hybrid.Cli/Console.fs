@@ -15,6 +15,9 @@ open Hybrid.Speech
 /// Wrong usage or unusable data: one sentence, exit code 1.
 exception UserException of message: string
 
+/// An option among the paths of a verb, which the verb does not have.
+exception UnknownOptionException of option: string
+
 /// A failure for which the command line has a remedy: the message of the failure, then the hint.
 exception HintedException of failure: exn * hint: string
 
@@ -42,6 +45,21 @@ type Outcome =
     | Failed = 1
     | PartlyFailed = 2
 
+/// The terminal of a progress display while it is shown.
+let mutable private display: IAnsiConsole option = None
+
+/// Writes to standard error, above a progress display.
+let private writeError (text: string) =
+    match display with
+    | Some console ->
+        // A line takes the place of the empty one above the bar; a longer text would leave parts of the bar behind.
+        let room = max 1 (console.Profile.Width - 1)
+
+        for line in text.Split '\n' do
+            for start in 0..room .. max 0 (line.Length - 1) do
+                console.WriteLine(line.Substring(start, min room (line.Length - start)))
+    | None -> Console.Error.WriteLine text
+
 // Everything that the program prints goes through the next five functions. They escape control characters, so that ids,
 // file names and other text from data cannot send sequences to the terminal or forge lines.
 
@@ -57,12 +75,12 @@ let private shortened (line: string) =
 
 /// Writes one line for people to standard error, so that results on standard output can be piped. The middle of a very
 /// long line is left out.
-let say (line: string) = Console.Error.WriteLine(shortened (Printable.line line))
+let say (line: string) = writeError (shortened (Printable.line line))
 
 /// Writes a text of several lines to standard error.
 let sayBlock (text: string) =
     let lines = (Printable.block text).Split '\n' |> Array.map shortened
-    Console.Error.WriteLine(String.Join('\n', lines))
+    writeError (String.Join('\n', lines))
 
 /// Writes one line for people to standard output; the middle of a very long line is left out.
 let print (line: string) = Console.Out.WriteLine(shortened (Printable.line line))
@@ -74,7 +92,7 @@ let printBlock (text: string) = Console.Out.WriteLine(Printable.block text)
 let printResult (content: string) = Console.Out.Write(Printable.block content)
 
 /// Whether standard error is a terminal, where a progress bar can be drawn.
-let private isTerminal = not Console.IsErrorRedirected
+let isTerminal = not Console.IsErrorRedirected
 
 let private errorConsole =
     lazy AnsiConsole.Create(AnsiConsoleSettings(Out = AnsiConsoleOutput(Console.Error)))
@@ -97,30 +115,57 @@ let interruption =
 
          source.Token)
 
-/// Runs work that reports a fraction and a status line: a bar on a terminal, a line every 15 s elsewhere.
+/// The columns of the bar in a terminal of this width.
+let private barWidth (columns: int) = Math.Clamp(columns / 4, 10, 40)
+
+/// The text beside the bar, cut to what the terminal has room for, so that the display stays one line. A narrow
+/// terminal has no room for the title.
+let private besideBar (columns: int) (title: string) (line: string) =
+    // The bar, the percentage, a space after each of both, and the last column, which would start a new line.
+    let room = max 1 (columns - barWidth columns - 7)
+
+    let text =
+        Printable.line (
+            if line = "" then title
+            elif columns < 100 then line
+            else $"{title} {line}"
+        )
+
+    if text.Length <= room then
+        text
+    else
+        text[.. room - 2] + "…"
+
+/// Runs work that reports a fraction and a status line: a bar on a terminal, a line every 15 s elsewhere. Lines that
+/// the work says in between appear above the bar.
 let withProgress (title: string) (work: IProgress<struct (float * string)> -> 'result) : 'result =
     if isTerminal then
-        let columns: ProgressColumn[] = [|
-            TaskDescriptionColumn(Alignment = Justify.Left)
-            ProgressBarColumn()
-            PercentageColumn()
-            RemainingTimeColumn()
-        |]
+        let console = errorConsole.Value
+        let bar = ProgressBarColumn(Width = Nullable(barWidth console.Profile.Width))
 
-        errorConsole.Value
+        let columns: ProgressColumn[] = [| bar; PercentageColumn(); TaskDescriptionColumn(Alignment = Justify.Left) |]
+
+        console
             .Progress()
             .AutoClear(true)
             .Columns(columns)
             .Start(fun context ->
-                let task = context.AddTask(Markup.Escape(Printable.line title), maxValue = 1.0)
+                let task = context.AddTask(Markup.Escape(title), maxValue = 1.0)
+                display <- Some console
 
-                work
-                    {
-                        new IProgress<struct (float * string)> with
-                            member _.Report(struct (fraction, line)) =
-                                task.Value <- fraction
-                                task.Description <- Markup.Escape(Printable.line $"{title} {line}")
-                    })
+                try
+                    work
+                        {
+                            new IProgress<struct (float * string)> with
+                                member _.Report(struct (fraction, line)) =
+                                    let columns = console.Profile.Width
+                                    bar.Width <- Nullable(barWidth columns)
+                                    task.Value <- fraction
+
+                                    task.Description <- Markup.Escape(besideBar columns title line)
+                        }
+                finally
+                    display <- None)
     else
         let clock = Stopwatch.StartNew()
         let mutable next = TimeSpan.FromSeconds 15.0
@@ -151,8 +196,62 @@ let findRecipe (nameOrFile: string) =
         let names = Recipes.all |> List.map _.Name |> String.concat ", "
         raise (UserException $"there is no recipe and no file named {nameOrFile}; recipes: {names}")
 
+/// The files that a pattern such as `*.wav` stands for, in ordinal order: a Windows shell does not expand it. Any other
+/// path, or a file whose name has these characters, stands for itself.
+let private expandPattern (path: string) =
+    let name = string (Path.GetFileName path)
+
+    if path.StartsWith "--" && not (Path.Exists path) then
+        raise (UnknownOptionException path)
+
+    if name.IndexOfAny([| '*'; '?' |]) < 0 || Path.Exists path then
+        [ path ]
+    else
+        let folder =
+            match Path.GetDirectoryName path with
+            | null
+            | "" -> "."
+            | folder -> folder
+
+        let found =
+            if Directory.Exists folder then
+                [
+                    for found in Directory.EnumerateFileSystemEntries(folder, name) ->
+                        if path = name then
+                            string (Path.GetFileName found)
+                        else
+                            found
+                ]
+                |> List.sortWith (fun a b -> String.CompareOrdinal(a, b))
+            else
+                []
+
+        if found.IsEmpty then
+            raise (UserException $"no file matches {path}")
+
+        found
+
+/// The paths of the command line, patterns expanded.
+let expandPatterns (paths: string list) = List.collect expandPattern paths
+
+let private readLexicon (file: string) =
+    if Directory.Exists file then
+        raise (UserException $"--lexicon {file}: it is a folder, must be a pronouncing dictionary")
+    elif not (Path.Exists file) then
+        raise (UserException $"--lexicon {file}: there is no such file")
+    else
+        Lexicon.Read(file, PhoneInventory.Arpabet)
+
 /// Reads pronouncing dictionaries, in order.
-let readLexicons (files: string list) = [| for file in files -> Lexicon.Read(file, PhoneInventory.Arpabet) |]
+let readLexicons (files: string list) = [| for file in expandPatterns files -> readLexicon file |]
+
+/// The threads of --threads, by default one for each processor.
+let teamOf (threads: int option) =
+    match threads with
+    | None -> ThreadTeam.Default
+    | Some threads ->
+        positive "threads" threads
+        new ThreadTeam(threads)
 
 /// The remedy for a cause, in the words of the command line.
 let private hint (cause: Cause) =
@@ -185,19 +284,18 @@ let internal sayHint (cause: Cause option) =
     | Some cause -> say $"hint: {hint cause}"
     | None -> ()
 
-/// Prints why a verb failed: the message of the failure and, for a known cause, a hint.
+/// Prints why a verb failed: for a known cause, a hint; then the message of the failure as the last line.
 let rec sayFailure (error: exn) =
     match error with
     | HintedException(failure, hint) ->
-        sayFailure failure
         say $"hint: {hint}"
+        sayFailure failure
     | UserException message -> say $"hybrid: {message}"
     | :? DeclarationException
     | :? InvalidSpecException -> sayBlock $"hybrid: {error.Message}"
     | _ ->
-        say $"hybrid: {error.Message}"
-
         sayHint (Causes.ofException error)
+        say $"hybrid: {error.Message}"
 
 /// The utterances of a corpus, or of one split.
 let ofSplit (corpus: Corpus) (split: string option) =
@@ -266,8 +364,8 @@ let requireAllPhones (recognizer: Recognizer) =
 
     recognizer
 
-/// The recogniser of a model file, by default of the shipped model, with the decoding of the command line.
-let loadRecognizer (file: string option) (search: Search) =
+/// The recogniser of a model file, by default of the shipped model, with the decoding and threads of the command line.
+let loadRecognizer (file: string option) (search: Search) (team: ThreadTeam) =
     let model =
         match file with
         | Some file -> SpeechModel.Load file
@@ -282,9 +380,9 @@ let loadRecognizer (file: string option) (search: Search) =
 
     match { search with MinConfidence = None; AllowMissingPhones = false } with
     | given when given = Search.None ->
-        requireAllPhones (Recognizer(model, MinConfidence = minConfidence, AllowMissingPhones = allowMissing))
+        requireAllPhones (Recognizer(model, team, MinConfidence = minConfidence, AllowMissingPhones = allowMissing))
     | given when given = { Search.None with Greedy = true } ->
-        Recognizer(model, Beam = null, MinConfidence = minConfidence)
+        Recognizer(model, team, Beam = null, MinConfidence = minConfidence)
     | { Greedy = true } ->
         raise (UserException "--greedy excludes --beam, --nbest, --lm, --lm-weight and --length-bonus: leave them out")
     | { Beam = Some width; Nbest = Some best } when best > width ->
@@ -302,7 +400,7 @@ let loadRecognizer (file: string option) (search: Search) =
                     LengthBonus = defaultArg given.LengthBonus 0.0
                 )
 
-        Recognizer(model, Beam = options, MinConfidence = minConfidence, AllowMissingPhones = allowMissing)
+        Recognizer(model, team, Beam = options, MinConfidence = minConfidence, AllowMissingPhones = allowMissing)
         |> requireAllPhones
 
 /// Lists skipped utterances: the first ten by name and reason, the rest by number.

@@ -34,6 +34,18 @@ public static class DocumentedCalls
         File.WriteAllText("recording.json", ResultJson.Alignment(alignment));
     }
 
+    /// <summary>Section "Many files": results of all sound files of the current folder.</summary>
+    public static void ManyFiles()
+    {
+        var paths = SoundFiles.Find(".").Files;
+        foreach (var (path, result, reason) in Recognizer.Default.RecognizeAll(paths))
+            Console.WriteLine($"{path}: {result?.ToString() ?? reason}");
+
+        var inputs = AlignmentInput.Of("."); // sound files with a .txt or .lab beside each, or a corpus
+        foreach (var (id, alignment, reason) in new Aligner(Recognizer.Default).AlignAll(inputs))
+            Console.WriteLine($"{id}: {reason ?? string.Join(' ', alignment!.Words.Select(word => word.Label))}");
+    }
+
     /// <summary>
     /// Section "Cancellation, progress, errors": a recognition that ends after ten seconds at the latest.
     /// </summary>

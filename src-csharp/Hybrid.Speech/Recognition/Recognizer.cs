@@ -12,6 +12,9 @@ public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
     private static readonly BatchSize EvaluationBatch = new(32, 16000);
     private static readonly Lazy<Recognizer> Shipped = new(() => new Recognizer(SpeechModel.Default));
 
+    // Half an hour of 16-bit audio at 16 kHz takes 58 MB, FLAC about half of it.
+    private const long LargeFileBytes = 16 << 20;
+
     private readonly FeatureExtractor extractor = new(model.Features);
     private readonly GreedyDecoder greedy = new();
     private readonly PrefixBeamSearchDecoder? search = model.LanguageModel is { } language
@@ -162,6 +165,54 @@ public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
         return Recognize(logProbs, duration);
     }
 
+    /// <summary>
+    /// Recognises sound files, one on each thread of the team. The results equal those of single calls and come in the
+    /// order of the paths, each as soon as those before it are there. Memory does not depend on the number of files;
+    /// files of more than 16 MiB are read one at a time.
+    /// </summary>
+    /// <param name="paths">WAV or FLAC files; read ahead of the results, by a bounded number.</param>
+    /// <param name="channel">The channel to read, from 0; null for the mean of all.</param>
+    /// <param name="cancellation">Stops between files, and between the chunks of a long recording.</param>
+    /// <returns>A result or a reason for each path. The work is done while they are enumerated.</returns>
+    /// <exception cref="MissingPhonesException">
+    /// The language model lacks phones, and <see cref="AllowMissingPhones"/> is false.
+    /// </exception>
+    /// <exception cref="InvalidOperationException">The model takes precomputed features.</exception>
+    /// <exception cref="OperationCanceledException">The enumeration was cancelled.</exception>
+    public IEnumerable<RecognitionOutcome> RecognizeAll(
+        IEnumerable<string> paths,
+        int? channel = null,
+        CancellationToken cancellation = default
+    )
+    {
+        RequireAllPhones();
+        return Concurrently(
+            paths,
+            path => path,
+            (path, token) => RecognitionOutcome.Of(path, () => Recognize(AudioClip.Read(path, channel), token)),
+            cancellation
+        );
+    }
+
+    /// <summary>Recognises utterances of a corpus: their audio, or their precomputed features.</summary>
+    /// <param name="utterances">Utterances, whose transcripts are not used.</param>
+    /// <param name="cancellation">Stops between utterances.</param>
+    /// <returns>A result or a reason for each utterance. The work is done while they are enumerated.</returns>
+    /// <inheritdoc cref="RecognizeAll(IEnumerable{string}, int?, CancellationToken)"/>
+    public IEnumerable<RecognitionOutcome> RecognizeAll(
+        IEnumerable<Utterance> utterances,
+        CancellationToken cancellation = default
+    )
+    {
+        RequireAllPhones();
+        return Concurrently(
+            utterances,
+            utterance => utterance.SourcePath,
+            (utterance, _) => RecognitionOutcome.Of(utterance.Id, () => Recognize(utterance)),
+            cancellation
+        );
+    }
+
     /// <summary>Recognises features as computed by <see cref="FeatureExtractor.Extract(AudioClip)"/>.</summary>
     /// <param name="features">Features, [frames, width of the preset], normalised over the utterance.</param>
     /// <param name="computedBy">Preset of the features; must equal that of the model, names aside.</param>
@@ -194,6 +245,7 @@ public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
     /// <param name="cache">
     /// Keeps features for later calls and those that exceed the memory; null to hold all in memory.
     /// </param>
+    /// <param name="progress">Receives the fraction that is done, in [0, 1], from any thread.</param>
     /// <returns>The evaluation, and the utterances that could not be used.</returns>
     /// <exception cref="MissingPhonesException">
     /// The language model lacks phones, and <see cref="AllowMissingPhones"/> is false.
@@ -202,19 +254,33 @@ public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
         IReadOnlyList<Utterance> utterances,
         IReadOnlyList<Lexicon>? lexicons = null,
         CancellationToken cancellation = default,
-        FeatureCache? cache = null
+        FeatureCache? cache = null,
+        IProgress<double>? progress = null
     )
     {
         RequireAllPhones();
+        // Features, then the network: one half of the fraction each.
+        IProgress<int>? Half(double start, int count) =>
+            progress is null ? null : new FractionOfHalf(progress, start, count);
         var pronouncer = Pronouncer.Of(lexicons);
-        var data = SpeechDataset.Load(utterances, extractor, model.Inventory, pronouncer, cancellation, cache);
+        var data = SpeechDataset.Load(
+            utterances,
+            extractor,
+            model.Inventory,
+            pronouncer,
+            cancellation,
+            cache,
+            team: team,
+            progress: Half(0, utterances.Count)
+        );
         var evaluation = Evaluation.Run(
             model.Network,
             data,
             EvaluationBatch,
             logProbs => Decode(logProbs)[0],
             new Workspace(team),
-            cancellation
+            cancellation,
+            Half(0.5, data.Count)
         );
         return (evaluation, data.Skipped);
     }
@@ -235,6 +301,26 @@ public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
         var (features, duration) = extractor.Extract(utterance);
         return (LogProbs(features), duration);
     }
+
+    /// <summary>Work on recordings, one on each thread of the team; those with large files one at a time.</summary>
+    /// <param name="items">The recordings.</param>
+    /// <param name="pathOf">The file of a recording; null if it has none.</param>
+    /// <param name="work">The work on a recording.</param>
+    /// <param name="cancellation">Stops between recordings.</param>
+    internal IEnumerable<TResult> Concurrently<TItem, TResult>(
+        IEnumerable<TItem> items,
+        Func<TItem, string?> pathOf,
+        Func<TItem, CancellationToken, TResult> work,
+        CancellationToken cancellation
+    ) =>
+        OrderedWork.Run(
+            team ?? ThreadTeam.Default,
+            items,
+            work,
+            // A missing file is small; the work says what is wrong with it.
+            item => pathOf(item) is { } path && new FileInfo(path) is { Exists: true, Length: > LargeFileBytes },
+            cancellation
+        );
 
     /// <summary>
     /// Log probabilities of the symbols in each output frame, [T', V]; neither the work nor the wait for memory blocks
@@ -317,5 +403,11 @@ public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(bytes);
         return bytes;
+    }
+
+    /// <summary>Progress within one half of the work.</summary>
+    private sealed class FractionOfHalf(IProgress<double> progress, double start, int count) : IProgress<int>
+    {
+        public void Report(int done) => progress.Report(start + 0.5 * done / count);
     }
 }

@@ -42,8 +42,17 @@ public sealed partial class TrainingRun
         return new TrainingRun(
             recipe,
             inventory,
-            SpeechDataset.Load(train, extractor, inventory, pronouncer, cancellation, cache, recipe.Training.Speeds),
-            SpeechDataset.Load(held, extractor, inventory, pronouncer, cancellation, cache),
+            SpeechDataset.Load(
+                train,
+                extractor,
+                inventory,
+                pronouncer,
+                cancellation,
+                cache,
+                recipe.Training.Speeds,
+                team
+            ),
+            SpeechDataset.Load(held, extractor, inventory, pronouncer, cancellation, cache, team: team),
             team
         );
     }

@@ -2,6 +2,7 @@ namespace Hybrid.Dsl
 
 open System
 open System.Collections.Generic
+open System.IO
 open System.Threading
 open Hybrid.Core
 open Hybrid.Speech
@@ -40,6 +41,39 @@ type Run =
             match cause error with
             | Some cause -> raise (RunException(error, Run.Hint cause))
             | None -> reraise ()
+
+    /// The threads of a verb; null for all processors.
+    static member private Team(threads: int option) : ThreadTeam | null =
+        match threads with
+        | Some threads -> new ThreadTeam(threads)
+        | None -> null
+
+    /// A recogniser with the decoding and the threads of a verb.
+    static member private RecognizerOf
+        (
+            model: SpeechModel,
+            best: int option,
+            languageModel: NGramModel option,
+            threads: int option,
+            allowMissingPhones: bool option
+        ) =
+        let team, allowed = Run.Team threads, defaultArg allowMissingPhones false
+
+        match best, languageModel with
+        | None, None -> Recognizer(model, team, AllowMissingPhones = allowed)
+        | _ ->
+            let best = defaultArg best 1
+
+            let options =
+                match
+                    languageModel
+                    |> Option.map WeightedLanguageModel
+                    |> Option.orElse (Option.ofObj model.LanguageModel)
+                with
+                | Some language -> language.Search best
+                | None -> PrefixBeamOptions(Width = max (PrefixBeamOptions().Width) best, Best = best)
+
+            Recognizer(model, team, Beam = options, AllowMissingPhones = allowed)
 
     /// <summary>Writes a corpus of synthetic speech: WAV files and a manifest with phone boundaries.</summary>
     /// <param name="folder">The folder to write; created if missing.</param>
@@ -134,6 +168,7 @@ type Run =
     /// <param name="model">The model.</param>
     /// <param name="utterances">Recordings with transcripts, such as `corpus.Split "test"`.</param>
     /// <param name="lexicons">Pronouncing dictionaries, tried in order; default: the built-in words.</param>
+    /// <param name="threads">The number of threads; default: all processors.</param>
     /// <param name="cancellation">Stops between two utterances with an OperationCanceledException.</param>
     /// <param name="allowMissingPhones">Whether the n-grams of the model may lack phones, which are then never
     /// recognised; default false.</param>
@@ -142,12 +177,13 @@ type Run =
             model: SpeechModel,
             utterances: IReadOnlyList<Utterance>,
             ?lexicons: Lexicon list,
+            ?threads: int,
             ?cancellation: CancellationToken,
             ?allowMissingPhones: bool
         ) : Evaluation =
         Run.WithHint Causes.ofException (fun () ->
             let struct (evaluation, _) =
-                Recognizer(model, AllowMissingPhones = defaultArg allowMissingPhones false)
+                Recognizer(model, Run.Team threads, AllowMissingPhones = defaultArg allowMissingPhones false)
                     .Evaluate(utterances, defaultArg lexicons [], defaultArg cancellation CancellationToken.None)
 
             evaluation)
@@ -176,28 +212,55 @@ type Run =
             ?channel: int,
             ?allowMissingPhones: bool
         ) : RecognitionResult =
-        let allowed = defaultArg allowMissingPhones false
+        Run.WithHint Causes.ofException (fun () ->
+            Run
+                .RecognizerOf(model, best, languageModel, None, allowMissingPhones)
+                .Recognize(
+                    AudioClip.Read(path, channel = Option.toNullable channel),
+                    defaultArg cancellation CancellationToken.None
+                ))
 
-        let recognizer =
-            match best, languageModel with
-            | None, None -> Recognizer(model, AllowMissingPhones = allowed)
-            | _ ->
-                let best = defaultArg best 1
+    /// <summary>Recognises sound files, one on each thread. The work is done while the sequence is read.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="paths">WAV or FLAC files, or folders of them.</param>
+    /// <param name="best">The number of hypotheses of each file, as of `recognize`.</param>
+    /// <param name="languageModel">N-grams of phones for the beam search, as of `recognize`.</param>
+    /// <param name="threads">The number of threads; default: all processors.</param>
+    /// <param name="cancellation">Stops between two files with an OperationCanceledException.</param>
+    /// <param name="channel">The channel to read, as of `recognize`.</param>
+    /// <param name="allowMissingPhones">Whether the n-grams may lack phones, as of `recognize`.</param>
+    /// <returns>A result or a reason for each file, in the order of the paths.</returns>
+    static member recognizeAll
+        (
+            model: SpeechModel,
+            paths: string seq,
+            ?best: int,
+            ?languageModel: NGramModel,
+            ?threads: int,
+            ?cancellation: CancellationToken,
+            ?channel: int,
+            ?allowMissingPhones: bool
+        ) : RecognitionOutcome seq =
+        let files = ResizeArray<string>()
+        let unusable = ResizeArray<RecognitionOutcome>()
 
-                let options =
-                    match
-                        languageModel
-                        |> Option.map WeightedLanguageModel
-                        |> Option.orElse (Option.ofObj model.LanguageModel)
-                    with
-                    | Some language -> language.Search best
-                    | None -> PrefixBeamOptions(Width = max (PrefixBeamOptions().Width) best, Best = best)
-
-                Recognizer(model, Beam = options, AllowMissingPhones = allowed)
+        for path in paths do
+            if Directory.Exists path then
+                let struct (found, skipped) = SoundFiles.Find path
+                files.AddRange found
+                unusable.AddRange(skipped |> Seq.map (fun one -> RecognitionOutcome(one.Id, null, one.Reason)))
+            else
+                files.Add path
 
         Run.WithHint Causes.ofException (fun () ->
-            let clip = AudioClip.Read(path, channel = Option.toNullable channel)
-            recognizer.Recognize(clip, defaultArg cancellation CancellationToken.None))
+            Run
+                .RecognizerOf(model, best, languageModel, threads, allowMissingPhones)
+                .RecognizeAll(
+                    files,
+                    Option.toNullable channel,
+                    defaultArg cancellation CancellationToken.None
+                )
+            |> Seq.append unusable)
 
     /// <summary>Aligns a sound file with its text: start, end and confidence of each word and phone.</summary>
     /// <param name="model">The model.</param>
@@ -218,6 +281,34 @@ type Run =
         Run.WithHint cause (fun () ->
             let clip = AudioClip.Read(path, channel = Option.toNullable channel)
             Aligner(Recognizer model, lexicons).AlignText(path, clip, text))
+
+    /// <summary>Aligns sound files with the texts beside them, or a corpus, one recording on each thread. The work is
+    /// done while the sequence is read.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="path">A folder of sound files with their words in a .txt, or words or phones in a .lab, of the same
+    /// name; one such file; or a corpus.</param>
+    /// <param name="split">A split of the corpus; default: all.</param>
+    /// <param name="lexicons">Pronouncing dictionaries, tried in order; default: the built-in words.</param>
+    /// <param name="threads">The number of threads; default: all processors.</param>
+    /// <param name="cancellation">Stops between two recordings with an OperationCanceledException.</param>
+    /// <param name="channel">The channel to read, from 0; default: the mean of all channels.</param>
+    /// <returns>An alignment or a reason for each recording, in order.</returns>
+    static member alignAll
+        (
+            model: SpeechModel,
+            path: string,
+            ?split: string,
+            ?lexicons: Lexicon list,
+            ?threads: int,
+            ?cancellation: CancellationToken,
+            ?channel: int
+        ) : AlignmentOutcome seq =
+        let inputs =
+            AlignmentInput.Of(path, split = Option.toObj split)
+            |> Seq.map _.WithChannel(Option.toNullable channel)
+
+        let aligner = Aligner(Recognizer(model, Run.Team threads), defaultArg lexicons [])
+        aligner.AlignAll(inputs, cancellation = defaultArg cancellation CancellationToken.None)
 
     /// <summary>Estimates an n-gram model of phones from transcripts.</summary>
     /// <param name="utterances">The transcripts; no sound is read.</param>

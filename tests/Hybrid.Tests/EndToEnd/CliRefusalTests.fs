@@ -275,4 +275,66 @@ let tests =
 
             hybrid folder [ "info" ] |> expectRefusal 1 [ "--model FILE or --recipe NAME" ]
         }
+
+        test "the last line is the error, one sentence, with the nearest verb or option" {
+            let folder = untrained.Value
+            let write name (text: string) = File.WriteAllText(Path.Combine(folder, name), text)
+
+            let lastLine parts arguments =
+                let finished = hybrid folder arguments |> refused 1 []
+                let last = finished.Errors.TrimEnd().Split '\n' |> Array.last
+                Expect.stringStarts last "hybrid: " (string finished)
+
+                for part in parts do
+                    Expect.stringContains last part (string finished)
+
+                finished.Errors
+
+            let only parts arguments =
+                let errors = lastLine parts arguments
+                Expect.equal (errors.Trim().Split('\n').Length) 1 errors
+
+            only [ "'recogniz'"; "the nearest is recognize"; "`hybrid --help`" ] [ "recogniz"; "a.wav" ]
+            only [ "'algin'"; "the nearest is align" ] [ "algin" ]
+            only [ "'qqqqqqqq'" ] [ "qqqqqqqq" ]
+            only [ "name a verb"; "`hybrid --help`" ] []
+
+            only [ "'--lexcon'"; "the nearest is --lexicon"; "`hybrid train --help`" ] [
+                "train"
+                "--recipe"
+                "tiny"
+                "--corpus"
+                "speech"
+                "--lexcon"
+                "x"
+            ]
+
+            only [ "'--tread'"; "the nearest is --threads"; "`hybrid recognize --help`" ] [
+                "recognise"
+                "--tread"
+                "2"
+                "a.wav"
+            ]
+
+            only [ "--speakers"; "`hybrid synth --help`" ] [ "synth"; "--out"; "x"; "--utterances"; "5" ]
+            only [ "--epochs"; "many" ] [ "train"; "--recipe"; "tiny"; "--corpus"; "speech"; "--epochs"; "many" ]
+            only [ "--threads is 0" ] [ "evaluate"; "--corpus"; "speech"; "--threads"; "0" ]
+
+            only [ "--lexicon nowhere.dict: there is no such file" ] [
+                "evaluate"
+                "--corpus"
+                "speech"
+                "--lexicon"
+                "nowhere.dict"
+            ]
+
+            only [ "--lexicon speech: it is a folder" ] [ "evaluate"; "--corpus"; "speech"; "--lexicon"; "speech" ]
+
+            // A hint precedes the error.
+            write "unknown.jsonl" "{\"id\":\"a\",\"audio\":\"a.wav\",\"text\":\"ZYZZYVA\"}\n"
+
+            let errors = lastLine [] [ "lm"; "--corpus"; "unknown.jsonl"; "--out"; "x.arpa" ]
+
+            Expect.stringContains errors "hint: " errors
+        }
     ]
