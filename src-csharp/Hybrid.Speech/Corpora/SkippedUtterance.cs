@@ -7,7 +7,9 @@ namespace Hybrid.Speech;
 /// <param name="Reason">Why it cannot be used, in one sentence.</param>
 public readonly record struct SkippedUtterance(string Id, string Reason)
 {
-    /// <summary><see cref="AudioFormatException.NeedsChannel"/> of the reason: a selected channel can be used.</summary>
+    /// <summary>
+    /// <see cref="AudioFormatException.NeedsChannel"/> of the reason: a selected channel can be used.
+    /// </summary>
     public bool NeedsChannel { get; init; }
 
     /// <summary>An utterance that cannot be used because of an error.</summary>

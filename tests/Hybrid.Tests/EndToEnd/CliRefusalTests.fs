@@ -59,7 +59,7 @@ let bounded =
 [<Tests>]
 let missingPhones =
     testList "command line, missing phones" [
-        test "recognize, evaluate and export name the phones that n-grams lack and stop, unless told to go on" {
+        test "recognize, evaluate and export name the phones that n-grams lack and stop, unless allowed" {
             let folder = untrained.Value
             let model = "run/model.safetensors"
             File.WriteAllText(Path.Combine(folder, "lacks.arpa"), lacking "NG")
