@@ -63,6 +63,7 @@ let private watch (folder: string) (columns: int) (arguments: string list) =
 
 let private row = Regex @"^ +(\d+) +\d+ +[\d.]+ +[\d.]+ +[\d.]+ +[\d.]+ +[\d.]+$"
 let private bar = Regex @"^(━+) +\d+%(.*)$"
+let private isBar (line: string) = bar.IsMatch line
 
 let private status =
     Regex @"^( training)? epoch \d+ step \d+ loss [\d.]+( PER [\d.]+)? \d+:\d\d:\d\d left$"
@@ -84,7 +85,6 @@ let private plain =
 /// bar, if any.
 let private expectReadable (columns: int) (screen: string list) =
     let shown = String.concat "\n" screen
-    let isBar (line: string) = bar.IsMatch line
     let rows = screen |> List.filter (fun line -> row.IsMatch line)
 
     Expect.equal
@@ -117,8 +117,8 @@ let tests =
                     let screens = watch folder columns arguments
                     List.iter (expectReadable columns) screens
                     let last = List.last screens
-                    Expect.equal (last |> List.filter row.IsMatch |> List.length) 20 $"{last}"
-                    Expect.isFalse (List.exists bar.IsMatch last) "the bar is gone"
+                    Expect.equal (last |> List.filter (fun line -> row.IsMatch line) |> List.length) 20 $"{last}"
+                    Expect.isFalse (List.exists isBar last) "the bar is gone"
 
                     let bars = [
                         for screen in screens do
@@ -147,13 +147,13 @@ let tests =
                 File.WriteAllText(Path.Combine(speech, "00.wav"), "not a sound")
                 let screens = watch folder 80 [ "recognize"; "speech"; "--out"; "results"; "--threads"; "1" ]
                 let last = List.last screens
-                Expect.isFalse (List.exists bar.IsMatch last) $"the bar is gone: {last}"
+                Expect.isFalse (List.exists isBar last) $"the bar is gone: {last}"
                 Expect.exists last (fun line -> line.StartsWith "speech/00.wav") $"the damaged file: {last}"
 
                 Expect.exists
                     screens
                     (fun (screen: string list) ->
-                        bar.IsMatch(List.last screen) && (List.head screen).StartsWith "speech/00.wav")
+                        isBar (List.last screen) && (List.head screen).StartsWith "speech/00.wav")
                     $"the reason above the bar: {screens}"
 
                 Expect.equal
