@@ -21,6 +21,10 @@ public sealed class Aligner(Recognizer recognizer, IReadOnlyList<Lexicon>? lexic
     private readonly Pronouncer pronouncer = Pronouncer.Of(lexicons);
     private readonly CtcAligner aligner = new();
 
+    /// <summary>An aligner with one lexicon.</summary>
+    public Aligner(Recognizer recognizer, Lexicon lexicon)
+        : this(recognizer, [lexicon]) { }
+
     /// <summary>
     /// Aligns a recording of a corpus with its transcript: its phones where they are given, else those of its words. Words
     /// are placed too where their phones, pauses aside, are those that are aligned.

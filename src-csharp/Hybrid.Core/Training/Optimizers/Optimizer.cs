@@ -120,7 +120,7 @@ public abstract class Optimizer
                 return;
             var length = Math.Min(Piece, parameter.Length - start);
             Optimizer.Apply(
-                parameter.Value.AsSpan(start, length),
+                parameter.Elements.AsSpan(start, length),
                 parameter.Gradient.AsSpan(start, length),
                 Part(0),
                 Part(1)
