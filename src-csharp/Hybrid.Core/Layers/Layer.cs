@@ -26,9 +26,9 @@ public readonly record struct Pass(Workspace Workspace, bool Training = false, C
 /// utterance's length zero.
 /// </para>
 /// <para>
-/// <see cref="Backward"/> is called at most once after each Forward. It takes the gradient of the loss with respect to the output
-/// of the latest Forward with the same workspace, adds to the gradients of the parameters, and returns the gradient
-/// with respect to the input. Both gradients are zero beyond an utterance's length.
+/// <see cref="Backward"/> is called at most once after each Forward. It takes the gradient of the loss with respect to
+/// the output of the latest Forward with the same workspace, adds to the gradients of the parameters, and returns the
+/// gradient with respect to the input. Both gradients are zero beyond an utterance's length.
 /// </para>
 /// <para>
 /// Values needed from the forward pass are kept in a tape struct of the layer,

@@ -122,6 +122,11 @@ public sealed class Parameter<TReal>
         Invalidate();
     }
 
+    /// <summary>Copies values into the tensor.</summary>
+    /// <param name="values">All elements, row-major.</param>
+    /// <exception cref="ArgumentException">The number of values is not <see cref="Length"/>.</exception>
+    public void Set(params TReal[] values) => Set((ReadOnlySpan<TReal>)values);
+
     /// <summary>Copies the values of a matrix into the tensor.</summary>
     /// <param name="values">One row per element of the first axis.</param>
     /// <exception cref="ArgumentException">The sizes do not match.</exception>
@@ -133,7 +138,7 @@ public sealed class Parameter<TReal>
                 $"{this} takes [{Matrix.Rows}, {Matrix.Columns}] values, not [{rows}, {columns}]",
                 nameof(values)
             );
-        Set(values.AsSpan());
+        Set((ReadOnlySpan<TReal>)values.AsSpan());
     }
 
     /// <summary>A copy of the elements, row-major.</summary>

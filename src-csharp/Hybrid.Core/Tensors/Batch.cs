@@ -49,6 +49,16 @@ public readonly struct Batch<TReal>
     public Batch(Memory<TReal> data, int T, int B, int F)
         : this(data, T, B, F, Enumerable.Repeat(T, B).ToArray()) { }
 
+    /// <summary>A batch in an array, without a copy.</summary>
+    /// <inheritdoc cref="Batch{TReal}(Memory{TReal}, int, int, int, Memory{int}, Memory{ulong})"/>
+    public Batch(TReal[] data, int T, int B, int F, int[] lengths)
+        : this(data.AsMemory(), T, B, F, lengths.AsMemory()) { }
+
+    /// <summary>A batch in an array, without a copy, whose utterances all have T frames.</summary>
+    /// <inheritdoc cref="Batch{TReal}(Memory{TReal}, int, int, int, Memory{int}, Memory{ulong})"/>
+    public Batch(TReal[] data, int T, int B, int F)
+        : this(data.AsMemory(), T, B, F) { }
+
     /// <summary>A batch of the rows of a matrix, in the same memory; all utterances have T frames.</summary>
     /// <param name="frames">[T * B, F], contiguous, such as <see cref="MatrixView{TReal}.SliceRows"/> returns.</param>
     /// <param name="T">Frames of every utterance.</param>

@@ -34,6 +34,11 @@ public readonly struct MatrixView<TReal>
             );
     }
 
+    /// <summary>A view of an array with <paramref name="rows"/> x <paramref name="columns"/> elements.</summary>
+    /// <exception cref="ArgumentException">The array is too short, or a size is negative.</exception>
+    public MatrixView(TReal[] data, int rows, int columns)
+        : this(data.AsMemory(), rows, columns) { }
+
     /// <summary>A copy of a rectangular array.</summary>
     public MatrixView(TReal[,] values)
         : this(values.AsSpan().ToArray(), values.GetLength(0), values.GetLength(1)) { }
@@ -78,7 +83,9 @@ public readonly struct MatrixView<TReal>
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)i, (uint)Rows, nameof(i));
         return ColumnStride == 1 || Columns <= 1
-            ? Columns == 0 ? [] : Data.Span.Slice(i * RowStride, Columns)
+            ? Columns == 0
+                ? []
+                : Data.Span.Slice(i * RowStride, Columns)
             : throw new InvalidOperationException(
                 $"the elements of a row have stride {ColumnStride}, must be contiguous: copy the view with ToArray"
             );

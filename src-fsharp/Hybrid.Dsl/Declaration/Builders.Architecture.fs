@@ -32,6 +32,10 @@ module internal ArchitectureErrorMessages =
         + "encoder and decoder belong directly in encoderDecoder { ... }"
 
     [<Literal>]
+    let NoActivation =
+        "a function of a number is not a layer, except tanh: the activations are relu, gelu, silu, tanh and sigmoid"
+
+    [<Literal>]
     let NoPreset = "features takes a preset: features (mfcc 28)"
 
     [<Literal>]
@@ -49,11 +53,23 @@ type StackBuilder() =
 
     member _.Yield(block: Block) = block
 
+    /// The activation `tanh`. The word stays F#'s function, which a block takes for the layer; no other function of a
+    /// number is one.
+    member _.Yield
+        (activation: float -> float, [<CallerLineNumber; Optional; DefaultParameterValue(0)>] line: int)
+        : Block =
+        if activation 0.5 <> tanh 0.5 then
+            let problem = { Line = line; Message = ArchitectureErrorMessages.NoActivation }
+            raise (DeclarationException("the network", "", [ problem ], ""))
+
+        Block [ { Layer = ActivationSpec ActivationFunction.Tanh; Line = line } ]
+
+    // With the optional line, this and the previous overload differ only in how specific they are.
     [<CompilerMessage(ArchitectureErrorMessages.NoSize,
                       ArchitectureErrorMessages.Number,
                       IsError = true,
                       IsHidden = true)>]
-    member _.Yield(_: 'settings -> 'layer) = Block []
+    member _.Yield(_: 'settings -> 'layer, [<Optional; DefaultParameterValue(0)>] _line: int) = Block []
 
     [<CompilerMessage(ArchitectureErrorMessages.NoLayer,
                       ArchitectureErrorMessages.Number,

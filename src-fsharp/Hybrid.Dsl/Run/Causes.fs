@@ -2,6 +2,7 @@ namespace Hybrid.Dsl
 
 open System
 open System.Collections.Generic
+open System.IO
 open Hybrid.Core
 open Hybrid.Speech
 
@@ -51,6 +52,16 @@ module internal Causes =
         | :? TrainingDivergedException -> Some Diverged
         | :? InfeasibleTargetException -> Some TooShort
         | _ -> None
+
+    /// Whether an exception refuses input or reports a failure of the environment, in a sentence for the user; others are
+    /// defects, whose stack is of use.
+    let isRefusal (error: exn) =
+        match error with
+        | :? InvalidSpecException
+        | :? InvalidDataException
+        | :? InvalidOperationException
+        | :? TrainingDivergedException -> true
+        | error -> SkippedUtterance.CanSkip error
 
     /// The cause of a failed training.
     let ofTraining (features: FeaturePreset) (lexicons: Lexicon seq) (corpus: Corpus) (hasDev: bool) (error: exn) =
