@@ -100,8 +100,5 @@ let folder = Directory.CreateTempSubdirectory("hybrid-example-").FullName
 let result = train (network, schedule, synthesize (folder, utterances = 80, speakers = 12, seed = 1))
 Directory.Delete(folder, true)
 
-for epoch in result.History do
-    printfn $"epoch {epoch.Epoch}: loss {epoch.TrainLoss:F3}"
-
 let wrong = Seq.length report.Problems
 printfn $"gradients off: {100.0 * float wrong / float report.Deviations.Count:F1} %%"
