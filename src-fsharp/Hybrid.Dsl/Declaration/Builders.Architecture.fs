@@ -54,22 +54,19 @@ type StackBuilder() =
     member _.Yield(block: Block) = block
 
     /// The activation `tanh`. The word stays F#'s function, which a block takes for the layer; no other function of a
-    /// number is one.
-    member _.Yield
-        (activation: float -> float, [<CallerLineNumber; Optional; DefaultParameterValue(0)>] line: int)
-        : Block =
+    /// number is one. Without the optional line, this overload and the next differ only in how specific they are.
+    member _.Yield(activation: float -> float) : Block =
         if activation 0.5 <> tanh 0.5 then
-            let problem = { Line = line; Message = ArchitectureErrorMessages.NoActivation }
+            let problem = { Line = 0; Message = ArchitectureErrorMessages.NoActivation }
             raise (DeclarationException("the network", "", [ problem ], ""))
 
-        Block [ { Layer = ActivationSpec ActivationFunction.Tanh; Line = line } ]
+        Block [ { Layer = ActivationSpec ActivationFunction.Tanh; Line = 0 } ]
 
-    // With the optional line, this and the previous overload differ only in how specific they are.
     [<CompilerMessage(ArchitectureErrorMessages.NoSize,
                       ArchitectureErrorMessages.Number,
                       IsError = true,
                       IsHidden = true)>]
-    member _.Yield(_: 'settings -> 'layer, [<Optional; DefaultParameterValue(0)>] _line: int) = Block []
+    member _.Yield(_: 'settings -> 'layer) = Block []
 
     [<CompilerMessage(ArchitectureErrorMessages.NoLayer,
                       ArchitectureErrorMessages.Number,
