@@ -62,7 +62,7 @@ let tests =
                 ]
 
                 let loud = session folder (declaration @ [ "let result = train (network, schedule, corpus)" ])
-                Expect.stringContains loud.Output "epoch  updates  train loss" (string loud)
+                Expect.stringContains loud.Output "learning rate  minutes" (string loud)
                 let lines = loud.Output.Split '\n' |> Array.map _.Trim()
                 Expect.isTrue (lines |> Array.exists _.StartsWith("1 ")) (string loud)
                 Expect.isTrue (lines |> Array.exists _.StartsWith("2 ")) (string loud)
@@ -70,7 +70,7 @@ let tests =
                 let quiet =
                     session folder (declaration @ [ "let result = train (network, schedule, corpus, quiet = true)" ])
 
-                Expect.isFalse (quiet.Output.Contains "train loss") (string quiet)
+                Expect.isFalse (quiet.Output.Contains "learning rate  minutes") (string quiet)
                 Expect.stringContains quiet.Output "val result" (string quiet))
         }
     ]
