@@ -114,6 +114,7 @@ type TrainArguments =
     | [<Unique>] Minutes of count: float
     | [<Unique>] Threads of count: int
     | [<Unique>] Seed of number: int
+    | [<Unique>] Init of model: string
     | [<Unique>] Resume
     | [<Unique>] Checkpoint_Seconds of seconds: float
     | [<Unique>] Overfit of utterances: int
@@ -131,7 +132,8 @@ type TrainArguments =
             | Minutes _ -> "train for this time instead; the schedule is stretched over it"
             | Threads _ -> threadsHelp
             | Seed _ -> "seed of initial weights, order and masks (default: that of the recipe)"
-            | Resume -> "continue from the last checkpoint in the folder"
+            | Init _ -> "model file whose weights are the initial ones where they fit; what is taken is listed"
+            | Resume -> "continue from the last checkpoint in the folder; --epochs may be more than before"
             | Checkpoint_Seconds _ -> "longest time between two checkpoints (default: that of the recipe, 60)"
             | Overfit _ -> "sanity check only: train and evaluate on this many utterances, without regularisation"
             | Channel _ -> channelHelp

@@ -24,7 +24,7 @@ public static class DocumentedCalls
     /// <summary>Section "Align known words": a TextGrid of <c>recording.wav</c>.</summary>
     public static async Task Align()
     {
-        var lexicon = Lexicon.Read("cmudict.txt", PhoneInventory.Arpabet);
+        var lexicon = Lexicon.Read("cmudict.txt");
         var aligner = new Aligner(Recognizer.Default, [lexicon]);
         var alignment = await aligner.AlignTextAsync("recording.wav", "that is the strange part of it");
         foreach (var word in alignment.Words)

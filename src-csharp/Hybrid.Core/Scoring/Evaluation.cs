@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Hybrid.Core;
 
 /// <summary>The result of one utterance of an evaluation.</summary>
@@ -52,6 +54,15 @@ public sealed record Evaluation(IReadOnlyList<UtteranceResult> Utterances)
     /// <summary>Average Levenshtein distance: errors per utterance; NaN without utterances.</summary>
     public double AverageDistance =>
         Utterances.Count == 0 ? double.NaN : (double)(Substitutions + Deletions + Insertions) / Utterances.Count;
+
+    /// <summary>Phone error rate, counts of each kind of error, and errors per utterance.</summary>
+    public override string ToString() =>
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"PER {Per:F2} % of {ReferenceLabels} phones in {Utterances.Count} utterances ({Substitutions} "
+                + $"substitutions, {Deletions} deletions, {Insertions} insertions), {AverageDistance:F2} errors per "
+                + $"utterance"
+        );
 
     /// <summary>Substitutions by pair of reference and hypothesis label, in descending order of frequency.</summary>
     public IReadOnlyList<(int Reference, int Hypothesis, int Count)> Confusions() =>

@@ -22,6 +22,10 @@ public sealed class Aligner(Recognizer recognizer, IReadOnlyList<Lexicon>? lexic
     private readonly Pronouncer pronouncer = Pronouncer.Of(lexicons);
     private readonly CtcAligner aligner = new();
 
+    /// <summary>An aligner with one lexicon.</summary>
+    public Aligner(Recognizer recognizer, Lexicon lexicon)
+        : this(recognizer, [lexicon]) { }
+
     /// <summary>
     /// Aligns an utterance of a corpus with its transcript: with its phones if it has them, else with those of its
     /// words. The result has times of words if the phones of their pronunciations, without silence, are the aligned

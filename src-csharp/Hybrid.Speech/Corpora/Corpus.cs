@@ -17,6 +17,19 @@ public sealed record Corpus(IReadOnlyList<Utterance> Utterances)
         new FolderLayout(),
     ];
 
+    /// <summary>Numbers of utterances, of splits and speakers, and the first utterance.</summary>
+    public override string ToString()
+    {
+        var splits = Utterances
+            .CountBy(u => u.Split)
+            .Select(split => $"{(split.Key.Length == 0 ? "no split" : Quoted.Unless(split.Key))} {split.Value}");
+        var speakers = Utterances.Select(u => u.Speaker).Where(name => name.Length > 0).Distinct().Count();
+        var skipped = Skipped.Count > 0 ? $", {Skipped.Count} skipped" : "";
+        var first = Utterances.Count > 0 ? $"; the first is {Quoted.Unless(Utterances[0].Id)}" : "";
+        return $"corpus of {Utterances.Count} utterances ({string.Join(", ", splits)}), {speakers} speakers{skipped}"
+            + first;
+    }
+
     /// <summary>
     /// Input that cannot be used, such as a transcript without audio, in the order of the corpus.
     /// </summary>

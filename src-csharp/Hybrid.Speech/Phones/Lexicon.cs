@@ -13,6 +13,10 @@ public sealed class Lexicon
     public static Lexicon BuiltIn { get; } =
         new(WordList.All.ToDictionary(word => word.Spelling, word => word.Phones.ToArray()));
 
+    /// <summary>The number of words and the first ones.</summary>
+    public override string ToString() =>
+        $"lexicon of {Count} words: {Quoted.List([.. Words.Take(8)], " ")}{(Count > 8 ? " ..." : "")}";
+
     /// <summary>The number of words.</summary>
     public int Count => pronunciations.Count;
 
@@ -24,12 +28,15 @@ public sealed class Lexicon
     /// with variant numbers (<c>WORD 1 PH PH</c>), or <c>WORD,PH PH</c>. Stress digits are removed; of several
     /// pronunciations the first is kept. Lines that begin with ;;; or # are comments.
     /// </summary>
+    /// <param name="path">The file.</param>
+    /// <param name="inventory">The phones; <see cref="PhoneInventory.Arpabet"/> if null.</param>
     /// <exception cref="FormatException">
     /// A line has no phones, an unknown one, or is too long; the message has file and line.
     /// </exception>
     /// <exception cref="IOException">The file is missing, is a folder, or cannot be read.</exception>
-    public static Lexicon Read(string path, PhoneInventory inventory)
+    public static Lexicon Read(string path, PhoneInventory? inventory = null)
     {
+        inventory ??= PhoneInventory.Arpabet;
         var words = new Dictionary<string, string[]>();
         var number = 0;
         foreach (var line in TextLines.Read(path))

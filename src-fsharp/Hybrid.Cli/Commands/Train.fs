@@ -163,7 +163,8 @@ let run (arguments: ParseResults<TrainArguments>) =
     let dev = arguments.TryGetResult TrainArguments.Dev |> Option.map read |> Option.toObj
     let lexicons = readLexicons (arguments.GetResults TrainArguments.Lexicon |> List.concat)
     let cache = FeatureCache.Default
-    let run = TrainingRun.Prepare(recipe, corpus, dev, lexicons, team, interruption.Value, cache)
+    let initial = arguments.TryGetResult TrainArguments.Init |> Option.map SpeechModel.Load |> Option.toObj
+    let run = TrainingRun.Prepare(recipe, corpus, dev, lexicons, team, interruption.Value, cache, initial)
     Option.iter say (Option.ofObj cache.Problem)
     describeData "training" run.Train (run.Infeasible run.Train)
     describeData "dev" run.Dev (run.Infeasible run.Dev)

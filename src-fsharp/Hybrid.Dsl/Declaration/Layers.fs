@@ -73,9 +73,6 @@ type Layers =
     /// The activation x sigmoid(x).
     static member silu: LayerSpec = ActivationSpec ActivationFunction.Silu
 
-    /// The activation tanh(x).
-    static member tanh: LayerSpec = ActivationSpec ActivationFunction.Tanh
-
     /// The activation 1 / (1 + exp(-x)).
     static member sigmoid: LayerSpec = ActivationSpec ActivationFunction.Sigmoid
 

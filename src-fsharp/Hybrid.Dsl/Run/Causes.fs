@@ -2,6 +2,7 @@ namespace Hybrid.Dsl
 
 open System
 open System.Collections.Generic
+open System.IO
 open Hybrid.Core
 open Hybrid.Speech
 
@@ -64,6 +65,16 @@ module internal Causes =
         | :? MissingPhonesException -> Some MissingPhones
         | :? AudioFormatException as audio when audio.NeedsChannel -> Some NeedsChannel
         | _ -> None
+
+    /// Whether an exception refuses input or reports a failure of the environment, in a sentence for the user; others are
+    /// defects, whose stack is of use.
+    let isRefusal (error: exn) =
+        match error with
+        | :? InvalidSpecException
+        | :? InvalidDataException
+        | :? InvalidOperationException
+        | :? TrainingDivergedException -> true
+        | error -> SkippedUtterance.CanSkip error
 
     /// The cause of a failed training.
     let ofTraining (features: FeaturePreset) (lexicons: Lexicon seq) (corpus: Corpus) (hasDev: bool) (error: exn) =

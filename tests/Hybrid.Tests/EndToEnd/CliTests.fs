@@ -518,4 +518,31 @@ let tests =
                 Expect.isLessThan lines.Length 60 verb
                 Expect.all lines (fun line -> line.Length <= 80) verb
         }
+
+        test "train --init starts from a model and lists what it takes; a file that is no model is refused" {
+            let folder = untrained.Value
+            let model = Path.Combine("run", "model.safetensors")
+
+            let train options =
+                hybrid folder ([ "train"; "--recipe"; "tiny"; "--corpus"; "speech"; "--epochs"; "1" ] @ options)
+
+            let finished = train [ "--out"; "again"; "--init"; model ] |> expectSuccess
+            let tensors = (SpeechModel.Load(Path.Combine(folder, model))).Network.Parameters.Count
+
+            Expect.stringContains
+                finished.Output
+                $"{tensors} of {tensors} tensors are those of the initial model"
+                (string finished)
+
+            // The loss of the first epoch goes on where the initial model ended.
+            let loss (run: string) epoch =
+                File.ReadLines(Path.Combine(folder, run, "metrics.jsonl"))
+                |> Seq.map parse
+                |> Seq.filter (fun line -> fst (line.TryGetProperty "trainLoss"))
+                |> Seq.item (epoch - 1)
+                |> numberOf "trainLoss"
+
+            Expect.isLessThan (loss "again" 1) (loss "run" 1) "a better start"
+            train [ "--out"; "again2"; "--init"; "speech" ] |> expectRefusal 1 [ "speech" ]
+        }
     ]

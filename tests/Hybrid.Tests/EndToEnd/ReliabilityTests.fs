@@ -287,16 +287,21 @@ let kills =
 
                 Expect.equal (train "tiny" "speech" 1).ExitCode 0 "train"
 
-                train "tiny" "speech" 2 |> expectRefusal 1 [ "training.epochs was 1, is 2" ]
+                Expect.stringContains
+                    (train "tiny" "speech" 2).Output
+                    "the training goes on to 2 epochs instead of 1"
+                    "more epochs"
 
-                train "small" "speech" 1
+                train "tiny" "speech" 1 |> expectRefusal 1 [ "training.epochs was 2, is 1" ]
+
+                train "small" "speech" 2
                 |> expectRefusal 1 [
                     "belongs to another training: features.deltas was 0, is 2; network.encoder[0]"
                     "training.speeds"
                     "Give the same recipe, data and time"
                 ]
 
-                train "tiny" "other" 1 |> expectRefusal 1 [ "training data: 24 utterances" ])
+                train "tiny" "other" 2 |> expectRefusal 1 [ "training data: 24 utterances" ])
         }
 
         test "a training in a folder that holds one moves it aside" {

@@ -123,7 +123,7 @@ let private decode (bytes: byte[]) =
         let found = BeamSearchDecoder(s.Integer(1, 20), blank).Decode posteriors
 
         for f in found do
-            if not (f.LogProbability <= 0.0) then
+            if not (f.Acoustic <= 0.0) then
                 failtest $"{f}"
     | 2 ->
         let labels = Array.init (s.Byte() % 6) (fun _ -> s.Integer(0, 3))

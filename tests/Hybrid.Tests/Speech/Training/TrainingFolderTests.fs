@@ -130,8 +130,30 @@ let tests =
                     [ TrainingNoticeKind.DamagedCheckpoint; TrainingNoticeKind.Resumed ]
                     "a damaged one"
 
-                expectRefusal<FormatException, _> "belongs to another training: training.epochs was 2, is 3" (fun () ->
-                    (prepare folder 3).Run resume))
+                expectRefusal<FormatException, _> "belongs to another training: training.epochs was 2, is 1" (fun () ->
+                    (prepare folder 1).Run resume)
+
+                Expect.equal
+                    (notices (prepare folder 3) resume)
+                    [ TrainingNoticeKind.Extended; TrainingNoticeKind.Resumed ]
+                    "more epochs")
+        }
+
+        test "a completed training goes on with more epochs as if it had had them from the start" {
+            withFolder (fun folder ->
+                let weights (run: TrainingRun) (options: TrainingOptions) =
+                    let model = run.Run options
+                    [ for p in model.Network.Parameters -> p.Name, List.ofArray (p.ToArray()) ], List.ofSeq run.History
+
+                let out = Path.Combine(folder, "run")
+                let _, first = weights (prepare folder 2) (TrainingOptions out)
+                let longer, history = weights (prepare folder 5) (TrainingOptions(out, Resume = true))
+                let straight, expected = weights (prepare folder 5) (TrainingOptions())
+                Expect.equal longer straight "the same weights"
+                Expect.equal history.Length 5 "epochs"
+                let losses = List.map (fun (e: EpochReport) -> e.TrainLoss, e.DevLoss, e.DevPer)
+                Expect.equal (losses history) (losses expected) "the same figures"
+                Expect.equal (losses (List.take 2 history)) (losses first) "of which the first are those of before")
         }
 
         test "a second `hybrid train` is refused, the first is not disturbed; after kill -9 the folder is free" {
