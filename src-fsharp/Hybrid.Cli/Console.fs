@@ -118,8 +118,8 @@ let interruption =
 /// The columns of the bar in a terminal of this width.
 let private barWidth (columns: int) = Math.Clamp(columns / 4, 10, 40)
 
-/// The text beside the bar, cut to what the terminal has room for, so that the display stays one line. A narrow
-/// terminal has no room for the title.
+/// The text beside the bar, cut to the width of the terminal, so that the display stays one line. A narrow terminal
+/// does not show the title.
 let private besideBar (columns: int) (title: string) (line: string) =
     // The bar, the percentage, a space after each of both, and the last column, which would start a new line.
     let room = max 1 (columns - barWidth columns - 7)
@@ -196,8 +196,8 @@ let findRecipe (nameOrFile: string) =
         let names = Recipes.all |> List.map _.Name |> String.concat ", "
         raise (UserException $"there is no recipe and no file named {nameOrFile}; recipes: {names}")
 
-/// The files that a pattern such as `*.wav` stands for, in ordinal order: a Windows shell does not expand it. Any other
-/// path, or a file whose name has these characters, stands for itself.
+/// The files that match a pattern such as `*.wav`, in ordinal order: a Windows shell does not expand it. Any other path,
+/// or a file whose name has these characters, is returned as it is.
 let private expandPattern (path: string) =
     let name = string (Path.GetFileName path)
 

@@ -46,7 +46,7 @@ let private speech = [
     "Corpora", [ "Audio"; "Features"; "Phones" ]
     "LanguageModels", [ "Phones"; "Corpora" ]
     "Models", [ "Features"; "Phones"; "Corpora"; "LanguageModels" ]
-    "Recognition", [ "Audio"; "Features"; "Phones"; "Corpora"; "Models" ]
+    "Recognition", [ "Audio"; "Features"; "Phones"; "Corpora"; "LanguageModels"; "Models" ]
     "Alignment", [ "Audio"; "Features"; "Phones"; "Corpora"; "Recognition" ]
     "Training", [ "Features"; "Phones"; "Corpora"; "Models" ]
     "Results", [ "Phones"; "Corpora"; "Recognition"; "Alignment" ]

@@ -7,8 +7,8 @@ namespace Hybrid.Core;
 /// </remarks>
 internal static class OrderedWork
 {
-    // Items begun or finished before the oldest one is finished, per thread: so many that one long item among short
-    // ones leaves no thread idle, so few that memory does not depend on the number of items.
+    // Items begun or finished before the oldest one is finished, per thread. One long item among short ones leaves no
+    // thread idle, and memory does not depend on the number of items.
     private const int ItemsAhead = 16;
 
     /// <summary>Runs work for each item; the work is done while the results are enumerated.</summary>

@@ -66,7 +66,8 @@ public sealed record AudioClip(float[] Samples, int SampleRate)
     /// <summary>Reads WAV or FLAC content from the current position of a stream to its end.</summary>
     /// <param name="stream">Need not be seekable; content that cannot be sought is held in memory.</param>
     /// <exception cref="AudioFormatException">
-    /// The content is damaged, of an unsupported format, or too long; or its channels are in opposite phase. The message
+    /// The content is damaged, of an unsupported format, or too long; or its channels are in opposite phase. The
+    /// message
     /// has position and remedy.
     /// </exception>
     /// <exception cref="IOException">The stream cannot be read.</exception>
@@ -133,7 +134,9 @@ public sealed record AudioClip(float[] Samples, int SampleRate)
 
     private const int HeadLength = 12;
 
-    /// <summary>The content of a stream that cannot seek. What is not audio is refused before more than its head is read.</summary>
+    /// <summary>
+    /// The content of a stream that cannot seek. Other content than audio is refused after its head.
+    /// </summary>
     private static MemoryStream Buffered(Stream stream)
     {
         var head = new byte[HeadLength];

@@ -189,7 +189,8 @@ public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
         return Concurrently(
             paths,
             path => path,
-            (path, token) => RecognitionOutcome.Of(path, () => Recognize(AudioClip.Read(path, channel: channel), token)),
+            (path, token) =>
+                RecognitionOutcome.Of(path, () => Recognize(AudioClip.Read(path, channel: channel), token)),
             cancellation
         );
     }

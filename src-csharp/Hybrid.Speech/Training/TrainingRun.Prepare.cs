@@ -15,7 +15,9 @@ public sealed partial class TrainingRun
     /// <param name="team">Threads that share the work; all processors if null.</param>
     /// <param name="cancellation">Stops between recordings.</param>
     /// <param name="cache">Cache of features on disk; null to keep all in memory.</param>
-    /// <param name="initial">A model whose weights are the initial ones where they fit; null for random weights.</param>
+    /// <param name="initial">
+    /// A model whose weights are the initial ones where they fit; null for random weights.
+    /// </param>
     /// <exception cref="ArgumentException">
     /// The recipe has problems, or no utterance is usable; the message says why.
     /// </exception>

@@ -66,8 +66,8 @@ module internal Causes =
         | :? AudioFormatException as audio when audio.NeedsChannel -> Some NeedsChannel
         | _ -> None
 
-    /// Whether an exception refuses input or reports a failure of the environment, in a sentence for the user; others are
-    /// defects, whose stack is of use.
+    /// Whether an exception refuses input or reports a failure of the environment, in a sentence for the user. Others
+    /// are defects, whose stack is of use.
     let isRefusal (error: exn) =
         match error with
         | :? InvalidSpecException

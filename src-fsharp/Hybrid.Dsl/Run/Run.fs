@@ -22,7 +22,7 @@ type RunException(failure: exn, hint: string) =
     /// The remedy, in the words of the DSL; empty if there is none.
     member _.Hint = hint
 
-    /// The message alone: FSI prints it for an exception, and nobody needs the stack of a refusal.
+    /// The message alone: FSI prints it for an exception, and the stack of a refusal is of no use.
     override e.ToString() = e.Message
 
 /// The verbs of a script, one function each: `train (network, schedule, corpus, folder = "run")`. Further settings are

@@ -36,7 +36,12 @@ let tests =
                         "tanh 0.5"
                         "sequence ([ (5.0, constant) ], cosine ())"
                         "recognize (SpeechModel.Default, \"nowhere.wav\")"
-                        "encoderDecoder { features (mfcc 28)\n                 encoder { pyramid 1 }\n                 decoder { linear 3 } }"
+                        [
+                            "encoderDecoder { features (mfcc 28)"
+                            "                 encoder { pyramid 1 }"
+                            "                 decoder { linear 3 } }"
+                        ]
+                        |> String.concat "\n"
                         "show (loss [||])"
                     ]
 
@@ -57,7 +62,9 @@ let tests =
             withFolder (fun folder ->
                 let declaration = [
                     "let corpus = synthesize (\"speech\", utterances = 12, speakers = 3, seed = 1)"
-                    "let network = encoderDecoder { features (mfcc 28)\n                               encoder { conv1d (8, stride = 2) }\n                               decoder { linear phones } }"
+                    "let network = encoderDecoder { features (mfcc 28)"
+                    "                               encoder { conv1d (8, stride = 2) }"
+                    "                               decoder { linear phones } }"
                     "let schedule = training { epochs 2 }"
                 ]
 

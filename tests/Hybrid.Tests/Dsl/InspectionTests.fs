@@ -245,7 +245,8 @@ let tests =
             expectParts "Hybrid.Speech.SpeechModel.Default" [ "model of 40 phones, kaldi features"; "decoder.0" ]
 
             expectParts
-                "Hybrid.Speech.Corpus [| Hybrid.Speech.Utterance(\"a1\", \"a.wav\", \"ann\", \"train\", \"HI\", null) |]"
+                ("Hybrid.Speech.Corpus [| "
+                 + "Hybrid.Speech.Utterance(\"a1\", \"a.wav\", \"ann\", \"train\", \"HI\", null) |]")
                 [ "corpus of 1 utterances (train 1), 1 speakers; the first is a1" ]
 
             expectParts "Hybrid.Core.Network<float>(Recipes.tiny.Network)" [

@@ -142,7 +142,12 @@ let channels =
                         1, [ "train"; "--recipe"; "tiny"; "--epochs"; "1"; "--out"; "run" ] @ corpus
                     ] do
                     // A training without any usable utterance lists the reasons instead.
-                    let hint = if verb.Head = "train" then "read one of them" else "hint: --channel 0 reads"
+                    let hint =
+                        if verb.Head = "train" then
+                            "read one of them"
+                        else
+                            "hint: --channel 0 reads"
+
                     let refusal = hybrid folder verb |> refused code [ hint ]
                     Expect.stringContains (refusal.Output + refusal.Errors) "opposite phase" (string refusal)
                     hybrid folder (verb @ [ "--channel"; "1" ]) |> expectSuccess |> ignore

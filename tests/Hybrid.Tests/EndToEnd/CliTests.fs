@@ -475,8 +475,9 @@ let tests =
             withFolder (fun folder ->
                 let speech = Path.Combine(untrained.Value, "speech")
                 let text = Corpus.Read(speech).Utterances[0]
-                File.Copy(text.AudioPath, Path.Combine(folder, "a.wav"))
-                File.WriteAllText(Path.Combine(folder, "a.txt"), text.Text)
+                let recordings = Directory.CreateDirectory(Path.Combine(folder, "recordings")).FullName
+                File.Copy(text.AudioPath, Path.Combine(recordings, "a.wav"))
+                File.WriteAllText(Path.Combine(recordings, "a.txt"), text.Text)
                 File.WriteAllText(Path.Combine(folder, "words.txt"), "ZYZZYVA Z IH Z IH V AH\n")
                 let cmudict = Path.Combine(folder, "built-in.txt")
 
@@ -487,9 +488,10 @@ let tests =
 
                 let align out more = hybrid folder ([ "align"; "--out"; out; "--model"; CSharpTests.model ] @ more)
 
-                let expected = align "first" [ "a.wav"; "--lexicon"; "words.txt"; "built-in.txt" ] |> expectSuccess
+                let expected =
+                    align "first" [ "recordings/a.wav"; "--lexicon"; "words.txt"; "built-in.txt" ] |> expectSuccess
 
-                for name, last in [ "file", "a.wav"; "folder", "." ] do
+                for name, last in [ "file", "recordings/a.wav"; "folder", "recordings" ] do
                     let finished = align name [ "--lexicon"; "words.txt"; "built-in.txt"; last ] |> expectSuccess
                     Expect.stringContains finished.Errors "1 of 1 aligned" (string finished)
 

@@ -1,4 +1,4 @@
-/// What the program shows on a terminal: rows above a display of one line, which never wraps.
+/// The display on a terminal: rows above one line, which never wraps.
 module Hybrid.Tests.TerminalTests
 
 open System
@@ -27,7 +27,7 @@ let private tmux (folder: string) (arguments: string list) =
 
 let private ended = "the program has ended"
 
-/// Everything that a terminal of so many columns shows and has scrolled away, again and again until the program ends.
+/// The screens of a terminal of this width, with the lines scrolled away, repeatedly until the program ends.
 let private watch (folder: string) (columns: int) (arguments: string list) =
     let program = Path.Combine(AppContext.BaseDirectory, "hybrid.dll")
 
@@ -77,7 +77,7 @@ let private withSpeech body =
         Directory.CreateSymbolicLink(Path.Combine(folder, "speech"), speech) |> ignore
         body folder)
 
-/// What the same training says where there is no terminal.
+/// The lines of the same training without a terminal.
 let private plain =
     lazy (withSpeech (fun folder -> (hybrid folder arguments |> expectSuccess).Errors.Split '\n'))
 
@@ -106,7 +106,7 @@ let private expectReadable (columns: int) (screen: string list) =
 
     for line in bars do
         Expect.equal line (List.last screen) $"{columns} columns, the bar is below everything:\n{shown}"
-        Expect.isLessThan line.Length columns $"{columns} columns, room for the cursor: {line}"
+        Expect.isLessThan line.Length columns $"{columns} columns, a column is left for the cursor: {line}"
 
 [<Tests>]
 let tests =

@@ -62,7 +62,7 @@ let values =
                 let without = cell.Forward(x, state, workspace).State.H.ToArray()
                 Expect.notEqual without before "another result"
 
-                // Without recurrent weights, only GRU and LSTM use the state, and another cell with these weights agrees.
+                // Without recurrent weights, only GRU and LSTM use the state; another cell with these weights agrees.
                 let fresh: Cell<float> =
                     match cell with
                     | :? GruCell<float> -> GruCell<float>(3, 4)

@@ -19,7 +19,7 @@ let private raiseTo (most: int byref) value =
     while value > seen do
         seen <- Interlocked.CompareExchange(&most, value, seen)
 
-/// How many callers run at a time.
+/// The number of concurrent callers, and its maximum.
 type private Gauge() =
     let mutable now, most = 0, 0
     member _.Most = most

@@ -153,7 +153,7 @@ let tests =
                 Expect.equal history.Length 5 "epochs"
                 let losses = List.map (fun (e: EpochReport) -> e.TrainLoss, e.DevLoss, e.DevPer)
                 Expect.equal (losses history) (losses expected) "the same figures"
-                Expect.equal (losses (List.take 2 history)) (losses first) "of which the first are those of before")
+                Expect.equal (losses (List.take 2 history)) (losses first) "the first of which are the earlier ones")
         }
 
         test "a second `hybrid train` is refused, the first is not disturbed; after kill -9 the folder is free" {
