@@ -34,14 +34,13 @@ let known =
 
     utterances
 
-let aligner = Aligner(Recognizer model)
+/// The alignments of the split, computed on all processors.
+let alignments = [| for outcome in alignAll (model, folder, split = split) -> outcome.Alignment |]
 
 let errors =
     [|
-        for utterance in (Corpus.Read folder).Split split do
-            let aligned = aligner.Align utterance
-
-            for phone, (start, finish) in Seq.zip aligned.Phones known[utterance.Id] do
+        for aligned in alignments do
+            for phone, (start, finish) in Seq.zip aligned.Phones known[aligned.Id] do
                 1000.0 * abs (phone.StartSeconds - start)
                 1000.0 * abs (phone.EndSeconds - finish)
     |]
@@ -53,7 +52,5 @@ printfn $"{errors.Length} boundaries: median error {percentile 0.5:F1} ms, 90th 
 let large = errors |> Array.filter (fun e -> e > 50.0)
 printfn $"boundaries more than 50 ms off: {100.0 * float large.Length / float errors.Length:F1} %%"
 
-let shown = (Corpus.Read folder).Split(split)[0]
-
-for word in (aligner.Align shown).Words do
+for word in alignments[0].Words do
     printfn $"{word.StartSeconds:F2} {word.EndSeconds:F2} {word.Label} ({word.Confidence:F2})"

@@ -35,9 +35,6 @@ let folder = Directory.CreateTempSubdirectory("hybrid-example-").FullName
 let corpus = synthesize (folder, utterances = 380, speakers = 40, seed = 1)
 let result = train (network, schedule, corpus)
 
-for epoch in result.History do
-    printfn $"epoch {epoch.Epoch}: loss {epoch.TrainLoss:F3}, dev PER {epoch.DevPer:F1} %%"
-
 let unseen = corpus.Split "test"
 printfn $"PER on unseen speakers: {(evaluate (result.Model, unseen)).Per:F1} %%"
 

@@ -17,17 +17,9 @@ let speak (random: RandomStream) =
     let lengths = Array.init batchSize (fun _ -> 8 + random.Below 13)
     let labels = Array.init batchSize (fun _ -> random.Below names.Length)
     let frames = Array.max lengths
-    let keys = Array.init batchSize uint64
 
     let x =
-        Batch<float32>(
-            Memory(Array.zeroCreate (frames * batchSize * bands)),
-            frames,
-            batchSize,
-            bands,
-            Memory lengths,
-            Memory keys
-        )
+        Batch<float32>(Array.zeroCreate<float32>(frames * batchSize * bands), frames, batchSize, bands, lengths)
 
     for b in 0 .. batchSize - 1 do
         let first, last = ridge[labels[b]]
@@ -54,11 +46,11 @@ let forward (x: Batch<float32>) (pass: Pass) =
     let initial = workspace.Rent<float32>(layers * x.B * hidden)
 
     for row in 0 .. layers * x.B - 1 do // the lower layer first
-        start.Value.AsSpan(row / x.B * hidden, hidden).CopyTo(initial.Span.Slice(row * hidden))
+        start.Value.Slice(row / x.B * hidden, hidden).CopyTo(initial.Span.Slice(row * hidden))
 
     let result = rnn.Forward(x, CellState(MatrixView(initial, layers * x.B, hidden)), pass)
     let last = result.State.H.SliceRows((layers - 1) * x.B, x.B)
-    result.Sequence, classifier.Forward(Batch<float32>(last.Data, 1, x.B, hidden), pass)
+    result.Sequence, classifier.Forward(Batch<float32>(last, 1, x.B), pass)
 
 /// The loss of a batch; gradients of all parameters are accumulated.
 let forwardAndBackward (x: Batch<float32>) (labels: int[]) =
@@ -96,7 +88,7 @@ let direction = Array.copy start.Gradient
 let length = sqrt (Array.sumBy (fun g -> float g * float g) direction)
 
 let moved distance =
-    direction |> Array.iteri (fun i g -> start.Value[i] <- float32 (distance * float g / length))
+    start.Set(direction |> Array.map (fun g -> float32 (distance * float g / length)))
     forwardAndBackward x labels
 
 let slope = (moved 0.1 - moved -0.1) / 0.2

@@ -29,7 +29,7 @@ let projection = Linear<float32>(hidden, V)
 let parameters = [| yield! cell.Parameters; yield! projection.Parameters |]
 let optimizer = AdamWSpec().Build parameters
 let workspace = Workspace()
-let state data = CellState(MatrixView<float32>(data, streams, hidden))
+let state (data: Memory<float32>) = CellState(MatrixView<float32>(data, streams, hidden))
 
 /// One character of each stream, one-hot.
 let frame (workspace: Workspace) (characters: int[]) =

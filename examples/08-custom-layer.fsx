@@ -40,12 +40,12 @@ type Echo<'R
         let from, into = x.Data.ToArray(), y.Data
 
         for struct (now, earlier, f) in offsets x do
-            into.Span[now] <- from[now] + (if earlier < 0 then 'R.Zero else w.Value[f] * from[earlier])
+            into.Span[now] <- from[now] + (if earlier < 0 then 'R.Zero else w[f] * from[earlier])
 
         y
 
     override layer.Backward(dy, pass) =
-        let x = (pass.Workspace.Tape<ValueTuple<Batch<'R>>> layer).Item1.Data.ToArray()
+        let x = (pass.Workspace.TakeTape<ValueTuple<Batch<'R>>> layer).Item1.Data.ToArray()
         let dx = dy.With(pass.Workspace.RentZeroed<'R> dy.Data.Length, features)
         let from, into = dy.Data.ToArray(), dx.Data
 
@@ -53,7 +53,7 @@ type Echo<'R
             into.Span[now] <- into.Span[now] + from[now]
 
             if earlier >= 0 then
-                into.Span[earlier] <- into.Span[earlier] + w.Value[f] * from[now]
+                into.Span[earlier] <- into.Span[earlier] + w[f] * from[now]
                 w.Gradient[f] <- w.Gradient[f] + x[earlier] * from[now]
 
         dx
@@ -99,9 +99,6 @@ let schedule =
 let folder = Directory.CreateTempSubdirectory("hybrid-example-").FullName
 let result = train (network, schedule, synthesize (folder, utterances = 80, speakers = 12, seed = 1))
 Directory.Delete(folder, true)
-
-for epoch in result.History do
-    printfn $"epoch {epoch.Epoch}: loss {epoch.TrainLoss:F3}"
 
 let wrong = Seq.length report.Problems
 printfn $"gradients off: {100.0 * float wrong / float report.Deviations.Count:F1} %%"

@@ -87,10 +87,10 @@ internal sealed class RnnClassifier
     {
         var initial = workspace.Rent<float>(Layers * x.B * Hidden);
         for (var row = 0; row < Layers * x.B; row++) // the lower layer first
-            start.Value.AsSpan(row / x.B * Hidden, Hidden).CopyTo(initial.Span[(row * Hidden)..]);
+            start.Value.Slice(row / x.B * Hidden, Hidden).CopyTo(initial.Span[(row * Hidden)..]);
         var result = rnn.Forward(x, new CellState<float>(new MatrixView<float>(initial, Layers * x.B, Hidden)), pass);
         var last = result.State.H.SliceRows((Layers - 1) * x.B, x.B);
-        return (result.Sequence, classifier.Forward(new Batch<float>(last.Data, 1, x.B, Hidden), pass));
+        return (result.Sequence, classifier.Forward(new Batch<float>(last, 1, x.B), pass));
     }
 
     /// <summary>The loss of a batch; gradients of all parameters are accumulated.</summary>

@@ -13,6 +13,7 @@ let private corpusHelp =
 
 let private splitHelp = "use only this split of the corpus"
 let private lexiconHelp = "pronouncing dictionaries, tried in order (default: the built-in words)"
+let private threadsHelp = "number of threads (default: all processors)"
 let private modelHelp = "a model file (default: the shipped model)"
 
 let private recipeHelp =
@@ -37,6 +38,12 @@ let private lengthBonusHelp =
 let private minConfidenceHelp =
     "drop phones where the mean confidence around them is below this, 0 to 1 (default: that in the model file; "
     + "0 keeps all)"
+
+let private allowMissingPhonesHelp =
+    "go on although the n-gram model lacks phones, which are then never recognised"
+
+let private channelHelp =
+    "read this channel of the sound files, from 0 (default: the mean of all; a manifest may name another one)"
 
 /// The options of `hybrid demo`.
 type DemoArguments =
@@ -83,6 +90,7 @@ type CheckDataArguments =
     | Lexicon of files: string list
     | [<Unique>] Recipe of name_or_file: string
     | [<Unique>] Json
+    | [<Unique>] Channel of index: int
 
     interface IArgParserTemplate with
         member a.Usage =
@@ -93,6 +101,7 @@ type CheckDataArguments =
             | Recipe _ ->
                 "the recipe to train, which determines frames per utterance: a name or a JSON file (default: small)"
             | Json -> jsonHelp
+            | Channel _ -> channelHelp
 
 /// The options of `hybrid train`.
 type TrainArguments =
@@ -105,9 +114,11 @@ type TrainArguments =
     | [<Unique>] Minutes of count: float
     | [<Unique>] Threads of count: int
     | [<Unique>] Seed of number: int
+    | [<Unique>] Init of model: string
     | [<Unique>] Resume
     | [<Unique>] Checkpoint_Seconds of seconds: float
     | [<Unique>] Overfit of utterances: int
+    | [<Unique>] Channel of index: int
 
     interface IArgParserTemplate with
         member a.Usage =
@@ -119,11 +130,13 @@ type TrainArguments =
             | Out _ -> "folder for the best model, checkpoints and metrics.jsonl; required unless --overfit is given"
             | Epochs _ -> "number of epochs (default: that of the recipe)"
             | Minutes _ -> "train for this time instead; the schedule is stretched over it"
-            | Threads _ -> "number of threads (default: all processors)"
+            | Threads _ -> threadsHelp
             | Seed _ -> "seed of initial weights, order and masks (default: that of the recipe)"
-            | Resume -> "continue from the last checkpoint in the folder"
+            | Init _ -> "model file whose weights are the initial ones where they fit; what is taken is listed"
+            | Resume -> "continue from the last checkpoint in the folder; --epochs may be more than before"
             | Checkpoint_Seconds _ -> "longest time between two checkpoints (default: that of the recipe, 60)"
             | Overfit _ -> "sanity check only: train and evaluate on this many utterances, without regularisation"
+            | Channel _ -> channelHelp
 
 /// The options of `hybrid evaluate`.
 type EvaluateArguments =
@@ -138,9 +151,12 @@ type EvaluateArguments =
     | [<Unique>] Length_Bonus of nats: float
     | [<Unique>] Min_Confidence of share: float
     | [<Unique>] Fold of name_or_file: string
+    | [<Unique>] Threads of count: int
     | [<Unique>] Show of count: int
     | [<Unique>] Error_Analysis
     | [<Unique>] Json
+    | [<Unique>] Allow_Missing_Phones
+    | [<Unique>] Channel of index: int
 
     interface IArgParserTemplate with
         member a.Usage =
@@ -158,11 +174,14 @@ type EvaluateArguments =
             | Fold _ ->
                 "also report results after a phone fold: arpabet-39 (no silence), timit-39, or a file with a phone and "
                 + "its replacement per line"
+            | Threads _ -> threadsHelp
             | Show _ -> "print this many references above their hypotheses, spread evenly over the corpus"
             | Error_Analysis ->
                 "print errors by phone, kind of phone, speaker, length and corpus, and the best and worst utterances, "
                 + "as Markdown tables"
             | Json -> jsonHelp
+            | Allow_Missing_Phones -> allowMissingPhonesHelp
+            | Channel _ -> channelHelp
 
 /// The output formats of `hybrid recognize`.
 type RecognizeFormat =
@@ -185,7 +204,10 @@ type RecognizeArguments =
     | [<Unique>] Json
     | [<Unique>] Out of folder: string
     | [<Unique>] Submission of file: string
+    | [<Unique>] Threads of count: int
     | [<Unique>] Overwrite
+    | [<Unique>] Allow_Missing_Phones
+    | [<Unique>] Channel of index: int
     | [<MainCommand; ExactlyOnce>] Paths of path: string list
 
     interface IArgParserTemplate with
@@ -206,7 +228,10 @@ type RecognizeArguments =
             | Out _ -> "folder for one result file per sound file (default: standard output, at most one TextGrid)"
             | Submission _ ->
                 "recognise corpora, such as the test part of CMU 11-785 HW3P2, and write this CSV: index,label"
+            | Threads _ -> threadsHelp
             | Overwrite -> overwriteHelp
+            | Allow_Missing_Phones -> allowMissingPhonesHelp
+            | Channel _ -> channelHelp
             | Paths _ -> "sound files or folders of sound files"
 
 /// The output formats of `hybrid align`.
@@ -225,7 +250,9 @@ type AlignArguments =
     | [<Unique>] Corpus of path: string
     | [<Unique>] Split of name: string
     | Lexicon of files: string list
+    | [<Unique>] Threads of count: int
     | [<Unique>] Overwrite
+    | [<Unique>] Channel of index: int
     | [<MainCommand>] Paths of path: string list
 
     interface IArgParserTemplate with
@@ -238,10 +265,12 @@ type AlignArguments =
             | Corpus _ -> $"align a corpus instead: {corpusHelp}"
             | Split _ -> splitHelp
             | Lexicon _ -> lexiconHelp
+            | Threads _ -> threadsHelp
             | Overwrite -> overwriteHelp
+            | Channel _ -> channelHelp
             | Paths _ ->
                 "sound files, or folders of them, each with its words in a .txt, or words or phones in a .lab, of the "
-                + "same name; give them before --lexicon, which takes all arguments that follow"
+                + "same name"
 
 /// The options of `hybrid lm`.
 type LmArguments =
@@ -329,6 +358,7 @@ type ExportArguments =
     | [<Unique>] Length_Bonus of nats: float
     | [<Mandatory; Unique>] Out of file: string
     | [<Unique>] Overwrite
+    | [<Unique>] Allow_Missing_Phones
 
     interface IArgParserTemplate with
         member a.Usage =
@@ -341,6 +371,7 @@ type ExportArguments =
             | Length_Bonus _ -> lengthBonusHelp
             | Out _ -> "file for the exported model"
             | Overwrite -> overwriteHelp
+            | Allow_Missing_Phones -> allowMissingPhonesHelp
 
 /// The options of `hybrid info`.
 type InfoArguments =
@@ -379,6 +410,7 @@ type BenchArguments =
 /// The verbs of the program.
 [<HelpFlags("--help", "-h"); HelpDescription "show this text">]
 type Verb =
+    | [<Unique>] Version
     | [<CliPrefix(CliPrefix.None); SubCommand>] Demo of ParseResults<DemoArguments>
     | [<CliPrefix(CliPrefix.None); SubCommand>] Synth of ParseResults<SynthArguments>
     | [<CliPrefix(CliPrefix.None); SubCommand>] Check_Data of ParseResults<CheckDataArguments>
@@ -395,6 +427,7 @@ type Verb =
     interface IArgParserTemplate with
         member v.Usage =
             match v with
+            | Version -> "print the version"
             | Demo _ -> "synthesise speech, train on it, recognise unseen speakers: hybrid demo"
             | Synth _ -> "write a corpus of synthetic speech: hybrid synth --out speech --utterances 300 --speakers 30"
             | Check_Data _ -> "find problems in a corpus before training: hybrid check-data --corpus speech"

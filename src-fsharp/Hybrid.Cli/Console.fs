@@ -15,6 +15,9 @@ open Hybrid.Speech
 /// Wrong usage or unusable data: one sentence, exit code 1.
 exception UserException of message: string
 
+/// An option among the paths of a verb, which the verb does not have.
+exception UnknownOptionException of option: string
+
 /// A failure for which the command line has a remedy: the message of the failure, then the hint.
 exception HintedException of failure: exn * hint: string
 
@@ -30,23 +33,57 @@ let share name (value: float) =
     else
         raise (UserException $"--{name} is {value}, must be from 0 to 1")
 
+/// The value of --channel, if it is given: the index of a channel.
+let channelOf (value: int option) : Nullable<int> =
+    match value with
+    | Some channel when channel < 0 -> raise (UserException $"--channel is {channel}, must be at least 0")
+    | channel -> Option.toNullable channel
+
 /// The outcome of a verb; its number is the exit code.
 type Outcome =
     | Done = 0
     | Failed = 1
     | PartlyFailed = 2
 
+/// The terminal of a progress display while it is shown.
+let mutable private display: IAnsiConsole option = None
+
+/// Writes to standard error, above a progress display.
+let private writeError (text: string) =
+    match display with
+    | Some console ->
+        // A line takes the place of the empty one above the bar; a longer text would leave parts of the bar behind.
+        let room = max 1 (console.Profile.Width - 1)
+
+        for line in text.Split '\n' do
+            for start in 0..room .. max 0 (line.Length - 1) do
+                console.WriteLine(line.Substring(start, min room (line.Length - start)))
+    | None -> Console.Error.WriteLine text
+
 // Everything that the program prints goes through the next five functions. They escape control characters, so that ids,
 // file names and other text from data cannot send sequences to the terminal or forge lines.
 
-/// Writes one line for people to standard error, so that results on standard output can be piped.
-let say (line: string) = Console.Error.WriteLine(Printable.line line)
+/// The longest line for people, in characters. Names from files have any length.
+let private longestLine = 490
+
+let private shortened (line: string) =
+    if line.Length <= longestLine then
+        line
+    else
+        let half = (longestLine - 5) / 2
+        $"{line[.. half - 1]} ... {line[line.Length - half ..]}"
+
+/// Writes one line for people to standard error, so that results on standard output can be piped. The middle of a very
+/// long line is left out.
+let say (line: string) = writeError (shortened (Printable.line line))
 
 /// Writes a text of several lines to standard error.
-let sayBlock (text: string) = Console.Error.WriteLine(Printable.block text)
+let sayBlock (text: string) =
+    let lines = (Printable.block text).Split '\n' |> Array.map shortened
+    writeError (String.Join('\n', lines))
 
-/// Writes one line to standard output.
-let print (line: string) = Console.Out.WriteLine(Printable.line line)
+/// Writes one line for people to standard output; the middle of a very long line is left out.
+let print (line: string) = Console.Out.WriteLine(shortened (Printable.line line))
 
 /// Writes a text of several lines, such as a table or JSON, to standard output.
 let printBlock (text: string) = Console.Out.WriteLine(Printable.block text)
@@ -55,7 +92,7 @@ let printBlock (text: string) = Console.Out.WriteLine(Printable.block text)
 let printResult (content: string) = Console.Out.Write(Printable.block content)
 
 /// Whether standard error is a terminal, where a progress bar can be drawn.
-let private isTerminal = not Console.IsErrorRedirected
+let isTerminal = not Console.IsErrorRedirected
 
 let private errorConsole =
     lazy AnsiConsole.Create(AnsiConsoleSettings(Out = AnsiConsoleOutput(Console.Error)))
@@ -78,30 +115,57 @@ let interruption =
 
          source.Token)
 
-/// Runs work that reports a fraction and a status line: a bar on a terminal, a line every 15 s elsewhere.
+/// The columns of the bar in a terminal of this width.
+let private barWidth (columns: int) = Math.Clamp(columns / 4, 10, 40)
+
+/// The text beside the bar, cut to the width of the terminal, so that the display stays one line. A narrow terminal
+/// does not show the title.
+let private besideBar (columns: int) (title: string) (line: string) =
+    // The bar, the percentage, a space after each of both, and the last column, which would start a new line.
+    let room = max 1 (columns - barWidth columns - 7)
+
+    let text =
+        Printable.line (
+            if line = "" then title
+            elif columns < 100 then line
+            else $"{title} {line}"
+        )
+
+    if text.Length <= room then
+        text
+    else
+        text[.. room - 2] + "…"
+
+/// Runs work that reports a fraction and a status line: a bar on a terminal, a line every 15 s elsewhere. Lines that
+/// the work says in between appear above the bar.
 let withProgress (title: string) (work: IProgress<struct (float * string)> -> 'result) : 'result =
     if isTerminal then
-        let columns: ProgressColumn[] = [|
-            TaskDescriptionColumn(Alignment = Justify.Left)
-            ProgressBarColumn()
-            PercentageColumn()
-            RemainingTimeColumn()
-        |]
+        let console = errorConsole.Value
+        let bar = ProgressBarColumn(Width = Nullable(barWidth console.Profile.Width))
 
-        errorConsole.Value
+        let columns: ProgressColumn[] = [| bar; PercentageColumn(); TaskDescriptionColumn(Alignment = Justify.Left) |]
+
+        console
             .Progress()
             .AutoClear(true)
             .Columns(columns)
             .Start(fun context ->
-                let task = context.AddTask(Markup.Escape(Printable.line title), maxValue = 1.0)
+                let task = context.AddTask(Markup.Escape(title), maxValue = 1.0)
+                display <- Some console
 
-                work
-                    {
-                        new IProgress<struct (float * string)> with
-                            member _.Report(struct (fraction, line)) =
-                                task.Value <- fraction
-                                task.Description <- Markup.Escape(Printable.line $"{title} {line}")
-                    })
+                try
+                    work
+                        {
+                            new IProgress<struct (float * string)> with
+                                member _.Report(struct (fraction, line)) =
+                                    let columns = console.Profile.Width
+                                    bar.Width <- Nullable(barWidth columns)
+                                    task.Value <- fraction
+
+                                    task.Description <- Markup.Escape(besideBar columns title line)
+                        }
+                finally
+                    display <- None)
     else
         let clock = Stopwatch.StartNew()
         let mutable next = TimeSpan.FromSeconds 15.0
@@ -127,30 +191,78 @@ let fractionOf (progress: IProgress<struct (float * string)>) = {
 let findRecipe (nameOrFile: string) =
     match Recipes.all |> List.tryFind (fun recipe -> recipe.Name = nameOrFile) with
     | Some recipe -> recipe
-    | None when File.Exists nameOrFile ->
-        try
-            Recipe.FromJson(File.ReadAllText nameOrFile)
-        with :? FormatException as error ->
-            raise (UserException $"{nameOrFile}: {error.Message}")
+    | None when Path.Exists nameOrFile -> Recipe.Load nameOrFile
     | None ->
         let names = Recipes.all |> List.map _.Name |> String.concat ", "
         raise (UserException $"there is no recipe and no file named {nameOrFile}; recipes: {names}")
 
+/// The files that match a pattern such as `*.wav`, in ordinal order: a Windows shell does not expand it. Any other path,
+/// or a file whose name has these characters, is returned as it is.
+let private expandPattern (path: string) =
+    let name = string (Path.GetFileName path)
+
+    if path.StartsWith "--" && not (Path.Exists path) then
+        raise (UnknownOptionException path)
+
+    if name.IndexOfAny([| '*'; '?' |]) < 0 || Path.Exists path then
+        [ path ]
+    else
+        let folder =
+            match Path.GetDirectoryName path with
+            | null
+            | "" -> "."
+            | folder -> folder
+
+        let found =
+            if Directory.Exists folder then
+                [
+                    for found in Directory.EnumerateFileSystemEntries(folder, name) ->
+                        if path = name then
+                            string (Path.GetFileName found)
+                        else
+                            found
+                ]
+                |> List.sortWith (fun a b -> String.CompareOrdinal(a, b))
+            else
+                []
+
+        if found.IsEmpty then
+            raise (UserException $"no file matches {path}")
+
+        found
+
+/// The paths of the command line, patterns expanded.
+let expandPatterns (paths: string list) = List.collect expandPattern paths
+
 /// Names the lines of a dictionary that were left out, at most three of them.
-let reportSkippedLines (file: string) (lexicon: Lexicon) =
+let private reportSkippedLines (file: string) (lexicon: Lexicon) =
     for line in Seq.truncate 3 lexicon.SkippedLines do
         say $"{file}, {line}; the line is left out"
 
     if lexicon.SkippedLines.Count > 3 then
         say $"{file}: {lexicon.SkippedLines.Count - 3} more lines are left out"
 
-/// Reads pronouncing dictionaries, in order.
-let readLexicons (files: string list) = [|
-    for file in files do
-        let lexicon = Lexicon.Read(file, PhoneInventory.Arpabet)
+/// Reads a pronouncing dictionary named with --lexicon.
+let readLexicon (file: string) =
+    if Directory.Exists file then
+        raise (UserException $"--lexicon {file}: it is a folder, must be a pronouncing dictionary")
+    elif not (Path.Exists file) then
+        raise (UserException $"--lexicon {file}: there is no such file")
+    else
+        let lexicon = Lexicon.Read file
         reportSkippedLines file lexicon
         lexicon
-|]
+
+/// Reads pronouncing dictionaries, in order.
+let readLexicons (files: string list) = [| for file in expandPatterns files -> readLexicon file |]
+
+/// The threads of --threads, by default one for each processor.
+let teamOf (threads: int option) =
+    match threads with
+    | None -> ThreadTeam.Default
+    | Some threads ->
+        positive "threads" threads
+        new ThreadTeam(threads)
 
 /// A listener that calls a function.
 let listener (report: 'report -> unit) = {
@@ -168,6 +280,8 @@ let private hint (cause: Cause) =
     | NoLexicon -> "name a pronouncing dictionary with --lexicon FILE, such as CMUdict"
     | HasFeatures _ -> "the corpus has features, the model expects sound: use a model that was trained on this corpus"
     | HasSound _ -> "the model expects the features of its corpus; a model of the recipe small takes sound"
+    | MissingPhones -> "--allow-missing-phones goes on without them; an n-gram <unk> in the ARPA file would score them"
+    | NeedsChannel -> "--channel 0 reads the first channel"
     | NoValidationData -> "name other recordings for validation with --dev PATH"
 
 /// Runs `work`; a failure with a known cause gets a hint.
@@ -187,19 +301,18 @@ let internal sayHint (cause: Cause option) =
     | Some cause -> say $"hint: {hint cause}"
     | None -> ()
 
-/// Prints why a verb failed: the message of the failure and, for a known cause, a hint.
+/// Prints why a verb failed: for a known cause, a hint; then the message of the failure as the last line.
 let rec sayFailure (error: exn) =
     match error with
     | HintedException(failure, hint) ->
-        sayFailure failure
         say $"hint: {hint}"
+        sayFailure failure
     | UserException message -> say $"hybrid: {message}"
     | :? DeclarationException
     | :? InvalidSpecException -> sayBlock $"hybrid: {error.Message}"
     | _ ->
-        say $"hybrid: {error.Message}"
-
         sayHint (Causes.ofException error)
+        say $"hybrid: {error.Message}"
 
 /// The utterances of a corpus, or of one split.
 let ofSplit (corpus: Corpus) (split: string option) =
@@ -226,6 +339,8 @@ type Search = {
     LengthBonus: float option
     /// The confidence threshold of the voice activity detection, from 0 to 1.
     MinConfidence: float option
+    /// Whether the n-gram model may lack phones.
+    AllowMissingPhones: bool
 } with
 
     /// The decoding of the model.
@@ -237,13 +352,18 @@ type Search = {
         LmWeight = None
         LengthBonus = None
         MinConfidence = None
+        AllowMissingPhones = false
     }
 
 /// The n-gram model of a file, otherwise that of the model file, with its weight and insertion bonus.
-let weighted (model: SpeechModel) (file: string option) (weight: float option) (bonus: float option) =
+let weighted (model: SpeechModel) (file: string option) (weight: float option) (bonus: float option) allowMissing =
     match file, Option.ofObj model.LanguageModel with
     | Some path, _ ->
-        WeightedLanguageModel(LanguageModels.Read(path, model.Inventory), defaultArg weight 1.0, defaultArg bonus 0.0)
+        WeightedLanguageModel(
+            LanguageModels.Read(path, model.Inventory, allowMissing || weight = Some 0.0),
+            defaultArg weight 1.0,
+            defaultArg bonus 0.0
+        )
         |> Some
     | None, Some stored ->
         WeightedLanguageModel(stored.Model, defaultArg weight stored.Weight, defaultArg bonus stored.LengthBonus)
@@ -251,8 +371,18 @@ let weighted (model: SpeechModel) (file: string option) (weight: float option) (
     | None, None when weight.IsSome -> raise (UserException "--lm-weight needs --lm FILE")
     | None, None -> None
 
-/// The recogniser of a model file, by default of the shipped model, with the decoding of the command line.
-let loadRecognizer (file: string option) (search: Search) =
+/// Refuses a recogniser whose n-gram model lacks phones, or names these where they are allowed.
+let requireAllPhones (recognizer: Recognizer) =
+    recognizer.RequireAllPhones()
+
+    if recognizer.MissingPhones.Count > 0 then
+        let phones = String.Join(" ", recognizer.MissingPhones)
+        say $"the n-gram model lacks phones, which are never recognised: {phones}"
+
+    recognizer
+
+/// The recogniser of a model file, by default of the shipped model, with the decoding and threads of the command line.
+let loadRecognizer (file: string option) (search: Search) (team: ThreadTeam) =
     let model =
         match file with
         | Some file -> SpeechModel.Load file
@@ -263,10 +393,13 @@ let loadRecognizer (file: string option) (search: Search) =
         |> Option.map (share "min-confidence")
         |> Option.defaultValue model.MinConfidence
 
-    match { search with MinConfidence = None } with
-    | given when given = Search.None -> Recognizer(model, MinConfidence = minConfidence)
+    let allowMissing = search.AllowMissingPhones
+
+    match { search with MinConfidence = None; AllowMissingPhones = false } with
+    | given when given = Search.None ->
+        requireAllPhones (Recognizer(model, team, MinConfidence = minConfidence, AllowMissingPhones = allowMissing))
     | given when given = { Search.None with Greedy = true } ->
-        Recognizer(model, Beam = null, MinConfidence = minConfidence)
+        Recognizer(model, team, Beam = null, MinConfidence = minConfidence)
     | { Greedy = true } ->
         raise (UserException "--greedy excludes --beam, --nbest, --lm, --lm-weight and --length-bonus: leave them out")
     | { Beam = Some width; Nbest = Some best } when best > width ->
@@ -275,7 +408,7 @@ let loadRecognizer (file: string option) (search: Search) =
         let best = defaultArg given.Nbest 1
 
         let options =
-            match weighted model given.Lm given.LmWeight given.LengthBonus with
+            match weighted model given.Lm given.LmWeight given.LengthBonus allowMissing with
             | Some language -> language.Search(best, Option.toNullable given.Beam)
             | None ->
                 PrefixBeamOptions(
@@ -284,7 +417,8 @@ let loadRecognizer (file: string option) (search: Search) =
                     LengthBonus = defaultArg given.LengthBonus 0.0
                 )
 
-        Recognizer(model, Beam = options, MinConfidence = minConfidence)
+        Recognizer(model, team, Beam = options, MinConfidence = minConfidence, AllowMissingPhones = allowMissing)
+        |> requireAllPhones
 
 /// Lists skipped utterances: the first ten by name and reason, the rest by number.
 let reportSkipped (what: string) (skipped: SkippedUtterance seq) =
@@ -298,6 +432,8 @@ let reportSkipped (what: string) (skipped: SkippedUtterance seq) =
 
         if all.Length > 10 then
             say $"  and {all.Length - 10} more"
+
+        sayHint (Causes.ofSkipped all)
 
 /// Names the option that replaces files of others.
 let private overwriteHint = "--overwrite replaces it"

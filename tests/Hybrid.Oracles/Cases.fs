@@ -203,7 +203,7 @@ type HybridRun<'R
     let load (parameters: Parameter<'R> seq) =
         for p in parameters do
             if p.IsTrainable then
-                (numbers $"input/{p.Name}").CopyTo(p.Value, 0)
+                p.Set(ReadOnlySpan(numbers $"input/{p.Name}"))
                 p.Invalidate()
                 p.ClearGradient()
 

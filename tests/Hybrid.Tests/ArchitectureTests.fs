@@ -46,7 +46,7 @@ let private speech = [
     "Corpora", [ "Audio"; "Features"; "Phones"; "Pronunciation" ]
     "LanguageModels", [ "Phones"; "Pronunciation"; "Corpora" ]
     "Models", [ "Features"; "Phones"; "Corpora"; "LanguageModels" ]
-    "Recognition", [ "Audio"; "Features"; "Phones"; "Pronunciation"; "Corpora"; "Models" ]
+    "Recognition", [ "Audio"; "Features"; "Phones"; "Pronunciation"; "Corpora"; "LanguageModels"; "Models" ]
     "Alignment", [ "Audio"; "Features"; "Phones"; "Pronunciation"; "Corpora"; "Recognition" ]
     "Training", [ "Features"; "Phones"; "Pronunciation"; "Corpora"; "Models" ]
     "Results", [ "Phones"; "Corpora"; "Recognition"; "Alignment" ]

@@ -28,7 +28,7 @@ public sealed class CustomScale<TReal> : Layer<TReal>
         pass.Workspace.Tape<Tape>(this) = new Tape(x);
         var y = x.Like(pass.Workspace, OutputFeatures);
         for (var i = 0; i < x.Data.Length; i++)
-            y.Data.Span[i] = x.Data.Span[i] * weight.Value[i % OutputFeatures];
+            y.Data.Span[i] = x.Data.Span[i] * weight[i % OutputFeatures];
         if (problem == ScaleProblem.Padding)
             y.Data.Span[^1] = TReal.One;
         return y;
@@ -37,12 +37,12 @@ public sealed class CustomScale<TReal> : Layer<TReal>
     /// <inheritdoc/>
     public override Batch<TReal> Backward(Batch<TReal> dy, Pass pass)
     {
-        var x = pass.Workspace.Tape<Tape>(this).X;
+        var x = pass.Workspace.TakeTape<Tape>(this).X;
         var dx = dy.Like(pass.Workspace, OutputFeatures);
         for (var i = 0; i < dy.Data.Length; i++)
         {
             var feature = i % OutputFeatures;
-            dx.Data.Span[i] = dy.Data.Span[i] * (problem == ScaleProblem.Input ? TReal.One : weight.Value[feature]);
+            dx.Data.Span[i] = dy.Data.Span[i] * (problem == ScaleProblem.Input ? TReal.One : weight[feature]);
             if (problem != ScaleProblem.Weight)
                 weight.Gradient[feature] += dy.Data.Span[i] * x.Data.Span[i];
         }

@@ -24,7 +24,7 @@ public static class DocumentedCalls
     /// <summary>Section "Align known words": a TextGrid of <c>recording.wav</c>.</summary>
     public static async Task Align()
     {
-        var lexicon = Lexicon.Read("cmudict.txt", PhoneInventory.Arpabet);
+        var lexicon = Lexicon.Read("cmudict.txt");
         var aligner = new Aligner(Recognizer.Default, [lexicon]);
         var alignment = await aligner.AlignTextAsync("recording.wav", "that is the strange part of it");
         foreach (var word in alignment.Words)
@@ -32,6 +32,18 @@ public static class DocumentedCalls
 
         File.WriteAllText("recording.TextGrid", TextGrid.Of(alignment).Write());
         File.WriteAllText("recording.json", ResultJson.Alignment(alignment));
+    }
+
+    /// <summary>Section "Many files": results of all sound files of the current folder.</summary>
+    public static void ManyFiles()
+    {
+        var paths = SoundFiles.Find(".").Files;
+        foreach (var (path, result, reason) in Recognizer.Default.RecognizeAll(paths))
+            Console.WriteLine($"{path}: {result?.ToString() ?? reason}");
+
+        var inputs = AlignmentInput.Of("."); // sound files with a .txt or .lab beside each, or a corpus
+        foreach (var (id, alignment, reason) in new Aligner(Recognizer.Default).AlignAll(inputs))
+            Console.WriteLine($"{id}: {reason ?? string.Join(' ', alignment!.Words.Select(word => word.Label))}");
     }
 
     /// <summary>

@@ -3,6 +3,7 @@ using Interop;
 
 DocumentedCalls.Recognize();
 await DocumentedCalls.Align();
+DocumentedCalls.ManyFiles();
 await DocumentedCalls.Cancel();
 DocumentedCalls.Posteriors();
 DocumentedCalls.Train();

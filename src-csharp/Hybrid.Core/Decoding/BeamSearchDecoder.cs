@@ -1,10 +1,5 @@
 namespace Hybrid.Core;
 
-/// <summary>A label sequence and its log probability, as found by <see cref="BeamSearchDecoder"/>.</summary>
-/// <param name="Labels">The labels, without blanks.</param>
-/// <param name="LogProbability">Natural logarithm, at most 0, of the probability found for the labels.</param>
-public sealed record ScoredLabels(IReadOnlyList<int> Labels, double LogProbability);
-
 /// <summary>
 /// CTC beam search in the classic teaching formulation (CMU 11-785, "Connectionist temporal classification", after
 /// Graves 2012). Hypotheses ending in a blank and hypotheses ending in a symbol are separate beam entries; equal label
@@ -15,7 +10,9 @@ public sealed record ScoredLabels(IReadOnlyList<int> Labels, double LogProbabili
 /// In each frame every entry is extended by the blank and by every symbol. Before each further frame the beam is pruned
 /// to the <c>width</c> most probable entries of both kinds together. The extensions of the last frame are merged
 /// without pruning. Ties are broken by order of creation: entries ending in a blank before entries ending in a symbol,
-/// each kind in the order of their parents, then of their symbols. Inputs of up to 64 frames are searched with
+/// each kind in the order of their parents, then of their symbols. The acoustic score of a hypothesis is the log
+/// probability found for its labels; their times and confidences are those of the best alignment
+/// (<see cref="CtcAligner"/>), computed when they are first read. Inputs of up to 64 frames are searched with
 /// probabilities, as in textbooks, longer inputs with logarithms; both give the same result up to rounding.
 /// </remarks>
 public sealed class BeamSearchDecoder
@@ -47,11 +44,11 @@ public sealed class BeamSearchDecoder
 
     /// <summary>
     /// Decodes one utterance. Returns every label sequence among the extensions of the last frame, in descending order
-    /// of probability; ties are in order of creation.
+    /// of probability, without those of probability 0; ties are in order of creation.
     /// </summary>
     /// <param name="logProbs">[T, V]. With no frames the result is the empty sequence with log probability 0.</param>
     /// <exception cref="ArgumentException">The blank is not one of the symbols.</exception>
-    public IReadOnlyList<ScoredLabels> Decode(LogProbs logProbs)
+    public IReadOnlyList<Hypothesis> Decode(LogProbs logProbs)
     {
         if (blank >= logProbs.V)
             throw new ArgumentException($"blank {blank} is not one of {logProbs.V} symbols", nameof(logProbs));
@@ -98,7 +95,7 @@ public sealed class BeamSearchDecoder
         public static double Plus(double a, double b) => LogMath.LogAdd(a, b);
     }
 
-    private List<ScoredLabels> Search<TScale>(LogProbs logProbs)
+    private List<Hypothesis> Search<TScale>(LogProbs logProbs)
         where TScale : struct, IScale
     {
         List<Entry> beam = [new(Labels.Empty, true, TScale.One)];
@@ -130,8 +127,12 @@ public sealed class BeamSearchDecoder
         return
         [
             .. merged
-                .All.OrderByDescending(entry => entry.Score)
-                .Select(entry => new ScoredLabels(entry.Labels.ToArray(), Math.Min(0, TScale.ToLog(entry.Score)))),
+                .All.Where(entry => !double.IsNegativeInfinity(TScale.ToLog(entry.Score)))
+                .OrderByDescending(entry => entry.Score)
+                .Select(entry => new Hypothesis(
+                    new AlignedLabels(logProbs, entry.Labels.ToArray(), blank),
+                    Math.Min(0, TScale.ToLog(entry.Score))
+                )),
         ];
     }
 

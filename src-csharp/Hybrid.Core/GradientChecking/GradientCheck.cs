@@ -161,7 +161,7 @@ public static class GradientCheck
         {
             var random = new CounterRandom(9).Fork(parameter.Name).Stream();
             for (var i = 0; i < parameter.Length; i++)
-                parameter.Value[i] = parameter.IsTrainable ? random.Uniform(-0.8, 0.8) : random.Uniform(0.5, 1.5);
+                parameter.Elements[i] = parameter.IsTrainable ? random.Uniform(-0.8, 0.8) : random.Uniform(0.5, 1.5);
             parameter.Invalidate();
         }
     }
@@ -235,13 +235,13 @@ public static class GradientCheck
         [
             .. parameters
                 .Where(parameter => !parameter.IsTrainable)
-                .Select(parameter => (parameter, (double[])parameter.Value.Clone())),
+                .Select(parameter => (parameter, parameter.ToArray())),
         ];
 
         public void Restore()
         {
             foreach (var (parameter, value) in saved)
-                value.CopyTo(parameter.Value, 0);
+                value.CopyTo(parameter.Elements, 0);
         }
     }
 }

@@ -47,10 +47,10 @@ public sealed class GradientVariable
         new(
             parameter.Name,
             [.. parameter.Gradient],
-            i => parameter.Value[i],
+            i => parameter.Elements[i],
             (i, value) =>
             {
-                parameter.Value[i] = value;
+                parameter.Elements[i] = value;
                 parameter.Invalidate();
             }
         );

@@ -30,9 +30,9 @@ internal static class AtomicFile
                 write(device);
                 return;
             }
-            var target = new FileInfo(path).LinkTarget is null
-                ? Path.GetFullPath(path)
-                : File.ResolveLinkTarget(path, returnFinalTarget: true)!.FullName;
+            var target = IsLink(path)
+                ? File.ResolveLinkTarget(path, returnFinalTarget: true)!.FullName
+                : Path.GetFullPath(path);
             using (var stream = CreateBeside(target))
             {
                 temporary = stream.Name;
@@ -58,6 +58,9 @@ internal static class AtomicFile
             throw;
         }
     }
+
+    /// <summary>Whether a path is a symbolic link, to a file that exists or not.</summary>
+    public static bool IsLink(string path) => new FileInfo(path).LinkTarget is not null;
 
     /// <summary>
     /// Deletes temporary files that killed writers of a path left in its folder. Only for a caller that is the sole

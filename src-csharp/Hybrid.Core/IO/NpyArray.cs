@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
@@ -73,6 +74,8 @@ public readonly record struct NpyType(NpyKind Kind, int Size)
 /// </summary>
 public sealed class NpyArray
 {
+    private const int MostShown = 8;
+
     private readonly int[] shape;
 
     private NpyArray(NpyType type, int[] shape, byte[] bytes)
@@ -96,6 +99,17 @@ public sealed class NpyArray
 
     /// <summary>Number of elements.</summary>
     public int Count => Bytes.Length / Type.Size;
+
+    /// <summary>Type, shape and the first elements.</summary>
+    public override string ToString()
+    {
+        var (count, size) = (Math.Min(MostShown, Count), Type.Size);
+        var head = new NpyArray(Type, [count], Bytes[..(count * size)].ToArray());
+        var first = Type.Kind is NpyKind.Text or NpyKind.Bytes
+            ? head.ToStrings().Select(Quoted.Text)
+            : head.ToDoubles().Select(x => x.ToString("G6", CultureInfo.InvariantCulture));
+        return $"{Type} [{string.Join(", ", shape)}] {string.Join(", ", first)}{(Count > count ? ", ..." : "")}";
+    }
 
     /// <summary>Creates an array of half-precision numbers from a copy of the values.</summary>
     /// <param name="values">The elements, row-major.</param>

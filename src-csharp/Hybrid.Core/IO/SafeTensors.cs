@@ -224,8 +224,11 @@ public sealed record SafeTensors(IReadOnlyDictionary<string, string> Metadata, I
                 if (!names.Add(property.Name))
                     throw new FormatException($"the header names {Quoted.Unless(property.Name)} twice");
                 if (property.Name == MetadataName)
+                {
                     foreach (var text in property.Value.EnumerateObject())
-                        metadata[text.Name] = text.Value.GetString() ?? "";
+                        if (!metadata.TryAdd(text.Name, text.Value.GetString() ?? ""))
+                            throw new FormatException($"the metadata name {Quoted.Unless(text.Name)} twice");
+                }
                 else
                     entries.Add(ParseEntry(property, dataLength));
             }
@@ -268,6 +271,12 @@ public sealed record SafeTensors(IReadOnlyDictionary<string, string> Metadata, I
 
     private static Entry ParseEntry(JsonProperty property, long dataLength)
     {
+        var fields = new HashSet<string>();
+        foreach (var field in property.Value.EnumerateObject())
+            if (!fields.Add(field.Name))
+                throw new FormatException(
+                    $"tensor {Quoted.Unless(property.Name)} has {Quoted.Unless(field.Name)} twice"
+                );
         var type = property.Value.GetProperty("dtype").GetString();
         if (!Enum.TryParse<TensorType>(type, out var parsed) || parsed.ToString() != type)
             throw new FormatException(

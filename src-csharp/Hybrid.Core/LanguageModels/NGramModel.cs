@@ -43,6 +43,9 @@ public sealed partial class NGramModel
     // For each symbol its own token, or that of the unknown label if no n-gram ends in the symbol.
     private readonly int[] tokenOfSymbol;
 
+    // The token of the end, or that of the unknown label if no n-gram ends in the end.
+    private readonly int endToken;
+
     /// <param name="vocabulary">The tokens.</param>
     /// <param name="blank">Index of the blank; -1 if there is none.</param>
     /// <param name="tokens">The last token of each node; -1 for the empty one.</param>
@@ -77,7 +80,7 @@ public sealed partial class NGramModel
             LinkChildren(parent);
         StartState = Order > 1 ? Child(0, vocabulary.Start) : 0;
         tokenOfSymbol = new int[vocabulary.Symbols];
-        MissingSymbols = MapSymbols(blank);
+        (MissingSymbols, endToken, CanEnd) = MapSymbols(blank);
     }
 
     /// <summary>Number of symbols, the blank included.</summary>
@@ -96,6 +99,12 @@ public sealed partial class NGramModel
     /// </summary>
     public IReadOnlyList<int> MissingSymbols { get; }
 
+    /// <summary>
+    /// Whether a label sequence can end: if no n-gram ends in <c>&lt;/s&gt;</c> and the model lacks <c>&lt;unk&gt;</c>,
+    /// or if it has probability 0, every sequence has probability 0.
+    /// </summary>
+    public bool CanEnd { get; }
+
     /// <summary>Number of n-grams of a length; 0 for lengths beyond <see cref="Order"/>.</summary>
     public int Count(int length) => length >= 1 && length <= Order ? lengths[length + 1] - lengths[length] : 0;
 
@@ -113,7 +122,7 @@ public sealed partial class NGramModel
     }
 
     /// <summary>log p(end | state).</summary>
-    public double End(int state) => Walk(state, vocabulary.End).LogProbability;
+    public double End(int state) => Walk(state, endToken).LogProbability;
 
     /// <summary>log p of a whole label sequence, the end included.</summary>
     /// <exception cref="ArgumentOutOfRangeException">A label is not in 0..<see cref="Symbols"/> - 1.</exception>
@@ -254,8 +263,11 @@ public sealed partial class NGramModel
         return 0;
     }
 
-    /// <summary>Maps symbols to tokens, and returns those that have probability 0 everywhere.</summary>
-    private List<int> MapSymbols(int blank)
+    /// <summary>
+    /// Maps symbols and the end to tokens; returns the symbols that have probability 0 everywhere, the token of the
+    /// end, and whether it has a probability.
+    /// </summary>
+    private (List<int> Missing, int End, bool CanEnd) MapSymbols(int blank)
     {
         var (isNamed, isPossible) = (new bool[vocabulary.Count], new bool[vocabulary.Count]);
         for (var node = 1; node < tokens.Length; node++)
@@ -271,7 +283,8 @@ public sealed partial class NGramModel
             if (symbol != blank && !isPossible[token])
                 missing.Add(symbol);
         }
-        return missing;
+        var end = isNamed[vocabulary.End] ? vocabulary.End : vocabulary.Unknown;
+        return (missing, end, isPossible[end]);
     }
 
     private (double LogProbability, int State) Walk(int state, int token)

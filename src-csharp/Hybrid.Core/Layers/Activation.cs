@@ -90,7 +90,7 @@ public sealed class Activation<TReal> : Layer<TReal>
     /// <inheritdoc/>
     public override Batch<TReal> Backward(Batch<TReal> dy, Pass pass)
     {
-        var x = pass.Workspace.Tape<ActivationTape>(this).X;
+        var x = pass.Workspace.TakeTape<ActivationTape>(this).X;
         var dx = x.Like(pass.Workspace, x.F);
         backward(x.Data, dy.Data, dx.Data, pass.Workspace.Team);
         return dx;

@@ -62,8 +62,8 @@ public sealed class BatchNorm1d<TReal> : Layer<TReal>
         var frames = 0;
         foreach (var length in x.Lengths.Span)
             frames += length;
-        Memory<TReal> mean = runningMean.Value,
-            variance = runningVariance.Value;
+        Memory<TReal> mean = runningMean.Elements,
+            variance = runningVariance.Elements;
         if (pass.Training && frames > 0)
         {
             (mean, variance) = (workspace.RentZeroed<TReal>(C), workspace.RentZeroed<TReal>(C));
@@ -78,7 +78,7 @@ public sealed class BatchNorm1d<TReal> : Layer<TReal>
             scale.Span[c] = rstd.Span[c] * weight.Value[c];
         }
         var y = x.Like(workspace, C);
-        workspace.Team.For(RowReductions.Pieces(x.Rows), new NormalizeJob(x, mean, scale, bias.Value, y));
+        workspace.Team.For(RowReductions.Pieces(x.Rows), new NormalizeJob(x, mean, scale, bias.Elements, y));
         workspace.Tape<BatchNorm1dTape>(this) = new BatchNorm1dTape(x, mean, rstd, pass.Training ? frames : 0);
         return y;
     }
@@ -89,7 +89,7 @@ public sealed class BatchNorm1d<TReal> : Layer<TReal>
         int C = OutputFeatures,
             pieces = RowReductions.Pieces(dy.Rows);
         var workspace = pass.Workspace;
-        var (x, mean, rstd, frames) = workspace.Tape<BatchNorm1dTape>(this);
+        var (x, mean, rstd, frames) = workspace.TakeTape<BatchNorm1dTape>(this);
         // Sums over all frames: dy in the first C columns, dy (x - mean) in the others; one row per piece, then their
         // sum.
         var partial = new MatrixView<TReal>(workspace.Rent<TReal>(pieces * 2 * C), pieces, 2 * C);
@@ -123,10 +123,10 @@ public sealed class BatchNorm1d<TReal> : Layer<TReal>
         var unbiased = TReal.CreateTruncating(frames / Math.Max(1.0, frames - 1));
         for (var c = 0; c < mean.Length; c++)
         {
-            runningMean.Value[c] += step * (mean[c] - runningMean.Value[c]); // F5
-            runningVariance.Value[c] += step * (unbiased * variance[c] - runningVariance.Value[c]); // F6
+            runningMean.Elements[c] += step * (mean[c] - runningMean.Value[c]); // F5
+            runningVariance.Elements[c] += step * (unbiased * variance[c] - runningVariance.Value[c]); // F6
         }
-        batches.Value[0] += TReal.One;
+        batches.Elements[0] += TReal.One;
     }
 
     /// <summary>Mean and variance of each channel over the frames of a batch.</summary>

@@ -59,7 +59,7 @@ public sealed class FrameStacking<TReal> : Layer<TReal>
     /// <inheritdoc/>
     public override Batch<TReal> Backward(Batch<TReal> dy, Pass pass)
     {
-        var x = pass.Workspace.Tape<FrameStackingTape>(this).X;
+        var x = pass.Workspace.TakeTape<FrameStackingTape>(this).X;
         var dx = x.With(pass.Workspace.RentZeroed<TReal>(x.Data.Length), inputs);
         for (var b = 0; b < x.B; b++)
         for (var t = 0; t < dy.Lengths.Span[b]; t++)

@@ -26,15 +26,15 @@ public readonly record struct Pass(Workspace Workspace, bool Training = false, C
 /// utterance's length zero.
 /// </para>
 /// <para>
-/// <see cref="Backward"/> is called at most once after it. It takes the gradient of the loss with respect to the output
-/// of the latest Forward with the same workspace, adds to the gradients of the parameters, and returns the gradient
-/// with respect to the input. Both gradients are zero beyond an utterance's length.
+/// <see cref="Backward"/> is called at most once after each Forward. It takes the gradient of the loss with respect to
+/// the output of the latest Forward with the same workspace, adds to the gradients of the parameters, and returns the
+/// gradient with respect to the input. Both gradients are zero beyond an utterance's length.
 /// </para>
 /// <para>
 /// Values needed from the forward pass are kept in a tape struct of the layer,
-/// <c>pass.Workspace.Tape&lt;MyTape&gt;(this)</c>. A layer made of others adds them with <see cref="AddChild"/>. <see
-/// cref="GradientCheck"/> verifies an implementation; <see cref="CustomLayerSpec"/> makes the layer available to
-/// networks.
+/// <c>pass.Workspace.Tape&lt;MyTape&gt;(this)</c>, and Backward takes them with <c>TakeTape</c>, which refuses a second
+/// Backward. A layer made of others adds them with <see cref="AddChild"/>. <see cref="GradientCheck"/> verifies an
+/// implementation; <see cref="CustomLayerSpec"/> makes the layer available to networks.
 /// </para>
 /// <para>
 /// NaN and infinity of an utterance propagate to outputs of that utterance only, except through batch statistics. An
@@ -114,6 +114,13 @@ public abstract class Layer<TReal>
     /// and adds to the gradients of the parameters.
     /// </summary>
     public abstract Batch<TReal> Backward(Batch<TReal> dy, Pass pass);
+
+    /// <summary>The path, if there is one, and the kind of the layer.</summary>
+    public override string ToString()
+    {
+        var kind = GetType().Name.Split('`')[0];
+        return Path.Length == 0 ? kind : $"{Path} ({kind})";
+    }
 
     /// <summary>
     /// Adds a layer that this one consists of. Its path and the names of its parameters are prefixed with

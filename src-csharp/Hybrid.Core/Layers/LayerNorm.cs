@@ -47,7 +47,7 @@ public sealed class LayerNorm<TReal> : Layer<TReal>
         var rstd = workspace.Rent<TReal>(x.Rows);
         workspace.Team.For(
             x.T,
-            new ForwardJob(x, norm, rstd, y, weight.Value, bias.Value, TReal.CreateTruncating(epsilon))
+            new ForwardJob(x, norm, rstd, y, weight.Elements, bias.Elements, TReal.CreateTruncating(epsilon))
         );
         workspace.Tape<LayerNormTape>(this) = new LayerNormTape(norm, rstd);
         return y;
@@ -57,13 +57,13 @@ public sealed class LayerNorm<TReal> : Layer<TReal>
     public override Batch<TReal> Backward(Batch<TReal> dy, Pass pass)
     {
         var workspace = pass.Workspace;
-        var (norm, rstd) = workspace.Tape<LayerNormTape>(this);
+        var (norm, rstd) = workspace.TakeTape<LayerNormTape>(this);
         // Gradients of the parameters.
         RowReductions.AddSum(dy.Matrix, bias.Gradient, workspace); // B1
         RowReductions.AddProductSum(dy.Matrix, norm.Matrix, weight.Gradient, workspace); // B2
         // Gradient of the input.
         var dx = dy.With(workspace.RentZeroed<TReal>(dy.Data.Length), dy.F);
-        workspace.Team.For(dy.T, new BackwardJob(dy, norm, rstd, dx, weight.Value));
+        workspace.Team.For(dy.T, new BackwardJob(dy, norm, rstd, dx, weight.Elements));
         return dx;
     }
 

@@ -50,7 +50,7 @@ public sealed class Linear<TReal> : Layer<TReal>
         pass.Workspace.Tape<LinearTape>(this) = new LinearTape(x);
         var y = x.Like(pass.Workspace, OutputFeatures);
         // The bias is the initial value of every sum.
-        Gemm.Multiply(x.Matrix, weight.PackedColumns, bias?.Value, y.Matrix, pass.Workspace.Team); // F1
+        Gemm.Multiply(x.Matrix, weight.PackedColumns, bias?.Elements, y.Matrix, pass.Workspace.Team); // F1
         y.ClearPadding();
         return y;
     }
@@ -58,7 +58,7 @@ public sealed class Linear<TReal> : Layer<TReal>
     /// <inheritdoc/>
     public override Batch<TReal> Backward(Batch<TReal> dy, Pass pass)
     {
-        var x = pass.Workspace.Tape<LinearTape>(this).X;
+        var x = pass.Workspace.TakeTape<LinearTape>(this).X;
         var team = pass.Workspace.Team;
         // Gradients of the parameters.
         Gemm.Multiply(dy.Matrix.Transposed, x.Matrix, weight.GradientMatrix, accumulate: true, team); // B1

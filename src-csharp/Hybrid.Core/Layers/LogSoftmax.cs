@@ -41,7 +41,7 @@ public sealed class LogSoftmax<TReal> : Layer<TReal>
     /// <inheritdoc/>
     public override Batch<TReal> Backward(Batch<TReal> dy, Pass pass)
     {
-        var y = pass.Workspace.Tape<LogSoftmaxTape>(this).Y;
+        var y = pass.Workspace.TakeTape<LogSoftmaxTape>(this).Y;
         var dx = y.With(pass.Workspace.RentZeroed<TReal>(y.Data.Length), y.F);
         pass.Workspace.Team.For(dy.T, new BackwardJob(dy, y, dx));
         return dx;

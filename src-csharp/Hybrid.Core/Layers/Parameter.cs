@@ -79,27 +79,92 @@ public sealed class Parameter<TReal>
     public int Length { get; }
 
     /// <summary>
-    /// The elements, row-major; initial values of generator 0 until others are set. Call <see cref="Invalidate"/> after
-    /// writing.
+    /// The elements, row-major; initial values of generator 0 until others are set. They are written by
+    /// <see cref="Set(ReadOnlySpan{TReal})"/> and the indexers, because layers keep packed copies of them.
     /// </summary>
-    public TReal[] Value => value ?? Materialize();
+    public ReadOnlySpan<TReal> Value => Elements;
+
+    /// <summary>The elements; <see cref="Invalidate"/> follows every change.</summary>
+    internal TReal[] Elements => value ?? Materialize();
+
+    /// <summary>An element by its row-major index.</summary>
+    /// <exception cref="IndexOutOfRangeException">There is no such element.</exception>
+    public TReal this[int index]
+    {
+        get => Elements[index];
+        set
+        {
+            Elements[index] = value;
+            Invalidate();
+        }
+    }
+
+    /// <summary>An element of a matrix with one row per element of the first axis.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such row or column.</exception>
+    public TReal this[int row, int column]
+    {
+        get => Matrix[row, column];
+        set
+        {
+            Matrix[row, column] = value;
+            Invalidate();
+        }
+    }
+
+    /// <summary>Copies values into the tensor.</summary>
+    /// <param name="values">All elements, row-major.</param>
+    /// <exception cref="ArgumentException">The number of values is not <see cref="Length"/>.</exception>
+    public void Set(ReadOnlySpan<TReal> values)
+    {
+        if (values.Length != Length)
+            throw new ArgumentException($"{this} takes {Length} values, not {values.Length}", nameof(values));
+        values.CopyTo(Elements);
+        Invalidate();
+    }
+
+    /// <summary>Copies values into the tensor.</summary>
+    /// <param name="values">All elements, row-major.</param>
+    /// <exception cref="ArgumentException">The number of values is not <see cref="Length"/>.</exception>
+    public void Set(params TReal[] values) => Set((ReadOnlySpan<TReal>)values);
+
+    /// <summary>Copies the values of a matrix into the tensor.</summary>
+    /// <param name="values">One row per element of the first axis.</param>
+    /// <exception cref="ArgumentException">The sizes do not match.</exception>
+    public void Set(TReal[,] values)
+    {
+        var (rows, columns) = (values.GetLength(0), values.GetLength(1));
+        if ((rows, columns) != (Matrix.Rows, Matrix.Columns))
+            throw new ArgumentException(
+                $"{this} takes [{Matrix.Rows}, {Matrix.Columns}] values, not [{rows}, {columns}]",
+                nameof(values)
+            );
+        Set((ReadOnlySpan<TReal>)values.AsSpan());
+    }
+
+    /// <summary>A copy of the elements, row-major.</summary>
+    public TReal[] ToArray() => [.. Elements];
 
     /// <summary>
     /// The sum of the gradients of all backward passes since it was last cleared; allocated at first use.
     /// </summary>
     public TReal[] Gradient => gradient ?? AllocateGradient();
 
-    /// <summary>The value as a matrix with one row per element of the first axis.</summary>
-    public MatrixView<TReal> Matrix => new(Value, Shape[0], Length / Math.Max(1, Shape[0]));
+    /// <summary>
+    /// The value as a matrix with one row per element of the first axis; <see cref="Invalidate"/> follows every change.
+    /// </summary>
+    internal MatrixView<TReal> Matrix => new(Elements, MatrixRows, Length / Math.Max(1, MatrixRows));
 
     /// <summary>The gradient as a matrix with one row per element of the first axis.</summary>
-    public MatrixView<TReal> GradientMatrix => new(Gradient, Shape[0], Length / Math.Max(1, Shape[0]));
+    public MatrixView<TReal> GradientMatrix => new(Gradient, MatrixRows, Length / Math.Max(1, MatrixRows));
+
+    // A scalar is a matrix of one row.
+    private int MatrixRows => Shape.Count == 0 ? 1 : Shape[0];
 
     /// <summary>Sets the gradient to zero.</summary>
     public void ClearGradient() => Gradient.AsSpan().Clear();
 
     /// <summary>Invalidates packed copies after the value was written.</summary>
-    public void Invalidate() => Interlocked.Increment(ref version);
+    internal void Invalidate() => Interlocked.Increment(ref version);
 
     /// <summary>Draws the initial value; the same generator and name give the same value.</summary>
     public void Initialize(CounterRandom random)
@@ -119,17 +184,17 @@ public sealed class Parameter<TReal>
     /// <summary>The value as a tensor to store.</summary>
     internal StoredTensor Save() =>
         typeof(TReal) == typeof(float)
-            ? StoredTensor.FromSingles(Name, (float[])(object)Value, Shape)
-            : StoredTensor.FromDoubles(Name, (double[])(object)Value, Shape);
+            ? StoredTensor.FromSingles(Name, (float[])(object)Elements, Shape)
+            : StoredTensor.FromDoubles(Name, (double[])(object)Elements, Shape);
 
     /// <summary>
     /// The value W packed as the right factor of x W. The copy is kept until the value changes; calls from several
     /// threads are safe as long as none of them changes the value.
     /// </summary>
-    internal PackedMatrix<TReal> PackedRows => Pack(rows, Matrix);
+    public PackedMatrix<TReal> PackedRows => Pack(rows, Matrix);
 
     /// <summary>The value W packed as the right factor of x W^T.</summary>
-    internal PackedMatrix<TReal> PackedColumns => Pack(columns, Matrix.Transposed);
+    public PackedMatrix<TReal> PackedColumns => Pack(columns, Matrix.Transposed);
 
     /// <summary>The name and the shape.</summary>
     public override string ToString() => $"{Name} [{string.Join(", ", Shape)}]";

@@ -74,7 +74,7 @@ public sealed class SqueezeExcite<TReal> : Layer<TReal>
     public override Batch<TReal> Backward(Batch<TReal> dy, Pass pass)
     {
         var workspace = pass.Workspace;
-        var (x, scale) = workspace.Tape<SqueezeExciteTape>(this);
+        var (x, scale) = workspace.TakeTape<SqueezeExciteTape>(this);
         // Gradients of the factors and, through their layers, of the means.
         var dScale = scale.With(workspace.RentZeroed<TReal>(scale.Data.Length), x.F);
         workspace.Team.For(x.B, new ScaleGradientJob(x, dy, dScale)); // B1

@@ -4,6 +4,10 @@ using System.Runtime.InteropServices;
 namespace Hybrid.Core;
 
 /// <summary>The reduction of the losses of a batch to one number. Derivation: CtcLoss.md.</summary>
+/// <remarks>
+/// A loss by itself uses <see cref="MeanPerUtterance"/> by default; a training uses <see cref="MeanPerLabel"/>, so that
+/// long utterances do not dominate a batch and figures of different corpora compare.
+/// </remarks>
 public enum CtcReduction
 {
     /// <summary>The sum.</summary>

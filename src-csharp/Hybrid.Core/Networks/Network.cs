@@ -179,6 +179,37 @@ public sealed class Network<TReal>
             parameter.Load(stored);
     }
 
+    /// <summary>
+    /// Takes the weights and buffers of another network that have the name and the shape of one of this network's; the
+    /// others keep their values.
+    /// </summary>
+    /// <param name="tensors">The weights and buffers of the other network.</param>
+    /// <param name="except">Path of a layer that takes nothing; null for none.</param>
+    public WeightTransfer TakeMatching(IEnumerable<StoredTensor> tensors, string? except = null)
+    {
+        var left = tensors.ToDictionary(tensor => tensor.Name);
+        var (taken, kept) = (new List<string>(), new List<string>());
+        foreach (var parameter in parameters)
+        {
+            var found = left.Remove(parameter.Name, out var stored);
+            if (except is not null && IsWithin(parameter.Name, except))
+                kept.Add($"{parameter}");
+            else if (!found)
+                kept.Add($"{parameter}, which the other network lacks");
+            else if (!stored!.Shape.SequenceEqual(parameter.Shape.Select(size => (long)size)))
+                kept.Add($"{parameter}, [{string.Join(", ", stored.Shape)}] in the other network");
+            else
+            {
+                parameter.Load(stored);
+                taken.Add(parameter.Name);
+            }
+        }
+        return new WeightTransfer(taken, kept, [.. left.Keys]);
+    }
+
+    /// <summary>Input, symbols and parameters, and a line for each layer.</summary>
+    public override string ToString() => $"{Spec.Title}, {ParameterCount} parameters{Spec.LayerLines()}";
+
     /// <summary>Whether the path of a layer is <paramref name="path"/> or below it.</summary>
     internal static bool IsWithin(string layer, string path) =>
         layer == path || layer.StartsWith(path + '.', StringComparison.Ordinal);

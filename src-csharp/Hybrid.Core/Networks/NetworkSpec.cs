@@ -78,7 +78,12 @@ public sealed record NetworkSpec(
                 new SpecProblem("", $"the network has {count} layers, must have at most {SpecLimits.Layers}"),
             ];
         if (!Decoder.Any())
-            problems.Add(new SpecProblem("", $"the decoder is empty, must end with linear {Symbols}"));
+            problems.Add(
+                new SpecProblem(
+                    "",
+                    $"the decoder is empty: its last layer must have {Symbols} outputs, such as linear {Symbols}"
+                )
+            );
         var features = Inputs;
         problems.AddRange(LayerSpec.Walk("encoder", Encoder, ref features));
         problems.AddRange(LayerSpec.Walk("decoder", Decoder, ref features));
@@ -114,6 +119,17 @@ public sealed record NetworkSpec(
         }
         return null;
     }
+
+    /// <summary>Input and symbols, and a line for each layer.</summary>
+    public override string ToString() => $"{Title}{LayerLines()}";
+
+    /// <summary>Input and symbols in a phrase.</summary>
+    [JsonIgnore]
+    internal string Title => $"network, {Inputs} features to {Symbols} symbols";
+
+    /// <summary>A line with path and description for each layer, each after a line break.</summary>
+    internal string LayerLines() =>
+        string.Concat(Layers.Select(item => $"{Environment.NewLine}  {item.Path} {item.Layer.ShortDescription}"));
 
     /// <summary>The spec as JSON.</summary>
     public string ToJson() => JsonSerializer.Serialize(this, SpecJson.Default.NetworkSpec);
@@ -161,6 +177,7 @@ public sealed class InvalidSpecException(IReadOnlyList<SpecProblem> problems)
     UseStringEnumConverter = true,
     WriteIndented = true,
     AllowOutOfOrderMetadataProperties = true,
+    AllowDuplicateProperties = false,
     RespectNullableAnnotations = true,
     RespectRequiredConstructorParameters = true,
     UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow

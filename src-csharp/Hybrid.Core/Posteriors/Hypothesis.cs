@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Hybrid.Core;
 
 /// <summary>A recognised or aligned label with its frames.</summary>
@@ -29,4 +31,8 @@ public sealed record Hypothesis(
 
     /// <summary>The symbols of the labels, without times.</summary>
     public int[] Symbols => [.. Labels.Select(label => label.Symbol)];
+
+    /// <summary>The symbols of the labels and the score.</summary>
+    public override string ToString() =>
+        string.Create(CultureInfo.InvariantCulture, $"{string.Join(' ', Symbols)} ({Total:G6})");
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Numerics;
 using System.Numerics.Tensors;
 
 namespace Hybrid.Core;
@@ -38,21 +39,32 @@ public sealed class LogProbs
     /// <param name="frames">T.</param>
     /// <param name="symbols">V.</param>
     /// <exception cref="ArgumentException">The size does not fit, or a logit is NaN or infinite.</exception>
-    public static LogProbs FromLogits(ReadOnlySpan<float> logits, int frames, int symbols)
+    public static LogProbs FromLogits(ReadOnlySpan<float> logits, int frames, int symbols) =>
+        OfLogits(logits, frames, symbols);
+
+    /// <summary>Applies log-softmax to the logits of a network.</summary>
+    /// <param name="logits">[T, V], of float or double.</param>
+    /// <exception cref="ArgumentException">A logit is NaN or infinite.</exception>
+    public static LogProbs FromLogits<TReal>(TReal[,] logits)
+        where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal> =>
+        OfLogits<TReal>(logits.AsSpan(), logits.GetLength(0), logits.GetLength(1));
+
+    private static LogProbs OfLogits<TReal>(ReadOnlySpan<TReal> logits, int frames, int symbols)
+        where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
     {
-        CheckSize(logits, frames, symbols, "logits");
-        var result = new LogProbs(logits.ToArray(), frames, symbols);
+        CheckSize(logits.Length, frames, symbols, "logits");
+        var result = new LogProbs(new float[logits.Length], frames, symbols);
         for (var t = 0; t < frames; t++)
         {
-            var row = result.data.AsSpan(t * symbols, symbols);
+            var row = logits.Slice(t * symbols, symbols);
             foreach (var x in row)
-                if (!float.IsFinite(x))
+                if (!TReal.IsFinite(x))
                     throw new ArgumentException(
                         string.Create(CultureInfo.InvariantCulture, $"logits: frame {t} holds {x}")
                     );
-            var norm = LogMath.LogSumExp<float, double>(row);
+            var norm = LogMath.LogSumExp<TReal, double>(row);
             for (var v = 0; v < symbols; v++)
-                row[v] = (float)Math.Min(0, row[v] - norm);
+                result.data[t * symbols + v] = (float)Math.Min(0, double.CreateTruncating(row[v]) - norm);
         }
         return result;
     }
@@ -77,13 +89,26 @@ public sealed class LogProbs
     /// <exception cref="ArgumentException">
     /// The size does not fit, or a row is not a distribution: a negative number, NaN, or another sum.
     /// </exception>
-    public static LogProbs FromProbabilities(ReadOnlySpan<float> probabilities, int frames, int symbols)
+    public static LogProbs FromProbabilities(ReadOnlySpan<float> probabilities, int frames, int symbols) =>
+        OfProbabilities(probabilities, frames, symbols);
+
+    /// <summary>Takes the logarithm of probabilities. Each row must sum to 1 within 0.001; 0 is allowed.</summary>
+    /// <param name="probabilities">[T, V], of float or double.</param>
+    /// <exception cref="ArgumentException">
+    /// A row is not a distribution: a negative number, NaN, or another sum.
+    /// </exception>
+    public static LogProbs FromProbabilities<TReal>(TReal[,] probabilities)
+        where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal> =>
+        OfProbabilities<TReal>(probabilities.AsSpan(), probabilities.GetLength(0), probabilities.GetLength(1));
+
+    private static LogProbs OfProbabilities<TReal>(ReadOnlySpan<TReal> probabilities, int frames, int symbols)
+        where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
     {
-        CheckSize(probabilities, frames, symbols, "probabilities");
+        CheckSize(probabilities.Length, frames, symbols, "probabilities");
         var logs = new float[probabilities.Length];
         for (var i = 0; i < logs.Length; i++)
         {
-            if (!(probabilities[i] >= 0))
+            if (!(probabilities[i] >= TReal.Zero))
                 throw new ArgumentException(
                     string.Create(
                         CultureInfo.InvariantCulture,
@@ -91,9 +116,9 @@ public sealed class LogProbs
                             + $"FromLogProbabilities, for network outputs FromLogits"
                     )
                 );
-            logs[i] = MathF.Log(probabilities[i]);
+            logs[i] = float.CreateTruncating(TReal.Log(probabilities[i]));
         }
-        CheckRows(logs, frames, symbols, "probabilities", "for network outputs use FromLogits");
+        CheckRows<float>(logs, frames, symbols, "probabilities", "for network outputs use FromLogits");
         return new LogProbs(AtMostZero(logs), frames, symbols);
     }
 
@@ -105,9 +130,27 @@ public sealed class LogProbs
     /// <param name="frames">T.</param>
     /// <param name="symbols">V.</param>
     /// <exception cref="ArgumentException">The size does not fit, or a row is not a distribution.</exception>
-    public static LogProbs FromLogProbabilities(ReadOnlySpan<float> logProbabilities, int frames, int symbols)
+    public static LogProbs FromLogProbabilities(ReadOnlySpan<float> logProbabilities, int frames, int symbols) =>
+        OfLogProbabilities(logProbabilities, frames, symbols);
+
+    /// <summary>
+    /// Takes natural logarithms of probabilities. The probabilities of each row must sum to 1 within 0.001; negative
+    /// infinity is allowed.
+    /// </summary>
+    /// <param name="logProbabilities">[T, V], of float or double.</param>
+    /// <exception cref="ArgumentException">A row is not a distribution.</exception>
+    public static LogProbs FromLogProbabilities<TReal>(TReal[,] logProbabilities)
+        where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal> =>
+        OfLogProbabilities<TReal>(
+            logProbabilities.AsSpan(),
+            logProbabilities.GetLength(0),
+            logProbabilities.GetLength(1)
+        );
+
+    private static LogProbs OfLogProbabilities<TReal>(ReadOnlySpan<TReal> logProbabilities, int frames, int symbols)
+        where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
     {
-        CheckSize(logProbabilities, frames, symbols, "log probabilities");
+        CheckSize(logProbabilities.Length, frames, symbols, "log probabilities");
         CheckRows(
             logProbabilities,
             frames,
@@ -115,8 +158,13 @@ public sealed class LogProbs
             "log probabilities",
             "for network outputs use FromLogits, for probabilities FromProbabilities"
         );
-        return new LogProbs(AtMostZero(logProbabilities.ToArray()), frames, symbols);
+        var logs = new float[logProbabilities.Length];
+        TensorPrimitives.ConvertTruncating(logProbabilities, logs);
+        return new LogProbs(AtMostZero(logs), frames, symbols);
     }
+
+    /// <summary>Number of frames and symbols.</summary>
+    public override string ToString() => $"log probabilities of {V} symbols in {T} frames";
 
     /// <summary>Wraps log probabilities, [T, V], that were checked before; the array is not copied.</summary>
     internal static LogProbs OfChecked(float[] logProbabilities, int frames, int symbols) =>
@@ -129,7 +177,7 @@ public sealed class LogProbs
         return logs;
     }
 
-    private static void CheckSize(ReadOnlySpan<float> data, int frames, int symbols, string what)
+    private static void CheckSize(int length, int frames, int symbols, string what)
     {
         if (frames < 0)
             throw new ArgumentOutOfRangeException(
@@ -141,19 +189,26 @@ public sealed class LogProbs
                 nameof(symbols),
                 $"{what}: there are {symbols} symbols, must be 1 to {MaxSymbols}"
             );
-        if (data.Length != (long)frames * symbols)
+        if (length != (long)frames * symbols)
             throw new ArgumentException(
-                $"{what}: [T, V] = [{frames}, {symbols}] needs {(long)frames * symbols} numbers, not {data.Length}"
+                $"{what}: [T, V] = [{frames}, {symbols}] needs {(long)frames * symbols} numbers, not {length}"
             );
     }
 
-    private static void CheckRows(ReadOnlySpan<float> logs, int frames, int symbols, string what, string otherwise)
+    private static void CheckRows<TReal>(
+        ReadOnlySpan<TReal> logs,
+        int frames,
+        int symbols,
+        string what,
+        string otherwise
+    )
+        where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
     {
         for (var t = 0; t < frames; t++)
         {
             var sum = 0.0;
             foreach (var x in logs.Slice(t * symbols, symbols))
-                sum += Math.Exp(x);
+                sum += Math.Exp(double.CreateTruncating(x));
             if (!(Math.Abs(sum - 1) <= Tolerance))
                 throw new ArgumentException(
                     string.Create(

@@ -62,7 +62,7 @@ public sealed class Workspace
     internal Memory<TItem> Scratch<TItem>(int length)
         where TItem : unmanaged
     {
-        ref var memory = ref ValueOf<Memory<TItem>>(scratch, typeof(TItem));
+        ref var memory = ref ValueOf<Memory<TItem>>(scratch, typeof(TItem), out _);
         if (memory.Length < length)
         {
             scratchBytes += (long)(length - memory.Length) * Unsafe.SizeOf<TItem>();
@@ -78,9 +78,12 @@ public sealed class Workspace
         var replaces = false;
         foreach (var arena in arenas.Values)
             replaces |= arena.IsFragmented;
-        if (replaces)
-            foreach (var tape in tapes.Values)
+        foreach (var tape in tapes.Values)
+        {
+            tape.IsTaken = true;
+            if (replaces)
                 tape.Clear();
+        }
         foreach (var arena in arenas.Values)
             arena.Reset();
     }
@@ -90,18 +93,46 @@ public sealed class Workspace
     /// same one at every call.
     /// </summary>
     public ref TTape Tape<TTape>(object layer)
-        where TTape : struct => ref ValueOf<TTape>(tapes, layer);
+        where TTape : struct
+    {
+        ref var tape = ref ValueOf<TTape>(tapes, layer, out var slot);
+        slot.IsTaken = false;
+        return ref tape;
+    }
 
-    private static ref TValue ValueOf<TValue>(Dictionary<object, ISlot> slots, object key)
+    /// <summary>
+    /// The values that the forward pass of a layer kept in <see cref="Tape"/>, for one backward pass: a backward pass
+    /// may overwrite what they refer to.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">
+    /// The layer has kept nothing in this workspace since the latest <see cref="Reset"/>, or the values were taken.
+    /// </exception>
+    public TTape TakeTape<TTape>(object layer)
+        where TTape : struct
+    {
+        if (!tapes.TryGetValue(layer, out var slot) || slot.IsTaken)
+            throw new InvalidOperationException(
+                $"{layer}: Backward needs a Forward with the same workspace before it, and each Forward allows one "
+                    + "Backward: call Forward again"
+            );
+        slot.IsTaken = true;
+        return ((Slot<TTape>)slot).Value;
+    }
+
+    private static ref TValue ValueOf<TValue>(Dictionary<object, ISlot> slots, object key, out ISlot slot)
         where TValue : struct
     {
-        if (!slots.TryGetValue(key, out var slot))
-            slots[key] = slot = new Slot<TValue>();
-        return ref ((Slot<TValue>)slot).Value;
+        if (!slots.TryGetValue(key, out var found))
+            slots[key] = found = new Slot<TValue>();
+        slot = found;
+        return ref ((Slot<TValue>)found).Value;
     }
 
     private interface ISlot
     {
+        /// <summary>Whether a backward pass took the value, or memory that it refers to was reclaimed.</summary>
+        bool IsTaken { get; set; }
+
         void Clear();
     }
 
@@ -109,6 +140,8 @@ public sealed class Workspace
         where TValue : struct
     {
         public TValue Value;
+
+        public bool IsTaken { get; set; }
 
         public void Clear() => Value = default;
     }

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Hybrid.Core;
 
 /// <summary>The result of one utterance of an evaluation.</summary>
@@ -53,6 +55,15 @@ public sealed record Evaluation(IReadOnlyList<UtteranceResult> Utterances)
     public double AverageDistance =>
         Utterances.Count == 0 ? double.NaN : (double)(Substitutions + Deletions + Insertions) / Utterances.Count;
 
+    /// <summary>Phone error rate, counts of each kind of error, and errors per utterance.</summary>
+    public override string ToString() =>
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"PER {Per:F2} % of {ReferenceLabels} phones in {Utterances.Count} utterances ({Substitutions} "
+                + $"substitutions, {Deletions} deletions, {Insertions} insertions), {AverageDistance:F2} errors per "
+                + $"utterance"
+        );
+
     /// <summary>Substitutions by pair of reference and hypothesis label, in descending order of frequency.</summary>
     public IReadOnlyList<(int Reference, int Hypothesis, int Count)> Confusions() =>
         [
@@ -78,6 +89,7 @@ public sealed record Evaluation(IReadOnlyList<UtteranceResult> Utterances)
     /// <param name="decode">Decodes one utterance; called by several threads.</param>
     /// <param name="workspace">Memory and threads.</param>
     /// <param name="cancellation">Stops between batches.</param>
+    /// <param name="progress">Receives the number of utterances that are done, after each batch.</param>
     /// <exception cref="OperationCanceledException">The evaluation was cancelled.</exception>
     public static Evaluation Run(
         Network<float> network,
@@ -85,9 +97,11 @@ public sealed record Evaluation(IReadOnlyList<UtteranceResult> Utterances)
         BatchSize batch,
         Func<LogProbs, Hypothesis> decode,
         Workspace workspace,
-        CancellationToken cancellation = default
+        CancellationToken cancellation = default,
+        IProgress<int>? progress = null
     )
     {
+        var done = 0;
         var loss = new CtcLoss(reduction: CtcReduction.Sum, policy: InfeasiblePolicy.Skip);
         var results = new UtteranceResult[data.Count];
         foreach (var utterances in BatchPlan.Sorted(data, batch))
@@ -99,6 +113,7 @@ public sealed record Evaluation(IReadOnlyList<UtteranceResult> Utterances)
             var losses = loss.Compute(logits, input.Labels, workspace, input.Ids).Losses;
             var job = new BatchJob(utterances, input, logits, losses, decode, results);
             workspace.Team.For(utterances.Length, job, static (in BatchJob job, int b) => job.Run(b));
+            progress?.Report(done += utterances.Length);
         }
         return new Evaluation(results);
     }

@@ -39,11 +39,57 @@ public readonly struct Batch<TReal>
         (Data, this.T, this.B, this.F, Lengths, Keys) = (data, T, B, F, lengths, keys);
     }
 
+    /// <summary>A batch in caller-owned memory; the keys of its utterances are their indices.</summary>
+    /// <inheritdoc cref="Batch{TReal}(Memory{TReal}, int, int, int, Memory{int}, Memory{ulong})"/>
+    public Batch(Memory<TReal> data, int T, int B, int F, Memory<int> lengths)
+        : this(data, T, B, F, lengths, Enumerable.Range(0, B).Select(b => (ulong)b).ToArray()) { }
+
     /// <summary>A batch whose utterances all have T frames; their keys are their indices.</summary>
     /// <inheritdoc cref="Batch{TReal}(Memory{TReal}, int, int, int, Memory{int}, Memory{ulong})"/>
     public Batch(Memory<TReal> data, int T, int B, int F)
-        : this(data, T, B, F, Enumerable.Repeat(T, B).ToArray(), Enumerable.Range(0, B).Select(b => (ulong)b).ToArray())
-    { }
+        : this(data, T, B, F, Enumerable.Repeat(T, B).ToArray()) { }
+
+    /// <summary>A batch in an array, without a copy.</summary>
+    /// <inheritdoc cref="Batch{TReal}(Memory{TReal}, int, int, int, Memory{int}, Memory{ulong})"/>
+    public Batch(TReal[] data, int T, int B, int F, int[] lengths)
+        : this(data.AsMemory(), T, B, F, lengths.AsMemory()) { }
+
+    /// <summary>A batch in an array, without a copy, whose utterances all have T frames.</summary>
+    /// <inheritdoc cref="Batch{TReal}(Memory{TReal}, int, int, int, Memory{int}, Memory{ulong})"/>
+    public Batch(TReal[] data, int T, int B, int F)
+        : this(data.AsMemory(), T, B, F) { }
+
+    /// <summary>A batch of the rows of a matrix, in the same memory; all utterances have T frames.</summary>
+    /// <param name="frames">[T * B, F], contiguous, such as <see cref="MatrixView{TReal}.SliceRows"/> returns.</param>
+    /// <param name="T">Frames of every utterance.</param>
+    /// <param name="B">Utterances.</param>
+    /// <exception cref="ArgumentException">The sizes do not match, or the rows are not contiguous.</exception>
+    public Batch(MatrixView<TReal> frames, int T, int B)
+        : this(Contiguous(frames), T, B, frames.Columns) { }
+
+    /// <summary>
+    /// A batch of copies of utterances, filled up with zeros to the longest; their keys are their indices.
+    /// </summary>
+    /// <param name="utterances">Features of each utterance, [frames, F].</param>
+    /// <exception cref="ArgumentException">Utterances differ in the number of features.</exception>
+    public static Batch<TReal> FromUtterances(params TReal[][,] utterances)
+    {
+        var (B, F) = (utterances.Length, utterances.Length == 0 ? 0 : utterances[0].GetLength(1));
+        int[] lengths = [.. utterances.Select(utterance => utterance.GetLength(0))];
+        var T = lengths.Append(0).Max();
+        var batch = new Batch<TReal>(new TReal[Size(T, B, F)], T, B, F, lengths);
+        for (var b = 0; b < B; b++)
+        {
+            if (utterances[b].GetLength(1) != F)
+                throw new ArgumentException(
+                    $"utterance {b} has {utterances[b].GetLength(1)} features per frame, utterance 0 has {F}",
+                    nameof(utterances)
+                );
+            for (var t = 0; t < lengths[b]; t++)
+                utterances[b].AsSpan().Slice(t * F, F).CopyTo(batch.Row(t, b));
+        }
+        return batch;
+    }
 
     /// <summary>[T, B, F], row-major.</summary>
     public Memory<TReal> Data { get; }
@@ -68,6 +114,28 @@ public readonly struct Batch<TReal>
 
     /// <summary>All frames as the rows of a matrix, [T * B, F].</summary>
     public MatrixView<TReal> Matrix => new(Data, Rows, F);
+
+    /// <summary>An element, to read or to write.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such frame, utterance or feature.</exception>
+    public ref TReal this[int t, int b, int f]
+    {
+        get
+        {
+            ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)t, (uint)T, nameof(t));
+            ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)b, (uint)B, nameof(b));
+            ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)f, (uint)F, nameof(f));
+            return ref Row(t, b)[f];
+        }
+    }
+
+    /// <summary>The frames of one utterance without its padding, [length, F]; a view of the same memory.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such utterance.</exception>
+    public MatrixView<TReal> Utterance(int b)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)b, (uint)B, nameof(b));
+        var length = Lengths.Span[b];
+        return new(length == 0 ? default : Data[(b * F)..], length, F, B * F);
+    }
 
     /// <summary>The features of one frame of one utterance.</summary>
     public Span<TReal> Row(int t, int b) => Data.Span.Slice((t * B + b) * F, F);
@@ -104,6 +172,10 @@ public readonly struct Batch<TReal>
             Row(t, b).Clear();
     }
 
+    /// <summary>Sizes, lengths and the first elements.</summary>
+    public override string ToString() =>
+        $"[T, B, F] = {TensorText.Of<TReal>([T, B, F], Data.Span)}; lengths {string.Join(", ", Lengths.ToArray())}";
+
     /// <summary>The number of elements, T * B * F.</summary>
     /// <exception cref="ArgumentException">It exceeds the length of the longest array.</exception>
     internal static int Size(int T, int B, int F)
@@ -115,6 +187,14 @@ public readonly struct Batch<TReal>
                 $"[T, B, F] = [{T}, {B}, {F}] has {size} elements, must have at most {Array.MaxLength}"
             );
     }
+
+    private static Memory<TReal> Contiguous(MatrixView<TReal> frames) =>
+        frames.IsContiguous
+            ? frames.Data[..(frames.Rows * frames.Columns)]
+            : throw new ArgumentException(
+                "the rows of the matrix are not contiguous: copy them with ToArray",
+                nameof(frames)
+            );
 
     private bool PaddingIsZero()
     {

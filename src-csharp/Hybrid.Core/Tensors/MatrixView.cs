@@ -34,6 +34,15 @@ public readonly struct MatrixView<TReal>
             );
     }
 
+    /// <summary>A view of an array with <paramref name="rows"/> x <paramref name="columns"/> elements.</summary>
+    /// <exception cref="ArgumentException">The array is too short, or a size is negative.</exception>
+    public MatrixView(TReal[] data, int rows, int columns)
+        : this(data.AsMemory(), rows, columns) { }
+
+    /// <summary>A copy of a rectangular array.</summary>
+    public MatrixView(TReal[,] values)
+        : this(values.AsSpan().ToArray(), values.GetLength(0), values.GetLength(1)) { }
+
     /// <summary>The memory, from element (0, 0) on.</summary>
     public Memory<TReal> Data { get; }
 
@@ -52,20 +61,96 @@ public readonly struct MatrixView<TReal>
     /// <summary>The transposed view of the same memory.</summary>
     public MatrixView<TReal> Transposed => new(Data, Columns, Rows, ColumnStride, RowStride);
 
+    /// <summary>Whether all elements are adjacent in memory, row by row.</summary>
+    public bool IsContiguous => (ColumnStride == 1 || Columns <= 1) && (RowStride == Columns || Rows <= 1);
+
+    /// <summary>An element, to read or to write.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such row or column.</exception>
+    public ref TReal this[int row, int column]
+    {
+        get
+        {
+            ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)row, (uint)Rows, nameof(row));
+            ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)column, (uint)Columns, nameof(column));
+            return ref Data.Span[row * RowStride + column * ColumnStride];
+        }
+    }
+
     /// <summary>The elements of a row.</summary>
     /// <exception cref="InvalidOperationException">They are not contiguous.</exception>
-    internal Span<TReal> Row(int i) =>
-        ColumnStride == 1
-            ? Data.Span.Slice(i * RowStride, Columns)
+    /// <exception cref="ArgumentOutOfRangeException">There is no such row.</exception>
+    public Span<TReal> Row(int i)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)i, (uint)Rows, nameof(i));
+        return ColumnStride == 1 || Columns <= 1
+            ? Columns == 0
+                ? []
+                : Data.Span.Slice(i * RowStride, Columns)
             : throw new InvalidOperationException(
-                $"the elements of a row have stride {ColumnStride}, must be contiguous"
+                $"the elements of a row have stride {ColumnStride}, must be contiguous: copy the view with ToArray"
             );
+    }
 
     /// <summary>A view of <paramref name="count"/> rows from <paramref name="start"/> on.</summary>
-    public MatrixView<TReal> SliceRows(int start, int count) =>
-        new(count == 0 ? default : Data[(start * RowStride)..], count, Columns, RowStride, ColumnStride);
+    /// <exception cref="ArgumentOutOfRangeException">There are no such rows.</exception>
+    public MatrixView<TReal> SliceRows(int start, int count)
+    {
+        CheckSlice(start, count, Rows, "rows");
+        return Slice(start * RowStride, count, Columns);
+    }
 
     /// <summary>A view of <paramref name="count"/> columns from <paramref name="start"/> on.</summary>
-    public MatrixView<TReal> SliceColumns(int start, int count) =>
-        new(count == 0 || Rows == 0 ? default : Data[(start * ColumnStride)..], Rows, count, RowStride, ColumnStride);
+    /// <exception cref="ArgumentOutOfRangeException">There are no such columns.</exception>
+    public MatrixView<TReal> SliceColumns(int start, int count)
+    {
+        CheckSlice(start, count, Columns, "columns");
+        return Slice(start * ColumnStride, Rows, count);
+    }
+
+    /// <summary>A copy of the elements, row by row.</summary>
+    public TReal[] ToArray()
+    {
+        var copy = new TReal[Rows * Columns];
+        CopyTo(copy);
+        return copy;
+    }
+
+    /// <summary>A copy of the elements as a rectangular array, [Rows, Columns].</summary>
+    public TReal[,] ToArray2D()
+    {
+        var copy = new TReal[Rows, Columns];
+        CopyTo(copy.AsSpan());
+        return copy;
+    }
+
+    /// <summary>Rows, columns and the first elements.</summary>
+    public override string ToString() => TensorText.Of([Rows, Columns], ToArray());
+
+    private void CopyTo(Span<TReal> target)
+    {
+        for (var i = 0; i < Rows; i++)
+        for (var j = 0; j < Columns; j++)
+            target[i * Columns + j] = this[i, j];
+    }
+
+    // The memory ends with the last element, so that the data of contiguous rows are exactly their elements.
+    private MatrixView<TReal> Slice(int offset, int rows, int columns) =>
+        new(
+            rows == 0 || columns == 0
+                ? default
+                : Data.Slice(offset, (rows - 1) * RowStride + (columns - 1) * ColumnStride + 1),
+            rows,
+            columns,
+            RowStride,
+            ColumnStride
+        );
+
+    private static void CheckSlice(int start, int count, int length, string what)
+    {
+        if (start < 0 || count < 0 || start > length - count)
+            throw new ArgumentOutOfRangeException(
+                nameof(start),
+                $"{count} {what} from {start} on are not within the {length} {what} of the matrix"
+            );
+    }
 }

@@ -7,14 +7,16 @@ using System.Text.Json.Serialization;
 
 namespace Hybrid.Core;
 
-/// <summary>A training on disk: weights, optimiser state, average of the weights, and position.</summary>
+/// <summary>
+/// A training on disk: weights, optimiser state, average of the weights, weights of the best epoch, and position.
+/// </summary>
 /// <remarks>
 /// A safetensors file. Its metadata hold a SHA-256 of the whole file - header, metadata and tensors - in which the 64
 /// digits of the sum itself count as zeros.
 /// </remarks>
 /// <param name="Metadata">The writer's description of network and data.</param>
 /// <param name="State">Position of the training.</param>
-/// <param name="Tensors">Weights, optimiser state and average.</param>
+/// <param name="Tensors">Weights, optimiser state, average, and weights of the best epoch.</param>
 public sealed record Checkpoint(
     IReadOnlyDictionary<string, string> Metadata,
     TrainerState State,
@@ -23,7 +25,8 @@ public sealed record Checkpoint(
 {
     private const string StateKey = "hybrid.training.state",
         StepsKey = "hybrid.training.optimizerSteps",
-        SumKey = "hybrid.checkpoint.sha256";
+        SumKey = "hybrid.checkpoint.sha256",
+        BestPrefix = "best.";
 
     // The limit of the safetensors format.
     private const ulong LargestHeader = 100_000_000;
@@ -47,7 +50,12 @@ public sealed record Checkpoint(
         var file = Sealed(
             new SafeTensors(
                 metadata,
-                [.. trainer.Network.Save(), .. trainer.Optimizer.Save(), .. trainer.Average?.Save() ?? []]
+                [
+                    .. trainer.Network.Save(),
+                    .. trainer.Optimizer.Save(),
+                    .. trainer.Average?.Save() ?? [],
+                    .. trainer.BestWeights.Select(tensor => tensor with { Name = BestPrefix + tensor.Name }),
+                ]
             )
         );
         AtomicFile.DeleteAbandoned(path);
@@ -102,7 +110,30 @@ public sealed record Checkpoint(
         Tensors.Where(tensor =>
             !tensor.Name.StartsWith(Optimizer.Prefix, StringComparison.Ordinal)
             && !tensor.Name.StartsWith(WeightAverage.Prefix, StringComparison.Ordinal)
+            && !tensor.Name.StartsWith(BestPrefix, StringComparison.Ordinal)
         );
+
+    /// <summary>The weights of the best epoch; empty before the end of the first.</summary>
+    /// <param name="network">The network that they are for.</param>
+    /// <exception cref="FormatException">A tensor is missing or of another shape.</exception>
+    internal IReadOnlyList<StoredTensor> BestWeights(Network<float> network)
+    {
+        if (State.History.Count == 0)
+            return [];
+        var tensors = Tensors.ToDictionary(tensor => tensor.Name);
+        return
+        [
+            .. network.Parameters.Select(parameter =>
+                tensors.TryGetValue(BestPrefix + parameter.Name, out var stored)
+                && stored.Shape.SequenceEqual(parameter.Shape.Select(size => (long)size))
+                    ? stored with
+                    {
+                        Name = parameter.Name,
+                    }
+                    : throw new FormatException($"the best epoch lacks {parameter}, or has it in another shape")
+            ),
+        ];
+    }
 
     /// <summary>Restores the state of an optimiser and, if there is one, of an average.</summary>
     /// <exception cref="FormatException">A tensor is missing or has another size.</exception>
@@ -187,6 +218,7 @@ public sealed record Checkpoint(
 /// <summary>Source-generated JSON of a trainer's state.</summary>
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    AllowDuplicateProperties = false,
     NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals
 )]
 [JsonSerializable(typeof(TrainerState))]

@@ -1,6 +1,9 @@
 namespace Hybrid.Core;
 
-/// <summary>Training objective.</summary>
+/// <summary>
+/// Training objective. Both are minimised with <see cref="CtcReduction.MeanPerLabel"/>: the loss of each utterance is
+/// divided by its number of labels, and the mean is taken over the feasible utterances of the batch.
+/// </summary>
 public enum TrainingLoss
 {
     /// <summary>CTC over all alignments, <see cref="CtcLoss"/>.</summary>

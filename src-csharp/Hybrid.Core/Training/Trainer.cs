@@ -71,6 +71,9 @@ public sealed class Trainer
     /// <summary>The best epoch so far by the spec's metric; null before the first.</summary>
     public EpochReport? Best => State.Best(spec.SelectBy);
 
+    /// <summary>The weights of the best epoch, as validated; empty before the first.</summary>
+    public IReadOnlyList<StoredTensor> BestWeights { get; private set; } = [];
+
     /// <summary>
     /// The reason why the latest <see cref="Run"/> ended; null before its end and after an exception.
     /// </summary>
@@ -82,6 +85,7 @@ public sealed class Trainer
     {
         Network.Load(checkpoint.Weights);
         checkpoint.Restore(Optimizer, Average);
+        BestWeights = checkpoint.BestWeights(Network);
         State = checkpoint.State;
     }
 
@@ -181,6 +185,8 @@ public sealed class Trainer
                 result.Deletions > 0 && result.Deletions == result.ReferenceLabels && result.Insertions == 0
             );
             State.History.Add(ended);
+            if (ReferenceEquals(ended, Best))
+                BestWeights = [.. EvaluationWeights()];
             AddValidation(ended, limit);
             epochs?.Report(ended);
         }

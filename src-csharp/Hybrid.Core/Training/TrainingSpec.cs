@@ -193,6 +193,7 @@ public sealed record TrainingSpec(
     UseStringEnumConverter = true,
     WriteIndented = true,
     AllowOutOfOrderMetadataProperties = true,
+    AllowDuplicateProperties = false,
     RespectNullableAnnotations = true,
     RespectRequiredConstructorParameters = true,
     UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow

@@ -22,6 +22,10 @@ public sealed class Aligner(Recognizer recognizer, IReadOnlyList<Lexicon>? lexic
     private readonly Pronouncer pronouncer = Pronouncer.Of(lexicons);
     private readonly CtcAligner aligner = new();
 
+    /// <summary>An aligner with one lexicon.</summary>
+    public Aligner(Recognizer recognizer, Lexicon lexicon)
+        : this(recognizer, [lexicon]) { }
+
     /// <summary>
     /// Aligns an utterance of a corpus with its transcript: with its phones if it has them, else with those of its
     /// words. The result has times of words if the phones of their pronunciations, without silence, are the aligned
@@ -37,21 +41,14 @@ public sealed class Aligner(Recognizer recognizer, IReadOnlyList<Lexicon>? lexic
     /// <exception cref="AudioFormatException">The recording cannot be read.</exception>
     /// <exception cref="ArgumentException">The sample rate is outside 8000 to 48000.</exception>
     /// <exception cref="IOException">The recording cannot be read.</exception>
-    public Alignment Align(Utterance utterance, IProgress<AlignmentNeed>? need = null)
-    {
-        if (utterance.FeaturesPath.Length == 0)
-            return Align(utterance, utterance.ReadAudio(), need);
-        var phones = utterance.Transcribe(pronouncer);
-        var (logProbs, duration) = recognizer.LogProbs(utterance);
-        Report(need, utterance, duration, phones);
-        return Align(utterance, logProbs, duration, phones);
-    }
+    public Alignment Align(Utterance utterance, IProgress<AlignmentNeed>? need = null) =>
+        Align(utterance, need, CancellationToken.None);
 
     /// <summary>Aligns a recording with words.</summary>
     /// <exception cref="FormatException">Words have no pronunciation; the message names all of them.</exception>
     /// <exception cref="InfeasibleTargetException">The recording is too short for its words.</exception>
     public Alignment AlignText(string id, AudioClip clip, string text) =>
-        Align(new Utterance(id, "", "", "", text, null), clip, null);
+        Align(new Utterance(id, "", "", "", text, null), clip, null, CancellationToken.None);
 
     /// <summary>Aligns an audio file with words without blocking the calling thread.</summary>
     /// <param name="path">A WAV or FLAC file; the recording is named after it, without the extension.</param>
@@ -77,13 +74,67 @@ public sealed class Aligner(Recognizer recognizer, IReadOnlyList<Lexicon>? lexic
     /// <exception cref="FormatException">The model lacks phones; the message names all of them.</exception>
     /// <exception cref="InfeasibleTargetException">The recording is too short for its phones.</exception>
     public Alignment AlignPhones(string id, AudioClip clip, IReadOnlyList<string> phones) =>
-        Align(new Utterance(id, "", "", "", null, phones), clip, null);
+        Align(new Utterance(id, "", "", "", null, phones), clip, null, CancellationToken.None);
+
+    /// <summary>
+    /// Aligns inputs, one on each thread of the recogniser's team. The alignments equal those of single calls and come
+    /// in the order of the inputs, each as soon as those before it are there. Memory does not depend on the number of
+    /// inputs; files of more than 16 MiB are read one at a time.
+    /// </summary>
+    /// <param name="inputs">Recordings with transcripts; read ahead of the results, by a bounded number.</param>
+    /// <param name="need">Receives the memory need of each alignment before it begins, from any thread.</param>
+    /// <param name="cancellation">Stops between inputs, and between the chunks of a long recording.</param>
+    /// <returns>An alignment or a reason for each input. The work is done while they are enumerated.</returns>
+    /// <exception cref="InvalidOperationException">
+    /// The model takes precomputed features, and an input has audio.
+    /// </exception>
+    /// <exception cref="OperationCanceledException">The enumeration was cancelled.</exception>
+    public IEnumerable<AlignmentOutcome> AlignAll(
+        IEnumerable<AlignmentInput> inputs,
+        IProgress<AlignmentNeed>? need = null,
+        CancellationToken cancellation = default
+    ) =>
+        recognizer.Concurrently(
+            inputs,
+            input => input.Utterance?.SourcePath,
+            (input, token) => TryAlign(input, need, token),
+            cancellation
+        );
+
+    private AlignmentOutcome TryAlign(
+        AlignmentInput input,
+        IProgress<AlignmentNeed>? need,
+        CancellationToken cancellation
+    )
+    {
+        if (input.Reason is not null)
+            return new AlignmentOutcome(input.Id, null, input.Reason);
+        try
+        {
+            return new AlignmentOutcome(input.Id, Align(input.Utterance!, need, cancellation), null);
+        }
+        catch (Exception error) when (SkippedUtterance.CanSkip(error))
+        {
+            var skipped = SkippedUtterance.Of(input.Id, error);
+            return new AlignmentOutcome(input.Id, null, skipped.Reason) { NeedsChannel = skipped.NeedsChannel };
+        }
+    }
+
+    private Alignment Align(Utterance utterance, IProgress<AlignmentNeed>? need, CancellationToken cancellation)
+    {
+        if (utterance.FeaturesPath.Length == 0)
+            return Align(utterance, utterance.ReadAudio(), need, cancellation);
+        var phones = utterance.Transcribe(pronouncer);
+        var (logProbs, duration) = recognizer.LogProbs(utterance);
+        Report(need, utterance, duration, phones);
+        return Align(utterance, logProbs, duration, phones);
+    }
 
     private Alignment Align(
         Utterance utterance,
         AudioClip clip,
         IProgress<AlignmentNeed>? need,
-        CancellationToken cancellation = default
+        CancellationToken cancellation
     )
     {
         var phones = utterance.Transcribe(pronouncer);

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Hybrid.Core;
 
 namespace Hybrid.Speech;
@@ -20,6 +21,21 @@ public sealed record Alignment(
     /// Words whose pronunciation was predicted from their spelling, because no lexicon has them; each once, in order.
     /// </summary>
     public IReadOnlyList<string> GuessedWords { get; init; } = [];
+
+    /// <summary>The recording, and a line for each word, or for each phone where the words are unknown.</summary>
+    public override string ToString()
+    {
+        var (intervals, kind) = Words.Count > 0 ? (Words, "words") : (Phones, "phones");
+        var lines = intervals.Select(interval =>
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"{Environment.NewLine}  {interval.StartSeconds:F2} to {interval.EndSeconds:F2} s "
+                    + $"{Quoted.Unless(interval.Label)}, confidence {interval.Confidence:F2}"
+            )
+        );
+        var duration = DurationSeconds.ToString("F2", CultureInfo.InvariantCulture);
+        return $"{Quoted.Unless(Id)}, {duration} s, {intervals.Count} {kind}{string.Concat(lines)}";
+    }
 }
 
 /// <summary>Conversion of the frames of an alignment to times in seconds.</summary>

@@ -1,3 +1,5 @@
+using Hybrid.Core;
+
 namespace Hybrid.Speech;
 
 /// <summary>An utterance to align, or the reason why an input cannot be aligned.</summary>
@@ -27,6 +29,12 @@ public sealed record AlignmentInput(string Id, Utterance? Utterance, string? Rea
         }
     }
 
+    /// <summary>The input with a channel of its sound file, unless its utterance names one.</summary>
+    /// <param name="channel">Index of the channel, from 0; null for the input itself.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The channel is negative.</exception>
+    public AlignmentInput WithChannel(int? channel) =>
+        channel is null ? this : this with { Utterance = Utterance?.WithChannel(channel.Value) };
+
     private static AlignmentInput OfSound(string path, string? text)
     {
         if (!File.Exists(path))
@@ -47,7 +55,9 @@ public sealed record AlignmentInput(string Id, Utterance? Utterance, string? Rea
         var corpus = Corpus.Read(path);
         var utterances = split is null ? corpus.Utterances : corpus.Split(split);
         if (utterances.Count == 0)
-            throw new FormatException($"{path} has no split {split}; it has {string.Join(", ", corpus.Splits)}");
+            throw new FormatException(
+                $"{Quoted.Path(path)} has no split {Quoted.Unless(split ?? "")}; it has {Quoted.List(corpus.Splits)}"
+            );
         return
         [
             .. utterances.Select(utterance => new AlignmentInput(utterance.Id, utterance, null)),

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Hybrid.Core;
 
 namespace Hybrid.Speech;
@@ -62,6 +63,21 @@ public sealed record AudioClip(float[] Samples, int SampleRate)
         int? channel = null
     ) => Read(path, new AudioPiece(offsetSeconds, durationSeconds, channel).Validated());
 
+    /// <summary>Reads WAV or FLAC content from the current position of a stream to its end.</summary>
+    /// <param name="stream">Need not be seekable; content that cannot be sought is held in memory.</param>
+    /// <exception cref="AudioFormatException">
+    /// The content is damaged, of an unsupported format, or too long; or its channels are in opposite phase. The
+    /// message
+    /// has position and remedy.
+    /// </exception>
+    /// <exception cref="IOException">The stream cannot be read.</exception>
+    public static AudioClip Read(Stream stream) =>
+        stream is { CanSeek: true, Position: 0 } ? Read(stream, new AudioPiece()) : Read(Buffered(stream));
+
+    /// <summary>Reads the content of a WAV or FLAC file.</summary>
+    /// <inheritdoc cref="Read(Stream)" path="/exception"/>
+    public static AudioClip Read(byte[] content) => Read(new MemoryStream(content, writable: false));
+
     /// <summary>Reads a piece of a file.</summary>
     internal static AudioClip Read(string path, AudioPiece piece)
     {
@@ -91,7 +107,7 @@ public sealed record AudioClip(float[] Samples, int SampleRate)
         var bytes = await File.ReadAllBytesAsync(path, cancellation).ConfigureAwait(false);
         try
         {
-            return Read(new MemoryStream(bytes, writable: false));
+            return Read(bytes);
         }
         catch (AudioFormatException error)
         {
@@ -106,7 +122,7 @@ public sealed record AudioClip(float[] Samples, int SampleRate)
     /// <exception cref="AudioFormatException">
     /// The content is damaged, of an unsupported format, or has no such piece.
     /// </exception>
-    internal static AudioClip Read(Stream stream, AudioPiece piece = default, AudioIndex? index = null)
+    internal static AudioClip Read(Stream stream, AudioPiece piece, AudioIndex? index = null)
     {
         Span<byte> head = stackalloc byte[HeadLength];
         head = head[..stream.ReadAtLeast(head, head.Length, throwOnEndOfStream: false)];
@@ -118,22 +134,24 @@ public sealed record AudioClip(float[] Samples, int SampleRate)
 
     private const int HeadLength = 12;
 
-    /// <summary>The content of a pipe. What is not audio is refused before more than its head is read.</summary>
-    private static MemoryStream Buffered(Stream pipe)
+    /// <summary>
+    /// The content of a stream that cannot seek. Other content than audio is refused after its head.
+    /// </summary>
+    private static MemoryStream Buffered(Stream stream)
     {
         var head = new byte[HeadLength];
-        var count = pipe.ReadAtLeast(head, head.Length, throwOnEndOfStream: false);
+        var count = stream.ReadAtLeast(head, head.Length, throwOnEndOfStream: false);
         if (!WavFile.Recognizes(head.AsSpan(0, count)) && !FlacFile.Recognizes(head.AsSpan(0, count)))
             throw AudioFormatException.Unknown(head.AsSpan(0, count));
         var content = new MemoryStream();
         content.Write(head, 0, count);
         var block = new byte[1 << 16];
-        while (pipe.Read(block) is > 0 and var read)
+        while (stream.Read(block) is > 0 and var read)
         {
             content.Write(block, 0, read);
             if (content.Length > LargestPipe)
                 throw new AudioFormatException(
-                    $"the pipe has more than {LargestPipe >> 20} MiB: write its content to a file"
+                    $"the stream has more than {LargestPipe >> 20} MiB: write its content to a file"
                 );
         }
         content.Position = 0;
@@ -183,6 +201,10 @@ public sealed record AudioClip(float[] Samples, int SampleRate)
                     + $"{HighestSampleRate}: convert it with another program, for instance sox"
             );
     }
+
+    /// <summary>Length and sample rate.</summary>
+    public override string ToString() =>
+        string.Create(CultureInfo.InvariantCulture, $"{DurationSeconds:F2} s of audio at {SampleRate} Hz");
 
     /// <summary>Writes the clip as 16-bit PCM WAV; samples beyond [-1, 1] are clipped.</summary>
     /// <exception cref="ArgumentException">The clip has more than 2^31 samples, the limit of a WAV file.</exception>

@@ -5,11 +5,26 @@ namespace Hybrid.Speech;
 /// <summary>Audio that is damaged or in an unsupported format, or that has no such piece or channel.</summary>
 public sealed class AudioFormatException(string message, Exception? inner = null) : Exception(message, inner)
 {
+    /// <summary>
+    /// Whether the channels are in opposite phase, so that their mean is silence, and one of them must be selected.
+    /// </summary>
+    public bool NeedsChannel { get; private init; } = inner is AudioFormatException { NeedsChannel: true };
+
     /// <summary>Whether the end of the bytes was reached, so that the same with more bytes may succeed.</summary>
     internal bool NeedsMoreBytes { get; private init; }
 
     /// <summary>An error about bytes that end too early.</summary>
     internal static AudioFormatException Truncated(string message) => new(message) { NeedsMoreBytes = true };
+
+    /// <summary>An error about channels whose mean is silence.</summary>
+    internal static AudioFormatException Cancelled(int channels) =>
+        new(
+            $"its {channels} channels are in opposite phase, so that their mean cancels the sound: "
+                + $"read one of them, channel 0 to {channels - 1}"
+        )
+        {
+            NeedsChannel = true,
+        };
 
     /// <summary>An error about more samples than are read at once.</summary>
     internal static AudioFormatException TooLong(long samples) =>

@@ -63,9 +63,6 @@ internal struct ChannelMixer
     {
         // Power of the mean, over 1/C of the mean power of the channels.
         if (separate > 0 && mixed * channels * channels < CancelledShare * separate)
-            throw new AudioFormatException(
-                $"its {channels} channels are in opposite phase, so that their mean cancels the sound: "
-                    + $"read one of them, channel 0 to {channels - 1}"
-            );
+            throw AudioFormatException.Cancelled(channels);
     }
 }

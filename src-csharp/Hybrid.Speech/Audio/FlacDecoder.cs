@@ -75,9 +75,10 @@ internal sealed class FlacDecoder(Stream stream)
                     $"the FLAC file is damaged: its samples have MD5 {computed}, its header declares {Info.Md5}"
                 );
         }
-        if (Window(point.Position, 4).StartsWith("fLaC"u8))
+        var rest = Window(point.Position, 12);
+        if (rest.StartsWith("fLaC"u8) || WavFile.Recognizes(rest))
             throw new AudioFormatException(
-                $"a second FLAC file begins at byte {point.Position}: "
+                $"a second {(rest[0] == 'f' ? "FLAC" : "WAV")} file begins at byte {point.Position}: "
                     + "cut them apart, or decode both and join them as WAV"
             );
     }

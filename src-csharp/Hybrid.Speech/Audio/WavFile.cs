@@ -13,7 +13,7 @@ internal readonly record struct WavData(WavFormat Format, long Begin, long Frame
 /// RIFF WAVE files, those beyond 4 GB (RF64, EBU Tech 3306) included. Several channels become one by their mean.
 /// Unknown chunks, missing pad bytes, a wrong RIFF size and a data size that was never filled in are accepted.
 /// Concatenated files (<c>cat a.wav b.wav</c>) are one recording if their sample rates are equal, and refused
-/// otherwise.
+/// otherwise, as is a FLAC file after a WAV file.
 /// </summary>
 internal static class WavFile
 {
@@ -206,6 +206,10 @@ internal static class WavFile
             var read = stream.ReadAtLeast(head, head.Length, throwOnEndOfStream: false);
             if (Recognizes(head[..read]))
                 return begin;
+            if (head[..read].StartsWith("fLaC"u8))
+                throw new AudioFormatException(
+                    $"a FLAC file begins at byte {begin}, after the WAV file: cut them apart"
+                );
             stream.Position = begin;
             if (NextChunk(stream) is not var (id, _, size) || !IsId(id) || size > stream.Length - stream.Position)
                 return null;

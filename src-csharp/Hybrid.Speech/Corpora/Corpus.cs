@@ -17,6 +17,19 @@ public sealed record Corpus(IReadOnlyList<Utterance> Utterances)
         new FolderLayout(),
     ];
 
+    /// <summary>Numbers of utterances, of splits and speakers, and the first utterance.</summary>
+    public override string ToString()
+    {
+        var splits = Utterances
+            .CountBy(u => u.Split)
+            .Select(split => $"{(split.Key.Length == 0 ? "no split" : Quoted.Unless(split.Key))} {split.Value}");
+        var speakers = Utterances.Select(u => u.Speaker).Where(name => name.Length > 0).Distinct().Count();
+        var skipped = Skipped.Count > 0 ? $", {Skipped.Count} skipped" : "";
+        var first = Utterances.Count > 0 ? $"; the first is {Quoted.Unless(Utterances[0].Id)}" : "";
+        return $"corpus of {Utterances.Count} utterances ({string.Join(", ", splits)}), {speakers} speakers{skipped}"
+            + first;
+    }
+
     /// <summary>
     /// Input that cannot be used, such as a transcript without audio, in the order of the corpus.
     /// </summary>
@@ -42,6 +55,12 @@ public sealed record Corpus(IReadOnlyList<Utterance> Utterances)
     }
 
     private static string Known => $"a corpus is {string.Join("; or ", Layouts.Select(layout => layout.Description))}";
+
+    /// <summary>The corpus with a channel for those utterances that name none.</summary>
+    /// <param name="channel">Index of the channel in the sound files, from 0; null for the corpus itself.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The channel is negative.</exception>
+    public Corpus WithChannel(int? channel) =>
+        channel is null ? this : this with { Utterances = [.. Utterances.Select(u => u.WithChannel(channel.Value))] };
 
     /// <summary>The utterances of a split.</summary>
     public IReadOnlyList<Utterance> Split(string name) => [.. Utterances.Where(u => u.Split == name)];

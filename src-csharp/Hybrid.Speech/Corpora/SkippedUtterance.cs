@@ -7,6 +7,15 @@ namespace Hybrid.Speech;
 /// <param name="Reason">Why it cannot be used, in one sentence.</param>
 public readonly record struct SkippedUtterance(string Id, string Reason)
 {
+    /// <summary>
+    /// <see cref="AudioFormatException.NeedsChannel"/> of the reason: a selected channel can be used.
+    /// </summary>
+    public bool NeedsChannel { get; init; }
+
+    /// <summary>An utterance that cannot be used because of an error.</summary>
+    internal static SkippedUtterance Of(string id, Exception error) =>
+        new(id, error.Message) { NeedsChannel = error is AudioFormatException { NeedsChannel: true } };
+
     /// <summary>Id and reason, on one line of bounded length.</summary>
     public override string ToString() => Quoted.Line($"{Quoted.Unless(Id)}: {Reason}");
 

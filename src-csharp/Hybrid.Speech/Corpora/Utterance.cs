@@ -33,6 +33,15 @@ public sealed record Utterance(
     /// <summary>Index of the channel in the sound file, from 0; null for the mean of all channels.</summary>
     public int? Channel { get; init; }
 
+    /// <summary>The utterance with a channel, unless it names one.</summary>
+    /// <param name="channel">Index of the channel in the sound file, from 0.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The channel is negative.</exception>
+    public Utterance WithChannel(int channel)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(channel);
+        return this with { Channel = Channel ?? channel };
+    }
+
     /// <summary>The factor of <see cref="AudioClip.PerturbSpeed"/>.</summary>
     internal double Speed { get; init; } = 1;
 

@@ -15,6 +15,9 @@ public sealed class FeatureExtractor
         EdgeSeconds = 0.5,
         DigitalSilenceDecibels = 90;
 
+    // That of WAV files: larger samples would overflow.
+    private const float LargestSample = 2147483648f;
+
     private readonly Mfcc? mfcc;
 
     /// <summary>Prepares the computation.</summary>
@@ -99,14 +102,15 @@ public sealed class FeatureExtractor
 
     private static void CheckFinite(AudioClip clip)
     {
-        if (IndexOfNotFinite(clip.Samples) is not (var index and >= 0))
-            return;
-        var seconds = (double)index / clip.SampleRate;
-        throw new ArgumentException(
-            FormattableString.Invariant(
-                $"sample {index}, at {seconds:0.####} s, is {clip.Samples[index]}, must be finite"
-            )
-        );
+        for (var i = 0; i < clip.Samples.Length; i++)
+            if (!(Math.Abs(clip.Samples[i]) <= LargestSample))
+            {
+                var (sample, seconds) = (clip.Samples[i], (double)i / clip.SampleRate);
+                var remedy = float.IsFinite(sample) ? "must be about -1 to 1" : "must be finite";
+                throw new ArgumentException(
+                    FormattableString.Invariant($"sample {i}, at {seconds:0.####} s, is {sample}, {remedy}")
+                );
+            }
     }
 
     private static int IndexOfNotFinite(ReadOnlySpan<float> values)

@@ -45,21 +45,39 @@ public static class LanguageModels
     }
 
     /// <summary>Reads an ARPA file, plain or compressed with gzip.</summary>
-    /// <returns>The model; <see cref="NGramModel.MissingSymbols"/> has the phones that it cannot score.</returns>
+    /// <param name="path">The file.</param>
+    /// <param name="inventory">The phones of the recogniser.</param>
+    /// <param name="allowMissingPhones">
+    /// Whether a model is read that gives phones probability 0, <see cref="NGramModel.MissingSymbols"/>.
+    /// </param>
+    /// <exception cref="MissingPhonesException">
+    /// The model lacks phones of the inventory and has no <c>&lt;unk&gt;</c>, and that is not allowed.
+    /// </exception>
     /// <exception cref="FormatException">
-    /// The file is truncated, or a line is malformed or names a phone that the inventory lacks; the message names file
-    /// and line.
+    /// The file is truncated, or a line is malformed or names a phone that the inventory lacks; or the model lacks the
+    /// end of a sequence. The message names file and line.
     /// </exception>
     /// <exception cref="IOException">The file is missing, a folder, or cannot be read.</exception>
-    public static NGramModel Read(string path, PhoneInventory inventory) => InputFile.Read(path, file =>
+    public static NGramModel Read(string path, PhoneInventory inventory, bool allowMissingPhones = false)
+    {
+        var model = InputFile.Read(path, file =>
         {
             using var content = UnpackedStream.Gunzip(file);
             using var text = new StreamReader(content);
             var model = NGramModel.Read(text, inventory.Symbols);
             // gzip has its check sum at the end.
             (content as UnpackedStream)?.Finish();
-            return model;
+            return model.CanEnd
+                ? model
+                : throw new FormatException(
+                    $"the n-gram model gives the end of every sequence, {NGramModel.SentenceEnd}, probability 0, so "
+                        + $"that nothing would ever be recognised: add {NGramModel.SentenceEnd} to its 1-grams"
+                );
         });
+        return model.MissingSymbols.Count == 0 || allowMissingPhones
+            ? model
+            : throw new MissingPhonesException($"{Quoted.Path(path)}: ", [.. inventory.Names(model.MissingSymbols)]);
+    }
 
     /// <summary>Writes an ARPA file, as a whole or not at all.</summary>
     /// <exception cref="IOException">The disk is full or the place is not writable.</exception>

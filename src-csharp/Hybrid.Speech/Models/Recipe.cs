@@ -11,6 +11,8 @@ namespace Hybrid.Speech;
 /// <param name="Training">The schedule.</param>
 public sealed record Recipe(string Name, FeaturePreset Features, NetworkSpec Network, TrainingSpec Training)
 {
+    private const int LargestFile = 16 << 20;
+
     /// <summary>A copy with another seed or another number of epochs.</summary>
     public Recipe With(ulong? seed = null, int? epochs = null) =>
         this with
@@ -43,6 +45,19 @@ public sealed record Recipe(string Name, FeaturePreset Features, NetworkSpec Net
     /// <summary>The recipe as JSON.</summary>
     public string ToJson() => JsonSerializer.Serialize(this, RecipeJson.Default.Recipe);
 
+    /// <summary>Reads a file with a recipe as JSON.</summary>
+    /// <exception cref="FormatException">
+    /// The content is no recipe, or the file is empty, a device or a pipe, or too large; the message names the file.
+    /// </exception>
+    /// <exception cref="IOException">The file is missing, a folder, or cannot be read.</exception>
+    public static Recipe Load(string path) => InputFile.Read(path, file =>
+        {
+            if (file.Length > LargestFile)
+                throw new FormatException($"{file.Length} bytes are more than a recipe has, at most {LargestFile}");
+            using var text = new StreamReader(file);
+            return FromJson(text.ReadToEnd());
+        });
+
     /// <summary>Reads the JSON of <see cref="ToJson"/>.</summary>
     /// <exception cref="FormatException">The text is not a recipe.</exception>
     public static Recipe FromJson(string json) =>
@@ -61,6 +76,7 @@ public sealed record Recipe(string Name, FeaturePreset Features, NetworkSpec Net
     UseStringEnumConverter = true,
     WriteIndented = true,
     AllowOutOfOrderMetadataProperties = true,
+    AllowDuplicateProperties = false,
     RespectNullableAnnotations = true,
     RespectRequiredConstructorParameters = true,
     UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow

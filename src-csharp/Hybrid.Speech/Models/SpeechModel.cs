@@ -1,3 +1,4 @@
+using System.Globalization;
 using Hybrid.Core;
 
 namespace Hybrid.Speech;
@@ -54,6 +55,15 @@ public sealed record SpeechModel(Network<float> Network, PhoneInventory Inventor
                 throw new ArgumentException(string.Join("; ", problems));
             field = value;
         }
+    }
+
+    /// <summary>Features, phones, decoding and the layers of the network.</summary>
+    public override string ToString()
+    {
+        var confidence = string.Create(CultureInfo.InvariantCulture, $", confidence threshold {MinConfidence}");
+        return $"model of {Inventory.Count - 1} phones, {Quoted.Unless(Features.Name)} features, "
+            + (LanguageModel is { } language ? $"{language.Model.Order}-gram language model" : "greedy decoding")
+            + $"{(MinConfidence > 0 ? confidence : "")}{Environment.NewLine}{Network}";
     }
 
     /// <summary>Conversion of output frames to seconds.</summary>

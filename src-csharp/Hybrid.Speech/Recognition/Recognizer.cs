@@ -12,6 +12,9 @@ public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
     private static readonly BatchSize EvaluationBatch = new(32, 16000);
     private static readonly Lazy<Recognizer> Shipped = new(() => new Recognizer(SpeechModel.Default));
 
+    // Half an hour of 16-bit audio at 16 kHz takes 58 MB, FLAC about half of it.
+    private const long LargeFileBytes = 16 << 20;
+
     private readonly FeatureExtractor extractor = new(model.Features);
     private readonly GreedyDecoder greedy = new();
     private readonly PrefixBeamSearchDecoder? search = model.LanguageModel is { } language
@@ -35,6 +38,21 @@ public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
             search = value is null ? null : new PrefixBeamSearchDecoder(value);
         }
     } = model.LanguageModel?.Search();
+
+    /// <summary>
+    /// The phones that the language model of the search gives probability 0 after every history, so that they are never
+    /// recognised; empty without such a model, or if its weight is 0.
+    /// </summary>
+    public IReadOnlyList<string> MissingPhones =>
+        Beam is { LanguageModel: { } language, LanguageModelWeight: not 0 }
+            ? [.. model.Inventory.Names(language.MissingSymbols)]
+            : [];
+
+    /// <summary>
+    /// Whether to recognise although there are <see cref="MissingPhones"/>. If false, which is the default, recognition
+    /// and evaluation throw a <see cref="MissingPhonesException"/>.
+    /// </summary>
+    public bool AllowMissingPhones { get; init; }
 
     /// <summary>
     /// Confidence threshold of voice activity detection, in [0, 1]: phones are dropped if the mean posterior
@@ -92,10 +110,25 @@ public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
     /// <exception cref="IOException">The file is missing or cannot be read.</exception>
     public static Recognizer Load(string path) => new(SpeechModel.Load(path));
 
+    /// <summary>Checks that every phone can be recognised, or that missing ones are allowed.</summary>
+    /// <exception cref="MissingPhonesException">
+    /// There are <see cref="MissingPhones"/>, and <see cref="AllowMissingPhones"/> is false.
+    /// </exception>
+    public void RequireAllPhones()
+    {
+        if (!AllowMissingPhones && MissingPhones is { Count: > 0 } missing)
+            throw new MissingPhonesException("", missing);
+    }
+
     /// <summary>Recognises a clip. Audio shorter than a frame has no phones.</summary>
     /// <param name="clip">Audio with a sample rate of 8 to 48 kHz.</param>
     /// <param name="cancellation">Stops between the chunks of a long recording.</param>
-    /// <exception cref="ArgumentException">The sample rate is outside 8000 to 48000.</exception>
+    /// <exception cref="ArgumentException">
+    /// The sample rate is outside 8000 to 48000, or a sample is not finite; the message has its index and time.
+    /// </exception>
+    /// <exception cref="MissingPhonesException">
+    /// The language model lacks phones, and <see cref="AllowMissingPhones"/> is false.
+    /// </exception>
     /// <exception cref="InvalidOperationException">The model takes precomputed features.</exception>
     /// <exception cref="OperationCanceledException">The call was cancelled.</exception>
     public RecognitionResult Recognize(AudioClip clip, CancellationToken cancellation = default) =>
@@ -116,6 +149,7 @@ public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
     /// <inheritdoc cref="Recognize(AudioClip, CancellationToken)" path="/exception"/>
     public async Task<RecognitionResult> RecognizeAsync(string path, CancellationToken cancellation = default)
     {
+        RequireAllPhones();
         var clip = await AudioClip.ReadAsync(path, cancellation).ConfigureAwait(false);
         var logProbs = await LogProbsAsync(clip, cancellation).ConfigureAwait(false);
         return await Task.Run(() => Recognize(logProbs, clip.DurationSeconds), cancellation).ConfigureAwait(false);
@@ -129,6 +163,55 @@ public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
     {
         var (logProbs, duration) = LogProbs(utterance);
         return Recognize(logProbs, duration);
+    }
+
+    /// <summary>
+    /// Recognises sound files, one on each thread of the team. The results equal those of single calls and come in the
+    /// order of the paths, each as soon as those before it are there. Memory does not depend on the number of files;
+    /// files of more than 16 MiB are read one at a time.
+    /// </summary>
+    /// <param name="paths">WAV or FLAC files; read ahead of the results, by a bounded number.</param>
+    /// <param name="channel">The channel to read, from 0; null for the mean of all.</param>
+    /// <param name="cancellation">Stops between files, and between the chunks of a long recording.</param>
+    /// <returns>A result or a reason for each path. The work is done while they are enumerated.</returns>
+    /// <exception cref="MissingPhonesException">
+    /// The language model lacks phones, and <see cref="AllowMissingPhones"/> is false.
+    /// </exception>
+    /// <exception cref="InvalidOperationException">The model takes precomputed features.</exception>
+    /// <exception cref="OperationCanceledException">The enumeration was cancelled.</exception>
+    public IEnumerable<RecognitionOutcome> RecognizeAll(
+        IEnumerable<string> paths,
+        int? channel = null,
+        CancellationToken cancellation = default
+    )
+    {
+        RequireAllPhones();
+        return Concurrently(
+            paths,
+            path => path,
+            (path, token) =>
+                RecognitionOutcome.Of(path, () => Recognize(AudioClip.Read(path, channel: channel), token)),
+            cancellation
+        );
+    }
+
+    /// <summary>Recognises utterances of a corpus: their audio, or their precomputed features.</summary>
+    /// <param name="utterances">Utterances, whose transcripts are not used.</param>
+    /// <param name="cancellation">Stops between utterances.</param>
+    /// <returns>A result or a reason for each utterance. The work is done while they are enumerated.</returns>
+    /// <inheritdoc cref="RecognizeAll(IEnumerable{string}, int?, CancellationToken)"/>
+    public IEnumerable<RecognitionOutcome> RecognizeAll(
+        IEnumerable<Utterance> utterances,
+        CancellationToken cancellation = default
+    )
+    {
+        RequireAllPhones();
+        return Concurrently(
+            utterances,
+            utterance => utterance.SourcePath,
+            (utterance, _) => RecognitionOutcome.Of(utterance.Id, () => Recognize(utterance)),
+            cancellation
+        );
     }
 
     /// <summary>Recognises features as computed by <see cref="FeatureExtractor.Extract(AudioClip)"/>.</summary>
@@ -163,23 +246,42 @@ public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
     /// <param name="cache">
     /// Keeps features for later calls and those that exceed the memory; null to hold all in memory.
     /// </param>
+    /// <param name="progress">Receives the fraction that is done, in [0, 1], from any thread.</param>
     /// <returns>The evaluation, and the utterances that could not be used.</returns>
+    /// <exception cref="MissingPhonesException">
+    /// The language model lacks phones, and <see cref="AllowMissingPhones"/> is false.
+    /// </exception>
     public (Evaluation Evaluation, IReadOnlyList<SkippedUtterance> Skipped) Evaluate(
         IReadOnlyList<Utterance> utterances,
         IReadOnlyList<Lexicon>? lexicons = null,
         CancellationToken cancellation = default,
-        FeatureCache? cache = null
+        FeatureCache? cache = null,
+        IProgress<double>? progress = null
     )
     {
+        RequireAllPhones();
+        // Features, then the network: one half of the fraction each.
+        IProgress<int>? Half(double start, int count) =>
+            progress is null ? null : new FractionOfHalf(progress, start, count);
         var pronouncer = Pronouncer.Of(lexicons);
-        var data = SpeechDataset.Load(utterances, extractor, model.Inventory, pronouncer, cancellation, cache);
+        var data = SpeechDataset.Load(
+            utterances,
+            extractor,
+            model.Inventory,
+            pronouncer,
+            cancellation,
+            cache,
+            team: team,
+            progress: Half(0, utterances.Count)
+        );
         var evaluation = Evaluation.Run(
             model.Network,
             data,
             EvaluationBatch,
             logProbs => Decode(logProbs)[0],
             new Workspace(team),
-            cancellation
+            cancellation,
+            Half(0.5, data.Count)
         );
         return (evaluation, data.Skipped);
     }
@@ -200,6 +302,26 @@ public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
         var (features, duration) = extractor.Extract(utterance);
         return (LogProbs(features), duration);
     }
+
+    /// <summary>Work on recordings, one on each thread of the team; those with large files one at a time.</summary>
+    /// <param name="items">The recordings.</param>
+    /// <param name="pathOf">The file of a recording; null if it has none.</param>
+    /// <param name="work">The work on a recording.</param>
+    /// <param name="cancellation">Stops between recordings.</param>
+    internal IEnumerable<TResult> Concurrently<TItem, TResult>(
+        IEnumerable<TItem> items,
+        Func<TItem, string?> pathOf,
+        Func<TItem, CancellationToken, TResult> work,
+        CancellationToken cancellation
+    ) =>
+        OrderedWork.Run(
+            team ?? ThreadTeam.Default,
+            items,
+            work,
+            // A missing file is small; the work says what is wrong with it.
+            item => pathOf(item) is { } path && new FileInfo(path) is { Exists: true, Length: > LargeFileBytes },
+            cancellation
+        );
 
     /// <summary>
     /// Log probabilities of the symbols in each output frame, [T', V]; neither the work nor the wait for memory blocks
@@ -249,6 +371,7 @@ public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
     /// </summary>
     private IReadOnlyList<Hypothesis> Decode(LogProbs logProbs)
     {
+        RequireAllPhones();
         IReadOnlyList<Hypothesis> all =
             search is null ? [greedy.Decode(logProbs)]
             : search.Decode(logProbs) is { Count: > 0 } found ? found
@@ -281,5 +404,11 @@ public sealed class Recognizer(SpeechModel model, ThreadTeam? team = null)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(bytes);
         return bytes;
+    }
+
+    /// <summary>Progress within one half of the work.</summary>
+    private sealed class FractionOfHalf(IProgress<double> progress, double start, int count) : IProgress<int>
+    {
+        public void Report(int done) => progress.Report(start + 0.5 * done / count);
     }
 }

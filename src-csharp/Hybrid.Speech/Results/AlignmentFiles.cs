@@ -42,14 +42,18 @@ public static class AlignmentFiles
             _ => [(".ctm", Ctm.Write(alignment.Id, alignment.Phones))],
         };
 
-    /// <summary>Aligns inputs and writes each file atomically.</summary>
+    /// <summary>
+    /// Aligns inputs, several at a time, and writes each file atomically, in the order of the inputs.
+    /// </summary>
     /// <param name="aligner">The model and the lexicons.</param>
     /// <param name="inputs">Recordings with transcripts.</param>
     /// <param name="folder">The folder of the files, which are named after the inputs.</param>
     /// <param name="format">The file format.</param>
     /// <param name="progress">Receives the index of each finished input, and the reason if it has no file.</param>
-    /// <param name="need">Receives the memory need of each alignment before it begins.</param>
-    /// <param name="cancellation">Stops between inputs; files already written are kept.</param>
+    /// <param name="need">Receives the memory need of each alignment before it begins, from any thread.</param>
+    /// <param name="cancellation">
+    /// Stops between inputs, and between the chunks of a long recording; files already written are kept.
+    /// </param>
     /// <returns>The inputs without a file, with reasons.</returns>
     /// <exception cref="InvalidOperationException">
     /// The model takes precomputed features, and an input has audio.
@@ -66,38 +70,44 @@ public static class AlignmentFiles
     )
     {
         var failed = new List<SkippedUtterance>();
-        foreach (var (index, input) in inputs.Index())
+        var paths = new Queue<string>();
+
+        // Names are reserved before the alignment, which could not be written otherwise.
+        AlignmentInput Reserved(AlignmentInput input)
         {
-            cancellation.ThrowIfCancellationRequested();
-            var reason = input.Reason ?? TryWrite(aligner, input.Id, input.Utterance!, folder, format, need);
+            var (path, reason) = Try(() => input.Reason is null ? folder.Take(input.Id, Extensions(format)) : "");
+            paths.Enqueue(path ?? "");
+            return reason is null ? input : input with { Reason = reason };
+        }
+
+        foreach (var (index, outcome) in aligner.AlignAll(inputs.Select(Reserved), need, cancellation).Index())
+        {
+            var path = paths.Dequeue();
+            var reason = outcome.Reason ?? Try(() => Write(outcome.Alignment!, path, folder, format)).Reason;
             if (reason is not null)
-                failed.Add(new SkippedUtterance(input.Id, reason));
+                failed.Add(new SkippedUtterance(outcome.Id, reason) { NeedsChannel = outcome.NeedsChannel });
             progress?.Report((index, reason));
         }
         return failed;
     }
 
-    /// <summary>Aligns an utterance and writes its files; returns the reason if that fails, else null.</summary>
-    private static string? TryWrite(
-        Aligner aligner,
-        string id,
-        Utterance utterance,
-        ResultFolder folder,
-        AlignmentFormat format,
-        IProgress<AlignmentNeed>? need
-    )
+    private static string Write(Alignment alignment, string path, ResultFolder folder, AlignmentFormat format)
+    {
+        foreach (var (extension, content) in Contents(alignment, format))
+            folder.Write(path + extension, content);
+        return path;
+    }
+
+    /// <summary>The path of a function, or the reason why its input has none.</summary>
+    private static (string? Path, string? Reason) Try(Func<string> function)
     {
         try
         {
-            // Before the alignment, which could not be written otherwise.
-            var path = folder.Take(id, Extensions(format));
-            foreach (var (extension, content) in Contents(aligner.Align(utterance, need), format))
-                folder.Write(path + extension, content);
-            return null;
+            return (function(), null);
         }
         catch (Exception error) when (SkippedUtterance.CanSkip(error))
         {
-            return error.Message;
+            return (null, error.Message);
         }
     }
 

@@ -30,7 +30,7 @@ internal sealed class ResultJournal
             if (line.Length > HashLength + Separator.Length && line.AsSpan(HashLength).StartsWith(Separator))
                 hashes[line[(HashLength + Separator.Length)..]] = line[..HashLength];
         }
-        if (lines > 100 + 2 * hashes.Count)
+        if (lines > 100 + 2 * hashes.Count && !AtomicFile.IsLink(file))
             Compact();
     }
 
@@ -56,8 +56,8 @@ internal sealed class ResultJournal
         if (hashes.TryGetValue(name, out var recorded) && recorded == hash)
             return;
         hashes[name] = hash;
-        // A link could lead to another user's file.
-        if (new FileInfo(file).LinkTarget is not null)
+        // A link could lead to another user's file, and a named pipe would block.
+        if (AtomicFile.IsLink(file) || InputFile.Length(file) == 0)
             return;
         try
         {

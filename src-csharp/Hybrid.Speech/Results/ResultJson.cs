@@ -20,6 +20,9 @@ public static class ResultJson
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
     };
 
+    /// <summary>The last part of <see cref="RecognitionParts"/> that is not empty.</summary>
+    public const string RecognitionsEnd = "\n]";
+
     /// <summary>
     /// Results of recognition: an array of objects with file, duration and hypotheses, the best first. Each hypothesis
     /// has its scores, which are natural logarithms, and its phones.
@@ -38,6 +41,22 @@ public static class ResultJson
                     WriteIntervals(json, "phones", "phone", hypothesis.Phones);
                 });
             }));
+
+    /// <summary>
+    /// The text of <see cref="Recognitions"/> in parts, one for each result and one for the end, so that the results
+    /// need not be in memory together.
+    /// </summary>
+    public static IEnumerable<string> RecognitionParts(IEnumerable<(string File, RecognitionResult Result)> results)
+    {
+        var separator = '[';
+        foreach (var result in results)
+        {
+            // An array of one result without its brackets.
+            yield return separator + Recognitions([result])[1..^RecognitionsEnd.Length];
+            separator = ',';
+        }
+        yield return separator == ',' ? RecognitionsEnd : "[]";
+    }
 
     /// <summary>An alignment: an object with id, duration, log probability, words and phones.</summary>
     public static string Alignment(Alignment alignment) =>
@@ -61,7 +80,7 @@ public static class ResultJson
     {
         try
         {
-            using var document = JsonDocument.Parse(json);
+            using var document = JsonDocument.Parse(json, new() { AllowDuplicateProperties = false });
             var root = document.RootElement;
             var duration = Time(root, "durationSeconds", double.MaxValue);
             return new Alignment(

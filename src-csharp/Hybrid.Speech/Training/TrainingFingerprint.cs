@@ -12,7 +12,8 @@ internal static class TrainingFingerprint
     private const string RecipeKey = "hybrid.training.recipe",
         TrainKey = "hybrid.training.data",
         DevKey = "hybrid.training.devData",
-        LimitKey = "hybrid.training.limit";
+        LimitKey = "hybrid.training.limit",
+        NoLimit = "none";
 
     /// <summary>The fingerprint as metadata.</summary>
     public static Dictionary<string, string> Describe(Recipe recipe, IDataset train, IDataset dev, TimeSpan? limit) =>
@@ -23,11 +24,25 @@ internal static class TrainingFingerprint
             [DevKey] = Fingerprint(dev),
             [LimitKey] = limit is { } time
                 ? string.Create(CultureInfo.InvariantCulture, $"{time.TotalMinutes} minutes")
-                : "none",
+                : NoLimit,
         };
 
+    /// <summary>The number of epochs of a checkpoint's recipe; null if it is unreadable.</summary>
+    public static int? Epochs(IReadOnlyDictionary<string, string> checkpoint)
+    {
+        try
+        {
+            return Recipe.FromJson(checkpoint.GetValueOrDefault(RecipeKey, "")).Training.Epochs;
+        }
+        catch (FormatException)
+        {
+            return null;
+        }
+    }
+
     /// <summary>
-    /// Differences between a checkpoint and the training to be continued; each a phrase with both values.
+    /// Differences between a checkpoint and the training to be continued; each a phrase with both values. More epochs,
+    /// of the whole or of a phase, are none where no time limit stretches them.
     /// </summary>
     public static IReadOnlyList<string> DiffersFrom(
         IReadOnlyDictionary<string, string> checkpoint,
@@ -42,7 +57,11 @@ internal static class TrainingFingerprint
             string old = before.GetValueOrDefault(key, "nothing"),
                 wanted = after.GetValueOrDefault(key, "nothing");
             // Neither the name of a recipe nor the checkpoint interval changes the weights.
-            if (old != wanted && key is not ("name" or "training.checkpointMinutes"))
+            if (
+                old != wanted
+                && key is not ("name" or "training.checkpointMinutes")
+                && !(now[LimitKey] == NoLimit && IsLonger(key, old, wanted))
+            )
                 differences.Add($"{key} was {old}, is {wanted}");
         }
         foreach (
@@ -52,6 +71,13 @@ internal static class TrainingFingerprint
                 differences.Add($"{name}: {Quoted.Unless(old)} then, {now[key]} now");
         return differences;
     }
+
+    private static bool IsLonger(string key, string before, string after) =>
+        (key == "training.epochs" || key.StartsWith("training.phases[", StringComparison.Ordinal))
+        && key.EndsWith(".epochs", StringComparison.Ordinal)
+        && int.TryParse(before, NumberStyles.None, CultureInfo.InvariantCulture, out var old)
+        && int.TryParse(after, NumberStyles.None, CultureInfo.InvariantCulture, out var wanted)
+        && wanted > old;
 
     /// <summary>Number of utterances and frames, and a hash of ids, lengths and labels.</summary>
     private static string Fingerprint(IDataset data)

@@ -37,9 +37,7 @@ public sealed class TrainingFolder(string path)
     /// </summary>
     public string? MoveEarlierAside()
     {
-        var files = new[] { Model, Checkpoint, Core.Checkpoint.Previous(Checkpoint), Metrics }
-            .Where(File.Exists)
-            .ToList();
+        var files = Files.Where(file => File.Exists(file) || AtomicFile.IsLink(file)).ToList();
         if (files.Count == 0)
             return null;
         var number = Enumerable.Range(1, int.MaxValue).First(n => !Directory.Exists(Earlier(n)));
@@ -51,10 +49,23 @@ public sealed class TrainingFolder(string path)
         string Earlier(int n) => Path.Combine(path, string.Create(CultureInfo.InvariantCulture, $"earlier-{n}"));
     }
 
+    /// <summary>
+    /// Refuses symbolic links in place of files that a training writes: it would change the files they lead to.
+    /// </summary>
+    /// <exception cref="IOException">A file is a link; the message has its path.</exception>
+    internal void RequireNoLinks()
+    {
+        if (Files.FirstOrDefault(AtomicFile.IsLink) is { } link)
+            throw new IOException(
+                $"{Quoted.Path(link)} is a symbolic link, and a training writes only files in its folder: "
+                    + "replace it by the file itself"
+            );
+    }
+
     /// <summary>Removes the metrics of updates after a number of steps, which are going to be repeated.</summary>
     public void KeepMetricsUpTo(long steps)
     {
-        if (!File.Exists(Metrics))
+        if (InputFile.Length(Metrics) is not > 0)
             return;
         var kept = File.ReadLines(Metrics).Where(line => StepOf(line) <= steps).ToList();
         AtomicFile.Write(Metrics, stream =>
@@ -102,6 +113,9 @@ public sealed class TrainingFolder(string path)
     public void Save(Trainer trainer, IReadOnlyDictionary<string, string> description)
     {
         Directory.CreateDirectory(path);
+        // Empty, or a named pipe, which would block.
+        if (InputFile.Length(Metrics) == 0)
+            File.Delete(Metrics);
         using (var metrics = new FileStream(Metrics, FileMode.Append, FileAccess.Write))
         {
             metrics.Write(pending.WrittenSpan);
@@ -110,6 +124,8 @@ public sealed class TrainingFolder(string path)
         pending.Clear();
         Core.Checkpoint.Write(Checkpoint, trainer, description);
     }
+
+    private string[] Files => [Model, Checkpoint, Core.Checkpoint.Previous(Checkpoint), Metrics];
 
     private void Add(Action<Utf8JsonWriter> write)
     {

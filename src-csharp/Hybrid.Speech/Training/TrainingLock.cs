@@ -22,6 +22,8 @@ internal sealed class TrainingLock : IDisposable
         LinuxInUse = 11,
         MacInUse = 35;
 
+    private const int LongestOwner = 1000;
+
     private readonly FileStream file;
     private readonly string owner;
 
@@ -35,6 +37,8 @@ internal sealed class TrainingLock : IDisposable
     {
         Directory.CreateDirectory(folder);
         var (path, owner) = (Path.Combine(folder, LockName), Path.Combine(folder, OwnerName));
+        if (AtomicFile.IsLink(path))
+            throw new IOException($"{Quoted.Path(path)} is a symbolic link: remove it, or choose another folder");
         FileStream file;
         try
         {
@@ -51,6 +55,8 @@ internal sealed class TrainingLock : IDisposable
         {
             var since = DateTimeOffset.Now.ToString("yyyy-MM-dd HH:mm:ss zzz", CultureInfo.InvariantCulture);
             var text = $"process {Environment.ProcessId} on {Environment.MachineName} since {since}";
+            // A link there would lead to another file.
+            File.Delete(owner);
             AtomicFile.Write(owner, stream => stream.Write(Encoding.UTF8.GetBytes(text)));
             return new TrainingLock(file, owner);
         }
@@ -80,7 +86,9 @@ internal sealed class TrainingLock : IDisposable
     {
         try
         {
-            return Quoted.Unless(File.ReadAllText(owner));
+            return InputFile.Length(owner) is > 0 and <= LongestOwner
+                ? Quoted.Unless(File.ReadAllText(owner))
+                : "another training";
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {

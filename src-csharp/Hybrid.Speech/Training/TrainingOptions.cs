@@ -5,7 +5,10 @@ namespace Hybrid.Speech;
 /// <summary>Options of a training run.</summary>
 /// <param name="Folder">Folder for the best model, checkpoints and metrics; null to write nothing.</param>
 /// <param name="Limit">Time over which the schedule is stretched; null to run the recipe's epochs.</param>
-/// <param name="Resume">Whether to continue from the folder's checkpoint, if there is one.</param>
+/// <param name="Resume">
+/// Whether to continue from the folder's checkpoint, if there is one. The recipe may have more epochs than before, not
+/// fewer; the rest of the schedule is then that of the longer recipe.
+/// </param>
 /// <param name="CheckpointInterval">Maximum time between two checkpoints; the recipe's if null.</param>
 /// <param name="TargetPer">Phone error rate on the dev data, in percent, at which training ends; null for none.</param>
 public sealed record TrainingOptions(
@@ -31,6 +34,12 @@ public enum TrainingNoticeKind
 {
     /// <summary>The training continues from a checkpoint.</summary>
     Resumed,
+
+    /// <summary>The training continues with more epochs than it had.</summary>
+    Extended,
+
+    /// <summary>Weights of another model were taken.</summary>
+    Initialized,
 
     /// <summary>There is no checkpoint to continue from.</summary>
     NoCheckpoint,

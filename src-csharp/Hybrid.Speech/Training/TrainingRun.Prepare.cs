@@ -15,6 +15,9 @@ public sealed partial class TrainingRun
     /// <param name="team">Threads that share the work; all processors if null.</param>
     /// <param name="cancellation">Stops between recordings.</param>
     /// <param name="cache">Cache of features on disk; null to keep all in memory.</param>
+    /// <param name="initial">
+    /// A model whose weights are the initial ones where they fit; null for random weights.
+    /// </param>
     /// <exception cref="ArgumentException">
     /// The recipe has problems, or no utterance is usable; the message says why.
     /// </exception>
@@ -26,7 +29,8 @@ public sealed partial class TrainingRun
         IReadOnlyList<Lexicon>? lexicons = null,
         ThreadTeam? team = null,
         CancellationToken cancellation = default,
-        FeatureCache? cache = null
+        FeatureCache? cache = null,
+        SpeechModel? initial = null
     )
     {
         recipe = recipe.For(corpus);
@@ -42,9 +46,19 @@ public sealed partial class TrainingRun
         return new TrainingRun(
             recipe,
             inventory,
-            SpeechDataset.Load(train, extractor, inventory, pronouncer, cancellation, cache, recipe.Training.Speeds),
-            SpeechDataset.Load(held, extractor, inventory, pronouncer, cancellation, cache),
-            team
+            SpeechDataset.Load(
+                train,
+                extractor,
+                inventory,
+                pronouncer,
+                cancellation,
+                cache,
+                recipe.Training.Speeds,
+                team
+            ),
+            SpeechDataset.Load(held, extractor, inventory, pronouncer, cancellation, cache, team: team),
+            team,
+            initial
         );
     }
 
@@ -76,7 +90,18 @@ public sealed partial class TrainingRun
         };
         var infeasible = Infeasible(Train).Select(skipped => skipped.Id).ToHashSet();
         var few = Train.Where(id => !infeasible.Contains(id)).Take(utterances);
-        return new TrainingRun(Recipe with { Network = network, Training = schedule }, model.Inventory, few, few, team);
+        return new TrainingRun(
+            Recipe with
+            {
+                Network = network,
+                Training = schedule,
+            },
+            model.Inventory,
+            few,
+            few,
+            team,
+            initial
+        );
     }
 
     private static IReadOnlyList<LayerSpec> WithoutDropout(IEnumerable<LayerSpec> layers) =>

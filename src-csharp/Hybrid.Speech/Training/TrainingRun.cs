@@ -9,7 +9,7 @@ public sealed partial class TrainingRun
 {
     private readonly Trainer trainer;
     private readonly SpeechModel model;
-    private StoredTensor[]? bestWeights;
+    private readonly SpeechModel? initial;
 
     /// <summary>Prepares a training.</summary>
     /// <param name="recipe">Features, network and schedule.</param>
@@ -17,8 +17,12 @@ public sealed partial class TrainingRun
     /// <param name="train">The training data.</param>
     /// <param name="dev">The dev data, which select the best model.</param>
     /// <param name="team">Threads that share the work; all processors if null.</param>
+    /// <param name="initial">
+    /// A model whose weights are the initial ones where names and shapes are equal; the output layer is new if the
+    /// phones differ. Null for random weights.
+    /// </param>
     /// <exception cref="ArgumentException">
-    /// The recipe has problems, or no utterance is usable; the message says why.
+    /// The recipe has problems, no utterance is usable, or no weight of the initial model; the message says why.
     /// </exception>
     /// <exception cref="InvalidSpecException">The network has problems.</exception>
     public TrainingRun(
@@ -26,7 +30,8 @@ public sealed partial class TrainingRun
         PhoneInventory inventory,
         SpeechDataset train,
         SpeechDataset dev,
-        ThreadTeam? team = null
+        ThreadTeam? team = null,
+        SpeechModel? initial = null
     )
     {
         foreach (var (data, name) in new[] { (train, "training"), (dev, "dev") })
@@ -42,6 +47,9 @@ public sealed partial class TrainingRun
                 $"the recipe trains at speeds {Listed(speeds)}, the training data were loaded at {Listed(train.Speeds)}"
             );
         model = SpeechModel.Create(recipe.Network, recipe.Features, inventory, recipe.Training.Seed);
+        // Before the trainer, whose average of the weights starts with them.
+        Initialization = initial is null ? null : Initialize(model, initial);
+        this.initial = initial;
         trainer = new Trainer(model.Network, recipe.Training, train, dev, team);
         (Recipe, Train, Dev) = (recipe, train, dev);
     }
@@ -54,6 +62,9 @@ public sealed partial class TrainingRun
 
     /// <summary>The dev data, which select the best model.</summary>
     public SpeechDataset Dev { get; }
+
+    /// <summary>The weights taken of the initial model; null without one.</summary>
+    public WeightTransfer? Initialization { get; }
 
     /// <summary>Reports of all epochs so far.</summary>
     public IReadOnlyList<EpochReport> History => trainer.State.History;
@@ -113,6 +124,8 @@ public sealed partial class TrainingRun
         var description = TrainingFingerprint.Describe(Recipe, Train, Dev, options.Limit);
         if (folder is not null)
             Begin(folder, options, observer, description);
+        else
+            NoticeInitialization(observer);
 
         var interval = options.CheckpointInterval ?? TimeSpan.FromMinutes(Recipe.Training.CheckpointMinutes ?? 1);
         var recorder = new Recorder(this, folder, description, interval, observer);
@@ -125,13 +138,60 @@ public sealed partial class TrainingRun
             folder.Save(trainer, description);
             throw;
         }
-        return new SpeechModel(new Network<float>(Recipe.Network, bestWeights!), model.Inventory, model.Features);
+        return new SpeechModel(
+            new Network<float>(Recipe.Network, trainer.BestWeights),
+            model.Inventory,
+            model.Features
+        );
+    }
+
+    private static WeightTransfer Initialize(SpeechModel model, SpeechModel initial)
+    {
+        var output = model.Network.Layers.LastOrDefault(layer => layer.Parameters.Any(p => p.IsTrainable));
+        var transfer = model.Network.TakeMatching(
+            initial.Network.Save(),
+            model.Inventory.Symbols.SequenceEqual(initial.Inventory.Symbols) ? null : output?.Path
+        );
+        return transfer.Taken.Count > 0
+            ? transfer
+            : throw new ArgumentException(
+                Quoted.Line(
+                    "no weight of the initial model has the name and the shape of one of the network: "
+                        + string.Join("; ", transfer.Kept.Take(3))
+                )
+            );
+    }
+
+    /// <summary>The weights taken of the initial model and the others, a line each.</summary>
+    private string DescribeInitialization(WeightTransfer transfer)
+    {
+        var layers = model.Network.Layers.Where(layer => layer.Parameters.Any(p => transfer.Taken.Contains(p.Name)));
+        var lines = new List<string>
+        {
+            $"{transfer.Taken.Count} of {model.Network.Parameters.Count} tensors are those of the initial model, of "
+                + $"{string.Join(", ", layers.Select(layer => layer.Path))}",
+        };
+        if (!model.Inventory.Symbols.SequenceEqual(initial!.Inventory.Symbols))
+            lines.Add("the phones differ, so the output layer is new");
+        lines.AddRange(transfer.Kept.Select(kept => $"new: {kept}"));
+        lines.AddRange(transfer.Unused.Select(name => $"not used: {Quoted.Unless(name)}"));
+        if (model.Features.DiffersFrom(initial.Features) is { Count: > 0 } differences)
+            lines.Add($"the features differ: {string.Join("; ", differences)}");
+        return string.Join(Environment.NewLine, lines);
     }
 
     private static string Listed(IReadOnlyList<double> speeds) =>
         speeds.Count == 0
             ? "none"
             : string.Join(", ", speeds.Select(speed => speed.ToString(CultureInfo.InvariantCulture)));
+
+    private void NoticeInitialization(TrainingObserver observer)
+    {
+        if (Initialization is { } transfer)
+            observer.Notices?.Report(
+                new TrainingNotice(TrainingNoticeKind.Initialized, DescribeInitialization(transfer))
+            );
+    }
 
     /// <summary>Restores a checkpoint, or moves an earlier training out of the folder.</summary>
     private void Begin(
@@ -158,8 +218,10 @@ public sealed partial class TrainingRun
                     TrainingNoticeKind.EarlierFilesMoved,
                     $"files of an earlier training were moved to {Quoted.Path(earlier)}"
                 );
+            NoticeInitialization(observer);
             return;
         }
+        folder.RequireNoLinks();
         if (damage is not null)
             Notice(TrainingNoticeKind.DamagedCheckpoint, damage);
         if (TrainingFingerprint.DiffersFrom(checkpoint.Metadata, description) is { Count: > 0 } differences)
@@ -170,6 +232,12 @@ public sealed partial class TrainingRun
                 )
             );
         trainer.Restore(checkpoint);
+        if (TrainingFingerprint.Epochs(checkpoint.Metadata) is { } before && before < Recipe.Training.Epochs)
+            Notice(
+                TrainingNoticeKind.Extended,
+                $"the training goes on to {Recipe.Training.Epochs} epochs instead of {before}; its schedule is that of "
+                    + $"{Recipe.Training.Epochs} epochs from here on"
+            );
         folder.KeepMetricsUpTo(trainer.State.Steps);
         var state = trainer.State;
         Notice(
@@ -181,21 +249,10 @@ public sealed partial class TrainingRun
                     $"continues after {state.Steps} updates; the schedule goes on at {state.ElapsedSeconds / 60:F1} "
                 ) + "minutes already spent"
         );
-        // The checkpoint of an epoch's end is written before its model.
-        if (state.Batch == 0)
-            KeepBest(folder);
+        // The checkpoint of an epoch's end is written before its model, and the file may have the best epoch of a later
+        // checkpoint that was damaged.
         if (Best is not null)
-            bestWeights ??= [.. SpeechModel.Load(folder.Model).Network.Save()];
-    }
-
-    /// <summary>Keeps the weights if the epoch that has just ended is the best so far.</summary>
-    private void KeepBest(TrainingFolder? folder)
-    {
-        if (History.Count == 0 || !ReferenceEquals(History[^1], Best))
-            return;
-        bestWeights = [.. trainer.EvaluationWeights()];
-        if (folder is not null)
-            model.Save(folder.Model, bestWeights);
+            model.Save(folder.Model, trainer.BestWeights);
     }
 
     /// <summary>Writes metrics, checkpoints and models, and forwards the progress to the observer.</summary>
@@ -227,7 +284,8 @@ public sealed partial class TrainingRun
             folder?.Add(report);
             // The checkpoint first: if writing the model fails, resuming repeats it.
             Save();
-            run.KeepBest(folder);
+            if (folder is not null && ReferenceEquals(report, run.Best))
+                run.model.Save(folder.Model, run.trainer.BestWeights);
             observer.Epochs?.Report(report);
             if (report.Epoch > 1)
                 return;

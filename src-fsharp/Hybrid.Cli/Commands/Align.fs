@@ -2,6 +2,8 @@
 module Hybrid.Cli.Commands.Align
 
 open System
+open System.Collections.Generic
+open System.IO
 open Argu
 open Hybrid.Dsl
 open Hybrid.Speech
@@ -11,8 +13,21 @@ open Hybrid.Cli.Console
 /// The duration in seconds from which memory use is announced before an alignment.
 let private long = 600.0
 
-let private inputs (arguments: ParseResults<AlignArguments>) =
-    let paths = arguments.TryGetResult AlignArguments.Paths |> Option.defaultValue []
+/// The lexicons and the paths of the command line: folders, sound files and manifests that follow --lexicon, which
+/// takes all arguments up to the next option, are no lexicons.
+let private lexiconsAndPaths (arguments: ParseResults<AlignArguments>) =
+    let isInput (path: string) =
+        Directory.Exists path
+        || Seq.append AudioClip.Extensions [ ".jsonl" ]
+           |> Seq.exists (fun kind -> path.EndsWith(kind, StringComparison.OrdinalIgnoreCase))
+
+    let following, lexicons =
+        arguments.GetResults AlignArguments.Lexicon |> List.concat |> List.partition isInput
+
+    let named = arguments.TryGetResult AlignArguments.Paths |> Option.defaultValue []
+    readLexicons lexicons, expandPatterns (named @ following)
+
+let private inputs (arguments: ParseResults<AlignArguments>) (paths: string list) =
     let split = arguments.TryGetResult AlignArguments.Split
 
     match paths, arguments.TryGetResult AlignArguments.Text, arguments.TryGetResult AlignArguments.Corpus with
@@ -41,10 +56,14 @@ let run (arguments: ParseResults<AlignArguments>) =
         | AlignFormat.Ctm -> AlignmentFormat.Ctm
         | AlignFormat.Json -> AlignmentFormat.Json
 
-    let inputs = inputs arguments
-    let lexicons = readLexicons (arguments.GetResults AlignArguments.Lexicon |> List.concat)
+    let channel = channelOf (arguments.TryGetResult AlignArguments.Channel)
+    let lexicons, paths = lexiconsAndPaths arguments
 
-    let recognizer = loadRecognizer (arguments.TryGetResult AlignArguments.Model) Search.None
+    let inputs =
+        inputs arguments paths |> Seq.map _.WithChannel(channel) |> Array.ofSeq :> IReadOnlyList<AlignmentInput>
+
+    use team = teamOf (arguments.TryGetResult AlignArguments.Threads)
+    let recognizer = loadRecognizer (arguments.TryGetResult AlignArguments.Model) Search.None team
     let aligner = Aligner(recognizer, lexicons)
 
     let need = {
@@ -75,6 +94,8 @@ let run (arguments: ParseResults<AlignArguments>) =
         |> Seq.choose (fun input -> Option.ofObj input.Utterance)
         |> Causes.ofData (Some recognizer.Model.Features) lexicons
         |> sayHint
+
+    sayHint (Causes.ofSkipped failed)
 
     if inputs |> Seq.exists (fun input -> isNull input.Utterance) then
         say "hint: give the words of one sound file with --text, or put a .txt or .lab beside each"

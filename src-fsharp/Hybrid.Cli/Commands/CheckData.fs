@@ -67,8 +67,10 @@ let private printAll (recipe: Hybrid.Speech.Recipe) (check: CorpusValidation) =
 /// Runs `hybrid check-data`.
 let run (arguments: ParseResults<CheckDataArguments>) =
     let recipe = findRecipe (arguments.GetResult(CheckDataArguments.Recipe, "small"))
-    let corpus = Corpus.Read(arguments.GetResult CheckDataArguments.Corpus)
-    let dev = arguments.TryGetResult CheckDataArguments.Dev |> Option.map Corpus.Read |> Option.toObj
+    let channel = channelOf (arguments.TryGetResult CheckDataArguments.Channel)
+    let read (path: string) = Corpus.Read(path).WithChannel channel
+    let corpus = read (arguments.GetResult CheckDataArguments.Corpus)
+    let dev = arguments.TryGetResult CheckDataArguments.Dev |> Option.map read |> Option.toObj
     let lexicons = readLexicons (arguments.GetResults CheckDataArguments.Lexicon |> List.concat)
 
     let check =
@@ -82,6 +84,8 @@ let run (arguments: ParseResults<CheckDataArguments>) =
 
     if check.UnknownWords.Count > 0 then
         sayHint (Causes.ofData None lexicons corpus.Utterances)
+
+    sayHint (Causes.ofSkipped check.Unusable)
 
     if check.Skipped > 0 || not (isUsable check) then
         Outcome.PartlyFailed

@@ -13,26 +13,31 @@ let run (arguments: ParseResults<EvaluateArguments>) =
     if arguments.Contains EvaluateArguments.Json && arguments.Contains EvaluateArguments.Error_Analysis then
         raise (UserException "--error-analysis and --json exclude each other: give one of them")
 
-    let corpus = Corpus.Read(arguments.GetResult EvaluateArguments.Corpus)
+    let channel = channelOf (arguments.TryGetResult EvaluateArguments.Channel)
+    let corpus = Corpus.Read(arguments.GetResult EvaluateArguments.Corpus).WithChannel channel
     let utterances = ofSplit corpus (arguments.TryGetResult EvaluateArguments.Split)
     let fold = arguments.TryGetResult EvaluateArguments.Fold |> Option.map Fold.Find
 
-    let recognizer =
-        loadRecognizer (arguments.TryGetResult EvaluateArguments.Model) {
-            Greedy = arguments.Contains EvaluateArguments.Greedy
-            Beam = arguments.TryGetResult EvaluateArguments.Beam
-            Nbest = None
-            Lm = arguments.TryGetResult EvaluateArguments.Lm
-            LmWeight = arguments.TryGetResult EvaluateArguments.Lm_Weight
-            LengthBonus = arguments.TryGetResult EvaluateArguments.Length_Bonus
-            MinConfidence = arguments.TryGetResult EvaluateArguments.Min_Confidence
-        }
+    use team = teamOf (arguments.TryGetResult EvaluateArguments.Threads)
 
+    let search = {
+        Greedy = arguments.Contains EvaluateArguments.Greedy
+        Beam = arguments.TryGetResult EvaluateArguments.Beam
+        Nbest = None
+        Lm = arguments.TryGetResult EvaluateArguments.Lm
+        LmWeight = arguments.TryGetResult EvaluateArguments.Lm_Weight
+        LengthBonus = arguments.TryGetResult EvaluateArguments.Length_Bonus
+        MinConfidence = arguments.TryGetResult EvaluateArguments.Min_Confidence
+        AllowMissingPhones = arguments.Contains EvaluateArguments.Allow_Missing_Phones
+    }
+
+    let recognizer = loadRecognizer (arguments.TryGetResult EvaluateArguments.Model) search team
     let model = recognizer.Model
     let lexicons = readLexicons (arguments.GetResults EvaluateArguments.Lexicon |> List.concat)
 
     let struct (evaluation, unused) =
-        recognizer.Evaluate(utterances, lexicons, interruption.Value, FeatureCache.Default)
+        withProgress "evaluating" (fun progress ->
+            recognizer.Evaluate(utterances, lexicons, interruption.Value, FeatureCache.Default, fractionOf progress))
 
     let skipped = [| yield! corpus.Skipped; yield! unused |]
     reportSkipped "corpus" skipped

@@ -15,12 +15,15 @@ let run (arguments: ParseResults<ExportArguments>) =
     let minConfidence =
         defaultArg (arguments.TryGetResult ExportArguments.Min_Confidence) model.MinConfidence
 
+    let allowMissing = arguments.Contains ExportArguments.Allow_Missing_Phones
+
     let language =
         weighted
             model
             (arguments.TryGetResult ExportArguments.Lm)
             (arguments.TryGetResult ExportArguments.Lm_Weight)
             (arguments.TryGetResult ExportArguments.Length_Bonus)
+            allowMissing
 
     let exported =
         SpeechModel(
@@ -30,6 +33,8 @@ let run (arguments: ParseResults<ExportArguments>) =
             MinConfidence = share "min-confidence" minConfidence,
             LanguageModel = Option.toObj language
         )
+
+    requireAllPhones (Recognizer(exported, AllowMissingPhones = allowMissing)) |> ignore<Recognizer>
 
     writeResult (arguments.Contains ExportArguments.Overwrite) path (fun () ->
         exported.Save(path, halves = arguments.Contains ExportArguments.Half))

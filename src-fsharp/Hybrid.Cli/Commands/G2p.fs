@@ -14,12 +14,6 @@ let private load (file: string option) =
     | Some file -> GraphemeToPhoneme.Load file
     | None -> GraphemeToPhoneme.English
 
-/// Reads a dictionary and names the lines that are left out.
-let private readLexicon (file: string) =
-    let lexicon = Lexicon.Read file
-    reportSkippedLines file lexicon
-    lexicon
-
 let private pronounce (arguments: ParseResults<G2pPronounceArguments>) =
     let lexicons = [| for file in arguments.GetResults G2pPronounceArguments.Lexicon -> readLexicon file |]
     let pronouncer = Pronouncer(lexicons, load (arguments.TryGetResult G2pPronounceArguments.Model))

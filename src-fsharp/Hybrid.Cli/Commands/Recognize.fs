@@ -4,6 +4,7 @@ module Hybrid.Cli.Commands.Recognize
 open System
 open System.IO
 open Argu
+open Hybrid.Core
 open Hybrid.Dsl
 open Hybrid.Speech
 open Hybrid.Cli.Arguments
@@ -19,31 +20,21 @@ let private expand (path: string) =
     else
         [ path, RecordingIds.Of path ], []
 
-/// The result, or None after reporting why a file could not be used.
-let private attempt (name: string) (recognize: unit -> 'result) =
-    interruption.Value.ThrowIfCancellationRequested()
+/// Reports why a file could not be used; most reasons begin with the file.
+let private sayReason (name: string) (reason: string) =
+    say (if reason.Contains name then reason else $"{name}: {reason}")
 
-    try
-        Some(recognize ())
-    with error when SkippedUtterance.CanSkip error ->
-        // Most messages begin with the file.
-        say (
-            if error.Message.Contains name then
-                error.Message
-            else
-                $"{name}: {error.Message}"
-        )
+let private outcome (failed: int) (all: int) =
+    if failed = 0 then Outcome.Done
+    elif failed = all then Outcome.Failed
+    else Outcome.PartlyFailed
 
-        None
+/// A file of the command line: its name in results, and the path that is reserved for its result, without extension and
+/// empty where there is no folder, or the reason why it cannot have one.
+type private Input = { File: string; Id: string; Reserved: Result<string, string> }
 
-let private outcome (results: 'result option list) =
-    match results |> List.filter Option.isNone |> List.length with
-    | 0 -> Outcome.Done
-    | failed when failed = results.Length -> Outcome.Failed
-    | _ -> Outcome.PartlyFailed
-
-/// A recognised file: its path, its name in results, and the result.
-type private Recognized = { File: string; Id: string; Result: RecognitionResult }
+/// A recognised file, and the path for its result.
+type private Recognized = { Input: Input; Path: string; Result: RecognitionResult }
 
 let private extension format =
     match format with
@@ -52,20 +43,63 @@ let private extension format =
     | RecognizeFormat.Ctm -> ".ctm"
     | RecognizeFormat.Textgrid -> ".TextGrid"
 
-/// The content of a file with these results.
-let private content format (results: Recognized list) =
-    let each write = results |> List.map write |> String.concat ""
-
+/// The content of a file with one result.
+let private content format (one: Recognized) =
     match format with
-    | RecognizeFormat.Text -> each (fun one -> ResultText.Recognition(one.File, one.Result))
-    | RecognizeFormat.Json -> ResultJson.Recognitions [ for one in results -> struct (one.File, one.Result) ] + "\n"
-    | RecognizeFormat.Ctm -> each (fun one -> Hybrid.Speech.Ctm.Write(one.Id, one.Result.Phones))
-    | RecognizeFormat.Textgrid -> each (fun one -> TextGrid.Of(one.Result).Write())
+    | RecognizeFormat.Text -> ResultText.Recognition(one.Input.File, one.Result)
+    | RecognizeFormat.Json -> ResultJson.Recognitions [ struct (one.Input.File, one.Result) ] + "\n"
+    | RecognizeFormat.Ctm -> Hybrid.Speech.Ctm.Write(one.Input.Id, one.Result.Phones)
+    | RecognizeFormat.Textgrid -> TextGrid.Of(one.Result).Write()
 
-/// Recognises the sound files of paths into a folder, or to standard output: text after each file, other formats at the
-/// end.
-let private recognizeFiles (recognizer: Recognizer) format (folder: ResultFolder option) (paths: string list) =
-    let expanded = List.map expand paths
+/// Prints results as they come; an interruption ends a JSON array, so that it stays valid.
+let private printAll format (results: Recognized seq) =
+    match format with
+    | RecognizeFormat.Json ->
+        let files = results |> Seq.map (fun one -> struct (one.Input.File, one.Result))
+        let mutable hasBegun = false
+
+        try
+            for part in ResultJson.RecognitionParts files do
+                printResult part
+                hasBegun <- true
+
+            printResult "\n"
+        with :? OperationCanceledException when hasBegun ->
+            printResult (ResultJson.RecognitionsEnd + "\n")
+            reraise ()
+    | _ -> results |> Seq.iter (content format >> printResult)
+
+/// Recognises files, one on each thread, and yields the results in order; `fail` is called for files without one.
+let private recognizeAll
+    (recognizer: Recognizer)
+    (channel: Nullable<int>)
+    (inputs: Input list)
+    (fail: Input -> RecognitionOutcome -> unit)
+    =
+    seq {
+        let usable = inputs |> Seq.filter (fun input -> Result.isOk input.Reserved) |> Seq.map _.File
+        use outcomes = recognizer.RecognizeAll(usable, channel, interruption.Value).GetEnumerator()
+
+        for input in inputs do
+            match input.Reserved with
+            | Error reason -> fail input (RecognitionOutcome(input.File, null, reason))
+            | Ok path ->
+                outcomes.MoveNext() |> ignore
+
+                match outcomes.Current.Result with
+                | null -> fail input outcomes.Current
+                | result -> { Input = input; Path = path; Result = result }
+    }
+
+/// Recognises the sound files of paths into a folder, or to standard output.
+let private recognizeFiles
+    (recognizer: Recognizer)
+    (channel: Nullable<int>)
+    format
+    (folder: ResultFolder option)
+    (paths: string list)
+    =
+    let expanded = expandPatterns paths |> List.map expand
     let files, skipped = List.collect fst expanded, List.collect snd expanded
 
     for one in skipped do
@@ -85,76 +119,118 @@ let private recognizeFiles (recognizer: Recognizer) format (folder: ResultFolder
         | preset when preset.Kind = FeatureKind.Precomputed -> Some(HasSound preset.Coefficients)
         | _ -> None
 
-    let recognize (file: string) (name: string) =
-        let path = folder |> Option.map _.Take(name, extension format)
-        let one = { File = file; Id = name; Result = recognizer.Recognize(AudioClip.Read file) }
+    // A name is reserved before the recognition, whose result could not be written otherwise.
+    let inputs = [
+        for (file, _), id in Seq.zip files ids do
+            let reserved =
+                try
+                    match folder with
+                    | Some folder -> Ok(folder.Take(id, extension format))
+                    | None -> Ok ""
+                with error when SkippedUtterance.CanSkip error ->
+                    Error error.Message
 
-        match folder, path with
-        | Some folder, Some path -> folder.Write(path + extension format, content format [ one ])
-        | _ when format = RecognizeFormat.Text -> printResult (content format [ one ])
-        | _ -> ()
+            { File = file; Id = id; Reserved = reserved }
+    ]
 
-        one
+    let failed, needsChannel = ref skipped.Length, ref false
 
-    let recognized =
-        withHint (fun _ -> cause) (fun () -> [
-            for (file, _), id in Seq.zip files ids do
-                attempt file (fun () -> recognize file id)
-        ])
+    let fail (input: Input) (outcome: RecognitionOutcome) =
+        failed.Value <- failed.Value + 1
+        needsChannel.Value <- needsChannel.Value || outcome.NeedsChannel
+        sayReason input.File (string outcome.Reason)
 
-    match folder with
-    | Some folder -> reportKept folder
-    | None when format <> RecognizeFormat.Text -> printResult (content format (List.choose id recognized))
-    | None -> ()
+    let recognize (progress: IProgress<struct (float * string)>) =
+        let results =
+            recognizeAll recognizer channel inputs fail
+            |> Seq.mapi (fun i one ->
+                progress.Report(struct (float (i + 1) / float inputs.Length, one.Input.File))
+                one)
 
-    if List.exists Option.isNone recognized then
+        match folder with
+        | None -> printAll format results
+        | Some folder ->
+            for one in results do
+                try
+                    folder.Write(one.Path + extension format, content format one)
+                with error when SkippedUtterance.CanSkip error ->
+                    fail one.Input (RecognitionOutcome(one.Input.File, null, error.Message))
+
+    // Results that appear on a terminal show the progress themselves.
+    let isVisible = folder.IsNone && not Console.IsOutputRedirected
+
+    withHint (fun _ -> cause) (fun () ->
+        if isVisible || inputs.Length = 1 then
+            recognize (Progress<struct (float * string)>())
+        else
+            withProgress "recognising" recognize)
+
+    Option.iter reportKept folder
+
+    if failed.Value > 0 then
         sayHint cause
 
-    outcome (recognized @ [ for _ in skipped -> None ])
+    if needsChannel.Value then
+        sayHint (Some NeedsChannel)
+
+    outcome failed.Value (inputs.Length + skipped.Length)
 
 /// Recognises corpora and writes the CSV of CMU 11-785 HW3P2.
-let private submit (recognizer: Recognizer) (overwrite: bool) (csv: string) (paths: string list) =
+let private submit (recognizer: Recognizer) (channel: Nullable<int>) (overwrite: bool) (csv: string) paths =
     requireReplaceable overwrite csv
-    let corpora = paths |> List.map Corpus.Read
+    let corpora = paths |> List.map (fun (path: string) -> Corpus.Read(path).WithChannel channel)
 
-    let utterances = [
+    let utterances = [|
         for corpus in corpora do
             yield! corpus.Utterances
-    ]
+    |]
 
     reportSkipped "missing rows in the CSV" (corpora |> Seq.collect _.Skipped)
 
     let results =
         withProgress "recognising" (fun progress -> [
-            for index, utterance in List.indexed utterances do
-                attempt utterance.Id (fun () -> recognizer.Recognize utterance)
-                progress.Report(struct (float (index + 1) / float utterances.Length, utterance.Id))
+            for i, outcome in Seq.indexed (recognizer.RecognizeAll(utterances, interruption.Value)) do
+                progress.Report(struct (float (i + 1) / float utterances.Length, outcome.Id))
+                outcome.Reason |> Option.ofObj |> Option.iter (sayReason outcome.Id)
+                outcome
         ])
 
-    Hw3p2Submission.Write(csv, recognizer.Model.Inventory, results |> List.map Option.toObj, overwrite)
-    say $"{results.Length} utterances: {csv}"
+    Hw3p2Submission.Write(csv, recognizer.Model.Inventory, results |> List.map _.Result, overwrite)
+    let failed = results |> List.filter (fun outcome -> isNull outcome.Result) |> List.length
+
+    if results |> List.exists _.NeedsChannel then
+        sayHint (Some NeedsChannel)
+
+    say $"{utterances.Length} utterances: {csv}"
 
     if corpora |> List.exists (fun corpus -> corpus.Skipped.Count > 0) then
         Outcome.PartlyFailed
     else
-        outcome results
+        outcome failed utterances.Length
 
 /// Runs `hybrid recognize FILE...` without options.
-let runPlain (paths: string list) = recognizeFiles (loadRecognizer None Search.None) RecognizeFormat.Text None paths
+let runPlain (paths: string list) =
+    let recognizer = loadRecognizer None Search.None ThreadTeam.Default
+    recognizeFiles recognizer (Nullable()) RecognizeFormat.Text None paths
 
 /// Runs `hybrid recognize`.
 let run (arguments: ParseResults<RecognizeArguments>) =
-    let recognizer =
-        loadRecognizer (arguments.TryGetResult RecognizeArguments.Model) {
-            Greedy = arguments.Contains RecognizeArguments.Greedy
-            Beam = arguments.TryGetResult RecognizeArguments.Beam
-            Nbest = arguments.TryGetResult RecognizeArguments.Nbest
-            Lm = arguments.TryGetResult RecognizeArguments.Lm
-            LmWeight = arguments.TryGetResult RecognizeArguments.Lm_Weight
-            LengthBonus = arguments.TryGetResult RecognizeArguments.Length_Bonus
-            MinConfidence = arguments.TryGetResult RecognizeArguments.Min_Confidence
-        }
+    use team = teamOf (arguments.TryGetResult RecognizeArguments.Threads)
 
+    let search = {
+        Greedy = arguments.Contains RecognizeArguments.Greedy
+        Beam = arguments.TryGetResult RecognizeArguments.Beam
+        Nbest = arguments.TryGetResult RecognizeArguments.Nbest
+        Lm = arguments.TryGetResult RecognizeArguments.Lm
+        LmWeight = arguments.TryGetResult RecognizeArguments.Lm_Weight
+        LengthBonus = arguments.TryGetResult RecognizeArguments.Length_Bonus
+        MinConfidence = arguments.TryGetResult RecognizeArguments.Min_Confidence
+        AllowMissingPhones = arguments.Contains RecognizeArguments.Allow_Missing_Phones
+    }
+
+    let recognizer = loadRecognizer (arguments.TryGetResult RecognizeArguments.Model) search team
+
+    let channel = channelOf (arguments.TryGetResult RecognizeArguments.Channel)
     let paths = arguments.GetResult RecognizeArguments.Paths
     let overwrite = arguments.Contains RecognizeArguments.Overwrite
 
@@ -169,8 +245,8 @@ let run (arguments: ParseResults<RecognizeArguments>) =
     with
     | None, format, folder ->
         let folder = folder |> Option.map (fun folder -> ResultFolder(folder, overwrite))
-        recognizeFiles recognizer (defaultArg format RecognizeFormat.Text) folder paths
-    | Some csv, None, None -> submit recognizer overwrite csv paths
+        recognizeFiles recognizer channel (defaultArg format RecognizeFormat.Text) folder paths
+    | Some csv, None, None -> submit recognizer channel overwrite csv paths
     | Some _, Some _, _ ->
         raise (UserException "--submission and --json or --format exclude each other: give one of them")
     | Some _, None, Some _ -> raise (UserException "--submission names the file to write: leave --out out")

@@ -8,9 +8,31 @@ open Hybrid.Speech
 open Hybrid.Cli.Arguments
 open Hybrid.Cli.Console
 
+/// Refuses a folder whose recordings are not known to be those of an earlier `hybrid synth`.
+let private requireOwn (folder: string) (layout: SyntheticLayout) =
+    let places =
+        match layout with
+        | SyntheticLayout.Manifest when File.Exists(Path.Combine(folder, Corpus.ManifestName)) -> []
+        | SyntheticLayout.Manifest -> [ "wav" ]
+        | _ -> [ "train-clean-100"; "dev-clean"; "test-clean" ]
+
+    for place in places do
+        let path = Path.Combine(folder, place)
+
+        if Directory.Exists path && not (Seq.isEmpty (Directory.EnumerateFileSystemEntries path)) then
+            raise (
+                UserException(
+                    $"{path} has files that Hybrid may not have written: choose another folder "
+                    + "(--overwrite replaces those of the same names)"
+                )
+            )
+
 /// Writes a corpus and says its size.
 let make (overwrite: bool) (folder: string) utterances speakers (seed: int) (layout: SyntheticLayout) =
-    // The one file whose name may be that of another corpus.
+    if not overwrite then
+        requireOwn folder layout
+
+    // Whether an existing manifest is that of Hybrid.
     writeResult overwrite (Path.Combine(folder, Corpus.ManifestName)) (fun () ->
         withProgress "synthesising" (fun progress ->
             SyntheticCorpus.Write(

@@ -13,7 +13,11 @@ let private describeData name (data: SpeechDataset) (infeasible: SkippedUtteranc
     reportSkipped name data.Skipped
     reportSkipped $"{name}, too short for their phones" infeasible
 
-/// Figures of an update, in one line.
+/// Figures of an update that fit beside a bar on a terminal of 80 columns.
+let private shortLine (per: string) (p: TrainingProgress) =
+    $"epoch {p.Epoch} step {p.Steps} loss {p.Step.Loss:F3}{per} {p.Remaining:``h\:mm\:ss``} left"
+
+/// Figures of an update, in one line of a log.
 let private line (p: TrainingProgress) =
     let step = p.Step
 
@@ -49,7 +53,11 @@ let private ending (run: TrainingRun) (options: TrainingOptions) =
 let private follow (run: TrainingRun) (options: TrainingOptions) =
     say "epoch    steps  train loss  dev loss  dev PER %  distance   minutes"
 
+    let lastPer = ref ""
+
     let epoch (report: EpochReport) =
+        lastPer.Value <- $" PER {report.DevPer:F1}"
+
         say (
             $"{report.Epoch, 5} {report.Steps, 8} {report.TrainLoss, 11:F3} {report.DevLoss, 9:F3} "
             + $"{report.DevPer, 10:F2} {report.DevDistance, 9:F2} {report.ElapsedSeconds / 60.0, 9:F2}"
@@ -58,7 +66,9 @@ let private follow (run: TrainingRun) (options: TrainingOptions) =
     try
         let model =
             withProgress "training" (fun progress ->
-                let step (p: TrainingProgress) = progress.Report(struct (p.Fraction, line p))
+                let step (p: TrainingProgress) =
+                    progress.Report(struct (p.Fraction, (if isTerminal then shortLine lastPer.Value p else line p)))
+
                 let observer = TrainingObserver(listener step, listener epoch, listener notice)
                 run.Run(options, observer, interruption.Value))
 
@@ -66,6 +76,10 @@ let private follow (run: TrainingRun) (options: TrainingOptions) =
         model
     with :? OperationCanceledException ->
         say $"interrupted after {run.Steps} updates, in epoch {run.History.Count + 1}"
+
+        if not (isNull options.Folder) then
+            say "hint: the same command with --resume continues there"
+
         reraise ()
 
 /// Trains on a corpus and keeps the best model in a folder; one line per epoch.
@@ -133,18 +147,19 @@ let run (arguments: ParseResults<TrainArguments>) =
     Option.iter (positive "minutes") minutes
     let interval = arguments.TryGetResult TrainArguments.Checkpoint_Seconds
     Option.iter (positive "checkpoint-seconds") interval
-    let threads = arguments.GetResult(TrainArguments.Threads, Environment.ProcessorCount)
-    positive "threads" threads
+    use team = teamOf (arguments.TryGetResult TrainArguments.Threads)
     // Reading a corpus takes time: a folder in use is refused first.
     folder |> Option.iter (fun folder -> TrainingFolder(folder).RequireFree())
     let limit = minutes |> Option.map TimeSpan.FromMinutes |> Option.toNullable
-    let corpus = Corpus.Read(arguments.GetResult TrainArguments.Corpus)
+    let channel = channelOf (arguments.TryGetResult TrainArguments.Channel)
+    let read (path: string) = Corpus.Read(path).WithChannel channel
+    let corpus = read (arguments.GetResult TrainArguments.Corpus)
     reportSkipped "corpus" corpus.Skipped
-    let dev = arguments.TryGetResult TrainArguments.Dev |> Option.map Corpus.Read |> Option.toObj
+    let dev = arguments.TryGetResult TrainArguments.Dev |> Option.map read |> Option.toObj
     let lexicons = readLexicons (arguments.GetResults TrainArguments.Lexicon |> List.concat)
-    use team = new ThreadTeam(threads)
     let cache = FeatureCache.Default
-    let run = TrainingRun.Prepare(recipe, corpus, dev, lexicons, team, interruption.Value, cache)
+    let initial = arguments.TryGetResult TrainArguments.Init |> Option.map SpeechModel.Load |> Option.toObj
+    let run = TrainingRun.Prepare(recipe, corpus, dev, lexicons, team, interruption.Value, cache, initial)
     Option.iter say (Option.ofObj cache.Problem)
     describeData "training" run.Train (run.Infeasible run.Train)
     describeData "dev" run.Dev (run.Infeasible run.Dev)

@@ -32,6 +32,10 @@ module internal ArchitectureErrors =
         + "encoder and decoder belong directly in encoderDecoder { ... }"
 
     [<Literal>]
+    let NoActivation =
+        "a function of a number is not a layer, except tanh: the activations are relu, gelu, silu, tanh and sigmoid"
+
+    [<Literal>]
     let NoPreset = "features takes a preset: features (mfcc 28)"
 
     [<Literal>]
@@ -48,6 +52,15 @@ type StackBuilder() =
         Block [ { Layer = layer; Line = line } ]
 
     member _.Yield(block: Block) = block
+
+    /// The activation `tanh`. The word stays F#'s function, which a block takes for the layer; no other function of a
+    /// number is one. Without the optional line, this overload and the next differ only in how specific they are.
+    member _.Yield(activation: float -> float) : Block =
+        if activation 0.5 <> tanh 0.5 then
+            let problem = { Line = 0; Message = ArchitectureErrors.NoActivation }
+            raise (DeclarationException("the network", "", [ problem ], ""))
+
+        Block [ { Layer = ActivationSpec ActivationFunction.Tanh; Line = 0 } ]
 
     [<CompilerMessage(ArchitectureErrors.NoSize, ArchitectureErrors.Number, IsError = true, IsHidden = true)>]
     member _.Yield(_: 'settings -> 'layer) = Block []

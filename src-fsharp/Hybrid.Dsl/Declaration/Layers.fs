@@ -73,9 +73,6 @@ type Layers =
     /// The activation x sigmoid(x).
     static member silu: LayerSpec = ActivationSpec ActivationFunction.Silu
 
-    /// The activation tanh(x).
-    static member tanh: LayerSpec = ActivationSpec ActivationFunction.Tanh
-
     /// The activation 1 / (1 + exp(-x)).
     static member sigmoid: LayerSpec = ActivationSpec ActivationFunction.Sigmoid
 
@@ -86,16 +83,28 @@ type Layers =
     static member lockedDropout(probability: float) : LayerSpec = DropoutSpec(probability, true)
 
     /// SpecAugment: in training, `timeCount` random spans of at most `time` frames and `frequencyCount` random bands of
-    /// at most `frequency` features are zero in each utterance (counts default to 1).
+    /// at most `frequency` features are zero in each utterance (counts default to 1). All spans together cover at most
+    /// `share` of its frames (default 0.4).
     static member mask
         (
             ?_byName: ``setting with its name such as kernel = 7; inputs are never given``,
             ?time: int,
             ?frequency: int,
             ?timeCount: int,
-            ?frequencyCount: int
+            ?frequencyCount: int,
+            ?share: float
         ) : SpecAugmentSpec =
-        SpecAugmentSpec(defaultArg time 0, defaultArg frequency 0, defaultArg timeCount 1, defaultArg frequencyCount 1)
+        let masks =
+            SpecAugmentSpec(
+                defaultArg time 0,
+                defaultArg frequency 0,
+                defaultArg timeCount 1,
+                defaultArg frequencyCount 1
+            )
+
+        match share with
+        | Some share -> SpecAugmentSpec(masks.Time, masks.Frequency, masks.TimeCount, masks.FrequencyCount, share)
+        | None -> masks
 
     // Common settings of the recurrent layers: `layers` stacked layers with `dropout` between them, one dropout mask
     // for all frames with `locked = true`, layer normalisation of each layer's output with `layerNorm = true`. F#

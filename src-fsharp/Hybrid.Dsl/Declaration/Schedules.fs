@@ -47,6 +47,8 @@ type Schedules =
     /// mode.
     static member withFrozen (paths: string list) (phase: Phase) = { phase with Frozen = paths }
 
+    // With `decayWeightsOnly = true`, weight decay spares biases and the scales and shifts of normalisations.
+
     /// Stochastic gradient descent, optionally with momentum, plain or Nesterov's.
     static member sgd
         (
@@ -54,9 +56,16 @@ type Schedules =
             ?learningRate: float,
             ?momentum: float,
             ?nesterov: bool,
-            ?weightDecay: float
+            ?weightDecay: float,
+            ?decayWeightsOnly: bool
         ) : OptimizerSpec =
-        SgdSpec(?LearningRate = learningRate, ?Momentum = momentum, ?Nesterov = nesterov, ?WeightDecay = weightDecay)
+        SgdSpec(
+            ?LearningRate = learningRate,
+            ?Momentum = momentum,
+            ?Nesterov = nesterov,
+            ?WeightDecay = weightDecay,
+            ?DecayWeightsOnly = decayWeightsOnly
+        )
 
     /// Adam; weight decay is part of the gradient.
     static member adam
@@ -66,14 +75,16 @@ type Schedules =
             ?weightDecay: float,
             ?beta1: float,
             ?beta2: float,
-            ?epsilon: float
+            ?epsilon: float,
+            ?decayWeightsOnly: bool
         ) : OptimizerSpec =
         AdamSpec(
             ?LearningRate = learningRate,
             ?WeightDecay = weightDecay,
             ?Beta1 = beta1,
             ?Beta2 = beta2,
-            ?Epsilon = epsilon
+            ?Epsilon = epsilon,
+            ?DecayWeightsOnly = decayWeightsOnly
         )
 
     /// Adam with decoupled weight decay.
@@ -84,14 +95,16 @@ type Schedules =
             ?weightDecay: float,
             ?beta1: float,
             ?beta2: float,
-            ?epsilon: float
+            ?epsilon: float,
+            ?decayWeightsOnly: bool
         ) : OptimizerSpec =
         AdamWSpec(
             ?LearningRate = learningRate,
             ?WeightDecay = weightDecay,
             ?Beta1 = beta1,
             ?Beta2 = beta2,
-            ?Epsilon = epsilon
+            ?Epsilon = epsilon,
+            ?DecayWeightsOnly = decayWeightsOnly
         )
 
     /// A constant learning rate, the optimiser's.
@@ -160,7 +173,7 @@ type Schedules =
         )
 
     /// Consecutive schedules, each for a number of epochs, and a last one for the rest:
-    /// `sequence ([ 5.0, constant; 10.0, exponential 0.9 ], cosine ())`.
+    /// `sequence ([ (5.0, constant); (10.0, exponential 0.9) ], cosine ())`.
     static member sequence
         (parts: (float * LearningRateSchedule) list, last: LearningRateSchedule)
         : LearningRateSchedule =

@@ -2,6 +2,7 @@ namespace Hybrid.Dsl
 
 open System
 open System.Collections.Generic
+open System.Globalization
 open System.IO
 open Hybrid.Core
 open Hybrid.Speech
@@ -43,6 +44,9 @@ type Architecture = {
 
     override a.GetHashCode() = a.Text.GetHashCode StringComparison.Ordinal
 
+    /// The features, and a line for each layer.
+    override a.ToString() = $"{a.Features.Name} features, {a.Network}"
+
 /// The outcome of a training.
 type TrainingResult = {
     /// The model of the best epoch.
@@ -57,6 +61,11 @@ type TrainingResult = {
 
     /// The epoch of the model.
     member result.Best = nonNull (EpochSelection.Best(result.History, result.SelectBy))
+
+    /// The number of epochs and the best one.
+    override result.ToString() =
+        let per = result.Best.DevPer.ToString("F2", CultureInfo.InvariantCulture)
+        $"training of {result.History.Count} epochs; best: epoch {result.Best.Epoch}, dev PER {per} %%"
 
 /// A problem of a declaration, with its source line.
 type DeclarationProblem = {
@@ -103,3 +112,6 @@ type DeclarationException(what: string, file: string, problems: DeclarationProbl
 
     /// The problems, in source order.
     member _.Problems = problems
+
+    /// The message alone: FSI prints it for an exception, and the stack is the builder's.
+    override e.ToString() = e.Message

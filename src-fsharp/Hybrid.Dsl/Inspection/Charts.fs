@@ -2,6 +2,7 @@ namespace Hybrid.Dsl
 
 open System
 open System.Collections.Generic
+open System.ComponentModel
 open System.Diagnostics
 open System.IO
 open Plotly.NET
@@ -119,13 +120,18 @@ type Charts =
         shape.SetProperty("yref", reference)
         shape
 
-    /// <summary>Opens a chart in the browser.</summary>
+    /// <summary>Opens a chart in the browser, and prints where its file is, which needs no network.</summary>
     /// <param name="chart">The chart.</param>
     static member show(chart: GenericChart) : unit =
         let page = Path.Combine(Directory.CreateTempSubdirectory("hybrid-chart-").FullName, "chart.html")
         Report.write (page, "Hybrid", [ Picture chart ])
-        use _ = Process.Start(ProcessStartInfo(page, UseShellExecute = true))
-        ()
+        printfn $"chart: {page}"
+
+        try
+            use _ = Process.Start(ProcessStartInfo(page, UseShellExecute = true))
+            ()
+        with :? Win32Exception ->
+            () // No program opens pages here; the path is printed.
 
     /// <summary>Training and validation loss after each epoch, on a logarithmic axis.</summary>
     /// <param name="history">The epochs.</param>

@@ -16,7 +16,7 @@ module Printers =
     let architecture (architecture: Architecture) = string (Summary.Of(architecture, 10))
 
     /// A network: its sizes and the shape of each layer.
-    let network (network: Network<float32>) =
+    let network (network: Network<'real>) =
         lines [
             $"network, {network.Spec.Inputs} features to {network.Spec.Symbols} symbols, "
             + $"{network.ParameterCount} parameters"
@@ -36,16 +36,22 @@ module Printers =
 
         $"{Printable.line name} [{shape}]{range}: {first}{more}"
 
+    let private doubles (values: 'real[]) = values |> Array.map Double.CreateTruncating
+
     /// A batch of feature sequences, [T, B, F].
-    let batch (batch: Batch<float32>) =
+    let batch (batch: Batch<'real>) =
         let lengths = String.Join(", ", batch.Lengths.ToArray())
 
-        numbers "batch" $"T {batch.T}, B {batch.B}, F {batch.F}" (batch.Data.ToArray() |> Array.map float)
+        numbers "batch" $"T {batch.T}, B {batch.B}, F {batch.F}" (doubles (batch.Data.ToArray()))
         + $"; lengths {lengths}"
 
+    /// A matrix in memory.
+    let matrix (matrix: MatrixView<'real>) =
+        numbers "matrix" $"{matrix.Rows}, {matrix.Columns}" (doubles (matrix.ToArray()))
+
     /// A parameter of a network.
-    let parameter (parameter: Parameter<float32>) =
-        numbers parameter.Name (String.Join(", ", parameter.Shape)) (parameter.Value |> Array.map float)
+    let parameter (parameter: Parameter<'real>) =
+        numbers parameter.Name (String.Join(", ", parameter.Shape)) (doubles (parameter.ToArray()))
 
     /// A tensor of a model file.
     let tensor (tensor: StoredTensor) = numbers tensor.Name (String.Join(", ", tensor.Shape)) (tensor.ToDoubles())
@@ -59,6 +65,15 @@ module Printers =
         let first = best |> List.truncate 40 |> List.map string |> String.concat " "
         let more = if best.Length > 40 then " ..." else ""
         $"log probabilities [T {logProbs.T}, V {logProbs.V}], best symbol of each frame: {first}{more}"
+
+    /// The header of `epochLine`.
+    let internal epochHeader = "epoch  updates  train loss  dev loss  dev PER %  learning rate  minutes"
+
+    /// The figures of an epoch in a line.
+    let internal epochLine (report: EpochReport) =
+        $"{report.Epoch, 5} {report.Steps, 8} {fixedPoint 3 report.TrainLoss, 11} {fixedPoint 3 report.DevLoss, 9} "
+        + $"{fixedPoint 2 report.DevPer, 10} {short report.LearningRate, 14} "
+        + $"{fixedPoint 2 (report.ElapsedSeconds / 60.0), 8}"
 
     /// A training: one line per epoch, and the best epoch.
     let result (result: TrainingResult) =

@@ -2,6 +2,7 @@ namespace Hybrid.Dsl
 
 open System
 open System.Collections.Generic
+open System.IO
 open Hybrid.Core
 open Hybrid.Speech
 
@@ -17,6 +18,10 @@ type internal Cause =
     | HasFeatures of coefficients: int
     /// The corpus has sound, the network expects precomputed features.
     | HasSound of coefficients: int
+    /// The n-gram model of a search lacks phones.
+    | MissingPhones
+    /// The channels of a recording are in opposite phase.
+    | NeedsChannel
     /// The corpus has neither a split dev nor a second speaker.
     | NoValidationData
 
@@ -45,12 +50,31 @@ module internal Causes =
             Some NoLexicon
         | _ -> None
 
+    /// The cause of utterances being left out by their reasons, if one of the known ones.
+    let ofSkipped (skipped: SkippedUtterance seq) =
+        if skipped |> Seq.exists _.NeedsChannel then
+            Some NeedsChannel
+        else
+            None
+
     /// The cause of an exception, by its type.
     let ofException (error: exn) =
         match error with
         | :? TrainingDivergedException -> Some Diverged
         | :? InfeasibleTargetException -> Some TooShort
+        | :? MissingPhonesException -> Some MissingPhones
+        | :? AudioFormatException as audio when audio.NeedsChannel -> Some NeedsChannel
         | _ -> None
+
+    /// Whether an exception refuses input or reports a failure of the environment, in a sentence for the user. Others
+    /// are defects, whose stack is of use.
+    let isRefusal (error: exn) =
+        match error with
+        | :? InvalidSpecException
+        | :? InvalidDataException
+        | :? InvalidOperationException
+        | :? TrainingDivergedException -> true
+        | error -> SkippedUtterance.CanSkip error
 
     /// The cause of a failed training.
     let ofTraining (features: FeaturePreset) (lexicons: Lexicon seq) (corpus: Corpus) (hasDev: bool) (error: exn) =

@@ -29,7 +29,7 @@ type private Shift<'R
         let y = x.Like(pass.Workspace, features)
 
         for i in 0 .. x.Data.Length - 1 do
-            y.Data.Span[i] <- x.Data.Span[i] + weight.Value[i % features]
+            y.Data.Span[i] <- x.Data.Span[i] + weight[i % features]
 
         y.ClearPadding()
         y

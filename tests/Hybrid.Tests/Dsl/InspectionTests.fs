@@ -229,4 +229,65 @@ let tests =
                  + "StopReason = Hybrid.Core.StopReason.EpochsCompleted }")
                 [ "1       10       3.000     2.500      80.00          0.001"; "best: epoch 1, dev PER 80.00 %" ]
         }
+
+        test "FSI prints models, corpora, networks in double, tensors and arrays readably" {
+            let expectParts (expression: string) (parts: string list) =
+                let printed = Scripts.printed expression
+
+                for part in parts do
+                    Expect.stringContains printed part expression
+
+                let output = printed.Substring(printed.IndexOf(" = ", StringComparison.Ordinal) + 1)
+
+                for part in [ "`1["; "System."; "Hybrid.Speech.Phone"; "IReadOnlyList" ] do
+                    Expect.isFalse (output.Contains part) $"{expression}: {output}"
+
+            expectParts "Hybrid.Speech.SpeechModel.Default" [ "model of 40 phones, kaldi features"; "decoder.0" ]
+
+            expectParts
+                ("Hybrid.Speech.Corpus [| "
+                 + "Hybrid.Speech.Utterance(\"a1\", \"a.wav\", \"ann\", \"train\", \"HI\", null) |]")
+                [ "corpus of 1 utterances (train 1), 1 speakers; the first is a1" ]
+
+            expectParts "Hybrid.Core.Network<float>(Recipes.tiny.Network)" [
+                "network, 28 features to 41 symbols"
+                "encoder.3"
+            ]
+
+            expectParts "Hybrid.Core.Parameter<float>.Constant(\"weight\", 0.5, 2, 2)" [ "weight [2, 2]" ]
+            expectParts "Hybrid.Core.Batch<float>([| 1.0; 2.0 |], 1, 1, 2)" [ "1, 2"; "lengths 1" ]
+            expectParts "Hybrid.Core.MatrixView<float>(array2D [ [ 1.5; 2.5 ] ])" [ "[1, 2]"; "1.5, 2.5" ]
+            expectParts "Hybrid.Core.NpyArray.FromDoubles(System.ReadOnlySpan [| 1.5 |], 1)" [ "<f8 [1] 1.5" ]
+
+            expectParts
+                ("Hybrid.Speech.Alignment(\"a1\", 1.5, [| Hybrid.Speech.Interval(\"HI\", 0.1, 0.5, 0.8) "
+                 + "|], [| Hybrid.Speech.Interval(\"HH\", 0.1, 0.2, 0.75) |], -3.0)")
+                [ "a1, 1.50 s"; "0.10"; "HI" ]
+
+            expectParts "Hybrid.Core.Evaluation [||]" [ "in 0 utterances" ]
+        }
+
+        test "F#'s tanh stays a function, and is the layer in a block; other functions are refused" {
+            Expect.floatClose Accuracy.high (tanh 0.5) (System.Math.Tanh 0.5) "the function"
+
+            let one =
+                encoderDecoder {
+                    features (mfcc 28)
+
+                    encoder {
+                        linear 8
+                        tanh
+                        residual (stack { tanh })
+                    }
+
+                    decoder { linear phones }
+                }
+
+            Expect.equal
+                [ for layer in one.Network.Encoder -> layer.Describe() ]
+                [ "linear 8"; "tanh"; "residual (tanh)" ]
+                "layers"
+
+            Refusal.expectRefusal<DeclarationException, _> "is not a layer, except tanh" (fun () -> stack { sin })
+        }
     ]

@@ -169,7 +169,7 @@ let tests =
                 let run rate average = train (network, schedule rate average, corpus)
 
                 let weights (model: SpeechModel) = [
-                    for p in model.Network.Parameters -> p.Name, List.ofArray p.Value
+                    for p in model.Network.Parameters -> p.Name, List.ofArray (p.ToArray())
                 ]
 
                 let inDecoder (name: string, _) = name.StartsWith("decoder", StringComparison.Ordinal)
@@ -213,10 +213,10 @@ let tests =
             let refusal =
                 try
                     speak "bird xylophone" |> string
-                with :? FormatException as error ->
-                    error.Message
+                with :? RunException as error ->
+                    string error
 
-            Expect.stringContains refusal "XYLOPHONE" "named"
+            Expect.equal refusal "no built-in words: XYLOPHONE; WordList.All lists them" "named, in a sentence"
         }
 
         test "sound files and evaluations are shown as charts" {
@@ -231,5 +231,46 @@ let tests =
                 let evaluation = evaluate (model, corpus.Utterances)
                 expectParts (confusions (model, evaluation)) [ "heatmap"; "recognised"; "spoken" ]
                 expectParts (substitutions (model, evaluation)) [ "bar"; "times" ])
+        }
+
+        test "a refusal is printed as its sentence, without a stack" {
+            let refusals: (string * (unit -> obj)) list = [
+                "nowhere: there is no such file or folder", (fun () -> readCorpus "nowhere")
+                "nowhere.safetensors", (fun () -> loadModel "nowhere.safetensors")
+                "nowhere.txt", (fun () -> lexicon "nowhere.txt")
+                "nowhere.wav", (fun () -> recognize (SpeechModel.Default, "nowhere.wav"))
+                "nowhere.wav", (fun () -> align (SpeechModel.Default, "nowhere.wav", "hand"))
+                "there is no transcript to learn from", (fun () -> languageModel [||])
+            ]
+
+            for part, refused in refusals do
+                let error = Expect.throwsC (fun () -> refused () |> ignore) id
+                Expect.isTrue (error :? RunException) $"{part}: {error.GetType()}"
+                Expect.isFalse ((string error).Contains "   at ") $"{error}"
+                Expect.stringContains (string error) part "the sentence"
+        }
+
+        test "features in a .npy file are recognised and aligned by a model that takes them; others say what to do" {
+            withFolder (fun folder ->
+                let features = FeaturePreset.Precomputed 28
+                let model = SpeechModel.Create(network.Network, features, PhoneInventory.Arpabet, 1UL)
+                let random = CounterRandom(1UL).Stream()
+                let values = Array.init (60 * 28) (fun _ -> float32 (random.Normal()))
+                let path = Path.Combine(folder, "x.npy")
+                NpyArray.FromSingles(values, 60, 28).Write path
+
+                let expected = Recognizer(model).Recognize(Utterance("x", "", "", "", null, null, FeaturesPath = path))
+                Expect.equal (string (recognize (model, path))) (string expected) "the same phones"
+                Expect.isGreaterThan (align (model, path, "hand")).Phones.Count 0 "aligned"
+
+                let hint part (work: unit -> obj) = Refusal.expectRefusal<RunException, _> $"hint: {part}" work
+
+                hint "name a WAV or FLAC file instead of features" (fun () -> recognize (SpeechModel.Default, path))
+
+                hint "name a WAV or FLAC file instead of features" (fun () ->
+                    align (SpeechModel.Default, path, "hand"))
+
+                let wav, _ = CSharpTests.speak folder
+                hint "name a .npy file of features" (fun () -> recognize (model, wav)))
         }
     ]

@@ -106,7 +106,7 @@ let tests =
 
                     clipGradients 5.0
                     averageWeights (ema 0.99)
-                    augment (mask (time = 20, frequency = 4))
+                    augment (mask (time = 20, frequency = 4, share = 0.25))
                     speeds [ 0.9; 1.0; 1.1 ]
                     phase "first" 2<epochs> (viterbi |> withoutAugmentation |> withLearningRate (step 1.0))
 
@@ -141,7 +141,7 @@ let tests =
                     rates,
                     5.0,
                     phases,
-                    SpecAugmentSpec(20, 4),
+                    SpecAugmentSpec(20, 4, Share = 0.25),
                     AveragingSpec 0.99,
                     3,
                     PrefixBeamDecoding 4,

@@ -437,6 +437,70 @@ let tests =
                 Expect.equal (json.Trim()) (ResultJson.Check check) "JSON")
         }
 
+        test "the version is that of the package, and verbs have British and American spellings" {
+            let version = (hybrid root [ "--version" ] |> expectSuccess).Output.Trim()
+            let expected = nonNull (typeof<Recognizer>.Assembly.GetName().Version)
+            Expect.stringStarts version $"hybrid {expected.ToString 3}" "version"
+            let folder = untrained.Value
+            let file = Directory.GetFiles(Path.Combine(folder, "speech", "wav")) |> Array.min
+            let american = hybrid folder [ "recognize"; file; "--json" ] |> expectSuccess
+            Expect.equal (hybrid folder [ "recognise"; file; "--json" ]) american "recognise"
+            Expect.equal (hybrid folder [ "recognise"; file ]) (hybrid folder [ "recognize"; file ]) "without options"
+
+            for verb in [ "synthesise"; "synthesize" ] do
+                hybrid folder [ verb; "--out"; verb; "--utterances"; "3"; "--speakers"; "3" ]
+                |> expectSuccess
+                |> ignore
+        }
+
+        test "patterns that a shell did not expand are expanded, in order" {
+            let folder = untrained.Value
+            let files = Directory.GetFiles(Path.Combine(folder, "speech", "wav"), "speaker00*.wav") |> Array.sort
+            let named = [ for file in files -> Path.GetRelativePath(folder, file) ]
+            let pattern = Path.Combine("speech", "wav", "speaker00*.wav")
+            Expect.isGreaterThan named.Length 2 "files"
+
+            Expect.equal
+                (hybrid folder [ "recognize"; pattern ] |> expectSuccess)
+                (hybrid folder ("recognize" :: named) |> expectSuccess)
+                "recognize"
+
+            let align out paths = hybrid folder ([ "align"; "--out"; out ] @ paths) |> _.Errors.Replace(out, "")
+            Expect.equal (align "with-pattern" [ pattern ]) (align "with-names" named) "align"
+
+            hybrid folder [ "recognize"; "*.flac" ] |> expectRefusal 1 [ "no file matches *.flac" ]
+        }
+
+        test "align takes folders and sound files that follow --lexicon" {
+            withFolder (fun folder ->
+                let speech = Path.Combine(untrained.Value, "speech")
+                let text = Corpus.Read(speech).Utterances[0]
+                let recordings = Directory.CreateDirectory(Path.Combine(folder, "recordings")).FullName
+                File.Copy(text.AudioPath, Path.Combine(recordings, "a.wav"))
+                File.WriteAllText(Path.Combine(recordings, "a.txt"), text.Text)
+                File.WriteAllText(Path.Combine(folder, "words.txt"), "ZYZZYVA Z IH Z IH V AH\n")
+                let cmudict = Path.Combine(folder, "built-in.txt")
+
+                File.WriteAllLines(
+                    cmudict,
+                    [ for word in WordList.All -> $"{word.Spelling} " + String.Join(' ', word.Phones) ]
+                )
+
+                let align out more = hybrid folder ([ "align"; "--out"; out; "--model"; CSharpTests.model ] @ more)
+
+                let expected =
+                    align "first" [ "recordings/a.wav"; "--lexicon"; "words.txt"; "built-in.txt" ] |> expectSuccess
+
+                for name, last in [ "file", "recordings/a.wav"; "folder", "recordings" ] do
+                    let finished = align name [ "--lexicon"; "words.txt"; "built-in.txt"; last ] |> expectSuccess
+                    Expect.stringContains finished.Errors "1 of 1 aligned" (string finished)
+
+                    Expect.equal
+                        (File.ReadAllText(Path.Combine(folder, name, "a.TextGrid")))
+                        (File.ReadAllText(Path.Combine(folder, "first", "a.TextGrid")))
+                        $"{expected}")
+        }
+
         test "info prints the parameters of the base recipe" {
             let finished = hybrid root [ "info"; "--recipe"; "base" ] |> expectSuccess
             Expect.stringContains finished.Output "5,053,353" (string finished)
@@ -445,11 +509,42 @@ let tests =
         test "help lists every verb, and the help of each has at most 60 lines of 80 columns" {
             let finished = hybrid root [ "--help" ] |> expectSuccess
 
-            for case in FSharpType.GetUnionCases typeof<Hybrid.Cli.Arguments.Verb> do
+            let verbs =
+                FSharpType.GetUnionCases typeof<Hybrid.Cli.Arguments.Verb>
+                |> Array.filter (fun case -> case.GetFields().Length > 0)
+
+            for case in verbs do
                 let verb = case.Name.ToLowerInvariant().Replace('_', '-')
                 Expect.stringContains finished.Output $"    {verb} <options>" verb
                 let lines = (hybrid root [ verb; "--help" ] |> expectSuccess).Output.Split Environment.NewLine
                 Expect.isLessThan lines.Length 60 verb
                 Expect.all lines (fun line -> line.Length <= 80) verb
+        }
+
+        test "train --init starts from a model and lists what it takes; a file that is no model is refused" {
+            let folder = untrained.Value
+            let model = Path.Combine("run", "model.safetensors")
+
+            let train options =
+                hybrid folder ([ "train"; "--recipe"; "tiny"; "--corpus"; "speech"; "--epochs"; "1" ] @ options)
+
+            let finished = train [ "--out"; "again"; "--init"; model ] |> expectSuccess
+            let tensors = (SpeechModel.Load(Path.Combine(folder, model))).Network.Parameters.Count
+
+            Expect.stringContains
+                finished.Output
+                $"{tensors} of {tensors} tensors are those of the initial model"
+                (string finished)
+
+            // The loss of the first epoch goes on where the initial model ended.
+            let loss (run: string) epoch =
+                File.ReadLines(Path.Combine(folder, run, "metrics.jsonl"))
+                |> Seq.map parse
+                |> Seq.filter (fun line -> fst (line.TryGetProperty "trainLoss"))
+                |> Seq.item (epoch - 1)
+                |> numberOf "trainLoss"
+
+            Expect.isLessThan (loss "again" 1) (loss "run" 1) "a better start"
+            train [ "--out"; "again2"; "--init"; "speech" ] |> expectRefusal 1 [ "speech" ]
         }
     ]

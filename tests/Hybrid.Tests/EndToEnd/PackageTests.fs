@@ -55,12 +55,62 @@ let private describesItself (package: string) =
     let entry (ending: string) = archive.Entries |> Seq.find _.FullName.EndsWith(ending)
     let nuspec = XDocument.Load(entry(".nuspec").Open())
     let element name = nuspec.Descendants() |> Seq.tryFind (fun e -> e.Name.LocalName = name)
-    Expect.isGreaterThan (entry("README.md").Length) 0L $"README of {package}"
+
+    let text (name: string) =
+        use reader = new StreamReader(entry(name).Open())
+        reader.ReadToEnd()
+
+    let readme = text "README.md"
+    Expect.isGreaterThan readme.Length 100 $"README of {package}"
+
+    for link in Markdown.links readme do
+        Expect.isTrue (link.StartsWith("https://", StringComparison.Ordinal)) $"{package}: {link} is not absolute"
+
+    // Packages with the model name its data.
+    if not (package.Contains "Hybrid.Core") then
+        Expect.stringContains (text "NOTICES.md") "LibriSpeech" $"notices of {package}"
+
+    Expect.isSome (element "tags") $"tags of {package}"
     Expect.equal (element "license" |> Option.map _.Value) (Some "MIT") $"licence of {package}"
 
     if Path.Exists(Path.Combine(root, ".git")) then
         let commit = element "repository" |> Option.bind (fun e -> Option.ofObj (e.Attribute "commit"))
         Expect.equal (commit |> Option.map _.Value.Length) (Some 40) $"commit of {package}"
+
+        // SourceLink writes the URL of the clone's remote.
+        if File.ReadAllText(Path.Combine(root, ".git", "config")).Contains "[remote" then
+            let url = element "repository" |> Option.bind (fun e -> Option.ofObj (e.Attribute "url"))
+            Expect.isSome url $"URL of {package}"
+
+/// Adds the library to a new project from the folder alone, with an empty package cache and without network, and runs
+/// it.
+let private withEmptyCache (folder: string) (packages: string) =
+    let app = Path.Combine(folder, "empty-cache")
+    Directory.CreateDirectory app |> ignore
+
+    File.WriteAllText(
+        Path.Combine(app, "app.csproj"),
+        "<Project Sdk=\"Microsoft.NET.Sdk\"><PropertyGroup><OutputType>Exe</OutputType>"
+        + "<TargetFramework>net10.0</TargetFramework><UseAppHost>false</UseAppHost>"
+        + "<TreatWarningsAsErrors>true</TreatWarningsAsErrors></PropertyGroup></Project>"
+    )
+
+    File.WriteAllText(
+        Path.Combine(app, "Program.cs"),
+        "System.Console.WriteLine(Hybrid.Speech.SpeechModel.Default.Inventory.Count);"
+    )
+
+    // No other source is known: a package that the folder lacks would be missing.
+    File.WriteAllText(
+        Path.Combine(app, "nuget.config"),
+        "<configuration><packageSources><clear /></packageSources></configuration>"
+    )
+
+    let variables = [ "NUGET_PACKAGES", Path.Combine(app, "cache"); "NUGET_FALLBACK_PACKAGES", "" ]
+    let run arguments = dotnetWithin limit variables app arguments |> outputOf
+
+    run [ "add"; "package"; "Hybrid.Speech"; "--version"; version; "--source"; packages ] |> ignore
+    Expect.equal ((run [ "run"; "--no-restore" ]).Trim()) "41" "the model of the package"
 
 /// Paths of sources that an assembly names: its symbol file as the compiler wrote it, and the documents of the symbols.
 let private sourcePaths (assembly: string) = [
@@ -111,13 +161,19 @@ let tests =
 
                 let libraries = [ "Hybrid.Core"; "Hybrid.Dsl"; "Hybrid.Speech"; "hybrid" ]
 
-                Expect.equal
-                    (Set [ for file in Directory.GetFiles packages -> Path.GetFileName file ])
-                    (Set [
+                let files = Set [ for file in Directory.GetFiles packages -> string (Path.GetFileName file) ]
+
+                let own =
+                    Set [
                         for name in libraries do
                             for kind in [ "nupkg"; "snupkg" ] -> $"{name}.{version}.{kind}"
-                    ])
-                    "packages and symbols"
+                    ]
+
+                Expect.isEmpty (Set.difference own files) "packages and symbols"
+                let others = Set.difference files own
+                Expect.isTrue (others |> Set.exists _.StartsWith("system.numerics.tensors.")) $"the closure: {others}"
+                Expect.isFalse (others |> Set.exists _.StartsWith("argu.")) "a tool contains its own"
+                withEmptyCache folder packages
 
                 for name in libraries do
                     describesItself (Path.Combine(packages, $"{name}.{version}.nupkg"))

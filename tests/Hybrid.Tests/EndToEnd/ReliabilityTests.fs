@@ -4,6 +4,7 @@ module Hybrid.Tests.ReliabilityTests
 open System
 open System.Diagnostics
 open System.IO
+open System.Text.RegularExpressions
 open System.Threading
 open Expecto
 open Hybrid.Core
@@ -184,11 +185,68 @@ let private killSeries (kills: int) =
 
         printfn $"kill and resume: {killed} kills, {torn} in the middle of a checkpoint, seed {seed}")
 
+/// Kills a training only while it writes a checkpoint; after each kill it continues.
+let private killWhileWriting (kills: int) =
+    withFolder (fun folder ->
+        corpus folder
+        let run = Path.Combine(folder, "run")
+        let model, path = Path.Combine(run, "model.safetensors"), Path.Combine(run, "checkpoint.safetensors")
+
+        let train =
+            ($"exec dotnet {program} train --recipe tiny --corpus speech --out run --epochs 100000 "
+             + "--checkpoint-seconds 0.02 --resume")
+
+        let torn () = Directory.GetFiles(run, "checkpoint.safetensors.*.tmp").Length > 0
+        let mutable killed, attempts, steps = 0, 0, 0L
+
+        while killed < kills do
+            attempts <- attempts + 1
+            Expect.isLessThan attempts (20 * kills) $"only {killed} kills hit the writing of a checkpoint"
+            // At another place each time: while the file is written, or between its renaming and that of the older one.
+            let delay = 300 * (attempts % 7)
+
+            let kill (running: Process) =
+                while not (File.Exists model) && not running.HasExited do
+                    Thread.Sleep 10
+
+                let before = File.GetLastWriteTimeUtc path
+
+                while File.GetLastWriteTimeUtc path = before && not running.HasExited do
+                    Thread.Sleep 1
+
+                while not (torn ()) && not running.HasExited do
+                    Thread.SpinWait 50
+
+                Thread.SpinWait delay
+                running.Kill()
+
+            let _, errors = shell folder train kill
+
+            if attempts > 1 then
+                Expect.stringContains errors "continues after" errors
+
+            if torn () then
+                killed <- killed + 1
+
+            let mutable notice = null
+
+            match Checkpoint.ReadLatest(path, &notice) with
+            | null -> failtest "no checkpoint"
+            | found ->
+                Expect.isGreaterThanOrEqual found.State.Steps steps "no update is lost that was saved"
+                steps <- found.State.Steps
+
+            SpeechModel.Load model |> ignore<SpeechModel>
+
+        printfn $"kill while writing: {killed} torn checkpoints of {attempts} kills, {steps} updates")
+
 [<Tests>]
 let kills =
     testSequenced
     <| testList "kill and resume" [
         test "three kills do not change the weights" { onUnix (fun () -> killSeries 3) }
+        test "a kill while a checkpoint is written" { onUnix (fun () -> killWhileWriting 1) }
+        longTest "thirty kills while checkpoints are written" (fun () -> onUnix (fun () -> killWhileWriting 30))
         longTest "twenty kills do not change the weights" (fun () -> onUnix (fun () -> killSeries 20))
 
         test "a torn checkpoint is recognised and the previous one used; both torn are refused" {
@@ -229,16 +287,21 @@ let kills =
 
                 Expect.equal (train "tiny" "speech" 1).ExitCode 0 "train"
 
-                train "tiny" "speech" 2 |> expectRefusal 1 [ "training.epochs was 1, is 2" ]
+                Expect.stringContains
+                    (train "tiny" "speech" 2).Output
+                    "the training goes on to 2 epochs instead of 1"
+                    "more epochs"
 
-                train "small" "speech" 1
+                train "tiny" "speech" 1 |> expectRefusal 1 [ "training.epochs was 2, is 1" ]
+
+                train "small" "speech" 2
                 |> expectRefusal 1 [
                     "belongs to another training: features.deltas was 0, is 2; network.encoder[0]"
                     "training.speeds"
                     "Give the same recipe, data and time"
                 ]
 
-                train "tiny" "other" 1 |> expectRefusal 1 [ "training data: 24 utterances" ])
+                train "tiny" "other" 2 |> expectRefusal 1 [ "training data: 24 utterances" ])
         }
 
         test "a training in a folder that holds one moves it aside" {
@@ -387,5 +450,29 @@ let kills =
 
                 Expect.equal hopeless.ExitCode 1 $"{hopeless}"
                 Expect.stringContains hopeless.Errors "everything is blank" $"{hopeless}")
+        }
+    ]
+
+[<Tests>]
+let page =
+    testList "table of faults" [
+        test "docs/reliability.md has a line for each of the 17 kinds, with lists of tests that exist" {
+            let rows = [
+                for line in File.ReadLines(Path.Combine(root, "docs", "reliability.md")) do
+                    let row = Regex.Match(line, @"^\| (\d+) \| ([^|]+) \| ([^|]+) \|$")
+
+                    if row.Success then
+                        let links = Regex.Matches(row.Groups[3].Value, @"\[([^\]]+)\]\(\.\./([^)]+)\)")
+                        int row.Groups[1].Value, [ for link in links -> link.Groups[1].Value, link.Groups[2].Value ]
+            ]
+
+            Expect.equal (List.map fst rows) [ 1..17 ] "numbers"
+
+            for number, lists in rows do
+                Expect.isNonEmpty lists $"tests of {number}"
+
+                for name, file in lists do
+                    let source = File.ReadAllText(Path.Combine(root, file))
+                    Expect.stringContains source $"testList \"{name}\"" $"{number}: {file}"
         }
     ]

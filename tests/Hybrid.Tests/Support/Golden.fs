@@ -109,8 +109,7 @@ type Recorded<'R
         for p in parameters do
             let key = $"value/{p.Name}"
             Expect.sequenceEqual (case.Tensor(key).Shape) (Seq.map int64 p.Shape) $"shape of {p.Name}"
-            (reals key).CopyTo(p.Value, 0)
-            p.Invalidate()
+            p.Set(ReadOnlySpan(reals key))
 
     member _.Expect(key, actual: Memory<'R>) =
         actual.ToArray()
@@ -123,4 +122,4 @@ type Recorded<'R
             if p.IsTrainable then
                 r.Expect($"gradient/{p.Name}", Memory p.Gradient)
             else
-                r.Expect($"after/{p.Name}", Memory p.Value)
+                r.Expect($"after/{p.Name}", Memory(p.ToArray()))

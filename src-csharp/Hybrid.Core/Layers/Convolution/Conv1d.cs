@@ -141,7 +141,7 @@ public sealed class Conv1d<TReal> : Layer<TReal>
         var y = RentOutput(x, workspace);
         workspace.Tape<Conv1dTape>(this) = new Conv1dTape(x);
         if (winograd is not null)
-            winograd.Forward(x, bias.Value, y, workspace);
+            winograd.Forward(x, bias.Elements, y, workspace);
         else
             Multiply(x, y, workspace);
         y.ClearPadding();
@@ -152,7 +152,7 @@ public sealed class Conv1d<TReal> : Layer<TReal>
     public override Batch<TReal> Backward(Batch<TReal> dy, Pass pass)
     {
         var workspace = pass.Workspace;
-        var x = workspace.Tape<Conv1dTape>(this).X;
+        var x = workspace.TakeTape<Conv1dTape>(this).X;
         if (winograd is not null)
             winograd.AddWeightGradient(x, dy, workspace);
         else
@@ -181,7 +181,7 @@ public sealed class Conv1d<TReal> : Layer<TReal>
                 Gemm.Multiply(
                     Windows(parts[i], g),
                     taps,
-                    bias.Value.AsSpan(GroupOutputs * g, GroupOutputs),
+                    bias.Elements.AsSpan(GroupOutputs * g, GroupOutputs),
                     Outputs(y, g, parts[i]),
                     workspace.Team
                 ); // F1
@@ -252,7 +252,7 @@ public sealed class Conv1d<TReal> : Layer<TReal>
         for (var g = 0; g < groups; g++)
         {
             var reversed = new WindowView<TReal>(
-                weight.Value,
+                weight.Elements,
                 GroupLength * g + kernel - 1,
                 new Axis(kernel * GroupOutputs, WindowLength, GroupOutputs, -1),
                 new Axis(GroupInputs, kernel)
@@ -277,7 +277,7 @@ public sealed class Conv1d<TReal> : Layer<TReal>
         for (var g = 0; g < groups && dy.T > 0; g++)
         {
             var taps = new WindowView<TReal>(
-                weight.Value,
+                weight.Elements,
                 GroupLength * g,
                 new Axis(GroupOutputs, WindowLength),
                 new Axis(WindowLength, kernel, GroupInputs, 1)
@@ -324,7 +324,7 @@ public sealed class Conv1d<TReal> : Layer<TReal>
     /// </summary>
     private WindowView<TReal> TapsByOutputs(int group) =>
         new(
-            weight.Value,
+            weight.Elements,
             GroupLength * group,
             new Axis(WindowLength, kernel, GroupInputs, 1),
             new Axis(GroupOutputs, WindowLength)

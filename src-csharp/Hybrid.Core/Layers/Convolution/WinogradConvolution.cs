@@ -122,7 +122,7 @@ internal sealed class WinogradConvolution<TReal>
         {
             if (layer.transformed.Length == 0)
                 layer.transformed = new TReal[layer.TransformedLength];
-            var (taps, all, I, O) = (layer.weight.Value, layer.transformed, layer.inputs, layer.outputs);
+            var (taps, all, I, O) = (layer.weight.Elements, layer.transformed, layer.inputs, layer.outputs);
             var (half, size, width) = (
                 TReal.CreateTruncating(0.5),
                 layer.inputs * layer.outputs,

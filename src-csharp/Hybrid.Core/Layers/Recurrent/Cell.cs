@@ -96,7 +96,8 @@ public abstract class Cell<TReal>
         if (x.Columns != Inputs)
             throw new ArgumentException($"the cell takes {Inputs} features, the frame has {x.Columns}", nameof(x));
         MatrixView<TReal> Rent(int columns) => new(workspace.Rent<TReal>(x.Rows * columns), x.Rows, columns);
-        var step = new CellStep<TReal>(this, x, Rent(StateSize), Rent(StateSize), Rent(TapeSize));
+        var taken = workspace.RentZeroed<byte>(1);
+        var step = new CellStep<TReal>(this, x, Rent(StateSize), Rent(StateSize), Rent(TapeSize), taken);
         before.CopyTo(step.Before, Hidden);
         Gemm.Multiply(
             x,
@@ -122,10 +123,16 @@ public abstract class Cell<TReal>
     /// <param name="workspace">Memory and threads.</param>
     /// <returns>Gradients with respect to the frame and to the state before it.</returns>
     /// <exception cref="ArgumentException">The sizes do not match, or another cell made the step.</exception>
+    /// <exception cref="InvalidOperationException">The step has had its backward pass.</exception>
     public CellGradient<TReal> Backward(CellStep<TReal> step, CellState<TReal> dAfter, Workspace workspace)
     {
         if (step.Cell != this)
             throw new ArgumentException("the step is not one of this cell", nameof(step));
+        if (step.Taken.Span[0]++ > 0)
+            throw new InvalidOperationException(
+                $"{GetType().Name.Split('`')[0]}: the step has had its Backward, each Forward allows one: call Forward "
+                    + "again"
+            );
         var (x, B) = (step.X, step.X.Rows);
         var dState = new MatrixView<TReal>(workspace.Rent<TReal>(B * StateSize), B, StateSize);
         dAfter.CopyTo(dState, Hidden);

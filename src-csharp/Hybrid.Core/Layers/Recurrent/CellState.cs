@@ -56,8 +56,9 @@ public readonly struct CellStep<TReal>
         MatrixView<TReal> x,
         MatrixView<TReal> before,
         MatrixView<TReal> after,
-        MatrixView<TReal> gates
-    ) => (Cell, X, Before, After, Gates) = (cell, x, before, after, gates);
+        MatrixView<TReal> gates,
+        Memory<byte> taken
+    ) => (Cell, X, Before, After, Gates, Taken) = (cell, x, before, after, gates, taken);
 
     /// <summary>The state after the step.</summary>
     public CellState<TReal> State => CellState<TReal>.Of(After, Cell.Hidden);
@@ -79,6 +80,9 @@ public readonly struct CellStep<TReal>
     /// B2 to B6.
     /// </summary>
     internal MatrixView<TReal> Gates { get; }
+
+    /// <summary>[1], the number of backward passes of the step.</summary>
+    internal Memory<byte> Taken { get; }
 }
 
 /// <summary>The result of a backward step.</summary>

@@ -34,7 +34,7 @@ public sealed class GruCell<TReal> : Cell<TReal>
     internal override void SumBiases(Span<TReal> bias)
     {
         base.SumBiases(bias);
-        BiasIh.Value.AsSpan(2 * Hidden).CopyTo(bias[(2 * Hidden)..]); // the recurrent bias of n is multiplied by r
+        BiasIh.Elements.AsSpan(2 * Hidden).CopyTo(bias[(2 * Hidden)..]); // the recurrent bias of n is multiplied by r
     }
 
     /// <inheritdoc/>
@@ -50,7 +50,7 @@ public sealed class GruCell<TReal> : Cell<TReal>
                 pb = bias,
                 ph0 = before,
                 ph = after,
-                pbHidden = BiasHh.Value
+                pbHidden = BiasHh.Elements
         )
             VectorLoop.Run<TReal, GatesKernel>(
                 after.Length,

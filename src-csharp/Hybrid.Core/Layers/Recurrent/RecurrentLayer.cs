@@ -22,6 +22,9 @@ internal sealed class RecurrentLayer<TReal>(Cell<TReal>[] cells)
 
     public IReadOnlyList<Cell<TReal>> Cells => cells;
 
+    /// <summary>The kind of cell.</summary>
+    public override string ToString() => $"recurrent layer ({cells[0].GetType().Name.Split('`')[0]})";
+
     public int OutputFeatures => cells.Length * hidden;
 
     /// <summary>
@@ -70,7 +73,7 @@ internal sealed class RecurrentLayer<TReal>(Cell<TReal>[] cells)
     public Batch<TReal> Backward(Batch<TReal> dy, MatrixView<TReal> dStates, Pass pass)
     {
         var workspace = pass.Workspace;
-        var tape = workspace.Tape<RecurrentTape>(this);
+        var tape = workspace.TakeTape<RecurrentTape>(this);
         var x = tape.X;
         var slices = new Slices(x.B, cells.Length, workspace.Team);
         workspace.Team.For(cells.Length, new PackBackwardJob(cells));

@@ -9,12 +9,16 @@ namespace Hybrid.Core;
 /// <param name="Beta1">Decay of the running mean of the gradient, in [0, 1).</param>
 /// <param name="Beta2">Decay of the running mean of the squared gradient, in [0, 1).</param>
 /// <param name="Epsilon">Constant that is added to the root of the mean squared gradient.</param>
+/// <param name="DecayWeightsOnly">
+/// Whether weight decay spares biases and the scales and shifts of normalisations: tensors of fewer than two axes.
+/// </param>
 public sealed record AdamSpec(
     double LearningRate = 1e-3,
     double WeightDecay = 0,
     double Beta1 = 0.9,
     double Beta2 = 0.999,
-    double Epsilon = 1e-8
+    double Epsilon = 1e-8,
+    bool DecayWeightsOnly = false
 ) : OptimizerSpec(LearningRate)
 {
     /// <inheritdoc/>
@@ -23,7 +27,7 @@ public sealed record AdamSpec(
 
     /// <inheritdoc/>
     public override Optimizer Build(IEnumerable<Parameter<float>> parameters) =>
-        new Adam(parameters, WeightDecay, Beta1, Beta2, Epsilon, decoupled: false);
+        new Adam(parameters, WeightDecay, Beta1, Beta2, Epsilon, decoupled: false, DecayWeightsOnly);
 }
 
 /// <summary>Adam with decoupled weight decay (Loshchilov and Hutter 2019), as PyTorch's AdamW.</summary>
@@ -32,12 +36,16 @@ public sealed record AdamSpec(
 /// <param name="Beta1">Decay of the running mean of the gradient, in [0, 1).</param>
 /// <param name="Beta2">Decay of the running mean of the squared gradient, in [0, 1).</param>
 /// <param name="Epsilon">Constant that is added to the root of the mean squared gradient.</param>
+/// <param name="DecayWeightsOnly">
+/// Whether weight decay spares biases and the scales and shifts of normalisations: tensors of fewer than two axes.
+/// </param>
 public sealed record AdamWSpec(
     double LearningRate = 1e-3,
     double WeightDecay = 1e-2,
     double Beta1 = 0.9,
     double Beta2 = 0.999,
-    double Epsilon = 1e-8
+    double Epsilon = 1e-8,
+    bool DecayWeightsOnly = false
 ) : OptimizerSpec(LearningRate)
 {
     /// <inheritdoc/>
@@ -46,7 +54,7 @@ public sealed record AdamWSpec(
 
     /// <inheritdoc/>
     public override Optimizer Build(IEnumerable<Parameter<float>> parameters) =>
-        new Adam(parameters, WeightDecay, Beta1, Beta2, Epsilon, decoupled: true);
+        new Adam(parameters, WeightDecay, Beta1, Beta2, Epsilon, decoupled: true, DecayWeightsOnly);
 }
 
 /// <summary>Adam, with weight decay as part of the gradient or decoupled from it. Derivation: Optimizer.md.</summary>
@@ -56,8 +64,9 @@ internal sealed class Adam(
     double beta1,
     double beta2,
     double epsilon,
-    bool decoupled
-) : Optimizer(parameters, "mean", "square")
+    bool decoupled,
+    bool decayWeightsOnly
+) : Optimizer(parameters, decayWeightsOnly, "mean", "square")
 {
     private float decay1,
         new1,
@@ -91,7 +100,8 @@ internal sealed class Adam(
         Span<float> value,
         ReadOnlySpan<float> gradient,
         Span<float> mean,
-        Span<float> square
+        Span<float> square,
+        bool decays
     )
     {
         fixed (
@@ -100,18 +110,19 @@ internal sealed class Adam(
                 pm = mean,
                 ps = square
         )
-            VectorLoop.Run<float, StepKernel>(value.Length, new(this, pw, pg, pm, ps));
+            VectorLoop.Run<float, StepKernel>(value.Length, new(this, decays, pw, pg, pm, ps));
     }
 
-    private readonly unsafe struct StepKernel(Adam adam, float* pw, float* pg, float* pm, float* ps) : IVectorKernel
+    private readonly unsafe struct StepKernel(Adam adam, bool decays, float* pw, float* pg, float* pm, float* ps)
+        : IVectorKernel
     {
         private readonly float decay1 = adam.decay1,
             new1 = adam.new1,
             decay2 = adam.decay2,
             new2 = adam.new2,
             scale = adam.scale,
-            penalty = adam.penalty,
-            keep = adam.keep,
+            penalty = decays ? adam.penalty : 0,
+            keep = decays ? adam.keep : 1,
             step = adam.step,
             squareCorrection = adam.squareCorrection,
             small = adam.small;

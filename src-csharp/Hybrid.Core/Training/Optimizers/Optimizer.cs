@@ -25,17 +25,24 @@ public abstract class Optimizer
 {
     private const int Piece = 1 << 14;
 
+    private readonly bool decayWeightsOnly;
     private readonly string[] stateNames;
     private readonly Slot[] slots;
     private readonly (int Slot, int Start)[] pieces;
 
     /// <summary>An optimiser of the trainable ones of <paramref name="parameters"/>.</summary>
     /// <param name="parameters">All parameters of a network.</param>
+    /// <param name="decayWeightsOnly">Whether weight decay spares tensors of fewer than two axes.</param>
     /// <param name="stateNames">
     /// Names of the state arrays of a parameter: none, one or two, each of the parameter's size.
     /// </param>
-    private protected Optimizer(IEnumerable<Parameter<float>> parameters, params string[] stateNames)
+    private protected Optimizer(
+        IEnumerable<Parameter<float>> parameters,
+        bool decayWeightsOnly,
+        params string[] stateNames
+    )
     {
+        this.decayWeightsOnly = decayWeightsOnly;
         this.stateNames = stateNames;
         slots =
         [
@@ -79,11 +86,13 @@ public abstract class Optimizer
     /// <param name="gradient">Their gradient.</param>
     /// <param name="first">The first state array; empty if there is none.</param>
     /// <param name="second">The second state array; empty if there is none.</param>
+    /// <param name="decays">Whether weight decay applies to the parameter.</param>
     private protected abstract void Apply(
         Span<float> value,
         ReadOnlySpan<float> gradient,
         Span<float> first,
-        Span<float> second
+        Span<float> second,
+        bool decays
     );
 
     /// <summary>The state as tensors of a checkpoint.</summary>
@@ -120,10 +129,11 @@ public abstract class Optimizer
                 return;
             var length = Math.Min(Piece, parameter.Length - start);
             Optimizer.Apply(
-                parameter.Value.AsSpan(start, length),
+                parameter.Elements.AsSpan(start, length),
                 parameter.Gradient.AsSpan(start, length),
                 Part(0),
-                Part(1)
+                Part(1),
+                decays: !Optimizer.decayWeightsOnly || parameter.Shape.Count > 1
             );
 
             Span<float> Part(int which) => which < state.Length ? state[which].AsSpan(start, length) : [];

@@ -11,11 +11,15 @@ namespace Hybrid.Core;
 /// <param name="Momentum">Decay of the velocity per step, in [0, 1).</param>
 /// <param name="Nesterov">Whether the momentum is Nesterov's.</param>
 /// <param name="WeightDecay">Factor of the weight that is added to its gradient.</param>
+/// <param name="DecayWeightsOnly">
+/// Whether weight decay spares biases and the scales and shifts of normalisations: tensors of fewer than two axes.
+/// </param>
 public sealed record SgdSpec(
     double LearningRate = 1e-2,
     double Momentum = 0,
     bool Nesterov = false,
-    double WeightDecay = 0
+    double WeightDecay = 0,
+    bool DecayWeightsOnly = false
 ) : OptimizerSpec(LearningRate)
 {
     /// <inheritdoc/>
@@ -37,7 +41,7 @@ public sealed record SgdSpec(
 
 /// <summary>Stochastic gradient descent; without momentum it has no state. Derivation: Optimizer.md.</summary>
 internal sealed class Sgd(SgdSpec spec, IEnumerable<Parameter<float>> parameters)
-    : Optimizer(parameters, spec.Momentum > 0 ? ["velocity"] : [])
+    : Optimizer(parameters, spec.DecayWeightsOnly, spec.Momentum > 0 ? ["velocity"] : [])
 {
     private readonly float momentum = (float)spec.Momentum,
         penalty = (float)spec.WeightDecay;
@@ -51,7 +55,8 @@ internal sealed class Sgd(SgdSpec spec, IEnumerable<Parameter<float>> parameters
         Span<float> value,
         ReadOnlySpan<float> gradient,
         Span<float> velocity,
-        Span<float> unused
+        Span<float> unused,
+        bool decays
     )
     {
         fixed (
@@ -61,7 +66,7 @@ internal sealed class Sgd(SgdSpec spec, IEnumerable<Parameter<float>> parameters
         )
             VectorLoop.Run<float, StepKernel>(
                 value.Length,
-                new(pw, pg, pv, scale, penalty, momentum, spec.Nesterov, step)
+                new(pw, pg, pv, scale, decays ? penalty : 0, momentum, spec.Nesterov, step)
             );
     }
 

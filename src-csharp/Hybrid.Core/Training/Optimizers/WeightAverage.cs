@@ -28,7 +28,7 @@ public sealed class WeightAverage
     public WeightAverage(AveragingSpec spec, Network<float> network)
     {
         this.spec = spec;
-        slots = [.. network.Parameters.Select(parameter => new Slot(parameter, [.. parameter.Value]))];
+        slots = [.. network.Parameters.Select(parameter => new Slot(parameter, parameter.ToArray()))];
     }
 
     /// <summary>Adds the weights after an update to the average.</summary>
@@ -46,7 +46,7 @@ public sealed class WeightAverage
     {
         foreach (var (parameter, average) in slots)
         {
-            var value = parameter.Value;
+            var value = parameter.Elements;
             for (var i = 0; i < value.Length; i++)
                 (value[i], average[i]) = (average[i], value[i]);
             parameter.Invalidate();
@@ -80,12 +80,12 @@ public sealed class WeightAverage
         {
             if (!Parameter.IsTrainable && Parameter.Shape.Count == 0)
             {
-                Parameter.Value.CopyTo(Average, 0);
+                Parameter.Elements.CopyTo(Average, 0);
                 return;
             }
             fixed (
                 float* average = Average,
-                    value = Parameter.Value
+                    value = Parameter.Elements
             )
                 VectorLoop.Run<float, MixKernel>(Average.Length, new(average, value, keep, fresh));
         }

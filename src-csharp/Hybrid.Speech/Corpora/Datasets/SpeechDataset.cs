@@ -31,7 +31,7 @@ public sealed class SpeechDataset : IVariedDataset
     /// <summary>Total length of the utterances at their recorded speed, in hours.</summary>
     public double Hours => items.Sum(item => item.Stored.Info.DurationSeconds) / 3600;
 
-    /// <summary>Reads or computes features and labels of utterances, on all processors.</summary>
+    /// <summary>Reads or computes features and labels of utterances, one on each thread.</summary>
     /// <param name="utterances">The utterances.</param>
     /// <param name="extractor">The kind of features.</param>
     /// <param name="inventory">The known phones.</param>
@@ -41,6 +41,8 @@ public sealed class SpeechDataset : IVariedDataset
     /// Stores features for the next load, and those that exceed its memory limit; null to hold all in memory.
     /// </param>
     /// <param name="speeds">Speeds for augmentation; null for the recorded speed only.</param>
+    /// <param name="team">Its number of threads is used; all processors if null.</param>
+    /// <param name="progress">Receives the number of utterances that are done, from any thread.</param>
     public static SpeechDataset Load(
         IReadOnlyList<Utterance> utterances,
         FeatureExtractor extractor,
@@ -48,14 +50,21 @@ public sealed class SpeechDataset : IVariedDataset
         Pronouncer pronouncer,
         CancellationToken cancellation = default,
         FeatureCache? cache = null,
-        IReadOnlyList<double>? speeds = null
+        IReadOnlyList<double>? speeds = null,
+        ThreadTeam? team = null,
+        IProgress<int>? progress = null
     )
     {
         speeds ??= [];
         var store = new FeatureStore(extractor, cache);
         var items = new Item?[utterances.Count];
-        var reasons = new string?[utterances.Count];
-        var options = new ParallelOptions { CancellationToken = cancellation };
+        var skipped = new SkippedUtterance?[utterances.Count];
+        var done = 0;
+        var options = new ParallelOptions
+        {
+            CancellationToken = cancellation,
+            MaxDegreeOfParallelism = (team ?? ThreadTeam.Default).Threads,
+        };
         Parallel.For(0, utterances.Count, options, i =>
         {
             try
@@ -74,14 +83,17 @@ public sealed class SpeechDataset : IVariedDataset
             }
             catch (Exception error) when (SkippedUtterance.CanSkip(error))
             {
-                reasons[i] = error.Message;
+                skipped[i] = SkippedUtterance.Of(utterances[i].Id, error);
             }
+            progress?.Report(Interlocked.Increment(ref done));
         });
-        var skipped = utterances
-            .Select((u, i) => (u.Id, Reason: reasons[i]))
-            .Where(u => u.Reason is not null)
-            .Select(u => new SkippedUtterance(u.Id, u.Reason!));
-        return new SpeechDataset(extractor.Preset.Width, [.. items.OfType<Item>()], store, [.. skipped], speeds);
+        return new SpeechDataset(
+            extractor.Preset.Width,
+            [.. items.OfType<Item>()],
+            store,
+            [.. skipped.OfType<SkippedUtterance>()],
+            speeds
+        );
     }
 
     /// <summary>The utterances whose ids satisfy a condition.</summary>

@@ -55,10 +55,7 @@ public sealed partial record CorpusValidation
         return new CorpusValidation(
             Summarize(found, toBeRecognized),
             unread.Length + found.Count(one => one.IsSkipped),
-            [
-                .. unread,
-                .. found.Where(one => one.Reason is not null).Select(one => new SkippedUtterance(one.Id, one.Reason!)),
-            ],
+            [.. unread, .. found.Select(one => one.Skipped).OfType<SkippedUtterance>()],
             Unknown(found, pronouncer.Lexicons, cancellation),
             [.. found.Where(one => one.TooShort is not null).Select(one => one.TooShort!)],
             [
@@ -162,7 +159,7 @@ public sealed partial record CorpusValidation
     /// <param name="Seconds">Its length; NaN if it cannot be read.</param>
     /// <param name="Decibels">Its level; NaN if there is no audio.</param>
     /// <param name="Content">A hash of its samples.</param>
-    /// <param name="Reason">Why it cannot be read or transcribed; null if it can.</param>
+    /// <param name="Skipped">Why it cannot be read or transcribed; null if it can.</param>
     /// <param name="Missing">Its words without pronunciation.</param>
     /// <param name="TooShort">Not null if its phones need more frames than it has.</param>
     private sealed record Examined(
@@ -173,12 +170,12 @@ public sealed partial record CorpusValidation
         double Seconds,
         double Decibels,
         UInt128 Content,
-        string? Reason,
+        SkippedUtterance? Skipped,
         IReadOnlyList<string> Missing,
         InfeasibleUtterance? TooShort
     )
     {
-        public bool IsSkipped => Reason is not null || Missing.Count > 0 || TooShort is not null;
+        public bool IsSkipped => Skipped is not null || Missing.Count > 0 || TooShort is not null;
 
         public bool IsUsable => !IsSkipped && !IsToBeRecognized;
     }
@@ -197,7 +194,7 @@ public sealed partial record CorpusValidation
         public Examined Examine(string split, Utterance utterance)
         {
             var (frames, seconds, decibels, content) = (0, double.NaN, double.NaN, (UInt128)0);
-            var reasons = new List<string>();
+            var reasons = new List<SkippedUtterance>();
             IReadOnlyList<string> missing = [];
             int[]? labels = null;
             Attempt(() => (frames, seconds, decibels, content) = Measure(utterance));
@@ -219,7 +216,12 @@ public sealed partial record CorpusValidation
                 seconds,
                 decibels,
                 content,
-                reasons.Count > 0 ? string.Join("; ", reasons) : null,
+                reasons.Count == 0
+                    ? null
+                    : new SkippedUtterance(utterance.Id, string.Join("; ", reasons.Select(one => one.Reason)))
+                    {
+                        NeedsChannel = reasons.Exists(one => one.NeedsChannel),
+                    },
                 missing,
                 tooShort
             );
@@ -232,7 +234,7 @@ public sealed partial record CorpusValidation
                 }
                 catch (Exception error) when (SkippedUtterance.CanSkip(error))
                 {
-                    reasons.Add(error.Message);
+                    reasons.Add(SkippedUtterance.Of(utterance.Id, error));
                 }
             }
         }

@@ -71,45 +71,42 @@ let teaching =
                     let expected = textbook width (rowsOf posteriors)
                     let actual = BeamSearchDecoder(width).Decode posteriors
 
-                    Expect.equal
-                        [ for s in actual -> List.ofSeq s.Labels ]
-                        (List.map fst expected)
-                        $"seed {seed}, width {width}"
+                    Expect.equal [ for s in actual -> labelsOf s ] (List.map fst expected) $"seed {seed}, width {width}"
 
                     for s, (_, p) in Seq.zip actual expected do
-                        close (exp s.LogProbability) p $"seed {seed}, width {width}"
+                        close (exp s.Acoustic) p $"seed {seed}, width {width}"
         }
 
         test "prunes before each further frame and merges the whole last extension" {
             // Frame 1, width 1: "1" (0.5) is kept. Frame 2 extends it to "1" (blank 0.25 + symbol 0.1), "12" (0.15).
             let posteriors = logProbs [| [| 0.3; 0.5; 0.2 |]; [| 0.5; 0.2; 0.3 |] |]
             let found = BeamSearchDecoder(1).Decode posteriors
-            Expect.equal [ for s in found -> List.ofSeq s.Labels ] [ [ 1 ]; [ 1; 2 ] ] "labels"
+            Expect.equal [ for s in found -> labelsOf s ] [ [ 1 ]; [ 1; 2 ] ] "labels"
 
             for s, p in Seq.zip found [ 0.35; 0.15 ] do
-                Expect.floatClose { absolute = 1e-7; relative = 0.0 } (exp s.LogProbability) p "probability"
+                Expect.floatClose { absolute = 1e-7; relative = 0.0 } (exp s.Acoustic) p "probability"
         }
 
         for name in [ "beam_1"; "beam_2"; "beam_3" ] do
             test $"conformance case {name}: best path and all merged scores of the original" {
                 let rows, width, best, expected, spell = conformance name
                 let found = BeamSearchDecoder(width).Decode(logProbs rows)
-                Expect.equal (spell found[0].Labels) best "best path"
-                Expect.equal (Set [ for s in found -> spell s.Labels ]) (Set expected.Keys) "label sequences"
+                Expect.equal (spell found[0].Symbols) best "best path"
+                Expect.equal (Set [ for s in found -> spell s.Symbols ]) (Set expected.Keys) "label sequences"
 
                 for s in found do
-                    let p = expected[spell s.Labels]
-                    Expect.floatClose { absolute = 0.0; relative = 1e-4 } (exp s.LogProbability) p (spell s.Labels)
+                    let p = expected[spell s.Symbols]
+                    Expect.floatClose { absolute = 0.0; relative = 1e-4 } (exp s.Acoustic) p (spell s.Symbols)
             }
 
         test "logarithms give the same result for long inputs" {
             let posteriors = logProbs (randomRows 3UL 90 4)
             let expected = textbook 6 (rowsOf posteriors)
             let actual = BeamSearchDecoder(6).Decode posteriors
-            Expect.equal [ for s in actual -> List.ofSeq s.Labels ] (List.map fst expected) "labels"
+            Expect.equal [ for s in actual -> labelsOf s ] (List.map fst expected) "labels"
 
             for s, (_, p) in Seq.zip actual expected do
-                Expect.floatClose { absolute = 1e-6; relative = 1e-9 } s.LogProbability (log p) "scores"
+                Expect.floatClose { absolute = 1e-6; relative = 1e-9 } s.Acoustic (log p) "scores"
         }
 
         test "with unlimited beam width the scores equal those of brute force" {
@@ -119,21 +116,33 @@ let teaching =
             Expect.equal actual.Count all.Count "every sequence"
 
             for s in actual do
-                close (exp s.LogProbability) all[List.ofSeq s.Labels] $"{s}"
+                close (exp s.Acoustic) all[labelsOf s] $"{s}"
+        }
+
+        test "hypotheses have the times of their best alignments, and none has probability 0" {
+            let posteriors = logProbs (randomRows 5UL 12 4)
+
+            for h in BeamSearchDecoder(8).Decode posteriors do
+                let expected = CtcAligner().Align(posteriors, h.Symbols)
+                Expect.sequenceEqual h.Labels expected.Labels "times"
+                Expect.isGreaterThanOrEqual h.Total (expected.LogProbability - 1e-9) "all alignments"
+
+            let never = logProbs [| [| 0.5; 0.5; 0.0 |]; [| 0.0; 1.0; 0.0 |] |]
+            Expect.equal [ for h in BeamSearchDecoder(100).Decode never -> labelsOf h ] [ [ 1 ] ] "possible ones only"
         }
 
         test "no frames and one frame" {
             let nothing = LogProbs.FromLogits(ReadOnlySpan.Empty, 0, 3)
 
             Expect.equal
-                [ for s in BeamSearchDecoder(3).Decode nothing -> List.ofSeq s.Labels, s.LogProbability ]
+                [ for s in BeamSearchDecoder(3).Decode nothing -> labelsOf s, s.Acoustic ]
                 [ [], 0.0 ]
                 "no frames"
 
             let one = logProbs [| [| 0.2; 0.5; 0.3 |] |]
 
             Expect.equal
-                [ for s in BeamSearchDecoder(2).Decode one -> List.ofSeq s.Labels ]
+                [ for s in BeamSearchDecoder(2).Decode one -> labelsOf s ]
                 [ [ 1 ]; [ 2 ]; [] ]
                 "one frame: the last extension is not pruned"
         }

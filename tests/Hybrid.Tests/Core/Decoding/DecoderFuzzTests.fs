@@ -3,9 +3,11 @@ module Hybrid.Tests.DecoderFuzzTests
 
 open System
 open System.IO
+open System.IO.Compression
 open System.Text
 open Expecto
 open Hybrid.Core
+open Hybrid.Tests
 open Hybrid.Tests.Fuzz
 
 /// Extreme and invalid numbers, and a few ordinary ones.
@@ -121,7 +123,7 @@ let private decode (bytes: byte[]) =
         let found = BeamSearchDecoder(s.Integer(1, 20), blank).Decode posteriors
 
         for f in found do
-            if not (f.LogProbability <= 0.0) then
+            if not (f.Acoustic <= 0.0) then
                 failtest $"{f}"
     | 2 ->
         let labels = Array.init (s.Byte() % 6) (fun _ -> s.Integer(0, 3))
@@ -218,11 +220,47 @@ let private models = {
     Allowed = fun length -> 200L * int64 length + 1_000_000L
 }
 
+/// ARPA text that is damaged before or after it is compressed.
+let private compressed (folder: string) =
+    let path = Path.Combine(folder, "phones.arpa.gz")
+    let inventory = Hybrid.Speech.PhoneInventory names[1..]
+
+    let gzip (bytes: byte[]) =
+        use packed = new MemoryStream()
+
+        using (new GZipStream(packed, CompressionLevel.Fastest, true)) (fun stream ->
+            stream.Write(bytes, 0, bytes.Length))
+
+        packed.ToArray()
+
+    let whole = gzip arpa
+
+    let reader = {
+        models with
+            Name = "compressed ARPA"
+            Read =
+                fun bytes ->
+                    File.WriteAllBytes(path, bytes)
+                    Hybrid.Speech.LanguageModels.Read(path, inventory) |> ignore<NGramModel>
+            // Buffers of the file, of the decompression and of the text.
+            Allowed = fun length -> 1000L * int64 length + 2_000_000L
+    }
+
+    run reader 0.1 (fun random ->
+        match random.Next 3 with
+        | 0 -> mutate random whole
+        | 1 -> gzip (mutate random arpa)
+        | _ -> extremeField random [ 0, 2; 2, 1; 3, 1; 4, 4; whole.Length - 8, 4; whole.Length - 4, 4 ] whole)
+
 [<Tests>]
 let tests =
     testList "invalid posteriors, settings and models are decoded or refused" [
         test "random bytes" { run decoders 0.3 (fun random -> Array.init 160 (fun _ -> byte (random.Next 256))) }
         test "settings in range" { run decoders 0.3 valid }
         test "ARPA" { run models 0.4 (fun random -> mutate random arpa) }
+        test "ARPA by its grammar" {
+            run { models with Name = "ARPA by its grammar" } 0.4 (grammar [ Encoding.UTF8.GetString arpa ])
+        }
+        test "compressed ARPA" { TestSettings.withFolder compressed }
         test "spliced ARPA" { run models 0.1 (fun random -> splice random arpa (mutate random arpa)) }
     ]

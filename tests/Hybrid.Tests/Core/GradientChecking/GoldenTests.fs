@@ -230,7 +230,7 @@ let training =
                 let parameters = parameters given "start"
 
                 for p in parameters do
-                    given.Tensor($"start/{p.Name}").ToSingles().CopyTo(p.Value, 0)
+                    p.Set(given.Tensor($"start/{p.Name}").ToSingles())
 
                 let optimizer = spec.Build parameters
 
@@ -240,7 +240,7 @@ let training =
 
                     for p in parameters do
                         for precision in [ "F32"; "F64" ] do
-                            recorded.Expect($"{precision}/{step}/{p.Name}", Memory p.Value)
+                            recorded.Expect($"{precision}/{step}/{p.Name}", Memory(p.ToArray()))
             }
 
             test $"{name} scales gradients first, and skips frozen parameters" {
@@ -257,7 +257,7 @@ let training =
                             p.Gradient[i] <- p.Gradient[i] / float32 scale
 
                     optimizer.Step(2e-3, scale, ThreadTeam 1)
-                    [ for p in parameters -> p.Value ]
+                    [ for p in parameters -> p.ToArray() ]
 
                 let moved = after 1.0
                 Expect.equal (after 0.25) moved "a quarter of four times the gradient"
@@ -272,10 +272,9 @@ let training =
             let take update =
                 for name in case.Names $"value/{update}" do
                     let p = named name
-                    case.Tensor($"value/{update}/{name}").ToSingles().CopyTo(p.Value, 0)
-                    p.Invalidate()
+                    p.Set(case.Tensor($"value/{update}/{name}").ToSingles())
 
-                (named "num_batches_tracked").Value[ 0 ] <- float32 update
+                (named "num_batches_tracked")[0] <- float32 update
 
             take 0
             let average = WeightAverage(AveragingSpec 0.6, network)
@@ -287,13 +286,14 @@ let training =
                 average.Exchange()
 
                 for name in case.Names $"average/{update}" do
-                    recorded.Expect($"average/{update}/{name}", Memory (named name).Value)
+                    recorded.Expect($"average/{update}/{name}", Memory((named name).ToArray()))
 
-                Expect.equal (named "num_batches_tracked").Value[0] (float32 update) "the count is copied"
+                let counter = named "num_batches_tracked"
+                Expect.equal counter[0] (float32 update) "the count is copied"
                 average.Exchange()
 
                 for name in case.Names $"value/{update}" do
-                    recorded.Expect($"value/{update}/{name}", Memory (named name).Value)
+                    recorded.Expect($"value/{update}/{name}", Memory((named name).ToArray()))
         }
         test "norm of the gradient and clipping" {
             let case = case "training" "clipping"
@@ -386,7 +386,7 @@ let network =
             let recorded = Recorded<float>(case, 0.0)
 
             for p in Network<float>(spec, stored).Parameters do
-                recorded.Expect($"value/{p.Name}", Memory p.Value)
+                recorded.Expect($"value/{p.Name}", Memory(p.ToArray()))
         }
     ]
 
@@ -411,8 +411,7 @@ let tiny =
         ]
 
         for i, p in List.indexed weights do
-            (noise p.Length (i + 1) |> Array.map ((*) 0.3)).CopyTo(p.Value, 0)
-            p.Invalidate()
+            p.Set(noise p.Length (i + 1) |> Array.map ((*) 0.3))
 
         let pass = Pass(Workspace(ThreadTeam 2), true)
         let logits = network.Forward(recorded.Batch("x", "lengths"), pass)
@@ -433,5 +432,5 @@ let tiny =
 
         for p in network.Parameters do
             if not p.IsTrainable then
-                recorded.Expect($"after/{p.Name}", Memory p.Value)
+                recorded.Expect($"after/{p.Name}", Memory(p.ToArray()))
     }

@@ -3,6 +3,7 @@ module Hybrid.Tests.NpyFuzzTests
 
 open System
 open System.IO
+open System.Text
 open System.IO.Compression
 open Expecto
 open Hybrid.Core
@@ -46,6 +47,57 @@ let private files = lazy [| for case in elements "arrays" golden.Value -> file c
 let private archives = lazy [| for case in elements "archives" golden.Value -> file case |]
 let private one (random: Random) (all: Lazy<'item[]>) = all.Value[random.Next all.Value.Length]
 
+/// Headers of NumPy files as text.
+let private headers =
+    lazy
+        (grammar [
+            for bytes in files.Value do
+                if bytes[6] = 1uy then
+                    Encoding.Latin1.GetString(bytes, 10, int (BitConverter.ToUInt16(bytes, 8)))
+        ])
+
+/// A file with a header that is changed by its grammar, of a version and a declared length that mostly fit.
+let private forgedHeader (random: Random) =
+    let header = headers.Value random
+    let version = 1 + random.Next 3
+
+    let length =
+        if version = 1 then
+            BitConverter.GetBytes(uint16 header.Length)
+        else
+            BitConverter.GetBytes header.Length
+
+    let file =
+        Array.concat [
+            [| 0x93uy; yield! "NUMPY"B; byte version; 0uy |]
+            length
+            header
+            Array.zeroCreate (random.Next 200)
+        ]
+
+    if random.Next 4 = 0 then
+        extremeField random [ 6, 1; 7, 1; 8, 2; 8, 4; 10, 2 ] file
+    else
+        file
+
+/// An archive with an extreme value in a field of its directory.
+let private forgedDirectory (random: Random) =
+    let bytes = one random archives
+
+    let fields = [
+        for at in offsetsOf "PK\001\002"B bytes do
+            yield! [ at + 8, 2; at + 10, 2; at + 16, 4; at + 20, 4; at + 24, 4; at + 28, 2; at + 30, 2; at + 42, 4 ]
+        for at in offsetsOf "PK\003\004"B bytes do
+            yield! [ at + 6, 2; at + 8, 2; at + 14, 4; at + 18, 4; at + 22, 4; at + 26, 2; at + 28, 2 ]
+        for at in offsetsOf "PK\005\006"B bytes do
+            yield! [ at + 8, 2; at + 10, 2; at + 12, 4; at + 16, 4; at + 20, 2 ]
+    ]
+
+    if random.Next 5 = 0 then
+        splice random (extremeField random fields bytes) (one random archives)
+    else
+        extremeField random fields bytes
+
 /// A valid archive of damaged arrays.
 let private forged (random: Random) =
     use stream = new MemoryStream()
@@ -62,6 +114,10 @@ let tests =
     testList "damaged and forged NumPy files are read or refused" [
         test "npy" { run npyReader 0.6 (fun random -> mutate random (one random files)) }
         test "spliced npy" { run npyReader 0.2 (fun random -> splice random (one random files) (one random files)) }
+        test "npy with forged headers" { run { npyReader with Name = "npy with forged headers" } 0.4 forgedHeader }
+        test "npz with forged directories" {
+            run { npzReader with Name = "npz with forged directories" } 0.15 forgedDirectory
+        }
         test "npz" { run npzReader 0.2 (fun random -> mutate random (one random archives)) }
         test "npz of damaged arrays" { run { npzReader with Name = "npz of damaged arrays" } 0.2 forged }
     ]

@@ -87,7 +87,7 @@ let losses =
             let statistics = [
                 for p in network.Parameters do
                     if not p.IsTrainable then
-                        p, Array.copy p.Value
+                        p, p.ToArray()
             ]
 
             let x = randomBatch 4UL spec.Inputs lengths
@@ -96,7 +96,7 @@ let losses =
 
             let forward () =
                 for p, value in statistics do
-                    value.CopyTo(p.Value, 0)
+                    p.Set value
 
                 pass.Workspace.Reset()
                 CtcLoss(policy = InfeasiblePolicy.Skip).Compute(network.Forward(x, pass), labels, pass.Workspace)

@@ -141,4 +141,23 @@ let logProbs =
             Expect.equal (data (fromProbabilities [| 1.0005f; 0.0f |] 1 2)) [| 0.0f; -infinityf |] "probabilities"
             Expect.equal (data (fromLogProbabilities [| 5e-4f |] 1 1)) [| 0.0f |] "log probabilities"
         }
+
+        test "rectangular arrays of double or float give the same as spans" {
+            let x = random 5 4 2.0
+            let doubles = Array2D.init 5 4 (fun t v -> float x[4 * t + v])
+            let singles = Array2D.init 5 4 (fun t v -> x[4 * t + v])
+            let expected = fromLogits x 5 4
+            Expect.equal (data (LogProbs.FromLogits singles)) (data expected) "logits of float"
+            expectClose (data expected) (data (LogProbs.FromLogits doubles)) "logits of double"
+            let logs = Array2D.init 5 4 (fun t v -> float expected[t].[v])
+            expectClose (data expected) (data (LogProbs.FromLogProbabilities logs)) "log probabilities"
+            expectClose (data expected) (data (LogProbs.FromProbabilities(Array2D.map exp logs))) "probabilities"
+            Expect.equal (string expected) "log probabilities of 4 symbols in 5 frames" "text"
+        }
+
+        test "a probability in double that float cannot hold keeps its logarithm" {
+            let tiny = LogProbs.FromProbabilities(array2D [ [ 1.0 - 1e-60; 1e-60 ] ])
+            Expect.floatClose Accuracy.low (float tiny[0].[1]) (log 1e-60) "1e-60"
+            refused "row 0 sums to 0.9" (fun () -> LogProbs.FromProbabilities(array2D [ [ 0.5; 0.4 ] ]))
+        }
     ]

@@ -29,7 +29,7 @@ let private trained (name: string) threads =
     use hash = IncrementalHash.CreateHash HashAlgorithmName.SHA256
 
     for p in trainer.Network.Parameters do
-        hash.AppendData(MemoryMarshal.AsBytes(ReadOnlySpan p.Value))
+        hash.AppendData(MemoryMarshal.AsBytes p.Value)
 
     Convert.ToHexString(hash.GetHashAndReset())
 

@@ -65,8 +65,36 @@ let tests =
                     for _ in 1..3 do
                         optimizer.Step(0.01, 0.5, ThreadTeam.Default)
 
-                    Expect.allEqual parameter.Value parameter.Value[0] $"{spec}, {length} elements"
-                    Expect.notEqual parameter.Value[0] 0.5f $"{spec}, {length} elements: moved"
+                    Expect.allEqual (parameter.ToArray()) parameter[0] $"{spec}, {length} elements"
+                    Expect.notEqual parameter[0] 0.5f $"{spec}, {length} elements: moved"
+        }
+        test "weights-only decay spares tensors of one axis, and decays others as without it" {
+            let specs: (bool -> OptimizerSpec) list = [
+                fun only -> SgdSpec(0.1, 0.9, true, 0.1, only)
+                fun only -> AdamSpec(WeightDecay = 0.1, DecayWeightsOnly = only)
+                fun only -> AdamWSpec(WeightDecay = 0.1, DecayWeightsOnly = only)
+            ]
+
+            for spec in specs do
+                let after (spec: OptimizerSpec) (shape: int array) =
+                    let parameter = Parameter<float32>.Constant("p", 0.5, shape)
+                    Array.fill parameter.Gradient 0 parameter.Length 0.25f
+                    let optimizer = spec.Build [ parameter ]
+
+                    for _ in 1..3 do
+                        optimizer.Step(0.01, 1.0, ThreadTeam 1)
+
+                    parameter[0]
+
+                let without: OptimizerSpec =
+                    match spec true with
+                    | :? SgdSpec -> SgdSpec(0.1, 0.9, true)
+                    | :? AdamSpec -> AdamSpec()
+                    | _ -> AdamWSpec(WeightDecay = 0.0)
+
+                Expect.equal (after (spec true) [| 6 |]) (after without [| 6 |]) $"{spec true}: no decay"
+                Expect.notEqual (after (spec false) [| 6 |]) (after without [| 6 |]) $"{spec false}: decay"
+                Expect.equal (after (spec true) [| 2; 3 |]) (after (spec false) [| 2; 3 |]) $"{spec true}: a matrix"
         }
         test "the norm of a gradient counts every element" {
             for length in 1..40 do

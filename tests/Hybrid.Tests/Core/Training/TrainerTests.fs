@@ -77,7 +77,7 @@ let private trainer threads epochs =
 let private weights (trainer: Trainer) =
     [|
         for p in trainer.Network.Parameters do
-            yield! p.Value
+            yield! p.ToArray()
     |]
     |> Array.map BitConverter.SingleToInt32Bits
 
@@ -374,7 +374,7 @@ let tests =
                 )
 
             let batch = LabelledBatch.Read(Toy 20, [| 0..3 |], ThreadTeam 1)
-            let values () = Map [ for p in trainer.Network.Parameters -> p.Name, Array.copy p.Value ]
+            let values () = Map [ for p in trainer.Network.Parameters -> p.Name, p.ToArray() ]
             trainer.Step(batch, 1e-2) |> ignore
             let before = values ()
             let phase = PhaseSpec("frozen", 1, TrainingLoss.Ctc, Frozen = [| "encoder.0"; "encoder.1" |])
@@ -494,12 +494,10 @@ let tests =
                 let network = Network<float32>(NetworkSpec(5, 5, [||], [| LinearSpec 5 |]), 1UL)
 
                 for parameter in network.Parameters do
-                    Array.Clear parameter.Value
+                    parameter.Set(Array.zeroCreate<float32> parameter.Length)
 
                     if parameter.Name.EndsWith "bias" then
-                        parameter.Value[0] <- bias
-
-                    parameter.Invalidate()
+                        parameter[0] <- bias
 
                 Trainer(network, TrainingSpec(1UL, 1, BatchSize(4, 200), SgdSpec 1e-12, ConstantRate()), Toy 4, Toy 6)
                     .Run()
@@ -556,8 +554,7 @@ let tests =
         test "a loss that is not finite stops training, with the utterances and the first tensor" {
             let trainer = Trainer(Network<float32>(spec, 7UL), schedule 1, Toy 8, Toy 6)
             let parameter = trainer.Network.Parameters |> Seq.find _.Name.StartsWith("encoder.4")
-            parameter.Value[0] <- nanf
-            parameter.Invalidate()
+            parameter[0] <- nanf
             let message = messageOf<TrainingDivergedException, _>(fun () -> trainer.Run())
             Expect.stringContains message "toy" "an utterance"
             Expect.stringContains message $"parameter {parameter.Name}" "the tensor"

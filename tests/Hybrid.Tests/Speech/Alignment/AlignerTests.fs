@@ -418,4 +418,31 @@ let models =
             Expect.notEqual (string guided) (string plain) "another best"
             Expect.stringContains (string guided) "HH OW P" "what the model knows"
         }
+
+        test "an aligner takes one lexicon; alignments and corpora print as lines" {
+            let lexicon = LexiconTests.read [ "QWXZ HH OW P" ]
+            let recognizer = Recognizer(model.Value, ThreadTeam 1)
+            let one, listed = Aligner(recognizer, lexicon), Aligner(recognizer, [| lexicon |])
+            let found = one.AlignText("it", noise 24000, "qwxz")
+            Expect.equal found.LogProbability (listed.AlignText("it", noise 24000, "qwxz")).LogProbability "the same"
+            let lines = (string found).Split Environment.NewLine
+            Expect.equal lines[0] "it, 1.50 s, 1 words" "the recording"
+            Expect.isTrue (lines[1].Contains " s QWXZ, confidence 0.") (string found)
+
+            let corpus =
+                Corpus [|
+                    Utterance("a1", "a.wav", "ann", "train", "HOPE", null)
+                    Utterance("b1", "b.wav", "bob", "dev", "HOPE", null)
+                |]
+
+            Expect.equal
+                (string corpus)
+                "corpus of 2 utterances (train 1, dev 1), 2 speakers; the first is a1"
+                "a corpus"
+
+            let text = string SpeechModel.Default
+            Expect.stringContains text "model of 40 phones, kaldi features, " text
+            Expect.stringContains text $"{Environment.NewLine}network, 84 features to 41 symbols, " text
+            Expect.stringContains text $"{Environment.NewLine}  decoder.0 linear 41" text
+        }
     ]

@@ -40,6 +40,67 @@ let private wav (random: Random) =
         yield! other "LIST"
     ]
 
+/// WAV files whose chunks are dropped, repeated, exchanged, nested or of other declared sizes, and files one behind the
+/// other.
+let rec private forgedWav (random: Random) (depth: int) : byte[] =
+    let sizes = [| 0L; 1L; 0x7FFFFFFFL; 0x80000000L; 0xFFFFFFFEL; 0xFFFFFFFFL; int64 (random.Next 5000) |]
+
+    let size (content: byte[]) =
+        if random.Next 4 = 0 then
+            sizes[random.Next sizes.Length]
+        else
+            int64 content.Length
+
+    let declared id content = chunkOf (size content) id content
+
+    let item () =
+        match random.Next 8 with
+        | 0 -> declared "fmt " ((if random.Next 2 = 0 then format else extensible) pcm16 (random.Next 4) 16000)
+        | 1 -> declared "fmt " (mutate random (format floats 2 44100))
+        | 2
+        | 3 -> declared "data" (Array.zeroCreate (random.Next 300))
+        | 4 -> declared "ds64" (mutate random (Array.create 28 (byte (random.Next 3))))
+        | 5 -> declared "LIST" (if depth < 3 then forgedWav random (depth + 1) else [||])
+        | 6 -> declared "JUNK" (Array.zeroCreate (random.Next 30))
+        | _ -> declared "\u001b[2J" [||]
+
+    let name = [| "RIFF"; "RIFF"; "RIFF"; "RF64"; "BW64" |][random.Next 5]
+
+    let valid = [
+        chunk "fmt " (format pcm16 (1 + random.Next 2) 16000)
+        chunk "data" (Array.zeroCreate (2 * random.Next 100))
+    ]
+
+    let chunks = [
+        if random.Next 2 = 0 then
+            yield! valid
+        for _ in 1 .. random.Next 6 do
+            item ()
+    ]
+
+    let content = Array.concat chunks
+    let file = riffOf (size content) name chunks
+
+    if depth = 0 && random.Next 3 = 0 then
+        Array.append file (forgedWav random 1)
+    else
+        file
+
+/// FLAC files with other metadata blocks, of declared lengths at their extremes.
+let private forgedMetadata random =
+    let bytes = encode { FlacRandom.file random 100 with Md5Known = false }
+    // The block STREAMINFO: its header, then sizes, rate, channels, bits and the number of samples.
+    let fields = [ 4, 1; 5, 3; 8, 2; 10, 2; 12, 3; 15, 3; 18, 4; 22, 4 ]
+    let changed = extremeField random fields bytes
+
+    match random.Next 4 with
+    | 0 ->
+        let length = 1 <<< random.Next 24
+        let header = [| byte (random.Next 256); byte (length >>> 16); byte (length >>> 8); byte length |]
+        Array.concat [ changed[..41]; header; Array.zeroCreate (random.Next 60); changed[42..] ]
+    | 1 -> splice random changed (encode (FlacRandom.file random 100))
+    | _ -> changed
+
 /// A FLAC file with mutated frames and correct checksums, so that these do not detect the mutation.
 let private forged random =
     let file = { FlacRandom.file random 300 with Md5Known = random.Next 3 = 0 }
@@ -97,6 +158,8 @@ let private fuzz name =
 let tests =
     testList "damaged and forged audio is read or refused" [
         test "WAV" { fuzz "WAV" 0.25 (fun random -> mutate random (wav random)) }
+        test "WAV of forged chunks" { fuzz "WAV of forged chunks" 0.4 (fun random -> forgedWav random 0) }
+        test "FLAC with forged metadata" { fuzz "FLAC with forged metadata" 0.2 forgedMetadata }
         test "FLAC" { fuzz "FLAC" 0.25 (fun random -> mutate random (encode (FlacRandom.file random 100))) }
         test "pieces" {
             Fuzz.run

@@ -376,6 +376,16 @@ let concatenated =
             let text = refusal (Array.append one one) (0.0, None, None)
             Expect.stringContains text $"a second FLAC file begins at byte {one.Length}" "message"
         }
+
+        test "files of both formats, one behind the other, are refused" {
+            let flac, wav = flac channels, whole (counting pcm16 rate 0 10)
+            let text = refusal (Array.append flac wav) (0.0, None, None)
+            Expect.stringContains text $"a second WAV file begins at byte {flac.Length}" "FLAC, then WAV"
+            let text = refusal (Array.append wav flac) (0.0, None, None)
+            Expect.stringContains text $"a FLAC file begins at byte {wav.Length}" "WAV, then FLAC"
+            // What players append is no audio.
+            Expect.equal (read (Array.append wav "ID3\004\000"B) (0.0, None, None)).Length 10 "a tag"
+        }
     ]
 
 [<Tests>]

@@ -233,4 +233,38 @@ let wav =
                     let what = $"{channels} channels of {bits} bits"
                     Expect.sequenceEqual (read (FlacEncoder.encode flac)).Samples (read wav).Samples what
         }
+
+        test "streams and bytes give the same clip as the file" {
+            TestSettings.withFolder (fun folder ->
+                let path = Path.Combine(folder, "a.wav")
+                AudioClip([| for i in 0..999 -> sin (float32 i) * 0.5f |], 16000).WriteWav path
+                let bytes = File.ReadAllBytes path
+                let expected = AudioClip.Read path
+
+                let expectSame (clip: AudioClip) name =
+                    Expect.equal (clip.Samples, clip.SampleRate) (expected.Samples, 16000) name
+
+                expectSame (AudioClip.Read bytes) "bytes"
+                expectSame (AudioClip.Read(new MemoryStream(bytes))) "a stream that can seek"
+
+                // The sound begins at the current position.
+                let inside = new MemoryStream(Array.append [| 1uy; 2uy; 3uy |] bytes)
+                inside.Position <- 3L
+                expectSame (AudioClip.Read inside) "from the position on"
+
+                let packed = new MemoryStream()
+
+                (use zip = new Compression.GZipStream(packed, Compression.CompressionLevel.Fastest, true)
+                 zip.Write bytes)
+
+                packed.Position <- 0L
+
+                expectSame
+                    (AudioClip.Read(new Compression.GZipStream(packed, Compression.CompressionMode.Decompress)))
+                    "a stream that cannot seek"
+
+                Expect.equal (string expected) "0.06 s of audio at 16000 Hz" "text"
+
+                Refusal.expectRefusal<AudioFormatException, _> "" (fun () -> AudioClip.Read [| 1uy; 2uy |]))
+        }
     ]

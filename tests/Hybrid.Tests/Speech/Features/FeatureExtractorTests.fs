@@ -87,12 +87,19 @@ let tests =
         test "a sample that is not finite is refused with its index and time" {
             let extractor = FeatureExtractor(FeaturePreset())
 
-            for value, text in [ nanf, "NaN"; infinityf, "Infinity"; -infinityf, "-Infinity" ] do
+            for value, text, remedy in
+                [
+                    nanf, "NaN", "must be finite"
+                    infinityf, "Infinity", "must be finite"
+                    -infinityf, "-Infinity", "must be finite"
+                    3e38f, "3E+38", "must be about -1 to 1"
+                    -1e12f, "-1E+12", "must be about -1 to 1"
+                ] do
                 for rate in [ 16000; 48000 ] do
                     let samples = Array.create rate 0.1f
                     samples[rate / 4] <- value
                     let clip = AudioClip(samples, rate)
-                    let expected = $"sample {rate / 4}, at 0.25 s, is {text}, must be finite"
+                    let expected = $"sample {rate / 4}, at 0.25 s, is {text}, {remedy}"
                     Expect.equal (refusal (fun () -> extractor.Extract clip)) expected "Extract"
 
                     if rate = 16000 then

@@ -21,6 +21,107 @@ let private gzip (bytes: byte[]) =
     using (new GZipStream(packed, CompressionLevel.Optimal, true)) (fun stream -> stream.Write(bytes, 0, bytes.Length))
     packed.ToArray()
 
+/// ARPA text of 1-grams of AA and B, with further lines.
+let private unigrams (more: string list) =
+    let lines = [ "-99\t<s>"; "-0.5\tAA"; "-0.5\tB" ] @ more
+    let text = String.concat "\n" lines
+    $"\\data\\\nngram 1={lines.Length}\n\n\\1-grams:\n{text}\n\n\\end\\\n"
+
+/// A model of three phones with these n-grams.
+let private withNGrams (language: WeightedLanguageModel | null) =
+    let network = NetworkSpec(28, 4, [| Conv1dSpec(4, 3) |], [| LinearSpec 4 |])
+    let fresh = SpeechModel.Create(network, FeaturePreset(), inventory, 3UL)
+    SpeechModel(fresh.Network, inventory, fresh.Features, LanguageModel = language)
+
+let private clip = AudioClip(Array.init 16000 (fun i -> 0.3f * sin (float32 (i * i % 977))), 16000)
+
+[<Tests>]
+let missing =
+    testList "missing phones" [
+        test "a file that lacks phones is refused with their names, unless that is allowed" {
+            withFolder (fun folder ->
+                let path = Path.Combine(folder, "some.arpa")
+
+                let read (more: string list) =
+                    File.WriteAllText(path, unigrams more)
+                    fun allowed -> LanguageModels.Read(path, inventory, allowed)
+
+                let lacking = read [ "-0.5\t</s>" ]
+                let message = messageOf<MissingPhonesException, _>(fun () -> lacking false)
+                Expect.stringStarts message $"{path}: the n-gram model lacks a phone, K," message
+                let symbols = [ for symbol in (lacking true).MissingSymbols -> inventory.Symbols[symbol] ]
+                Expect.equal symbols [ "K" ] "allowed"
+
+                for unknown in [ "<unk>"; "<UNK>" ] do
+                    let model = read [ "-0.5\t</s>"; $"-2\t{unknown}" ] false
+                    Expect.isEmpty model.MissingSymbols unknown)
+        }
+
+        test "a file without an end of sequences is refused, because it would recognise nothing" {
+            withFolder (fun folder ->
+                let path = Path.Combine(folder, "endless.arpa")
+
+                for more in [ [ "-0.5\tK" ]; [ "-0.5\tK"; "-99\t</s>" ] ] do
+                    File.WriteAllText(path, unigrams more)
+
+                    expectRefusal<FormatException, _> "the end of every sequence, </s>, probability 0" (fun () ->
+                        LanguageModels.Read(path, inventory, true))
+
+                File.WriteAllText(path, unigrams [ "-0.5\tK"; "-1\t<unk>" ])
+                let model = LanguageModels.Read(path, inventory)
+                let expected = (-0.5 - 1.0) * log 10.0
+                Expect.floatClose Accuracy.high (model.LogProbability [ 1 ]) expected "the end is scored as unknown")
+        }
+
+        test "a recogniser with such n-grams refuses to recognise and to evaluate, at any weight but 0" {
+            let lacking = NGramModel.Read(new StringReader(unigrams [ "-0.5\t</s>" ]), inventory.Symbols)
+
+            for weight in [ 1.0; 1e-9 ] do
+                let model = withNGrams (WeightedLanguageModel(lacking, weight))
+                let recognizer = Recognizer model
+                Expect.equal (List.ofSeq recognizer.MissingPhones) [ "K" ] "named"
+
+                for refused in
+                    [
+                        fun () -> recognizer.Recognize clip |> ignore<RecognitionResult>
+                        fun () ->
+                            recognizer.RecognizeAsync("none.wav").GetAwaiter().GetResult() |> ignore<RecognitionResult>
+                        fun () -> recognizer.Evaluate [||] |> ignore<struct (Evaluation * _)>
+                        recognizer.RequireAllPhones
+                    ] do
+                    expectRefusal<MissingPhonesException, _> "lacks a phone, K," refused
+
+                let allowed = Recognizer(model, AllowMissingPhones = true)
+                Expect.isFalse (allowed.Recognize(clip).Phones |> Seq.exists (fun phone -> phone.Label = "K")) "no K"
+                Recognizer(model, Beam = null).Recognize clip |> ignore<RecognitionResult>
+
+            let unweighted = Recognizer(withNGrams (WeightedLanguageModel(lacking, 0.0)))
+            Expect.isEmpty unweighted.MissingPhones "the model does not count"
+            unweighted.Recognize clip |> ignore<RecognitionResult>
+        }
+
+        test "the words of the DSL refuse them with the word that allows them" {
+            withFolder (fun folder ->
+                let path = Path.Combine(folder, "a.wav")
+                clip.WriteWav path
+                let lacking = NGramModel.Read(new StringReader(unigrams [ "-0.5\t</s>" ]), inventory.Symbols)
+                let model = withNGrams (WeightedLanguageModel lacking)
+
+                for refused in
+                    [
+                        fun () -> Hybrid.Dsl.Run.recognize (model, path) |> ignore<RecognitionResult>
+                        fun () -> Hybrid.Dsl.Run.evaluate (model, [||]) |> ignore<Evaluation>
+                        fun () ->
+                            Hybrid.Dsl.Run.recognize (withNGrams null, path, languageModel = lacking)
+                            |> ignore<RecognitionResult>
+                    ] do
+                    expectRefusal<Hybrid.Dsl.RunException, _> "allowMissingPhones = true" refused
+
+                Hybrid.Dsl.Run.recognize (model, path, allowMissingPhones = true) |> ignore<RecognitionResult>
+                Hybrid.Dsl.Run.evaluate (model, [||], allowMissingPhones = true) |> ignore<Evaluation>)
+        }
+    ]
+
 [<Tests>]
 let tests =
     testList "ARPA files" [
@@ -76,7 +177,7 @@ let tests =
 
                 let missing unknown =
                     File.WriteAllText(path, text unknown)
-                    let model = LanguageModels.Read(path, inventory)
+                    let model = LanguageModels.Read(path, inventory, allowMissingPhones = true)
                     [ for symbol in model.MissingSymbols -> inventory.Symbols[symbol] ]
 
                 Expect.equal (missing false) [ "K" ] "without <UNK>"

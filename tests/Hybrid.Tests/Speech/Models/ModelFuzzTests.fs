@@ -201,6 +201,9 @@ let private readMetrics (path: string) =
 
 let private recipe = lazy Recipe("all", FeaturePreset(), network, training).ToJson()
 
+let private recipeGrammar =
+    lazy grammar [ recipe.Value; yield! [ for recipe in Hybrid.Dsl.Recipes.all -> recipe.ToJson() ] ]
+
 let private readRecipe (path: string) =
     let recipe = Recipe.FromJson(File.ReadAllText path)
 
@@ -266,6 +269,24 @@ let private keptFeatures (folder: string) =
 
     run reader 0.1 (let original = File.ReadAllBytes file in fun random -> mutate random original)
 
+/// The file of tensors with a header that is changed by its grammar; the declared length mostly fits.
+let private forgedHeader =
+    let parts (file: byte[]) =
+        let length = int (BitConverter.ToUInt64(file, 0))
+        Encoding.UTF8.GetString(file, 8, length), file[8 + length ..]
+
+    let headers = lazy grammar [ fst (parts model.Value); fst (parts checkpoint.Value) ]
+
+    fun (random: Random) ->
+        let header = headers.Value random
+        let data = snd (parts (if random.Next 2 = 0 then model.Value else checkpoint.Value))
+        let file = Array.concat [ BitConverter.GetBytes(uint64 header.Length); header; data ]
+
+        if random.Next 4 = 0 then
+            extremeField random [ 0, 8; 0, 4; 4, 4 ] file
+        else
+            file
+
 let private safeTensors = {
     reader "safetensors" ignore with
         Read = fun bytes -> SafeTensors.Read(new MemoryStream(bytes)) |> ignore
@@ -275,6 +296,19 @@ let private safeTensors = {
 let tests =
     testList "damaged and forged models, checkpoints, recipes and lexicons are read or refused" [
         test "safetensors" { run safeTensors 0.2 (fun random -> mutate random model.Value) }
+        test "headers of safetensors by their grammar" {
+            run { safeTensors with Name = "headers of safetensors" } 0.2 forgedHeader
+        }
+        test "models with forged headers" { run (reader "models with forged headers" readModel) 0.1 forgedHeader }
+        test "recipes by their grammar" {
+            run (reader "recipes by their grammar" readRecipe) 0.2 (fun random -> recipeGrammar.Value random)
+        }
+        test "lexicons by their grammar" {
+            run (reader "lexicons by their grammar" readLexicon) 0.2 (grammar [ lexicon ])
+        }
+        test "metrics by their grammar" {
+            run (reader "metrics by their grammar" readMetrics) 0.1 (grammar [ metrics ])
+        }
         test "models" { run (reader "models" readModel) 0.1 (fun random -> mutate random model.Value) }
         test "models that are well-formed" { run (reader "forged models" readModel) 0.15 (forged model) }
         test "checkpoints" { run (reader "checkpoints" readFolder) 0.05 (fun random -> mutate random checkpoint.Value) }

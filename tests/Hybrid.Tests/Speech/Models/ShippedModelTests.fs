@@ -120,8 +120,8 @@ let tests =
 
                 for before, after in
                     Seq.zip model.Network.Parameters (SpeechModel.Load(path "halves").Network.Parameters) do
-                    let expected = before.Value |> Array.map (fun x -> float32 (Half.op_Explicit x: Half))
-                    Expect.sequenceEqual after.Value expected before.Name)
+                    let expected = before.ToArray() |> Array.map (fun x -> float32 (Half.op_Explicit x: Half))
+                    Expect.sequenceEqual (after.ToArray()) expected before.Name)
         }
 
         test "comes with the library, is small, and is loaded once" {

@@ -87,4 +87,16 @@ let lexicon =
             let lexicon = Lexicon.Read(shared "data/cmudict/librispeech-lexicon.txt", PhoneInventory.Arpabet)
             Expect.equal (pronunciation lexicon "AARONSON") "AA R AH N S AH N" "one of its words"
         }
+
+        test "the phones are ARPAbet's unless others are given, and a lexicon prints its first words" {
+            withFolder (fun folder ->
+                let path = Path.Combine(folder, "words.txt")
+                File.WriteAllLines(path, [ "HI  HH AY1"; "YOU  Y UW1" ])
+                let lexicon = Lexicon.Read path
+                Expect.equal (pronunciation lexicon "HI") "HH AY" "stress is removed"
+                Expect.equal (string lexicon) "lexicon of 2 words: HI YOU" "text"
+
+                Refusal.expectRefusal<FormatException, _> "unknown phone HH" (fun () ->
+                    Lexicon.Read(path, PhoneInventory [| "Y"; "UW" |])))
+        }
     ]

@@ -116,6 +116,28 @@ let tests =
                 write false)
         }
 
+        test "synthetic speech does not replace recordings in a folder that Hybrid did not write" {
+            withFolder (fun out ->
+                for place, more in [ "wav", []; "train-clean-100/mfcc", [ "--layout"; "hw3p2" ] ] do
+                    let folder = Path.Combine(out, place.Replace('/', '-'))
+                    let file = Path.Combine(folder, place, "speaker002-0002.wav")
+                    Directory.CreateDirectory(Path.Combine(folder, place)) |> ignore
+                    File.WriteAllText(file, "by hand")
+
+                    let arguments = [ "synth"; "--out"; folder; "--utterances"; "3"; "--speakers"; "3" ] @ more
+
+                    let kept = Process.hybrid out arguments
+                    Expect.equal kept.ExitCode 1 (string kept)
+                    Expect.stringContains kept.Errors "has files that Hybrid may not have written" (string kept)
+                    Expect.equal (File.ReadAllText file) "by hand" "kept"
+                    Process.hybrid out (arguments @ [ "--overwrite" ]) |> expectSuccess |> ignore
+
+                let again = [ "synth"; "--out"; "mine"; "--utterances"; "3"; "--speakers"; "3" ]
+
+                for _ in 1..2 do
+                    Process.hybrid out again |> expectSuccess |> ignore)
+        }
+
         test "the command line keeps files of others without --overwrite" {
             let folder = untrained.Value
 

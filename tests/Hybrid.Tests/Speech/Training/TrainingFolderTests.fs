@@ -130,8 +130,30 @@ let tests =
                     [ TrainingNoticeKind.DamagedCheckpoint; TrainingNoticeKind.Resumed ]
                     "a damaged one"
 
-                expectRefusal<FormatException, _> "belongs to another training: training.epochs was 2, is 3" (fun () ->
-                    (prepare folder 3).Run resume))
+                expectRefusal<FormatException, _> "belongs to another training: training.epochs was 2, is 1" (fun () ->
+                    (prepare folder 1).Run resume)
+
+                Expect.equal
+                    (notices (prepare folder 3) resume)
+                    [ TrainingNoticeKind.Extended; TrainingNoticeKind.Resumed ]
+                    "more epochs")
+        }
+
+        test "a completed training goes on with more epochs as if it had had them from the start" {
+            withFolder (fun folder ->
+                let weights (run: TrainingRun) (options: TrainingOptions) =
+                    let model = run.Run options
+                    [ for p in model.Network.Parameters -> p.Name, List.ofArray (p.ToArray()) ], List.ofSeq run.History
+
+                let out = Path.Combine(folder, "run")
+                let _, first = weights (prepare folder 2) (TrainingOptions out)
+                let longer, history = weights (prepare folder 5) (TrainingOptions(out, Resume = true))
+                let straight, expected = weights (prepare folder 5) (TrainingOptions())
+                Expect.equal longer straight "the same weights"
+                Expect.equal history.Length 5 "epochs"
+                let losses = List.map (fun (e: EpochReport) -> e.TrainLoss, e.DevLoss, e.DevPer)
+                Expect.equal (losses history) (losses expected) "the same figures"
+                Expect.equal (losses (List.take 2 history)) (losses first) "the first of which are the earlier ones")
         }
 
         test "a second `hybrid train` is refused, the first is not disturbed; after kill -9 the folder is free" {
@@ -199,6 +221,123 @@ let tests =
                             $"interrupted after {checkpoint.State.Steps} updates, in epoch {checkpoint.State.Epoch + 1}"
                             errors
 
+                        Expect.stringContains errors "hint: the same command with --resume continues there" errors
                         Expect.stringContains errors "stopped: what was written so far stays usable" errors))
             }
+    ]
+
+/// Writes the recipe of these tests as JSON, with changed settings of its schedule.
+let private writeRecipe (path: string) (change: Text.Json.Nodes.JsonObject -> unit) =
+    let json = (recipe 9).ToJson() |> Text.Json.Nodes.JsonNode.Parse |> nonNull
+    change ((nonNull json["training"]).AsObject())
+    File.WriteAllText(path, json.ToJsonString())
+
+[<Tests>]
+let ends =
+    testList "end of a training" [
+        for name, change, options, expected in
+            [
+                "patience",
+                (fun (training: Text.Json.Nodes.JsonObject) ->
+                    training["patience"] <- 1
+                    // Too small to change a weight, so that the second epoch is no better.
+                    (nonNull training["optimizer"])["learningRate"] <- 1e-30),
+                [ "--epochs"; "9" ],
+                "stopped after epoch 2: no improvement for 1 epochs"
+                "time", ignore, [ "--minutes"; "0.01" ], ": the time limit of 0.01 minutes is reached"
+                "epochs", ignore, [ "--epochs"; "2" ], "stopped after epoch 2: the schedule is complete"
+            ] do
+            test $"train says why it stopped: {name}" {
+                withFolder (fun folder ->
+                    SyntheticCorpus.Write(Path.Combine(folder, "speech"), 12, 4) |> ignore<Corpus>
+                    writeRecipe (Path.Combine(folder, "recipe.json")) change
+
+                    let finished =
+                        Process.hybrid
+                            folder
+                            ([ "train"; "--recipe"; "recipe.json"; "--corpus"; "speech"; "--out"; "run" ] @ options)
+
+                    Expect.equal finished.ExitCode 0 (string finished)
+                    Expect.stringContains finished.Errors expected (string finished))
+            }
+
+        test "after a damaged checkpoint, the model file is that of the best epoch that the history names" {
+            withFolder (fun folder ->
+                let out = Path.Combine(folder, "run")
+                let files = TrainingFolder out
+                let corpus = SyntheticCorpus.Write(Path.Combine(folder, "speech"), 24, 6)
+                let limit = TimeSpan.FromMinutes 5.0
+                let prepare () = TrainingRun.Prepare(recipe 200, corpus)
+                let weights (path: string) = [ for t in SafeTensors.Read(path).Tensors -> t.Name, t.Bytes.ToArray() ]
+                let models = Collections.Generic.Dictionary<int, (string * byte[]) list>()
+                use stop = new CancellationTokenSource()
+                let first = prepare ()
+
+                let copy epoch = Path.Combine(folder, $"checkpoint-{epoch}")
+
+                // The latest epoch must be better than the one before, whose checkpoint is going to be used.
+                let epoch (report: EpochReport) =
+                    models[report.Epoch] <- weights files.Model
+                    File.Copy(files.Checkpoint, copy report.Epoch)
+
+                    if report.Epoch >= 3 && obj.ReferenceEquals(first.Best, report) then
+                        stop.Cancel()
+
+                expectRefusal<OperationCanceledException, _> "" (fun () ->
+                    first.Run(TrainingOptions(out, limit), TrainingObserver(Epochs = Progress.call epoch), stop.Token))
+
+                let last = first.History.Count
+                File.Copy(copy (last - 1), Checkpoint.Previous files.Checkpoint, true)
+                let bytes = File.ReadAllBytes files.Checkpoint
+                File.WriteAllBytes(files.Checkpoint, bytes[.. bytes.Length / 2])
+                use again = new CancellationTokenSource()
+                again.Cancel()
+                let resumed = prepare ()
+
+                expectRefusal<OperationCanceledException, _> "" (fun () ->
+                    resumed.Run(TrainingOptions(out, limit, Resume = true), TrainingObserver(), again.Token))
+
+                Expect.equal resumed.History.Count (last - 1) "the previous checkpoint is used"
+                Expect.notEqual (weights files.Model) models[last] "not the epoch that is no longer in the history"
+                Expect.equal (weights files.Model) models[last - 1] "the best epoch of the history"
+                let state = (Checkpoint.Read files.Checkpoint).State
+                Expect.equal (state.Best SelectionMetric.DevPer) resumed.Best "the checkpoint names the same")
+        }
+
+        test "links in a training folder are moved aside, or refused when resuming, and never written through" {
+            onUnix (fun () ->
+                withFolder (fun folder ->
+                    let out = Path.Combine(folder, "run")
+                    Directory.CreateDirectory out |> ignore
+                    let victim = Path.Combine(folder, "victim")
+                    let names = [ "model.safetensors"; "checkpoint.safetensors"; "metrics.jsonl"; "training.owner" ]
+                    File.WriteAllText(victim, "theirs")
+
+                    let plant name (target: string) =
+                        File.CreateSymbolicLink(Path.Combine(out, name), target) |> ignore
+
+                    let dangling = Path.Combine(folder, "nothing")
+
+                    for name in names do
+                        plant name victim
+
+                    plant "checkpoint.safetensors.previous" dangling
+                    (prepare folder 1).Run(TrainingOptions out) |> ignore<SpeechModel>
+                    Expect.equal (File.ReadAllText victim) "theirs" "a target"
+                    Expect.isFalse (File.Exists dangling) "a missing target"
+                    File.Delete(Path.Combine(out, "metrics.jsonl"))
+                    plant "metrics.jsonl" victim
+
+                    expectRefusal<IOException, _> "metrics.jsonl is a symbolic link" (fun () ->
+                        (prepare folder 1).Run(TrainingOptions(out, Resume = true)))
+
+                    Expect.equal (File.ReadAllText victim) "theirs" "resuming"
+                    File.Delete(Path.Combine(out, "training.lock"))
+                    plant "training.lock" dangling
+
+                    expectRefusal<IOException, _> "training.lock is a symbolic link" (fun () ->
+                        (prepare folder 1).Run(TrainingOptions out))
+
+                    Expect.isFalse (File.Exists dangling) "a missing target of the lock"))
+        }
     ]

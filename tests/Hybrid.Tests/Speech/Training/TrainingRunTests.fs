@@ -174,7 +174,7 @@ let tests =
 
                 for a, b in Seq.zip back.Network.Parameters model.Network.Parameters do
                     Expect.equal a.Name b.Name "name"
-                    Expect.sequenceEqual a.Value b.Value a.Name
+                    Expect.sequenceEqual (a.ToArray()) (b.ToArray()) a.Name
 
                 let random = CounterRandom(1UL).Stream()
                 let clip = AudioClip(Array.init 16000 (fun _ -> float32 (random.Uniform(-0.1, 0.1))), 16000)
@@ -209,5 +209,102 @@ let tests =
 
                 for i in 0..99 do
                     Expect.sequenceEqual together[i] alone[i % clips.Length] $"call {i}")
+        }
+
+        test "a training starts from the weights of a model where they fit, and lists what was taken and what not" {
+            withFolder (fun folder ->
+                let corpus = SyntheticCorpus.Write(folder, 12, 4)
+                let r = recipe 2
+
+                let frozen =
+                    TrainingSpec(
+                        1UL,
+                        1,
+                        BatchSize(8, 8000),
+                        AdamWSpec 1e-3,
+                        ConstantRate(),
+                        Phases = [| PhaseSpec("all", 1, TrainingLoss.Ctc, Frozen = [| "encoder" |]) |],
+                        Averaging = AveragingSpec 0.9
+                    )
+
+                let start (encoder: LayerSpec[]) (initial: SpeechModel) =
+                    let network = NetworkSpec(28, 41, encoder, [| LinearSpec 41 |])
+                    let recipe = Recipe("finetune", r.Features, network, frozen)
+                    let run = TrainingRun.Prepare(recipe, corpus, initial = initial)
+                    let notices = ResizeArray<TrainingNotice>()
+                    let observer = TrainingObserver(Notices = Progress.call notices.Add)
+                    let model = run.Run(TrainingOptions(), observer)
+
+                    run,
+                    model,
+                    (notices |> Seq.filter (fun n -> n.Kind = TrainingNoticeKind.Initialized) |> Seq.exactlyOne)
+                        .Message
+
+                let values (model: SpeechModel) (path: string) = [
+                    for p in model.Network.Parameters do
+                        if p.Name.StartsWith(path, StringComparison.Ordinal) then
+                            p.Name, List.ofArray (p.ToArray())
+                ]
+
+                // The same network and phones: all is taken, and the frozen encoder stays as it was.
+                let initial = SpeechModel.Create(r.Network, r.Features, PhoneInventory.Arpabet, 77UL)
+                let run, model, message = start (Seq.toArray r.Network.Encoder) initial
+                let transfer = nonNull run.Initialization
+                Expect.equal transfer.Taken.Count initial.Network.Parameters.Count "all"
+                Expect.isEmpty transfer.Kept "none is new"
+                Expect.equal (values model "encoder") (values initial "encoder") "frozen weights of the initial model"
+                Expect.notEqual (values model "decoder") (values initial "decoder") "trained"
+                Expect.stringContains message "12 of 12 tensors are those of the initial model" message
+
+                // Other phones of the same number: the output layer is new.
+                let others = PhoneInventory [| for i in 1..40 -> $"P{i}" |]
+
+                let run, model, message =
+                    start (Seq.toArray r.Network.Encoder) (SpeechModel.Create(r.Network, r.Features, others, 77UL))
+
+                let transfer = nonNull run.Initialization
+
+                Expect.equal
+                    [ for kept in transfer.Kept -> kept ]
+                    [ "decoder.0.weight [41, 16]"; "decoder.0.bias [41]" ]
+                    "new"
+
+                Expect.equal (values model "encoder") (values initial "encoder") "taken"
+                Expect.stringContains message "the phones differ, so the output layer is new" message
+
+                // Another width of the second layer, and one layer less.
+                let narrow: LayerSpec[] = [| Conv1dSpec(8, 3, 2); LstmSpec(6, true) |]
+                let run, _, message = start narrow initial
+                let transfer = nonNull run.Initialization
+
+                Expect.equal
+                    [ for name in transfer.Taken -> name ]
+                    [ "encoder.0.weight"; "encoder.0.bias"; "decoder.0.bias" ]
+                    "taken"
+
+                Expect.stringContains
+                    message
+                    "new: encoder.1.weight_ih_l0 [24, 8], [32, 8] in the other network"
+                    message
+
+                let _, _, message = start [| Conv1dSpec(8, 3, 2) |] initial
+                Expect.stringContains message "not used: encoder.1.weight_ih_l0" message
+
+                expectRefusal<ArgumentException, _>
+                    "no weight of the initial model has the name and the shape"
+                    (fun () ->
+                        let network = NetworkSpec(28, 41, [||], [| LstmSpec 5; LinearSpec 41 |])
+                        TrainingRun.Prepare(Recipe("x", r.Features, network, frozen), corpus, initial = initial)))
+        }
+
+        test "taking the weights of a network with the same spec makes both equal in every bit" {
+            let r = recipe 2
+            let initial = SpeechModel.Create(r.Network, r.Features, PhoneInventory.Arpabet, 77UL)
+            let network = Network<float32>(r.Network, 1UL)
+            let transfer = network.TakeMatching(initial.Network.Save())
+            Expect.equal transfer.Taken.Count network.Parameters.Count "all"
+
+            for p, q in Seq.zip network.Parameters initial.Network.Parameters do
+                Expect.equal (p.ToArray()) (q.ToArray()) p.Name
         }
     ]

@@ -62,7 +62,7 @@ let private expectDefinition n T B inputs outputs kernel stride (padding: int) d
         let dx = layer.Backward(dy, pass)
 
         let expectedY, dWeight, dBias, expectedDx =
-            byDefinition weight.Value bias.Value kernel stride padding dilation groups x dy
+            byDefinition (weight.ToArray()) (bias.ToArray()) kernel stride padding dilation groups x dy
 
         expectClose 1e-12 $"{case}: y" expectedY (y.Data.ToArray())
         expectClose 1e-12 $"{case}: weights" dWeight weight.Gradient
@@ -128,7 +128,7 @@ let tests =
             let layer = Conv1d<float32>(inputs, outputs, 3)
             let x = [| for value in (randomBatch 1UL inputs [| T |]).Data.ToArray() -> float32 value |]
             let y = layer.Forward(Batch<float32>(x, T, 1, inputs), Pass(Workspace(ThreadTeam 1)))
-            let weight, bias = layer.Parameters[0].Value, layer.Parameters[1].Value
+            let weight, bias = layer.Parameters[0].ToArray(), layer.Parameters[1].ToArray()
             let mutable squares, errors, errorsOfSum = 0.0, 0.0, 0.0
 
             for t in 1 .. T - 2 do

@@ -104,8 +104,7 @@ let steps =
 
                 for p, q in Seq.zip cell.Parameters sequence.Parameters do
                     Expect.equal q.Name $"{p.Name}_l0" "name"
-                    p.Value.CopyTo(q.Value, 0)
-                    q.Invalidate()
+                    q.Set p.Value
 
                 let x = randomBatch 3UL I (Array.create B T)
                 let h, c = randomNumbers 11UL (B * H), randomNumbers 12UL (B * H)
@@ -327,9 +326,8 @@ let private expectReference name (expected: float[]) actual =
 /// A tanh cell, or a layer of them, with the weights of a case.
 let private load (data: Map<string, float[]>) (parameters: Parameter<float> seq) =
     for p, name in Seq.zip parameters [ "W_ih"; "W_hh"; "b_ih"; "b_hh" ] do
-        Expect.equal p.Value.Length data[name].Length name
-        data[name].CopyTo(p.Value, 0)
-        p.Invalidate()
+        Expect.equal p.Length data[name].Length name
+        p.Set data[name]
 
 [<Tests>]
 let reference =

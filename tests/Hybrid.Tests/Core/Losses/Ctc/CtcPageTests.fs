@@ -157,22 +157,15 @@ let tests =
 
                 let found = BeamSearchDecoder(3).Decode(frames (int row[0]))
 
-                Expect.equal
-                    [ for f in found -> Array.ofSeq f.Labels ]
-                    [ for l, _ in merged -> labels l ]
-                    $"frame {row[0]}"
+                Expect.equal [ for f in found -> f.Symbols ] [ for l, _ in merged -> labels l ] $"frame {row[0]}"
 
                 for f, (l, p) in Seq.zip found merged do
                     // A sum of rounded numbers.
-                    Expect.floatClose
-                        { absolute = 1.2e-4; relative = 0.0 }
-                        (exp f.LogProbability)
-                        p
-                        $"frame {row[0]}, {l}"
+                    Expect.floatClose { absolute = 1.2e-4; relative = 0.0 } (exp f.Acoustic) p $"frame {row[0]}, {l}"
 
             let last = BeamSearchDecoder(3).Decode(frames 4)
-            expectStated @"`ab` (\d+\.\d+), `a` \d+\.\d+, and so on" (exp last[0].LogProbability)
-            expectStated @"`ab` \d+\.\d+, `a` (\d+\.\d+), and so on" (exp last[1].LogProbability)
+            expectStated @"`ab` (\d+\.\d+), `a` \d+\.\d+, and so on" (exp last[0].Acoustic)
+            expectStated @"`ab` \d+\.\d+, `a` (\d+\.\d+), and so on" (exp last[1].Acoustic)
         }
 
         test "the prefix beam, frame by frame" {

@@ -41,17 +41,27 @@ let private transcript =
 
 let private sidecar = "HH AH0 L OW1\n[SIL] \u00e9\n"
 
-let private fuzz name share file mayLeave (original: string) =
+let private fuzz name share file mayLeave (make: Random -> byte[]) =
     TestSettings.withFolder (fun folder ->
         for sound in [ "103-1240-0000"; "103-1240-0001" ] do
             CorpusTests.sound folder $"103/1240/{sound}.wav"
 
-        run (reader name folder file mayLeave) share (fun random -> mutate random (Encoding.UTF8.GetBytes original)))
+        run (reader name folder file mayLeave) share make)
+
+let private damaged (original: string) =
+    let bytes = Encoding.UTF8.GetBytes original
+    fun random -> mutate random bytes
 
 [<Tests>]
 let tests =
     testList "damaged and forged transcripts are read or refused" [
-        test "manifests" { fuzz "manifests" 0.5 "manifest.jsonl" true manifest }
-        test "LibriSpeech" { fuzz "LibriSpeech" 0.25 "103/1240/103-1240.trans.txt" false transcript }
-        test "sidecar" { fuzz "sidecars" 0.25 "103/1240/103-1240-0000.lab" false sidecar }
+        test "manifests" { fuzz "manifests" 0.5 "manifest.jsonl" true (damaged manifest) }
+        test "manifests by their grammar" {
+            fuzz "manifests by their grammar" 0.4 "manifest.jsonl" true (grammar [ manifest ])
+        }
+        test "LibriSpeech" { fuzz "LibriSpeech" 0.25 "103/1240/103-1240.trans.txt" false (damaged transcript) }
+        test "LibriSpeech by its grammar" {
+            fuzz "LibriSpeech by its grammar" 0.1 "103/1240/103-1240.trans.txt" false (grammar [ transcript ])
+        }
+        test "sidecar" { fuzz "sidecars" 0.25 "103/1240/103-1240-0000.lab" false (damaged sidecar) }
     ]
