@@ -26,13 +26,11 @@ public sealed class Pronouncer
         normalizer = new TextNormalizer(IsKnown);
     }
 
-    /// <summary>
-    /// A pronouncer of some lexicons, or of <see cref="Lexicon.BuiltIn"/> if there are none, and of
-    /// <see cref="GraphemeToPhoneme.English"/> for all other words.
-    /// </summary>
+    /// <summary>A pronouncer of some lexicons, or of <see cref="Lexicon.BuiltIn"/> if there are none.</summary>
     /// <param name="lexicons">Pronunciations, tried in order; null or empty for the built-in ones.</param>
-    public static Pronouncer Of(IReadOnlyList<Lexicon>? lexicons) =>
-        new(lexicons is { Count: > 0 } ? lexicons : [Lexicon.BuiltIn], GraphemeToPhoneme.English);
+    /// <param name="letters">Pronunciations of the words that no lexicon has; null to leave them without.</param>
+    public static Pronouncer Of(IReadOnlyList<Lexicon>? lexicons, GraphemeToPhoneme? letters = null) =>
+        new(lexicons is { Count: > 0 } ? lexicons : [Lexicon.BuiltIn], letters);
 
     /// <summary>The lexicons, in the order of search.</summary>
     internal IReadOnlyList<Lexicon> Lexicons => lexicons;

@@ -54,6 +54,7 @@ public static class AlignmentFiles
     /// <param name="cancellation">
     /// Stops between inputs, and between the chunks of a long recording; files already written are kept.
     /// </param>
+    /// <param name="aligned">Receives each alignment after its files are written.</param>
     /// <returns>The inputs without a file, with reasons.</returns>
     /// <exception cref="InvalidOperationException">
     /// The model takes precomputed features, and an input has audio.
@@ -66,7 +67,8 @@ public static class AlignmentFiles
         AlignmentFormat format,
         IProgress<(int Index, string? Reason)>? progress = null,
         IProgress<AlignmentNeed>? need = null,
-        CancellationToken cancellation = default
+        CancellationToken cancellation = default,
+        IProgress<Alignment>? aligned = null
     )
     {
         var failed = new List<SkippedUtterance>();
@@ -84,7 +86,9 @@ public static class AlignmentFiles
         {
             var path = paths.Dequeue();
             var reason = outcome.Reason ?? Try(() => Write(outcome.Alignment!, path, folder, format)).Reason;
-            if (reason is not null)
+            if (reason is null)
+                aligned?.Report(outcome.Alignment!);
+            else
                 failed.Add(new SkippedUtterance(outcome.Id, reason) { NeedsChannel = outcome.NeedsChannel });
             progress?.Report((index, reason));
         }

@@ -76,6 +76,8 @@ let run (arguments: ParseResults<AlignArguments>) =
                     )
     }
 
+    let guessed = ResizeArray<string>()
+
     let failed =
         withProgress "aligning" (fun progress ->
             let completed = {
@@ -84,7 +86,15 @@ let run (arguments: ParseResults<AlignArguments>) =
                         progress.Report(struct (float (place + 1) / float inputs.Count, inputs[place].Id))
             }
 
-            AlignmentFiles.Write(aligner, inputs, folder, format, completed, need, interruption.Value))
+            let aligned =
+                listener (fun (alignment: Alignment) ->
+                    if alignment.GuessedWords.Count > 0 then
+                        let words = String.Join(", ", alignment.GuessedWords)
+                        guessed.Add $"{alignment.Id}: pronounced by their letters: {words}")
+
+            AlignmentFiles.Write(aligner, inputs, folder, format, completed, need, interruption.Value, aligned))
+
+    guessed |> Seq.iter say
 
     for left in failed do
         say $"{left}"
@@ -92,7 +102,7 @@ let run (arguments: ParseResults<AlignArguments>) =
     if failed.Count > 0 then
         inputs
         |> Seq.choose (fun input -> Option.ofObj input.Utterance)
-        |> Causes.ofData (Some recognizer.Model.Features) lexicons
+        |> Causes.ofAlignment recognizer.Model.Features lexicons
         |> sayHint
 
     sayHint (Causes.ofSkipped failed)

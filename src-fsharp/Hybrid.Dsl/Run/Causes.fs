@@ -28,17 +28,19 @@ type internal Cause =
 /// Finds the cause of a failure from the type of the exception and the data involved, never from the text of a message.
 module internal Causes =
     let private builtIn = lazy (Pronouncer [ Lexicon.BuiltIn ])
+    let private byLetters = lazy (Pronouncer.Of(null, GraphemeToPhoneme.English))
 
-    /// Whether a text has a word without a built-in pronunciation.
-    let hasUnknownWord (text: string | null) =
+    let private hasUnknown (pronouncer: Lazy<Pronouncer>) (text: string | null) =
         match text with
         | null -> false
         | text ->
-            let struct (_, missing) = builtIn.Value.Pronounce text
+            let struct (_, missing) = pronouncer.Value.Pronounce text
             missing.Count > 0
 
-    /// The cause of utterances being left out, if one of the known ones.
-    let ofData (features: FeaturePreset option) (lexicons: Lexicon seq) (utterances: Utterance seq) =
+    /// Whether a text has a word that alignment cannot pronounce without a dictionary.
+    let hasUnknownWord (text: string | null) = hasUnknown byLetters text
+
+    let private ofUtterances pronouncer features (lexicons: Lexicon seq) (utterances: Utterance seq) =
         let withFeatures = utterances |> Seq.exists (fun u -> u.FeaturesPath <> "")
         let withSound = utterances |> Seq.exists (fun u -> u.FeaturesPath = "")
 
@@ -46,9 +48,20 @@ module internal Causes =
         | Some preset when preset.Kind = FeatureKind.Precomputed && withSound -> Some(HasSound preset.Coefficients)
         | Some preset when preset.Kind <> FeatureKind.Precomputed && withFeatures ->
             Some(HasFeatures preset.Coefficients)
-        | _ when Seq.isEmpty lexicons && utterances |> Seq.exists (fun u -> isNull u.Phones && hasUnknownWord u.Text) ->
+        | _ when
+            Seq.isEmpty lexicons
+            && utterances |> Seq.exists (fun u -> isNull u.Phones && hasUnknown pronouncer u.Text)
+            ->
             Some NoLexicon
         | _ -> None
+
+    /// The cause of utterances being left out, if one of the known ones.
+    let ofData (features: FeaturePreset option) (lexicons: Lexicon seq) (utterances: Utterance seq) =
+        ofUtterances builtIn features lexicons utterances
+
+    /// The cause of recordings not being aligned, if one of the known ones.
+    let ofAlignment (features: FeaturePreset) (lexicons: Lexicon seq) (utterances: Utterance seq) =
+        ofUtterances byLetters (Some features) lexicons utterances
 
     /// The cause of utterances being left out by their reasons, if one of the known ones.
     let ofSkipped (skipped: SkippedUtterance seq) =

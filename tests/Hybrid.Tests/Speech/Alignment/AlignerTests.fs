@@ -109,11 +109,19 @@ let tests =
             Expect.isEmpty (align null "HH EH R").Words "no text"
         }
 
+        test "words that no lexicon has are pronounced by their letters and named; a number is one word, as written" {
+            let alignment = aligner.Value.AlignText("it", noise 48000, "Dr. Blorbing's 2 hairs")
+            Expect.equal (labels alignment.Words) [ "Dr."; "BLORBING'S"; "2"; "HAIRS" ] "words"
+            Expect.sequenceEqual alignment.GuessedWords [ "BLORBING'S" ] "words that the network pronounced"
+            let read = ResultJson.ReadAlignment(ResultJson.Alignment alignment)
+            Expect.sequenceEqual read.GuessedWords [ "BLORBING'S" ] "in the JSON"
+        }
+
         test "what cannot be aligned is refused in a sentence" {
             let clip = noise 24000
 
-            expectRefusal<FormatException, _> "no pronunciation of QWXZ, BRZK: give a lexicon that has them" (fun () ->
-                aligner.Value.AlignText("it", clip, "hair qwxz brzk"))
+            expectRefusal<FormatException, _> "no pronunciation of МИР, ДА: give a lexicon that has them" (fun () ->
+                aligner.Value.AlignText("it", clip, "hair мир да"))
 
             expectRefusal<FormatException, _> "its transcript is empty" (fun () ->
                 aligner.Value.AlignText("it", clip, " ... "))

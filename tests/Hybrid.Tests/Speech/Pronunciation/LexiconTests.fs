@@ -58,9 +58,48 @@ let lexicon =
             Expect.equal (pronunciation lexicon "'TIS") "T IH Z" "with an apostrophe"
             Expect.equal (pronunciation lexicon "A42128") "EY F AO R" "with digits"
         }
-        test "a line without phones is refused with file, line and text" {
-            let line = "line 2: \"WORLD\" has no pronunciation; a line is WORD PH PH or WORD,PH PH"
-            Expect.equal (refusal [ "HELLO  HH AH0"; "WORLD" ]) $"lexicon.txt, {line}" "word alone"
+        test "lines without phones and with unknown ones are left out, each with its number and the reason" {
+            let lexicon = read [ "HELLO  HH AH0"; "WORLD"; "THERE  DH AX0 R"; "NEW  N UW" ]
+            Expect.equal (Seq.toList lexicon.Words) [ "HELLO"; "NEW" ] "the other words"
+
+            Expect.equal
+                lexicon.SkippedLines[0]
+                "line 2: \"WORLD\" has no pronunciation; a line is WORD PH PH or WORD,PH PH"
+                "no phones"
+
+            Expect.stringStarts lexicon.SkippedLines[1] "line 3: unknown phone AX; known are [SIL] NG F " "phone"
+            Expect.equal lexicon.SkippedLines.Count 2 "lines"
+        }
+
+        test "comments after a word, probabilities of the Montreal Forced Aligner, NFD and curly apostrophes" {
+            let lexicon =
+                read [
+                    "aalborg AO1 L B AO0 R G # place, danish"
+                    "hello\t0.99\t0.2\t1.0\t1.1\tHH AH0 L OW1"
+                    "hello\t0.3\tHH EH0 L OW1"
+                    "cafe\u0301 K AE F EY"
+                    "we\u2019re W IY R"
+                ]
+
+            let expected = [
+                "AALBORG", "AO L B AO R G"
+                "HELLO", "HH AH L OW"
+                "CAFÉ", "K AE F EY"
+                "WE'RE", "W IY R"
+            ]
+
+            for word, phones in expected do
+                Expect.equal (pronunciation lexicon word) phones word
+
+            Expect.equal
+                [ for variant in lexicon.Pronunciations "HELLO" -> String.Join(' ', variant) ]
+                [ "HH AH L OW"; "HH EH L OW" ]
+                "variants in order"
+
+            Expect.isEmpty (lexicon.Pronunciations "NOWHERE") "an unknown word"
+        }
+
+        test "a file without a usable line is refused with file, line and text" {
             Expect.stringContains (refusal [ "WORLD," ]) "line 1: \"WORLD,\" has no pronunciation" "comma"
             Expect.stringContains (refusal [ "WORLD 1" ]) "line 1: \"WORLD 1\" has no pronunciation" "variant number"
         }

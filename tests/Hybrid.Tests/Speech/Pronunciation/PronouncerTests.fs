@@ -6,6 +6,8 @@ open Expecto
 open Hybrid.Speech
 open Hybrid.Tests
 
+let private read = LexiconTests.read
+
 let private first =
     LexiconTests.read [
         "HELLO  HH AH0 L OW1"
@@ -60,13 +62,20 @@ let pronouncer =
                 "twenty-one", "TWENTY-ONE", ""
                 "well-read", "WELL", "READ"
                 "hello zorro and zorro", "HELLO", "ZORRO AND ZORRO"
-                "21 hello2", "", "21 HELLO2"
+                "21 hello2", "HELLO", "TWENTY ONE TWO"
                 "cafe\u0301 CAFÉ", "CAFÉ CAFÉ", ""
                 "hello\u00A0world", "HELLO WORLD", ""
             ] do
             test $"\"{text}\" is {words}, without {missing}" {
                 Expect.equal (pronounce [ first; second ] text) (words, missing) "words and missing words"
             }
+
+        test "numbers and abbreviations are one word each, as written; noises are none" {
+            let lexicon = read [ "DOCTOR D AA K T ER"; "SMITH S M IH TH"; "TWO T UW"; "A AH"; "M EH M"; "SIX S IH K S" ]
+            let text = "Dr. Smith [laughter] 6 a.m. & 2"
+            Expect.equal (pronounce [ lexicon ] text) ("Dr. SMITH 6 a.m. 2", "AND") "words and missing words"
+            Expect.equal (phones [ lexicon ] "6 a.m.") "S IH K S EY EH M" "the letter A, not the article"
+        }
 
         test "without lexicons, all words are missing" { Expect.equal (pronounce [] "hello") ("", "HELLO") "missing" }
     ]
