@@ -196,8 +196,8 @@ let findRecipe (nameOrFile: string) =
         let names = Recipes.all |> List.map _.Name |> String.concat ", "
         raise (UserException $"there is no recipe and no file named {nameOrFile}; recipes: {names}")
 
-/// The files that match a pattern such as `*.wav`, in ordinal order: a Windows shell does not expand it. Any other path,
-/// or a file whose name has these characters, is returned as it is.
+/// The files that match a pattern such as `*.wav`, in ordinal order: a Windows shell does not expand it. Any other
+/// path, or a file whose name has these characters, is returned as it is.
 let private expandPattern (path: string) =
     let name = string (Path.GetFileName path)
 

@@ -21,7 +21,7 @@ public static class ResultJson
     };
 
     /// <summary>The last part of <see cref="RecognitionParts"/> that is not empty.</summary>
-    public const string RecognitionsEnd = "\n]";
+    public static string RecognitionsEnd => "\n]";
 
     /// <summary>
     /// Results of recognition: an array of objects with file, duration and hypotheses, the best first. Each hypothesis

@@ -62,9 +62,12 @@ let tests =
             withFolder (fun folder ->
                 let declaration = [
                     "let corpus = synthesize (\"speech\", utterances = 12, speakers = 3, seed = 1)"
-                    "let network = encoderDecoder { features (mfcc 28)"
-                    "                               encoder { conv1d (8, stride = 2) }"
-                    "                               decoder { linear phones } }"
+                    [
+                        "let network = encoderDecoder { features (mfcc 28)"
+                        "                               encoder { conv1d (8, stride = 2) }"
+                        "                               decoder { linear phones } }"
+                    ]
+                    |> String.concat "\n"
                     "let schedule = training { epochs 2 }"
                 ]
 

@@ -532,7 +532,7 @@ let tests =
             let tensors = (SpeechModel.Load(Path.Combine(folder, model))).Network.Parameters.Count
 
             Expect.stringContains
-                finished.Output
+                finished.Errors
                 $"{tensors} of {tensors} tensors are those of the initial model"
                 (string finished)
 

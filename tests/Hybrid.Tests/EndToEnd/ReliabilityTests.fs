@@ -288,7 +288,7 @@ let kills =
                 Expect.equal (train "tiny" "speech" 1).ExitCode 0 "train"
 
                 Expect.stringContains
-                    (train "tiny" "speech" 2).Output
+                    (train "tiny" "speech" 2).Errors
                     "the training goes on to 2 epochs instead of 1"
                     "more epochs"
 

@@ -112,7 +112,7 @@ let private expectReadable (columns: int) (screen: string list) =
 let tests =
     testList "terminal" [
         for columns in [ 80; 120; 140; 200 ] do
-            test $"train shows rows above one bar with {columns} columns" {
+            let shows () =
                 withSpeech (fun folder ->
                     let screens = watch folder columns arguments
                     List.iter (expectReadable columns) screens
@@ -132,7 +132,14 @@ let tests =
                     Expect.isNonEmpty bars "a bar is shown"
                     Expect.all bars (fun (length, _) -> length = min 40 (columns / 4)) $"length of the bar: {bars}"
                     Expect.exists bars (fun (_, text: string) -> status.IsMatch text) $"a whole status: {bars}")
-            }
+
+            let name = $"train shows rows above one bar with {columns} columns"
+
+            // Half a minute for each width.
+            if columns = 80 then
+                testCase name shows
+            else
+                longTest name shows
 
         test "recognize shows a bar, and above it what is wrong with a file" {
             withFolder (fun folder ->

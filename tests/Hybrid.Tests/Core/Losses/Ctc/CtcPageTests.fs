@@ -58,8 +58,9 @@ let private expectTable name (value: int -> int -> float) =
         row
         |> Array.iteri (fun j expected -> close (value i j) expected $"{name}, row {i + 1}, column {j + 1}"))
 
-let private expectStated pattern (value: float) =
-    match Regex.Match(page.Value, pattern, RegexOptions.Singleline) with
+let private expectStated (pattern: string) (value: float) =
+    // Lines of the page may be wrapped anywhere.
+    match Regex.Match(page.Value, pattern.Replace(" ", @"\s+"), RegexOptions.Singleline) with
     | m when m.Success -> close value (float m.Groups[1].Value) pattern
     | _ -> failtest $"the page does not say {pattern}"
 
