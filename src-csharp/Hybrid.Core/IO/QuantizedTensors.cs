@@ -56,7 +56,11 @@ internal static class QuantizedTensors
             for (var i = 0; i < columns; i++)
                 levels[r * columns + i] = largest == 0 ? (sbyte)0 : (sbyte)MathF.Round(row[i] / scales[r]);
         }
-        yield return tensor with { Type = TensorType.I8, Bytes = MemoryMarshal.AsBytes(levels.AsSpan()).ToArray() };
+        yield return tensor with
+        {
+            Type = TensorType.I8,
+            Bytes = MemoryMarshal.AsBytes(levels.AsSpan()).ToArray(),
+        };
         yield return StoredTensor.FromSingles(tensor.Name + ScaleSuffix, scales, rows);
     }
 

@@ -86,8 +86,7 @@ internal static class EnglishInflections
     }
 
     /// <summary>WALK for WALK-, BAKE for BAK-, STOP for STOPP-.</summary>
-    private static string[] Bases(string stem) =>
-        stem[^1] == stem[^2] ? [stem, stem[..^1]] : [stem, stem + "E"];
+    private static string[] Bases(string stem) => stem[^1] == stem[^2] ? [stem, stem[..^1]] : [stem, stem + "E"];
 
     private static string[] Plural(string last) =>
         Sibilants.Contains(last) ? ["IH", "Z"]

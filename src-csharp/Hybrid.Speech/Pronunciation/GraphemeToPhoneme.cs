@@ -47,7 +47,9 @@ public sealed class GraphemeToPhoneme
         ['ı'] = "I",
     };
 
-    private static readonly Lazy<GraphemeToPhoneme> Shipped = new(() => Load(ShippedStream(), "the shipped English G2P"));
+    private static readonly Lazy<GraphemeToPhoneme> Shipped = new(() =>
+        Load(ShippedStream(), "the shipped English G2P")
+    );
 
     private readonly Network<float> network;
     private readonly GreedyDecoder decoder = new();
@@ -121,7 +123,10 @@ public sealed class GraphemeToPhoneme
         workspace.Reset();
         var features = new float[spelling.Length * Letters.Length];
         LetterDataset.Encode(Letters, spelling, features);
-        var logits = network.Forward(new Batch<float>(features, spelling.Length, 1, Letters.Length), new Pass(workspace));
+        var logits = network.Forward(
+            new Batch<float>(features, spelling.Length, 1, Letters.Length),
+            new Pass(workspace)
+        );
         var logProbs = LogProbs.FromLogits(logits, 0);
         workspaces.Add(workspace);
         return [.. Inventory.Names(decoder.Decode(logProbs).Symbols)];
@@ -205,7 +210,9 @@ public sealed class GraphemeToPhoneme
                 new Network<float>(spec, weights),
                 Text(LettersKey),
                 inventory,
-                UnpackWords(isWords[true].FirstOrDefault() ?? throw new FormatException($"tensor {WordsName} is missing"))
+                UnpackWords(
+                    isWords[true].FirstOrDefault() ?? throw new FormatException($"tensor {WordsName} is missing")
+                )
             );
         }
         catch (InvalidSpecException error)

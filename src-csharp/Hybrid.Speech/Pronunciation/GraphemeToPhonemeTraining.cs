@@ -166,7 +166,9 @@ public sealed class GraphemeToPhonemeTraining
         EditDistance.Distance(inventory.Labels(a), inventory.Labels(b));
 
     private static bool IsOfLetters(string word) =>
-        word.Any(char.IsLetter) && word.All(c => char.IsLetter(c) || c is '\'' or '-') && word.Length <= GraphemeToPhoneme.MaxLetters;
+        word.Any(char.IsLetter)
+        && word.All(c => char.IsLetter(c) || c is '\'' or '-')
+        && word.Length <= GraphemeToPhoneme.MaxLetters;
 
     private static DictionaryPart Part(string word) =>
         (new CounterRandom(0).Fork(WordStems.Of(word)).Key % 100) switch

@@ -141,5 +141,10 @@ public sealed class Lexicon
     }
 
     private static bool IsNumber(string field) =>
-        double.TryParse(field, NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent, CultureInfo.InvariantCulture, out _);
+        double.TryParse(
+            field,
+            NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent,
+            CultureInfo.InvariantCulture,
+            out _
+        );
 }

@@ -87,8 +87,7 @@ public sealed record ChunkingOptions(int MaxUnchunkedFrames = 16000, int ChunkFr
     private long AlignedChunk(Network<float> network) =>
         Math.Max(1, ChunkFrames / network.InputAlignment) * (long)network.InputAlignment;
 
-    private long AlignedContext(Network<float> network) =>
-        IntMath.RoundUp((long)ContextFrames, network.InputAlignment);
+    private long AlignedContext(Network<float> network) => IntMath.RoundUp((long)ContextFrames, network.InputAlignment);
 
     /// <summary>One forward pass and the part of its output that is kept.</summary>
     /// <param name="Start">First input frame, context included.</param>

@@ -66,13 +66,7 @@ let private train (arguments: ParseResults<G2pTrainArguments>) =
             let epoch (report: EpochReport) =
                 say $"epoch {report.Epoch}: loss {report.TrainLoss:F3}, validation PER {report.DevPer:F2} %%"
 
-            training.Run(
-                recipe.Training,
-                listener step,
-                listener epoch,
-                team,
-                interruption.Value
-            ))
+            training.Run(recipe.Training, listener step, listener epoch, team, interruption.Value))
 
     let errors = GraphemeToPhonemeTraining.Evaluate(letters, lexicon, training.TestWords)
     let whole = training.WithLexicon(letters, interruption.Value)

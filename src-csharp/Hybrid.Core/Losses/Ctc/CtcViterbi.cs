@@ -26,6 +26,7 @@ internal readonly unsafe ref struct CtcViterbi
     private readonly double* memory;
     private readonly byte* decisions;
     private readonly int* labels;
+
     // Sizes are computed once: they contain divisions, and each frame needs them.
     private readonly int S,
         frames,

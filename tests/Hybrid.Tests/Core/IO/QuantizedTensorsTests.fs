@@ -6,7 +6,9 @@ open Expecto
 open Hybrid.Core
 open Hybrid.Tests.Refusal
 
-let private matrix = StoredTensor.FromSingles("w", [| 1.27f; -0.5f; 0.0f; 0.0f; 0.0f; 0.0f; 254.0f; 1.0f; -3.1f |], 3, 3)
+let private matrix =
+    StoredTensor.FromSingles("w", [| 1.27f; -0.5f; 0.0f; 0.0f; 0.0f; 0.0f; 254.0f; 1.0f; -3.1f |], 3, 3)
+
 let private vector = StoredTensor.FromSingles("b", [| 0.123f; 4.56f |], 2)
 let private stored = QuantizedTensors.Quantize [ matrix; vector ] |> Seq.toArray
 
@@ -14,7 +16,11 @@ let private stored = QuantizedTensors.Quantize [ matrix; vector ] |> Seq.toArray
 let tests =
     testList "quantized tensors" [
         test "matrices become bytes and scales, vectors stay" {
-            Expect.equal [ for t in stored -> t.Name, t.Type ] [ "w", TensorType.I8; "w.scale", TensorType.F32; "b", TensorType.F32 ] "tensors"
+            Expect.equal
+                [ for t in stored -> t.Name, t.Type ]
+                [ "w", TensorType.I8; "w.scale", TensorType.F32; "b", TensorType.F32 ]
+                "tensors"
+
             Expect.equal (stored[0].ToDoubles()) [| 127.0; -50.0; 0.0; 0.0; 0.0; 0.0; 127.0; 0.0; -2.0 |] "levels"
         }
 
@@ -32,7 +38,7 @@ let tests =
 
         test "bytes without scales, and scales without bytes or of another length, are refused" {
             let refusal (tensors: StoredTensor list) =
-                messageOf<FormatException, _> (fun () -> QuantizedTensors.Dequantize(List.toArray tensors))
+                messageOf<FormatException, _>(fun () -> QuantizedTensors.Dequantize(List.toArray tensors))
 
             Expect.stringContains (refusal [ stored[0] ]) "tensor w of signed bytes has no scales" "no scales"
             Expect.stringContains (refusal [ stored[1] ]) "no tensor belongs to the scales w.scale" "no bytes"

@@ -15,7 +15,13 @@ let private network letters : NetworkSpec =
 
 let private untrained () =
     let words = dict [ "ONCE", [| "W"; "AH"; "N"; "S" |] :> IReadOnlyList<string> ]
-    GraphemeToPhoneme(Network<float32>(network 28, 3UL), "'-ABCDEFGHIJKLMNOPQRSTUVWXYZ", PhoneInventory.Arpabet, Dictionary words)
+
+    GraphemeToPhoneme(
+        Network<float32>(network 28, 3UL),
+        "'-ABCDEFGHIJKLMNOPQRSTUVWXYZ",
+        PhoneInventory.Arpabet,
+        Dictionary words
+    )
 
 let private phones (letters: GraphemeToPhoneme) word =
     match letters.TryPronounce word with
@@ -111,7 +117,7 @@ let tests =
                     let metadata = Dictionary file.Metadata
                     change metadata
                     SafeTensors(metadata, tensors file.Tensors).Write path
-                    messageOf<FormatException, _> (fun () -> GraphemeToPhoneme.Load path)
+                    messageOf<FormatException, _>(fun () -> GraphemeToPhoneme.Load path)
 
                 let ``with`` key value (metadata: Dictionary<string, string>) = metadata[key] <- value
                 let without (key: string) (metadata: Dictionary<string, string>) = metadata.Remove key |> ignore<bool>
@@ -125,9 +131,7 @@ let tests =
                         ``with`` "hybrid.words" "ONCE XX", all, "unknown phone XX"
                         ``with`` "hybrid.words" "ONCE", all, "the stored word \"ONCE\" has no phones"
                         ``with`` "hybrid.format" "g2p 9", all, "format \"g2p 9\" is not known"
-                        ignore,
-                        (fun tensors -> Seq.skip 1 tensors |> Seq.toArray :> IReadOnlyList<_>),
-                        "the scales"
+                        ignore, (fun tensors -> Seq.skip 1 tensors |> Seq.toArray :> IReadOnlyList<_>), "the scales"
                     ] do
                     let actual = refusal change tensors
                     Expect.stringContains actual "g2p.safetensors: " "the file"
@@ -136,7 +140,11 @@ let tests =
 
         test "several threads get what one gets" {
             let letters = untrained ()
-            let words = [| for i in 0..199 -> String([| for k in 0 .. i % 7 + 1 -> char (int 'A' + (i * 7 + k * 3) % 26) |]) |]
+
+            let words = [|
+                for i in 0..199 -> String([| for k in 0 .. i % 7 + 1 -> char (int 'A' + (i * 7 + k * 3) % 26) |])
+            |]
+
             let expected = words |> Array.map (phones letters)
             Expect.equal (words |> Array.Parallel.map (phones letters)) expected "phones"
         }
@@ -166,7 +174,8 @@ let english =
                 |> Array.Parallel.filter (fun word ->
                     match english.TryPronounce word with
                     | true, phones ->
-                        lexicon.Pronunciations word |> Seq.forall (fun known -> not (Seq.toList known = Seq.toList phones))
+                        lexicon.Pronunciations word
+                        |> Seq.forall (fun known -> not (Seq.toList known = Seq.toList phones))
                     | _ -> true)
 
             Expect.isEmpty (Array.truncate 5 wrong) "words"

@@ -81,12 +81,7 @@ let lexicon =
                     "we\u2019re W IY R"
                 ]
 
-            let expected = [
-                "AALBORG", "AO L B AO R G"
-                "HELLO", "HH AH L OW"
-                "CAFÉ", "K AE F EY"
-                "WE'RE", "W IY R"
-            ]
+            let expected = [ "AALBORG", "AO L B AO R G"; "HELLO", "HH AH L OW"; "CAFÉ", "K AE F EY"; "WE'RE", "W IY R" ]
 
             for word, phones in expected do
                 Expect.equal (pronunciation lexicon word) phones word

@@ -71,7 +71,9 @@ let pronouncer =
             }
 
         test "numbers and abbreviations are one word each, as written; noises are none" {
-            let lexicon = read [ "DOCTOR D AA K T ER"; "SMITH S M IH TH"; "TWO T UW"; "A AH"; "M EH M"; "SIX S IH K S" ]
+            let lexicon =
+                read [ "DOCTOR D AA K T ER"; "SMITH S M IH TH"; "TWO T UW"; "A AH"; "M EH M"; "SIX S IH K S" ]
+
             let text = "Dr. Smith [laughter] 6 a.m. & 2"
             Expect.equal (pronounce [ lexicon ] text) ("Dr. SMITH 6 a.m. 2", "AND") "words and missing words"
             Expect.equal (phones [ lexicon ] "6 a.m.") "S IH K S EY EH M" "the letter A, not the article"
