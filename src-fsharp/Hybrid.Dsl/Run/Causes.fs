@@ -40,7 +40,12 @@ module internal Causes =
     /// Whether a text has a word that alignment cannot pronounce without a dictionary.
     let hasUnknownWord (text: string | null) = hasUnknown byLetters text
 
-    let private ofUtterances pronouncer features (lexicons: Lexicon seq) (utterances: Utterance seq) =
+    let private ofUtterances
+        (pronouncer: Lazy<Pronouncer>)
+        (features: FeaturePreset option)
+        (lexicons: Lexicon seq)
+        (utterances: Utterance seq)
+        =
         let withFeatures = utterances |> Seq.exists (fun u -> u.FeaturesPath <> "")
         let withSound = utterances |> Seq.exists (fun u -> u.FeaturesPath = "")
 

@@ -7,9 +7,13 @@ open Hybrid.Core
 open Hybrid.Tests.Refusal
 
 let private matrix =
-    StoredTensor.FromSingles("w", [| 1.27f; -0.5f; 0.0f; 0.0f; 0.0f; 0.0f; 254.0f; 1.0f; -3.1f |], 3, 3)
+    StoredTensor.FromSingles(
+        "w",
+        ReadOnlySpan [| 1.27f; -0.5f; 0.0f; 0.0f; 0.0f; 0.0f; 254.0f; 1.0f; -3.1f |],
+        [ 3; 3 ]
+    )
 
-let private vector = StoredTensor.FromSingles("b", [| 0.123f; 4.56f |], 2)
+let private vector = StoredTensor.FromSingles("b", ReadOnlySpan [| 0.123f; 4.56f |], [ 2 ])
 let private stored = QuantizedTensors.Quantize [ matrix; vector ] |> Seq.toArray
 
 [<Tests>]
@@ -42,7 +46,7 @@ let tests =
 
             Expect.stringContains (refusal [ stored[0] ]) "tensor w of signed bytes has no scales" "no scales"
             Expect.stringContains (refusal [ stored[1] ]) "no tensor belongs to the scales w.scale" "no bytes"
-            let short = StoredTensor.FromSingles("w.scale", [| 1.0f |], 1)
+            let short = StoredTensor.FromSingles("w.scale", ReadOnlySpan [| 1.0f |], [ 1 ])
             Expect.stringContains (refusal [ stored[0]; short ]) "do not fit its rows" "another length"
         }
     ]

@@ -21,9 +21,9 @@ let private bases =
         "FUSE", "F Y UW Z"
     ]
 
-let private lookup word =
+let private lookup word : Collections.Generic.IReadOnlyList<string> | null =
     match bases.TryGetValue word with
-    | true, phones -> phones.Split ' ' :> Collections.Generic.IReadOnlyList<string>
+    | true, phones -> phones.Split ' '
     | _ -> null
 
 let private inflected word =
@@ -64,7 +64,7 @@ let tests =
         test "on the inflections of CMUdict, 95 % of the pronunciations are one of the dictionary's" {
             let lexicon = Lexicon.Read(shared "data/cmudict/cmudict-0.7a.txt")
 
-            let known word =
+            let known word : Collections.Generic.IReadOnlyList<string> | null =
                 match lexicon.TryGet word with
                 | true, phones -> phones
                 | _ -> null
