@@ -45,7 +45,7 @@ let private speech = [
     "Pronunciation", [ "Phones" ]
     "Corpora", [ "Audio"; "Features"; "Phones"; "Pronunciation" ]
     "LanguageModels", [ "Phones"; "Pronunciation"; "Corpora" ]
-    "Models", [ "Features"; "Phones"; "Corpora"; "LanguageModels" ]
+    "Models", [ "Features"; "Phones"; "Pronunciation"; "Corpora"; "LanguageModels" ]
     "Recognition", [ "Audio"; "Features"; "Phones"; "Pronunciation"; "Corpora"; "LanguageModels"; "Models" ]
     "Alignment", [ "Audio"; "Features"; "Phones"; "Pronunciation"; "Corpora"; "Recognition" ]
     "Training", [ "Features"; "Phones"; "Pronunciation"; "Corpora"; "Models" ]

@@ -3,9 +3,9 @@ using System.Runtime.InteropServices;
 namespace Hybrid.Core;
 
 /// <summary>
-/// Storage of weights as signed bytes, a quarter of single precision: w[r, i] = scale[r] * q[r, i] with q in [-127, 127]
-/// and one scale per row, the symmetric linear quantisation of Jacob et al. 2018, "Quantization and training of neural
-/// networks for efficient integer-arithmetic-only inference". Computation stays in single precision.
+/// Storage of weights as signed bytes, a quarter of single precision: w[r, i] = scale[r] * q[r, i] with q in [-127,
+/// 127] and one scale per row, the symmetric linear quantisation of Jacob et al. 2018, "Quantization and training of
+/// neural networks for efficient integer-arithmetic-only inference". Computation stays in single precision.
 /// </summary>
 internal static class QuantizedTensors
 {
@@ -13,7 +13,8 @@ internal static class QuantizedTensors
     private const int MaxLevel = 127;
 
     /// <summary>
-    /// The tensors for a file: those with at least two axes as bytes, each followed by its scales; the others unchanged.
+    /// The tensors for a file: those with at least two axes as bytes, each followed by its scales; the others
+    /// unchanged.
     /// </summary>
     /// <param name="tensors">Finite values.</param>
     public static IEnumerable<StoredTensor> Quantize(IEnumerable<StoredTensor> tensors) =>

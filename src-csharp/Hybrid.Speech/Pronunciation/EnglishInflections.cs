@@ -1,9 +1,9 @@
 namespace Hybrid.Speech;
 
 /// <summary>
-/// Pronunciation of regular English inflections from the pronunciation of the base word: possessives, plurals, past tense,
-/// present participle and contractions. The sounds are the most frequent ones of CMUdict: S after voiceless consonants, IH Z
-/// after sibilants, else Z; T after voiceless consonants, IH D after T and D, else D.
+/// Pronunciation of regular English inflections from the pronunciation of the base word: possessives, plurals, past
+/// tense, present participle and contractions. The sounds are the most frequent ones of CMUdict: S after voiceless
+/// consonants, IH Z after sibilants, else Z; T after voiceless consonants, IH D after T and D, else D.
 /// </summary>
 internal static class EnglishInflections
 {

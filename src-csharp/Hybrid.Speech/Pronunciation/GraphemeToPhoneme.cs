@@ -7,13 +7,13 @@ using Hybrid.Core;
 namespace Hybrid.Speech;
 
 /// <summary>
-/// Pronunciation of words from their spelling (G2P): a network reads the letters, CTC decodes phones, and words for which
-/// the network is wrong can be stored beside it. Safe for use by several threads.
+/// Pronunciation of words from their spelling (G2P): a network reads the letters, CTC decodes phones, and words for
+/// which the network is wrong can be stored beside it. Safe for use by several threads.
 /// </summary>
 /// <remarks>
-/// Letters to phones with bidirectional LSTMs and CTC: Rao et al. 2015, "Grapheme-to-phoneme conversion using long short-term
-/// memory recurrent neural networks". The network has two output frames per letter, because a letter can stand for two phones
-/// (X for K S).
+/// Letters to phones with bidirectional LSTMs and CTC: Rao et al. 2015, "Grapheme-to-phoneme conversion using long
+/// short-term memory recurrent neural networks". The network has two output frames per letter, because a letter can
+/// stand for two phones (X for K S).
 /// </remarks>
 /// <example>
 /// <code>
@@ -30,7 +30,8 @@ public sealed class GraphemeToPhoneme
         NetworkKey = "hybrid.network",
         LettersKey = "hybrid.letters",
         PhonesKey = "hybrid.phones",
-        WordsName = "words";
+        WordsName = "words",
+        KnownName = "known";
 
     // Letters of Latin script that have no decomposition into a letter and a mark.
     private static readonly Dictionary<char, string> Latin = new()
@@ -53,11 +54,14 @@ public sealed class GraphemeToPhoneme
 
     private readonly Network<float> network;
     private readonly GreedyDecoder decoder = new();
+    private readonly WordFilter known;
     private readonly ConcurrentBag<Workspace> workspaces = [];
 
     /// <summary>Letters to phones with a trained network.</summary>
     /// <param name="network">One input per letter of the alphabet, one symbol per phone and the blank.</param>
-    /// <param name="letters">The alphabet in the order of the network's inputs: upper-case letters, apostrophe, hyphen.</param>
+    /// <param name="letters">
+    /// The alphabet in the order of the network's inputs: upper-case letters, apostrophe, hyphen.
+    /// </param>
     /// <param name="inventory">The phones in the order of the network's symbols.</param>
     /// <param name="words">Words with their phones that precede the network; null for none.</param>
     /// <exception cref="ArgumentException">The parts contradict each other, or a letter is a duplicate.</exception>
@@ -67,16 +71,25 @@ public sealed class GraphemeToPhoneme
         PhoneInventory inventory,
         IReadOnlyDictionary<string, IReadOnlyList<string>>? words = null
     )
+        : this(network, letters, inventory, words ?? new Dictionary<string, IReadOnlyList<string>>(), WordFilter.Of([]))
+    { }
+
+    private GraphemeToPhoneme(
+        Network<float> network,
+        string letters,
+        PhoneInventory inventory,
+        IReadOnlyDictionary<string, IReadOnlyList<string>> words,
+        WordFilter known
+    )
     {
         RequireFit(network.Spec, letters, inventory);
-        (this.network, Letters, Inventory) = (network, letters, inventory);
-        Words = words ?? new Dictionary<string, IReadOnlyList<string>>();
+        (this.network, Letters, Inventory, Words, this.known) = (network, letters, inventory, words, known);
         foreach (var (_, phones) in Words)
             inventory.Labels(phones);
     }
 
     /// <summary>
-    /// English with the 39 phones of CMUdict, trained on CMUdict (Models/README.md). Loaded at its first use.
+    /// English with the 39 phones of CMUdict, trained on CMUdict (docs/pronunciation.md). Loaded at its first use.
     /// </summary>
     public static GraphemeToPhoneme English => Shipped.Value;
 
@@ -110,10 +123,21 @@ public sealed class GraphemeToPhoneme
         return phones.Count > 0;
     }
 
-    /// <summary>The same network with other stored words.</summary>
+    /// <summary>
+    /// Whether a word is one of those that were checked in training, so that its pronunciation is the dictionary's; one
+    /// of 300 other words is taken for such a word.
+    /// </summary>
+    /// <param name="word">The word in upper case.</param>
+    public bool IsKnown(string word) => Words.ContainsKey(word) || known.Contains(word);
+
+    /// <summary>
+    /// The same network with other stored words, and the words that need none because the network is right.
+    /// </summary>
     /// <exception cref="FormatException">A phone is not in the inventory.</exception>
-    public GraphemeToPhoneme WithWords(IReadOnlyDictionary<string, IReadOnlyList<string>> words) =>
-        new(network, Letters, Inventory, words);
+    internal GraphemeToPhoneme WithWords(
+        IReadOnlyDictionary<string, IReadOnlyList<string>> words,
+        IReadOnlyCollection<string> known
+    ) => new(network, Letters, Inventory, words, WordFilter.Of(known));
 
     /// <summary>Phones of a word by the network alone.</summary>
     /// <param name="spelling">Letters of the alphabet.</param>
@@ -172,7 +196,11 @@ public sealed class GraphemeToPhoneme
                 [LettersKey] = Letters,
                 [PhonesKey] = string.Join(' ', Inventory.Symbols.Skip(1)),
             },
-            [.. QuantizedTensors.Quantize(network.Save()), PackWords()]
+            [
+                .. QuantizedTensors.Quantize(network.Save()),
+                PackWords(),
+                new StoredTensor(KnownName, TensorType.U8, [known.Bytes.Length], known.Bytes),
+            ]
         ).Write(path);
 
     /// <summary>Reads a file.</summary>
@@ -203,16 +231,19 @@ public sealed class GraphemeToPhoneme
             var spec = NetworkSpec.FromJson(Text(NetworkKey));
             var inventory = new PhoneInventory(Text(PhonesKey).Split(' '));
             RequireFit(spec, Text(LettersKey), inventory);
-            var isWords = file.Tensors.ToLookup(tensor => tensor.Name == WordsName);
-            var weights = QuantizedTensors.Dequantize([.. isWords[false]]);
+            StoredTensor Tensor(string tensor) =>
+                file.Tensors.FirstOrDefault(found => found.Name == tensor && found.Type == TensorType.U8)
+                ?? throw new FormatException($"tensor {tensor} of bytes is missing");
+            var weights = QuantizedTensors.Dequantize([
+                .. file.Tensors.Where(tensor => tensor.Name is not (WordsName or KnownName)),
+            ]);
             ParameterShape.RequireTensors(spec, weights);
             return new GraphemeToPhoneme(
                 new Network<float>(spec, weights),
                 Text(LettersKey),
                 inventory,
-                UnpackWords(
-                    isWords[true].FirstOrDefault() ?? throw new FormatException($"tensor {WordsName} is missing")
-                )
+                UnpackWords(Tensor(WordsName)),
+                new WordFilter(Filled(Tensor(KnownName)))
             );
         }
         catch (InvalidSpecException error)
@@ -249,6 +280,9 @@ public sealed class GraphemeToPhoneme
         }
         return words;
     }
+
+    private static byte[] Filled(StoredTensor tensor) =>
+        tensor.Bytes.Length > 0 ? tensor.Bytes.ToArray() : throw new FormatException($"tensor {tensor.Name} is empty");
 
     private static void RequireFit(NetworkSpec spec, string letters, PhoneInventory inventory)
     {

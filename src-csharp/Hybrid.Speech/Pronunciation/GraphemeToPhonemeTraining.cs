@@ -23,8 +23,8 @@ public sealed record PronunciationErrors(int Words, int WrongWords, int PhoneErr
 }
 
 /// <summary>
-/// Trains letters to phones on a lexicon. Words are divided by their stem: one stem in twenty is for the test, one in fifty for
-/// the validation, so that a test word is not a known word with another ending.
+/// Trains letters to phones on a lexicon. Words are divided by their stem: one stem in twenty is for the test, one in
+/// fifty for the validation, so that a test word is not a known word with another ending.
 /// </summary>
 public sealed class GraphemeToPhonemeTraining
 {
@@ -42,7 +42,8 @@ public sealed class GraphemeToPhonemeTraining
     /// <param name="lexicon">Words with all of their pronunciations.</param>
     /// <param name="inventory">The phones.</param>
     /// <param name="network">
-    /// The network; its number of inputs is replaced by the number of letters. Its symbols are the phones and the blank.
+    /// The network; its number of inputs is replaced by the number of letters. Its symbols are the phones and the
+    /// blank.
     /// </param>
     /// <exception cref="ArgumentException">The network does not fit the inventory.</exception>
     /// <exception cref="InvalidSpecException">The network has problems.</exception>
@@ -114,22 +115,26 @@ public sealed class GraphemeToPhonemeTraining
     }
 
     /// <summary>
-    /// Stores the words of the lexicon for which a network is wrong, so that every word of it is pronounced as there. Also
-    /// those that begin with an apostrophe, which could otherwise not be told from words in quotation marks.
+    /// Stores the words of the lexicon for which a network is wrong, so that every word of it is pronounced as there.
+    /// Also those that begin with an apostrophe, which could otherwise not be told from words in quotation marks.
     /// </summary>
     /// <param name="guess">Letters to phones.</param>
     /// <param name="cancellation">Stops between words.</param>
     public GraphemeToPhoneme WithLexicon(GraphemeToPhoneme guess, CancellationToken cancellation = default)
     {
-        var stored = lexicon
+        var words = lexicon
             .Words.Where(word => guess.Spell(word) == word)
             .Order(StringComparer.Ordinal)
             .AsParallel()
             .AsOrdered()
             .WithCancellation(cancellation)
             .Select(word => (Word: word, Phones: lexicon.Pronunciations(word)[0]))
-            .Where(pair => pair.Word[0] == '\'' || !pair.Phones.SequenceEqual(guess.Guess(pair.Word)));
-        return guess.WithWords(stored.ToDictionary(pair => pair.Word, pair => pair.Phones));
+            .Select(pair => (pair.Word, pair.Phones, IsRight: pair.Phones.SequenceEqual(guess.Guess(pair.Word))))
+            .ToLookup(word => word.IsRight && word.Word[0] != '\'');
+        return guess.WithWords(
+            words[false].ToDictionary(word => word.Word, word => word.Phones),
+            [.. words[true].Select(word => word.Word)]
+        );
     }
 
     /// <summary>Compares guesses with a lexicon; stored words of the G2P are not used.</summary>

@@ -3,8 +3,8 @@ using Hybrid.Core;
 namespace Hybrid.Speech;
 
 /// <summary>
-/// Words as training data for letters to phones: a frame is a letter, one-hot over the alphabet; the labels are the phones of
-/// one pronunciation.
+/// Words as training data for letters to phones: a frame is a letter, one-hot over the alphabet; the labels are the
+/// phones of one pronunciation.
 /// </summary>
 /// <param name="alphabet">The letters.</param>
 /// <param name="items">Name, spelling of letters of the alphabet, and labels of each pronunciation.</param>

@@ -27,22 +27,23 @@ public sealed class Lexicon
     public IEnumerable<string> Words => pronunciations.Keys;
 
     /// <summary>
-    /// The lines of the file that were left out because they have no pronunciation or an unknown phone, each with its number
-    /// and the reason.
+    /// The lines of the file that were left out because they have no pronunciation or an unknown phone, each with its
+    /// number and the reason.
     /// </summary>
     public IReadOnlyList<string> SkippedLines { get; }
 
     /// <summary>Reads a file with a pronunciation per line.</summary>
     /// <remarks>
     /// <para>
-    /// Formats: CMUdict (<c>WORD PH PH</c> with variants <c>WORD(2)</c>), CMUdict with variant numbers (<c>WORD 1 PH PH</c>),
-    /// the Montreal Forced Aligner's (<c>WORD 0.9 0.2 1.1 1.0 PH PH</c>, probabilities of pronunciation and silence), and
-    /// <c>WORD,PH PH</c>. Lines that begin with <c>;;;</c> or <c>#</c> are comments, and so is the text after <c>#</c> that
-    /// follows white space.
+    /// Formats: CMUdict (<c>WORD PH PH</c> with variants <c>WORD(2)</c>), CMUdict with variant numbers (<c>WORD 1 PH
+    /// PH</c>), the Montreal Forced Aligner's (<c>WORD 0.9 0.2 1.1 1.0 PH PH</c>, probabilities of pronunciation and
+    /// silence), and
+    /// <c>WORD,PH PH</c>. Lines that begin with <c>;;;</c> or <c>#</c> are comments, and so is the text after <c>#</c>
+    /// that follows white space.
     /// </para>
     /// <para>
-    /// Words are compared in Unicode normalization form C, in upper case, with straight apostrophes. Stress digits are removed;
-    /// pronunciations of a word that are then equal count once.
+    /// Words are compared in Unicode normalization form C, in upper case, with straight apostrophes. Stress digits are
+    /// removed; pronunciations of a word that are then equal count once.
     /// </para>
     /// </remarks>
     /// <param name="path">The file, in UTF-8 or UTF-16.</param>

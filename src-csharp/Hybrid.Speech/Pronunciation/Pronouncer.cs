@@ -3,9 +3,9 @@ using System.Collections.Concurrent;
 namespace Hybrid.Speech;
 
 /// <summary>
-/// Converts text to phones: <see cref="TextNormalizer"/> finds the words, and each word gets the first pronunciation of the first
-/// source that has it: the lexicons in order, regular inflections of their words, letters to phones. Silence is neither
-/// inserted nor expected. Safe for use by several threads.
+/// Converts text to phones: <see cref="TextNormalizer"/> finds the words, and each word gets the first pronunciation of
+/// the first source that has it: the lexicons in order, regular inflections of their words, letters to phones. Silence
+/// is neither inserted nor expected. Safe for use by several threads.
 /// </summary>
 public sealed class Pronouncer
 {
@@ -36,8 +36,8 @@ public sealed class Pronouncer
     internal IReadOnlyList<Lexicon> Lexicons => lexicons;
 
     /// <summary>
-    /// The words of a text with their phones, and the words without pronunciation. A number, an abbreviation or a symbol is
-    /// one word with the phones of all that is spoken for it. Noises such as <c>[laughter]</c> have no word.
+    /// The words of a text with their phones, and the words without pronunciation. A number, an abbreviation or a
+    /// symbol is one word with the phones of all that is spoken for it. Noises such as <c>[laughter]</c> have no word.
     /// </summary>
     public (IReadOnlyList<Word> Words, IReadOnlyList<string> Missing) Pronounce(string text)
     {
@@ -70,7 +70,7 @@ public sealed class Pronouncer
         foreach (var lexicon in lexicons)
             if (lexicon.TryGet(spelling, out var phones))
                 return phones;
-        return letters?.Words.GetValueOrDefault(spelling);
+        return letters?.IsKnown(spelling) == true && letters.TryPronounce(spelling, out var guessed) ? guessed : null;
     }
 
     private Word? Find(string spelling, TextTokenKind kind) =>

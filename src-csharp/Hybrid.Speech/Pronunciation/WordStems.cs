@@ -2,8 +2,8 @@ namespace Hybrid.Speech;
 
 /// <summary>
 /// Stems of English words for the division of a dictionary into training and test data: words that differ only in their
-/// endings, such as WALK, WALKED and WALKER'S, belong to the same part, so that a test word is not a known word with another
-/// ending.
+/// endings, such as WALK, WALKED and WALKER'S, belong to the same part, so that a test word is not a known word with
+/// another ending.
 /// </summary>
 internal static class WordStems
 {

@@ -70,7 +70,7 @@ let private prepare (folder: string) =
     text "in/phones.lab" "HH EH1 R\n"
     text "in/deep/\u0283.txt" "HOPE"
     text "in/short.txt" "decision decision decision"
-    text "in/unknown.txt" "hair qwxz brzk"
+    text "in/unknown.txt" "мир да"
     text "in/broken.wav" "no sound"
     text "in/broken.txt" "HOPE"
 
@@ -233,7 +233,7 @@ let tests =
                             "broken", "broken.wav"
                             "short", "needs"
                             "silent", "it has no transcript"
-                            "unknown", "QWXZ, BRZK"
+                            "unknown", "МИР, ДА"
                         ] do
                         Expect.stringContains reasons[id] part id
 

@@ -129,14 +129,49 @@ let tests =
                         without "hybrid.letters", all, "the metadata lack hybrid.letters"
                         ``with`` "hybrid.letters" "ABC", all, "takes 28 features, the alphabet has 3 letters"
                         ``with`` "hybrid.phones" "AA B", all, "has 41 symbols, the inventory has 3"
-                        ``with`` "hybrid.words" "ONCE XX", all, "unknown phone XX"
-                        ``with`` "hybrid.words" "ONCE", all, "the stored word \"ONCE\" has no phones"
                         ``with`` "hybrid.format" "g2p 9", all, "format \"g2p 9\" is not known"
                         ignore, (fun tensors -> Seq.skip 1 tensors |> Seq.toArray :> IReadOnlyList<_>), "the scales"
                     ] do
                     let actual = refusal change tensors
                     Expect.stringContains actual "g2p.safetensors: " "the file"
                     Expect.stringContains actual message "the reason")
+        }
+
+        test "stored words with unknown phones or none are refused by name" {
+            withFolder (fun folder ->
+                let path = Path.Combine(folder, "g2p.safetensors")
+                (untrained ()).Save path
+                let file = SafeTensors.Read path
+
+                let refusal (lines: string) =
+                    let bytes = Text.Encoding.UTF8.GetBytes lines
+
+                    let tensors = [|
+                        for tensor in file.Tensors ->
+                            if tensor.Name = "words" then
+                                StoredTensor("words", TensorType.U8, [| int64 bytes.Length |], bytes)
+                            else
+                                tensor
+                    |]
+
+                    SafeTensors(file.Metadata, tensors).Write path
+                    messageOf<FormatException, _>(fun () -> GraphemeToPhoneme.Load path)
+
+                Expect.stringContains (refusal "ONCE W XX") "g2p.safetensors: unknown phone XX" "phone"
+                Expect.stringContains (refusal "ONCE") "the stored word \"ONCE\" has no phones" "no phones")
+        }
+
+        test "words of the lexicon are known after training, others are not" {
+            let training = GraphemeToPhonemeTraining(regular, PhoneInventory.Arpabet, network 1)
+            let letters = training.WithLexicon(training.Run(schedule 1, team = ThreadTeam 1))
+
+            for word in regular.Words do
+                Expect.isTrue (letters.IsKnown word) word
+                Expect.equal (phones letters word) (String.Join(' ', regular.Pronunciations(word)[0])) word
+
+            let others = [ for i in 0..999 -> $"OTHER{i}" ]
+            let taken = others |> List.filter letters.IsKnown |> List.length
+            Expect.isLessThan taken 20 "other words that are taken for known ones, of 1000"
         }
 
         test "several threads get what one gets" {
