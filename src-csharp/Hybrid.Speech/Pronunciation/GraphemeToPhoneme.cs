@@ -13,7 +13,7 @@ namespace Hybrid.Speech;
 /// <remarks>
 /// Letters to phones with bidirectional LSTMs and CTC: Rao et al. 2015, "Grapheme-to-phoneme conversion using long
 /// short-term memory recurrent neural networks". The network has two output frames per letter, because a letter can
-/// stand for two phones (X for K S).
+/// represent two phones (X for K S).
 /// </remarks>
 /// <example>
 /// <code>

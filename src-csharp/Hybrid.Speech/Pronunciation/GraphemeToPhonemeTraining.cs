@@ -116,7 +116,7 @@ public sealed class GraphemeToPhonemeTraining
 
     /// <summary>
     /// Stores the words of the lexicon for which a network is wrong, so that every word of it is pronounced as there.
-    /// Also those that begin with an apostrophe, which could otherwise not be told from words in quotation marks.
+    /// Also those that begin with an apostrophe, which are otherwise mistaken for words in quotation marks.
     /// </summary>
     /// <param name="guess">Letters to phones.</param>
     /// <param name="cancellation">Stops between words.</param>
