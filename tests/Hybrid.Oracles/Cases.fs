@@ -204,7 +204,6 @@ type HybridRun<'R
         for p in parameters do
             if p.IsTrainable then
                 p.Set(ReadOnlySpan(numbers $"input/{p.Name}"))
-                p.Invalidate()
                 p.ClearGradient()
 
     let gradients (parameters: Parameter<'R> seq) = [

@@ -11,13 +11,20 @@ internal static class TextLines
     /// </summary>
     public const int MaxLength = 1 << 24;
 
-    /// <summary>The lines of a file, without their ends.</summary>
-    /// <exception cref="FormatException">A line is too long; the message has file and line.</exception>
+    // Bytes that are not UTF-8 are refused: replaced, they would silently make another word.
+    private static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+
+    /// <summary>The lines of a file in UTF-8, or in UTF-16 with a byte order mark, without their ends.</summary>
+    /// <exception cref="FormatException">
+    /// A line is too long, or the file is not UTF-8; the message has file and line.
+    /// </exception>
     /// <exception cref="IOException">The file is missing, is a folder, or cannot be read.</exception>
-    public static IEnumerable<string> Read(string path)
+    /// <param name="path">The file.</param>
+    /// <param name="replaceInvalid">Whether bytes that are not UTF-8 become U+FFFD instead of being refused.</param>
+    public static IEnumerable<string> Read(string path, bool replaceInvalid = false)
     {
         InputFile.RejectFolder(path);
-        using var text = File.OpenText(path);
+        using var text = new StreamReader(path, replaceInvalid ? Encoding.UTF8 : Utf8);
         foreach (var line in Read(text, $"{Quoted.Path(path)}, "))
             yield return line;
     }
@@ -27,12 +34,14 @@ internal static class TextLines
     /// </summary>
     /// <param name="text">The text.</param>
     /// <param name="source">The beginning of messages.</param>
-    /// <exception cref="FormatException">A line is too long; the message has its number.</exception>
+    /// <exception cref="FormatException">
+    /// A line is too long, or the text cannot be decoded; the message has its number.
+    /// </exception>
     public static IEnumerable<string> Read(TextReader text, string source = "")
     {
         var (block, begun) = (new char[1 << 12], new StringBuilder());
         var (number, afterReturn) = (1, false);
-        while (text.Read(block) is > 0 and var count)
+        while (Fill() is > 0 and var count)
         {
             for (var start = 0; start < count; )
             {
@@ -54,5 +63,20 @@ internal static class TextLines
         }
         if (begun.Length > 0)
             yield return begun.ToString();
+
+        int Fill()
+        {
+            try
+            {
+                return text.Read(block);
+            }
+            catch (DecoderFallbackException error)
+            {
+                throw new FormatException(
+                    $"{source}line {number} or one of the next has bytes that are not UTF-8: save the text as UTF-8",
+                    error
+                );
+            }
+        }
     }
 }

@@ -58,7 +58,7 @@ public sealed class Lexicon
         var words = new Dictionary<string, List<string[]>>();
         var skipped = new List<string>();
         var number = 0;
-        foreach (var line in TextLines.Read(path))
+        foreach (var line in TextLines.Read(path, replaceInvalid: true))
         {
             number++;
             if (string.IsNullOrWhiteSpace(line) || line.StartsWith(";;;", StringComparison.Ordinal) || line[0] == '#')
@@ -101,6 +101,8 @@ public sealed class Lexicon
 
     private static string? Problem(string line, string[] phones, PhoneInventory inventory)
     {
+        if (line.Contains('\uFFFD'))
+            return $"{Quoted.Text(line)} has bytes that are not UTF-8";
         if (phones.Length == 0)
             return $"{Quoted.Text(line)} has no pronunciation; a line is WORD PH PH or WORD,PH PH";
         return phones.FirstOrDefault(phone => !inventory.TryGetIndex(phone, out _)) is { } unknown

@@ -63,7 +63,7 @@ let private describesItself (package: string) =
     let readme = text "README.md"
     Expect.isGreaterThan readme.Length 100 $"README of {package}"
 
-    for link in Markdown.links readme do
+    for link in Markdown.linksIn readme do
         Expect.isTrue (link.StartsWith("https://", StringComparison.Ordinal)) $"{package}: {link} is not absolute"
 
     // Packages with the model name its data.

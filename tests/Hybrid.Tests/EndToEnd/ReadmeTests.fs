@@ -288,7 +288,7 @@ let tests =
                 for m in
                     Regex.Matches(
                         Markdown.read "docs/cli.md",
-                        @"^\| `([a-z-]+)` \| `hybrid ([^`]*)`",
+                        @"^\| `([a-z0-9-]+)` \| `hybrid ([^`]*)`",
                         RegexOptions.Multiline
                     ) -> m.Groups[1].Value, m.Groups[2].Value
             ]

@@ -28,11 +28,16 @@ let blocks language page = [
             m.Groups[2].Value
 ]
 
+let private proseOf text = Regex.Replace(fence.Replace(text, ""), "`[^`\n]*`", "")
+
 /// The text outside of blocks and inline code.
-let prose page = Regex.Replace(fence.Replace(read page, ""), "`[^`\n]*`", "")
+let prose page = proseOf (read page)
+
+/// The targets of the links and pictures in a text.
+let linksIn text = [ for m in Regex.Matches(proseOf text, @"\]\(([^)\s]+)\)") -> m.Groups[1].Value ]
 
 /// The targets of a page's links and pictures.
-let links page = [ for m in Regex.Matches(prose page, @"\]\(([^)\s]+)\)") -> m.Groups[1].Value ]
+let links page = linksIn (read page)
 
 /// The anchors of a page's headings, as GitHub makes them.
 let anchors page =

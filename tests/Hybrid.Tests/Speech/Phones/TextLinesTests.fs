@@ -34,6 +34,26 @@ let tests =
                 Expect.sequenceEqual (TextLines.Read reader) (readLines text) $"text {i}"
         }
 
+        test "UTF-8 and UTF-16 with a byte order mark are read; other bytes are refused with the file" {
+            withFolder (fun folder ->
+                let path = Path.Combine(folder, "text.txt")
+                let write (bytes: byte[]) = File.WriteAllBytes(path, bytes)
+
+                for encoding in
+                    [ Text.UTF8Encoding false :> Text.Encoding; Text.UTF8Encoding true; Text.UnicodeEncoding() ] do
+                    write (Array.append (encoding.GetPreamble()) (encoding.GetBytes "le café\nест"))
+                    Expect.sequenceEqual (TextLines.Read path) [ "le café"; "ест" ] encoding.EncodingName
+
+                // Windows-1252: a curly apostrophe is the byte 92.
+                write [| byte 'w'; byte 'e'; 0x92uy; byte 'r'; byte 'e' |]
+
+                expectRefusal<FormatException, _>
+                    "text.txt, line 1 or one of the next has bytes that are not UTF-8: save the text as UTF-8"
+                    (fun () -> TextLines.Read path |> Seq.toList)
+
+                Expect.sequenceEqual (TextLines.Read(path, replaceInvalid = true)) [ "we\uFFFDre" ] "replaced")
+        }
+
         test "a line that is too long is refused with file and line, before the rest is read" {
             withFolder (fun folder ->
                 let path = Path.Combine(folder, "sparse.txt")

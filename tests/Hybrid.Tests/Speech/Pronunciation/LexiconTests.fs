@@ -94,6 +94,16 @@ let lexicon =
             Expect.isEmpty (lexicon.Pronunciations "NOWHERE") "an unknown word"
         }
 
+        test "a line in Latin-1 is left out" {
+            withFolder (fun folder ->
+                let path = Path.Combine(folder, "lexicon.txt")
+                File.WriteAllBytes(path, Text.Encoding.Latin1.GetBytes "HI HH AY1\nDÉJÀ D EY2 ZH AA1\n")
+                let lexicon = Lexicon.Read path
+                Expect.equal (Seq.toList lexicon.Words) [ "HI" ] "the other word"
+                Expect.stringContains lexicon.SkippedLines[0] "line 2: " "line"
+                Expect.stringContains lexicon.SkippedLines[0] "has bytes that are not UTF-8" "reason")
+        }
+
         test "a file without a usable line is refused with file, line and text" {
             Expect.stringContains (refusal [ "WORLD," ]) "line 1: \"WORLD,\" has no pronunciation" "comma"
             Expect.stringContains (refusal [ "WORLD 1" ]) "line 1: \"WORLD 1\" has no pronunciation" "variant number"
