@@ -264,7 +264,7 @@ type AlignArguments =
             | Text _ -> "the words spoken in the one sound file given"
             | Corpus _ -> $"align a corpus instead: {corpusHelp}"
             | Split _ -> splitHelp
-            | Lexicon _ -> lexiconHelp
+            | Lexicon _ -> "pronouncing dictionaries, tried in order, before CMUdict and letters to phones"
             | Threads _ -> threadsHelp
             | Overwrite -> overwriteHelp
             | Channel _ -> channelHelp
