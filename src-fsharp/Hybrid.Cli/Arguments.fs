@@ -307,7 +307,7 @@ type G2pTrainArguments =
             | Out _ -> "file for the result"
             | Epochs _ -> "number of epochs (default: 18)"
             | Seed _ -> "seed of initial weights, order and dropout (default: 1)"
-            | Threads _ -> "number of threads (default: all processors)"
+            | Threads _ -> threadsHelp
             | Overwrite -> overwriteHelp
 
 /// The options of `hybrid g2p evaluate`.

@@ -53,11 +53,11 @@ let private writeError (text: string) =
     match display with
     | Some console ->
         // A line takes the place of the empty one above the bar; a longer text would leave parts of the bar behind.
-        let room = max 1 (console.Profile.Width - 1)
+        let width = max 1 (console.Profile.Width - 1)
 
         for line in text.Split '\n' do
-            for start in 0..room .. max 0 (line.Length - 1) do
-                console.WriteLine(line.Substring(start, min room (line.Length - start)))
+            for start in 0..width .. max 0 (line.Length - 1) do
+                console.WriteLine(line.Substring(start, min width (line.Length - start)))
     | None -> Console.Error.WriteLine text
 
 // Everything that the program prints goes through the next five functions. They escape control characters, so that ids,
@@ -122,7 +122,7 @@ let private barWidth (columns: int) = Math.Clamp(columns / 4, 10, 40)
 /// does not show the title.
 let private besideBar (columns: int) (title: string) (line: string) =
     // The bar, the percentage, a space after each of both, and the last column, which would start a new line.
-    let room = max 1 (columns - barWidth columns - 7)
+    let width = max 1 (columns - barWidth columns - 7)
 
     let text =
         Printable.line (
@@ -131,10 +131,10 @@ let private besideBar (columns: int) (title: string) (line: string) =
             else $"{title} {line}"
         )
 
-    if text.Length <= room then
+    if text.Length <= width then
         text
     else
-        text[.. room - 2] + "…"
+        text[.. width - 2] + "…"
 
 /// Runs work that reports a fraction and a status line: a bar on a terminal, a line every 15 s elsewhere. Lines that
 /// the work says in between appear above the bar.

@@ -19,7 +19,7 @@ public readonly record struct AlignmentNeed(string Id, double DurationSeconds, i
 /// <param name="lexicons">Lexicons in order of precedence; the built-in one if null or empty.</param>
 public sealed class Aligner(Recognizer recognizer, IReadOnlyList<Lexicon>? lexicons = null)
 {
-    private readonly Pronouncer pronouncer = Pronouncer.Of(lexicons, GraphemeToPhoneme.English);
+    private readonly Pronouncer pronouncer = Pronouncer.OfEnglish(lexicons);
     private readonly CtcAligner aligner = new();
 
     /// <summary>An aligner with one lexicon.</summary>

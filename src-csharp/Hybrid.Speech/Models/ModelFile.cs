@@ -80,10 +80,7 @@ internal static class ModelFile
                 $"the network takes {spec.Inputs} features per frame, "
                     + $"the preset {Quoted.Unless(features.Name)} gives {features.Width}"
             );
-        if (spec.Symbols != inventory.Count)
-            throw new ArgumentException(
-                $"the network has {spec.Symbols} symbols, the inventory has {inventory.Count} (blank included)"
-            );
+        inventory.RequireFit(spec);
         if (spec.Validate() is { Count: > 0 } specProblems)
             throw new InvalidSpecException(specProblems);
     }

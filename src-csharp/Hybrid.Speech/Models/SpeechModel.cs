@@ -113,21 +113,8 @@ public sealed record SpeechModel(Network<float> Network, PhoneInventory Inventor
     /// <exception cref="IOException">The file is missing or cannot be read.</exception>
     public static SpeechModel Load(string path) => Build(SafeTensors.Read(path), path);
 
-    private static SpeechModel Build(SafeTensors file, string name)
-    {
-        try
-        {
-            return ModelFile.Build(file.Metadata, file.Tensors);
-        }
-        catch (InvalidSpecException error)
-        {
-            throw new FormatException(Quoted.Line($"{name}: {Quoted.List(error.Problems, "; ")}"), error);
-        }
-        catch (Exception error) when (error is FormatException or ArgumentException)
-        {
-            throw new FormatException(Quoted.Line($"{name}: {error.Message}"), error);
-        }
-    }
+    private static SpeechModel Build(SafeTensors file, string name) =>
+        NetworkFile.Build(name, () => ModelFile.Build(file.Metadata, file.Tensors));
 
     /// <summary>The value, if it is in [0, 1].</summary>
     internal static double Probability(double value) =>

@@ -93,6 +93,16 @@ public sealed class PhoneInventory
     /// <summary>The number of symbols, blank included.</summary>
     public int Count => Symbols.Count;
 
+    /// <summary>Refuses a network with another number of symbols.</summary>
+    /// <exception cref="ArgumentException">The numbers differ; the message has both.</exception>
+    internal void RequireFit(NetworkSpec spec)
+    {
+        if (spec.Symbols != Count)
+            throw new ArgumentException(
+                $"the network has {spec.Symbols} symbols, the inventory has {Count} (blank included)"
+            );
+    }
+
     /// <summary>Looks up the index of a phone.</summary>
     public bool TryGetIndex(string phone, out int index) => indices.TryGetValue(phone, out index) && index > 0;
 

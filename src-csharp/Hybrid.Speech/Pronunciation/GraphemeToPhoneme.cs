@@ -218,42 +218,33 @@ public sealed class GraphemeToPhoneme
         typeof(GraphemeToPhoneme).Assembly.GetManifestResourceStream("english-g2p.safetensors")
         ?? throw new InvalidOperationException("english-g2p.safetensors is missing from Hybrid.Speech.dll");
 
-    private static GraphemeToPhoneme Build(SafeTensors file, string name)
+    private static GraphemeToPhoneme Build(SafeTensors file, string name) => NetworkFile.Build(name, () => Build(file));
+
+    private static GraphemeToPhoneme Build(SafeTensors file)
     {
-        try
-        {
-            string Text(string key) =>
-                file.Metadata.TryGetValue(key, out var text)
-                    ? text
-                    : throw new FormatException($"not a G2P file: the metadata lack {key}");
-            if (Text(FormatKey) is var format && format != Format)
-                throw new FormatException($"format {Quoted.Text(format)} is not known, only \"{Format}\"");
-            var spec = NetworkSpec.FromJson(Text(NetworkKey));
-            var inventory = new PhoneInventory(Text(PhonesKey).Split(' '));
-            RequireFit(spec, Text(LettersKey), inventory);
-            StoredTensor Tensor(string tensor) =>
-                file.Tensors.FirstOrDefault(found => found.Name == tensor && found.Type == TensorType.U8)
-                ?? throw new FormatException($"tensor {tensor} of bytes is missing");
-            var weights = QuantizedTensors.Dequantize([
-                .. file.Tensors.Where(tensor => tensor.Name is not (WordsName or KnownName)),
-            ]);
-            ParameterShape.RequireTensors(spec, weights);
-            return new GraphemeToPhoneme(
-                new Network<float>(spec, weights),
-                Text(LettersKey),
-                inventory,
-                UnpackWords(Tensor(WordsName)),
-                new WordFilter(Filled(Tensor(KnownName)))
-            );
-        }
-        catch (InvalidSpecException error)
-        {
-            throw new FormatException(Quoted.Line($"{name}: {Quoted.List(error.Problems, "; ")}"), error);
-        }
-        catch (Exception error) when (error is FormatException or ArgumentException)
-        {
-            throw new FormatException(Quoted.Line($"{name}: {error.Message}"), error);
-        }
+        string Text(string key) =>
+            file.Metadata.TryGetValue(key, out var text)
+                ? text
+                : throw new FormatException($"not a G2P file: the metadata lack {key}");
+        if (Text(FormatKey) is var format && format != Format)
+            throw new FormatException($"format {Quoted.Text(format)} is not known, only \"{Format}\"");
+        var spec = NetworkSpec.FromJson(Text(NetworkKey));
+        var inventory = new PhoneInventory(Text(PhonesKey).Split(' '));
+        RequireFit(spec, Text(LettersKey), inventory);
+        StoredTensor Tensor(string tensor) =>
+            file.Tensors.FirstOrDefault(found => found.Name == tensor && found.Type == TensorType.U8)
+            ?? throw new FormatException($"tensor {tensor} of bytes is missing");
+        var weights = QuantizedTensors.Dequantize([
+            .. file.Tensors.Where(tensor => tensor.Name is not (WordsName or KnownName)),
+        ]);
+        ParameterShape.RequireTensors(spec, weights);
+        return new GraphemeToPhoneme(
+            new Network<float>(spec, weights),
+            Text(LettersKey),
+            inventory,
+            UnpackWords(Tensor(WordsName)),
+            new WordFilter(Filled(Tensor(KnownName)))
+        );
     }
 
     /// <summary>The stored words as gzip of lines WORD PH PH.</summary>
@@ -292,9 +283,6 @@ public sealed class GraphemeToPhoneme
             throw new ArgumentException(
                 $"the network takes {spec.Inputs} features, the alphabet has {letters.Distinct().Count()} letters"
             );
-        if (spec.Symbols != inventory.Count)
-            throw new ArgumentException(
-                $"the network has {spec.Symbols} symbols, the inventory has {inventory.Count} (blank included)"
-            );
+        inventory.RequireFit(spec);
     }
 }

@@ -53,10 +53,7 @@ public sealed class GraphemeToPhonemeTraining
         var words = lexicon.Words.Where(IsOfLetters).Order(StringComparer.Ordinal).ToList();
         letters = string.Concat(words.SelectMany(word => word).Distinct().Order());
         spec = network with { Inputs = letters.Length };
-        if (spec.Symbols != inventory.Count)
-            throw new ArgumentException(
-                $"the network has {spec.Symbols} symbols, the inventory has {inventory.Count} (blank included)"
-            );
+        inventory.RequireFit(spec);
         (this.lexicon, this.inventory) = (lexicon, inventory);
         var built = new Network<float>(spec);
         var items = words.ToLookup(Part, word => Items(lexicon, word, built));
@@ -101,16 +98,9 @@ public sealed class GraphemeToPhonemeTraining
     {
         var network = new Network<float>(spec, schedule.Seed);
         var trainer = new Trainer(network, schedule, train, dev, team);
-        IReadOnlyList<StoredTensor> best = [];
-        var keep = new EpochObserver(report =>
-        {
-            if (trainer.Best == report)
-                best = [.. trainer.EvaluationWeights()];
-            epochs?.Report(report);
-        });
-        trainer.Run(steps: steps, epochs: keep, cancellation: cancellation);
+        trainer.Run(steps: steps, epochs: epochs, cancellation: cancellation);
         // The weights as they are stored, so that figures and stored words are those of the file.
-        var stored = QuantizedTensors.Dequantize([.. QuantizedTensors.Quantize(best)]);
+        var stored = QuantizedTensors.Dequantize([.. QuantizedTensors.Quantize(trainer.BestWeights)]);
         return new GraphemeToPhoneme(new Network<float>(spec, stored), letters, inventory);
     }
 
@@ -190,9 +180,4 @@ public sealed class GraphemeToPhonemeTraining
             .Select(inventory.Labels)
             .Where(labels => CtcFeasibility.FramesNeeded(labels) <= built.OutputLength(word.Length))
             .Select((labels, i) => new LetterDataset.Item(i == 0 ? word : $"{word}({i + 1})", word, labels));
-
-    private sealed class EpochObserver(Action<EpochReport> observe) : IProgress<EpochReport>
-    {
-        public void Report(EpochReport value) => observe(value);
-    }
 }

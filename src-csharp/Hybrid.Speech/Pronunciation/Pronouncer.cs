@@ -12,8 +12,11 @@ public sealed class Pronouncer
     // The letter A is spoken as its name where an abbreviation is spelled, as in "9 a.m.".
     private static readonly string[] LetterA = ["EY"];
 
+    // Words are kept, because letters to phones takes about a millisecond for each; the number bounds the memory.
+    private const int MostFound = 1 << 17;
+
     private readonly IReadOnlyList<Lexicon> lexicons;
-    private readonly GraphemeToPhoneme? letters;
+    private readonly Lazy<GraphemeToPhoneme?> letters;
     private readonly TextNormalizer normalizer;
     private readonly ConcurrentDictionary<string, Word?> found = new();
 
@@ -21,6 +24,9 @@ public sealed class Pronouncer
     /// <param name="lexicons">Pronunciations, tried in order.</param>
     /// <param name="letters">Pronunciations of the words that no lexicon has; null to leave them without.</param>
     public Pronouncer(IReadOnlyList<Lexicon> lexicons, GraphemeToPhoneme? letters = null)
+        : this(lexicons, new Lazy<GraphemeToPhoneme?>(letters)) { }
+
+    private Pronouncer(IReadOnlyList<Lexicon> lexicons, Lazy<GraphemeToPhoneme?> letters)
     {
         (this.lexicons, this.letters) = (lexicons, letters);
         normalizer = new TextNormalizer(IsKnown);
@@ -30,7 +36,13 @@ public sealed class Pronouncer
     /// <param name="lexicons">Pronunciations, tried in order; null or empty for the built-in ones.</param>
     /// <param name="letters">Pronunciations of the words that no lexicon has; null to leave them without.</param>
     public static Pronouncer Of(IReadOnlyList<Lexicon>? lexicons, GraphemeToPhoneme? letters = null) =>
-        new(lexicons is { Count: > 0 } ? lexicons : [Lexicon.BuiltIn], letters);
+        new(OrBuiltIn(lexicons), letters);
+
+    /// <summary>
+    /// As <see cref="Of"/> with <see cref="GraphemeToPhoneme.English"/>, which is loaded when the lexicons lack a word.
+    /// </summary>
+    internal static Pronouncer OfEnglish(IReadOnlyList<Lexicon>? lexicons) =>
+        new(OrBuiltIn(lexicons), new Lazy<GraphemeToPhoneme?>(() => GraphemeToPhoneme.English));
 
     /// <summary>The lexicons, in the order of search.</summary>
     internal IReadOnlyList<Lexicon> Lexicons => lexicons;
@@ -63,29 +75,42 @@ public sealed class Pronouncer
         return (words, missing);
     }
 
-    private bool IsKnown(string spelling) => Known(spelling) is not null;
+    private static IReadOnlyList<Lexicon> OrBuiltIn(IReadOnlyList<Lexicon>? lexicons) =>
+        lexicons is { Count: > 0 } ? lexicons : [Lexicon.BuiltIn];
+
+    private bool IsKnown(string spelling) =>
+        lexicons.Any(lexicon => lexicon.TryGet(spelling, out _))
+        || (letters.Value is { } guess && guess.IsKnown(spelling) && guess.Spell(spelling) is not null);
 
     private IReadOnlyList<string>? Known(string spelling)
     {
         foreach (var lexicon in lexicons)
             if (lexicon.TryGet(spelling, out var phones))
                 return phones;
-        return letters?.IsKnown(spelling) == true && letters.TryPronounce(spelling, out var guessed) ? guessed : null;
+        return letters.Value is { } guess && guess.IsKnown(spelling) && guess.TryPronounce(spelling, out var known)
+            ? known
+            : null;
     }
 
-    private Word? Find(string spelling, TextTokenKind kind) =>
-        kind == TextTokenKind.Expansion && spelling == "A"
-            ? new Word(spelling, LetterA)
-            : found.GetOrAdd(spelling, static (spelling, self) => self.Find(spelling), this);
+    private Word? Find(string spelling, TextTokenKind kind)
+    {
+        if (kind == TextTokenKind.Expansion && spelling == "A")
+            return new Word(spelling, LetterA);
+        if (found.TryGetValue(spelling, out var word))
+            return word;
+        if (found.Count >= MostFound)
+            found.Clear();
+        return found[spelling] = Find(spelling);
+    }
 
     private Word? Find(string spelling)
     {
         if (Known(spelling) is { } phones)
             return new Word(spelling, phones);
-        if (letters is null)
+        if (letters.Value is not { } guess)
             return null;
         if (EnglishInflections.Pronounce(spelling, Known) is { } inflected)
             return new Word(spelling, inflected);
-        return letters.TryPronounce(spelling, out var guessed) ? new Word(spelling, guessed, IsGuessed: true) : null;
+        return guess.TryPronounce(spelling, out var guessed) ? new Word(spelling, guessed, IsGuessed: true) : null;
     }
 }

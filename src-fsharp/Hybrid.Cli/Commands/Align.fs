@@ -66,25 +66,21 @@ let run (arguments: ParseResults<AlignArguments>) =
     let recognizer = loadRecognizer (arguments.TryGetResult AlignArguments.Model) Search.None team
     let aligner = Aligner(recognizer, lexicons)
 
-    let need = {
-        new IProgress<AlignmentNeed> with
-            member _.Report need =
-                if need.DurationSeconds >= long then
-                    say (
-                        $"{need.Id}: {need.DurationSeconds / 60.0:F0} minutes, {need.Phones} phones; "
-                        + $"the alignment takes about {need.Bytes >>> 20} MiB besides sound and network"
-                    )
-    }
+    let need =
+        listener (fun (need: AlignmentNeed) ->
+            if need.DurationSeconds >= long then
+                say (
+                    $"{need.Id}: {need.DurationSeconds / 60.0:F0} minutes, {need.Phones} phones; "
+                    + $"the alignment takes about {need.Bytes >>> 20} MiB besides sound and network"
+                ))
 
     let guessed = ResizeArray<string>()
 
     let failed =
         withProgress "aligning" (fun progress ->
-            let completed = {
-                new IProgress<struct (int * string)> with
-                    member _.Report(struct (place, _)) =
-                        progress.Report(struct (float (place + 1) / float inputs.Count, inputs[place].Id))
-            }
+            let completed =
+                listener (fun (struct (place, _): struct (int * string)) ->
+                    progress.Report(struct (float (place + 1) / float inputs.Count, inputs[place].Id)))
 
             let aligned =
                 listener (fun (alignment: Alignment) ->

@@ -44,8 +44,7 @@ let private train (arguments: ParseResults<G2pTrainArguments>) =
     let path = arguments.GetResult G2pTrainArguments.Out
     let overwrite = arguments.Contains G2pTrainArguments.Overwrite
     requireReplaceable overwrite path
-    let threads = arguments.GetResult(G2pTrainArguments.Threads, Environment.ProcessorCount)
-    positive "threads" threads
+    use team = teamOf (arguments.TryGetResult G2pTrainArguments.Threads)
 
     let recipe =
         Recipes.g2p.With(
@@ -56,7 +55,6 @@ let private train (arguments: ParseResults<G2pTrainArguments>) =
     let lexicon = readLexicon (arguments.GetResult G2pTrainArguments.Lexicon)
     let training = GraphemeToPhonemeTraining(lexicon, PhoneInventory.Arpabet, recipe.Network)
     say $"{training.Count} pronunciations to train on, {training.TestWords.Count} words held out by their stem"
-    use team = new ThreadTeam(threads)
 
     let letters =
         withProgress "training" (fun progress ->
